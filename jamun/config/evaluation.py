@@ -1,0 +1,48 @@
+"""Settings of the comparison with MD."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from jamun.config.base import Section
+
+
+class MSMSettings(Section):
+    """The Markov state model of the paper's Appendix A."""
+
+    backend: Literal["pyemma", "deeptime"] = Field(
+        "pyemma", description="Library; deeptime needs no environment of its own."
+    )
+    tica_lag: int = Field(10, ge=1, description="Lag time of TICA in frames.")
+    tica_dimensions: int = Field(5, ge=1, description="Independent components kept.")
+    clusters: int = Field(200, ge=2, description="k-means clusters.")
+    lag: int = Field(10, ge=1, description="Lag time of the MSM in frames.")
+    macrostates: int = Field(10, ge=2, description="Macrostates of PCCA+.")
+    its_lags: list[int] = Field(
+        default_factory=lambda: [1, 2, 5, 10, 20, 50],
+        min_length=1,
+        description="Lag times in frames at which implied timescales are checked.",
+    )
+    minimum_frames: int = Field(
+        100, ge=10, description="With fewer reference frames no MSM is made, and the result says so."
+    )
+    seed: int = Field(0, ge=0, description="Seed of k-means.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> MSMSettings:
+        if self.macrostates > self.clusters:
+            raise ValueError(f"macrostates ({self.macrostates}) cannot exceed clusters ({self.clusters})")
+        return self
+
+
+class EvaluationSettings(Section):
+    """Comparison of samples with the reference MD (definitions: docs/evaluation.md)."""
+
+    torsion_bins: int = Field(100, ge=10, le=1000, description="Bins of a torsion's histogram on (-pi, pi).")
+    ramachandran_bins: int = Field(50, ge=10, le=360, description="Bins along phi and psi of a pair's histogram.")
+    convergence_points: int = Field(
+        12, ge=2, le=100, description="Points, evenly spaced in the logarithm of time, of the JS-against-time curves."
+    )
+    msm: MSMSettings = Field(default_factory=MSMSettings, description="Markov state model.")

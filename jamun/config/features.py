@@ -1,0 +1,14 @@
+"""Settings of the features that the network is trained on."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from jamun.config.base import Section
+
+
+class FeatureSettings(Section):
+    """Which frames of the MD become training data. Hydrogens are dropped, as in the paper."""
+
+    discard: int = Field(0, ge=0, description="Frames dropped at the start of each trajectory.")
+    stride: int = Field(1, ge=1, description="Keep every n-th frame after those.")

@@ -1,0 +1,15 @@
+"""Settings of the figures."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from jamun.config.base import Section
+
+
+class FigureSettings(Section):
+    """Looks only: changing these recomputes nothing but the figures and the report."""
+
+    dpi: int = Field(150, ge=50, le=600, description="Resolution of the PNG files.")
+    colormap: str = Field("viridis", description="Matplotlib colour map of free energies.")
+    energy_max: float = Field(6.0, gt=0, le=50, description="Top of the free-energy colour scale, in kT.")

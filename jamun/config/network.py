@@ -1,0 +1,43 @@
+"""Settings of the denoiser network."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from jamun.config.base import Quantity, Section
+
+Irreps = Annotated[str, StringConstraints(pattern=r"^\s*\d+x\d+e(\s*\+\s*\d+x\d+e)*\s*$")]
+
+
+class NetworkSettings(Section):
+    """The SE(3)-equivariant denoiser (paper: section 3.4 and Appendix H); the defaults are the public network with
+    10.5 million parameters."""
+
+    hidden_irreps: Irreps = Field("120x0e + 32x1e", description="Hidden features of an atom, even irreps of e3nn.")
+    lmax: int = Field(1, ge=1, le=3, description="Highest degree of the spherical harmonics of an edge.")
+    n_convolutions: int = Field(6, ge=1, le=20, description="Message-passing blocks, the initial one included.")
+    radial_basis: Literal["bessel", "gaussian"] = Field("bessel", description="Basis in which distances are embedded.")
+    n_radial: int = Field(32, ge=1, le=512, description="Functions in the radial basis.")
+    radial_width: int = Field(64, ge=1, le=1024, description="Hidden units of the radial layer of a convolution.")
+    bond_embedding: int = Field(32, ge=1, le=512, description="Size of the embedding of bonded or not.")
+    element_embedding: int = Field(8, ge=1, le=512, description="Size of the embedding of the element.")
+    atom_name_embedding: int = Field(16, ge=1, le=512, description="Size of the embedding of the PDB atom name.")
+    residue_embedding: int = Field(16, ge=1, le=512, description="Size of the embedding of the residue type.")
+    residue_index_embedding: int = Field(
+        0, ge=0, le=512, description="Size of the embedding of the residue's place in the chain; 0 leaves it out."
+    )
+    cutoff: Quantity("nm", gt=0) | None = Field(
+        None, description="Distance up to which noisy atoms are joined by an edge; null joins all pairs."
+    )
+    radial_range: Quantity("nm", gt=0) = Field(
+        2.0, description="Distance that the radial basis spans where there is no cutoff."
+    )
+
+    @model_validator(mode="after")
+    def _scalars_and_vectors(self) -> NetworkSettings:
+        degrees = {part.split("x")[1].strip() for part in self.hidden_irreps.split("+")}
+        if not {"0e", "1e"} <= degrees:
+            raise ValueError("hidden_irreps needs both scalars (0e) and vectors (1e), such as '32x0e + 8x1e'")
+        return self

@@ -1,0 +1,30 @@
+"""Settings of the peptides: which sequences, in which split, in which chemical form."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from jamun.config.base import Section
+
+Sequence = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Split = list[Sequence] | int | Sequence
+
+
+class PeptideSettings(Section):
+    """Which peptides a dataset holds. A split is a list of sequences, the path of a CSV or FASTA file, or a count
+    drawn from `pool`."""
+
+    form: Literal["capped", "uncapped"] = Field("capped", description="ACE and NME caps, or a zwitterion.")
+    ph: float = Field(7.0, ge=0, le=14, description="pH at which hydrogens are added.")
+    train: Split = Field(default_factory=list, description="Training peptides: a list, a file, or a count from `pool`.")
+    validation: Split = Field(
+        default_factory=list, description="Validation peptides: a list, a file, or a count from `pool`."
+    )
+    test: Split = Field(default_factory=list, description="Test peptides: a list, a file, or a count from `pool`.")
+    pool: list[Sequence] | Sequence = Field(
+        "dipeptides",
+        description="Where counts are drawn from: `dipeptides` (all 400), a list, or the path of a CSV or FASTA file.",
+    )
+    split_seed: int = Field(0, ge=0, description="Seed of the draw of splits given as counts.")

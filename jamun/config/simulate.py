@@ -1,0 +1,110 @@
+"""Settings of the molecular dynamics."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from jamun.config.base import Quantity, Section
+
+# Above this, bonds to hydrogen of ordinary mass make LangevinMiddle integration inaccurate even when constrained.
+LARGEST_STEP_FS = 2.5
+HEAVY_HYDROGEN_AMU = 2.5
+
+
+class EquilibrationStage(Section):
+    """One stage between minimisation and production."""
+
+    ensemble: Literal["NVT", "NPT"] = Field(description="With (NPT) or without (NVT) a barostat.")
+    duration: Quantity("ps", gt=0) = Field(description="Length of the stage.")
+    restrained: bool = Field(False, description="Hold the heavy atoms of the peptide, caps included, by springs.")
+
+
+def _paper_equilibration() -> list[EquilibrationStage]:
+    return [
+        EquilibrationStage(ensemble="NVT", duration=300.0, restrained=True),
+        EquilibrationStage(ensemble="NPT", duration=300.0, restrained=True),
+        EquilibrationStage(ensemble="NVT", duration=500.0),
+    ]
+
+
+class SimulateSettings(Section):
+    """Molecular dynamics of each peptide with OpenMM; the defaults are the paper's capped set (reference: section 4
+    and the settings of the public code)."""
+
+    solvent: Literal["explicit", "implicit"] = Field("explicit", description="TIP3P water, or GBSA-OBC.")
+    forcefield: Literal["amber99sbildn", "amber14"] = Field("amber99sbildn", description="Force field of the peptide.")
+    padding: Quantity("nm", gt=0, le=5) = Field(1.0, description="Water between the peptide and the box's edge.")
+    box: Literal["cube", "dodecahedron", "octahedron"] = Field("cube", description="Shape of the periodic box.")
+    ionic_strength: Quantity("M", ge=0, le=2) = Field(
+        0.0, description="Salt (NaCl) beyond the ions that neutralise the peptide; explicit solvent only."
+    )
+    cutoff: Quantity("nm", gt=0.3, le=3) = Field(0.85, description="Direct-space cutoff of PME; explicit solvent only.")
+    switch_distance: Quantity("nm", ge=0, le=3) = Field(
+        0.8, description="Where the Lennard-Jones switching function starts; 0 turns it off; explicit solvent only."
+    )
+    temperature: Quantity("K", gt=0, le=1000) = Field(300.0, description="Temperature of the thermostat.")
+    pressure: Quantity("bar", gt=0, le=10000) = Field(1.0, description="Pressure of the barostat in NPT stages.")
+    friction: Quantity("1/ps", gt=0, le=100) = Field(1.0, description="Friction of LangevinMiddle, per unit of time.")
+    timestep: Quantity("fs", gt=0, le=5) = Field(
+        2.0, description="Integration step; bonds to hydrogen are constrained."
+    )
+    hydrogen_mass: Quantity("amu", ge=1, le=4) | None = Field(
+        None,
+        description="Mass of a hydrogen, taken from its heavy atom; null leaves 1.008. Steps beyond 2.5 fs need it.",
+    )
+    minimize_tolerance: Quantity("kJ/mol/nm", gt=0) = Field(10.0, description="Force tolerance of the minimisation.")
+    restraint_constant: Quantity("kJ/mol/nm^2", gt=0) = Field(
+        1000.0, description="Spring constant k of the restraints k/2 |r - r0|^2."
+    )
+    equilibration: list[EquilibrationStage] = Field(
+        default_factory=_paper_equilibration, description="Stages between minimisation and production, in order."
+    )
+    ensemble: Literal["NVT", "NPT"] = Field("NPT", description="Ensemble of the production.")
+    production: Quantity("ps", gt=0) = Field(20000.0, description="Length of the production.")
+    frame_interval: Quantity("ps", gt=0) = Field(2.0, description="Time between stored frames.")
+    platform: Literal["auto", "CUDA", "OpenCL", "CPU", "Reference"] = Field(
+        "auto",
+        description="OpenMM platform; auto takes the fastest present: CUDA, OpenCL, then Reference for implicit and "
+        "CPU for explicit solvent.",
+    )
+    precision: Literal["single", "mixed", "double"] = Field("mixed", description="Precision on CUDA and OpenCL.")
+    seed: int = Field(0, ge=0, description="Seed; each peptide derives its own from it and its name.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> SimulateSettings:
+        if self.timestep > LARGEST_STEP_FS and (self.hydrogen_mass or 0.0) < HEAVY_HYDROGEN_AMU:
+            raise ValueError(
+                f"timestep {self.timestep:g} fs needs heavy hydrogens: set hydrogen_mass to 3 amu or more, "
+                f"or timestep to {LARGEST_STEP_FS:g} fs or less"
+            )
+        if self.solvent == "implicit":
+            if self.ensemble == "NPT" or any(stage.ensemble == "NPT" for stage in self.equilibration):
+                raise ValueError("implicit solvent has no box, so no NPT: set ensemble and every stage to NVT")
+            if self.ionic_strength:
+                raise ValueError("ionic_strength applies to explicit solvent only: set it to 0")
+        elif self.switch_distance >= self.cutoff:
+            raise ValueError(
+                f"switch_distance {self.switch_distance:g} nm must lie below cutoff {self.cutoff:g} nm (0 turns it off)"
+            )
+        if self.frame_interval > self.production:
+            raise ValueError(f"frame_interval {self.frame_interval:g} ps is longer than the production")
+        for name, duration in (("frame_interval", self.frame_interval), ("production", self.production)):
+            unit = self.timestep * 1e-3 if name == "frame_interval" else self.frame_interval
+            if abs(duration / unit - round(duration / unit)) > 1e-6:
+                raise ValueError(
+                    f"{name} {duration:g} ps must be a whole number of "
+                    f"{'timesteps' if name == 'frame_interval' else 'frame intervals'} ({unit:g} ps)"
+                )
+        return self
+
+    @property
+    def steps_per_frame(self) -> int:
+        """Integration steps between stored frames."""
+        return round(self.frame_interval / (self.timestep * 1e-3))
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of the production."""
+        return round(self.production / self.frame_interval)

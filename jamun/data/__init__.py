@@ -1,0 +1,1 @@
+"""Features: trajectories to the store that the network is trained from."""

@@ -1,0 +1,1 @@
+"""Comparison of two ensembles of one molecule."""

@@ -1,0 +1,1 @@
+"""Figures, from the files that evaluation wrote."""

@@ -1,0 +1,1 @@
+"""Files: atomic publication, provenance, JSON, progress, logging."""

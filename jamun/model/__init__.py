@@ -1,0 +1,1 @@
+"""The denoiser and its training; knows arrays, not files of trajectories."""

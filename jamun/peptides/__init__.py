@@ -1,0 +1,1 @@
+"""Peptides: sequences, splits, building."""

@@ -1,0 +1,1 @@
+"""Walk-jump sampling."""
