@@ -1,0 +1,59 @@
+# make demo   the demo workflow, from sequences to a report (installs what it needs first)
+# make test   the tests (installs what they need first)
+
+PYTHON ?= python3.11
+VENV := .venv
+PYEMMA := .venv-pyemma
+CONFIG ?= config.yaml
+BIN := $(VENV)/bin
+# Threads of numerical libraries: a job takes the threads that Snakemake gives it, not the whole machine.
+SNAKEMAKE := $(BIN)/snakemake
+
+.PHONY: demo test test-full install pyemma system-packages lint docs clean
+
+demo: install pyemma
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all
+	@echo "The report: $(CURDIR)/results/capped_demo/report.html"
+
+test: install pyemma system-packages
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not full" tests
+
+test-full: install pyemma system-packages
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests
+
+lint: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/snakefmt --check Snakefile rules
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) --lint
+
+docs: install
+	@$(BIN)/python -m jamun.config.schema
+
+install: $(VENV)/installed
+pyemma: $(PYEMMA)/installed
+
+$(VENV)/installed: envs/requirements.txt pyproject.toml
+	@echo "Installing the environment of the workflow in $(VENV)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# PyEMMA 2 builds from source against an old NumPy: an environment of its own.
+$(PYEMMA)/installed: envs/pyemma.txt
+	@echo "Building the PyEMMA environment in $(PYEMMA) (about three minutes)"
+	$(PYTHON) -m venv $(PYEMMA)
+	$(PYEMMA)/bin/pip install --quiet --disable-pip-version-check -r envs/pyemma.txt
+	$(PYEMMA)/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps pyemma==2.5.12
+	@touch $@
+
+# Chromium opens the report in a test; without it that test is skipped, and says so.
+system-packages:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  echo "chromium is not installed: the test that opens the report will be skipped"
+
+clean:
+	rm -rf work logs .snakemake

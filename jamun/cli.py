@@ -1,0 +1,110 @@
+"""The stages of the workflow for people without Snakemake: the same functions, one command each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jamun.config import ConfigurationError, load
+from jamun.config.configuration import Configuration
+from jamun.io.log import UserError
+
+app = typer.Typer(
+    help="Walk-jump sampling of peptides. Settings are read from a configuration file, as the workflow reads them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration file; without it, the defaults.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+Sequence = Annotated[str, typer.Option("--sequence", help="One-letter (AW) or three-letter (ALA-TRP) sequence.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads to use.")]
+
+
+def _settings(config: Path | None) -> Configuration:
+    return load(config) if config is not None else Configuration()
+
+
+@app.command()
+def build(sequence: Sequence, out: Out, config: Config = None) -> None:
+    """Build one peptide: OUT/NAME.pdb and OUT/NAME.json."""
+    from jamun.peptides.build import build_to_files
+    from jamun.peptides.sequences import parse_sequence
+
+    settings = _settings(config).peptides
+    peptide = parse_sequence(sequence)
+    build_to_files(peptide, settings.form, settings.ph, out / f"{peptide.name}.pdb", out / f"{peptide.name}.json")
+    typer.echo(out / f"{peptide.name}.pdb")
+
+
+@app.command()
+def simulate(
+    pdb: Annotated[Path, typer.Option("--pdb", help="Peptide with hydrogens, as `jamun build` writes it.")],
+    out: Out,
+    config: Config = None,
+    threads: Threads = 1,
+) -> None:
+    """Simulate one peptide: trajectory.xtc, topology.pdb, state.csv and md.json in OUT."""
+    from jamun.simulate.run import simulate_to_files
+
+    simulate_to_files(
+        pdb,
+        pdb.stem,
+        _settings(config).simulate,
+        trajectory=out / "trajectory.xtc",
+        topology=out / "topology.pdb",
+        state=out / "state.csv",
+        record=out / "md.json",
+        work=out / "work",
+        threads=threads,
+    )
+
+
+@app.command()
+def sample(
+    checkpoint: Annotated[Path, typer.Option("--checkpoint", help="A trained denoiser, checkpoint.ckpt.")],
+    out: Out,
+    sequence: Annotated[str | None, typer.Option("--sequence", help="Sequence to build and sample.")] = None,
+    pdb: Annotated[Path | None, typer.Option("--pdb", help="Structure to start from instead of a built one.")] = None,
+    samples: Annotated[int | None, typer.Option("--samples", min=1, help="Samples; overrides the settings.")] = None,
+    config: Config = None,
+    threads: Threads = 1,
+) -> None:
+    """Sample one peptide: samples.xtc, topology.pdb and sampling.json in OUT."""
+    from jamun.sampling.run import sample_to_files
+
+    if (sequence is None) == (pdb is None):
+        raise UserError("give either --sequence to build a peptide, or --pdb to start from a structure")
+    settings = _settings(config)
+    sampling = settings.sampling
+    if samples is not None:
+        changed = {"samples": samples, "chains": min(sampling.chains, samples)}
+        sampling = type(sampling)(**(sampling.model_dump() | changed))
+    if pdb is None:
+        build(sequence, out, config)
+        from jamun.peptides.sequences import parse_sequence
+
+        pdb = out / f"{parse_sequence(sequence).name}.pdb"
+    sample_to_files(
+        checkpoint,
+        pdb,
+        pdb.stem,
+        sampling,
+        samples=out / "samples.xtc",
+        topology=out / "topology.pdb",
+        record=out / "sampling.json",
+        work=out / "work",
+        threads=threads,
+    )
+
+
+def main() -> None:
+    """Entry point: errors that the user can put right are one sentence and exit code 1."""
+    try:
+        app()
+    except (UserError, ConfigurationError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,57 @@
+# Needs:  the raw configuration
+# Makes:  `config` as a plain, complete and validated mapping; the names that rules expand over; helpers of rules
+
+sys.path.insert(0, workflow.basedir)
+
+import json
+import re
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
+
+from jamun.config import ConfigurationError, parse
+from jamun.io.log import UserError
+from jamun.peptides.splits import resolve_splits
+
+CONFIG_SOURCE = ", ".join(str(path) for path in workflow.configfiles) or "configuration"
+
+try:
+    SETTINGS = parse(config, CONFIG_SOURCE)
+    SPLIT_PEPTIDES = resolve_splits(SETTINGS.peptides, Path.cwd())
+except (ConfigurationError, UserError) as error:
+    raise WorkflowError(str(error)) from None
+
+# From here on `config` is the resolved configuration, so that params hold whole sections, defaults included.
+config.clear()
+config.update(SETTINGS.model_dump(mode="json"))
+
+DATASET = config["dataset"]
+SPLITS = {split: [peptide.name for peptide in members] for split, members in SPLIT_PEPTIDES.items()}
+SEQUENCES = {peptide.name: peptide.letters for members in SPLIT_PEPTIDES.values() for peptide in members}
+PEPTIDES = list(SEQUENCES)
+MODELS = SETTINGS.active_models()
+BROUGHT_MODELS = [name for name in MODELS if SETTINGS.checkpoint_of(name)]
+TRAINED_MODELS = [name for name in MODELS if not SETTINGS.checkpoint_of(name)]
+
+
+def one_of(names):
+    """A wildcard constraint that admits exactly `names`; with none of them, nothing."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+wildcard_constraints:
+    dataset=re.escape(DATASET),
+    peptide=one_of(PEPTIDES),
+    model=one_of(MODELS),
+    split=one_of(SPLITS),
+
+
+def over_test_peptides(pattern):
+    """`pattern` for every active model and every test peptide."""
+    return expand(pattern, dataset=DATASET, model=MODELS, peptide=SPLITS["test"])
+
+
+def gpus(wanted):
+    """One GPU for a job whose settings ask for it, else none."""
+    return 1 if wanted else 0

@@ -1,0 +1,53 @@
+# Needs:  results/{dataset}/features/, or a checkpoint brought from elsewhere
+# Makes:  results/{dataset}/models/{model}/: checkpoint.ckpt; metrics.csv and training.json where it was trained here
+
+
+rule train:
+    input:
+        train=rules.describe_dataset.input.train,
+        validation=rules.describe_dataset.input.validation,
+        dataset=rules.describe_dataset.output.dataset,
+    output:
+        checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
+        metrics="results/{dataset}/models/{model}/metrics.csv",
+        record="results/{dataset}/models/{model}/training.json",
+    log:
+        "logs/{dataset}/train/{model}.log",
+    benchmark:
+        "logs/{dataset}/train/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(TRAINED_MODELS),
+    threads: 16
+    resources:
+        mem_mb=16000,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+        gpu=lambda wildcards: gpus(SETTINGS.training_of(wildcards.model).accelerator == "gpu"),
+    params:
+        network=lambda wildcards: SETTINGS.network_of(wildcards.model).model_dump(mode="json"),
+        training=lambda wildcards: SETTINGS.training_of(wildcards.model).model_dump(mode="json"),
+        work="work/train/{dataset}/{model}",
+    message:
+        "Train model {wildcards.model}"
+    script:
+        "../workflow_scripts/train.py"
+
+
+rule import_checkpoint:
+    input:
+        checkpoint=lambda wildcards: SETTINGS.checkpoint_of(wildcards.model),
+    output:
+        checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
+    log:
+        "logs/{dataset}/import_checkpoint/{model}.log",
+    benchmark:
+        "logs/{dataset}/import_checkpoint/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(BROUGHT_MODELS),
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    message:
+        "Check {input.checkpoint} and take it in as model {wildcards.model}"
+    script:
+        "../workflow_scripts/import_checkpoint.py"

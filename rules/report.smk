@@ -1,0 +1,30 @@
+# Needs:  every figure and the summary of the active models
+# Makes:  results/{dataset}/report.html
+
+
+localrules:
+    report_html,
+
+
+# Snakemake's own report, made by a second Snakemake over the finished figures: it reads the same configuration from
+# the file written here, and runs no job.
+rule report_html:
+    input:
+        figures=figure_results(),
+        summary=f"results/{DATASET}/evaluation/summary.csv",
+    output:
+        report="results/{dataset}/report.html",
+    log:
+        "logs/{dataset}/report.log",
+    benchmark:
+        "logs/{dataset}/report.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        settings=config["figures"],
+    message:
+        "Gather the figures of {wildcards.dataset} in a report"
+    script:
+        "../workflow_scripts/report.py"

@@ -1,0 +1,28 @@
+# Needs:  results/{dataset}/peptides/{peptide}.pdb
+# Makes:  results/{dataset}/md/{peptide}/: trajectory.xtc, topology.pdb, state.csv, md.json
+
+
+rule simulate:
+    input:
+        pdb="results/{dataset}/peptides/{peptide}.pdb",
+    output:
+        trajectory="results/{dataset}/md/{peptide}/trajectory.xtc",
+        topology="results/{dataset}/md/{peptide}/topology.pdb",
+        state="results/{dataset}/md/{peptide}/state.csv",
+        record="results/{dataset}/md/{peptide}/md.json",
+    log:
+        "logs/{dataset}/simulate/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/simulate/{peptide}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+        gpu=gpus(config["simulate"]["platform"] in ("CUDA", "OpenCL")),
+    params:
+        settings=config["simulate"],
+        work="work/simulate/{dataset}/{peptide}",
+    message:
+        "Simulate {wildcards.peptide} for {params.settings[production]} ps ({params.settings[solvent]} solvent)"
+    script:
+        "../workflow_scripts/simulate.py"

@@ -1,0 +1,120 @@
+"""The configuration: units, strictness, sentences, and generated files that must not drift."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from jamun.config import ConfigurationError, load, parse
+from jamun.config.base import to_unit
+from jamun.config.schema import DOCS, json_schema, reference_page
+from jamun.config.simulate import SimulateSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("4 fs", "fs", 4.0),
+        ("0.004 ps", "fs", 4.0),
+        ("20 ns", "ps", 20000.0),
+        ("8.5 angstrom", "nm", 0.85),
+        ("1 kcal/mol/A^2", "kJ/mol/nm^2", 418.4),
+        ("1e-3 nm", "nm", 1e-3),
+        (2, "fs", 2),
+    ],
+)
+def test_quantities_convert(text, unit, value):
+    assert to_unit(text, unit) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["4 nm", "4 parsec", "fast", "4", "nan fs", ""])
+def test_other_dimensions_are_refused(text):
+    with pytest.raises(ValueError, match="is not a time"):
+        to_unit(text, "fs")
+
+
+REFUSED = [
+    ({"simulat": {}}, "simulat is not a known key; did you mean simulate"),
+    ({"simulate": {"timestp": 2}}, "simulate.timestp is not a known key; did you mean timestep"),
+    ({"simulate": {"equilibration": [{"ensemble": "NVE", "duration": 1}]}}, "simulate.equilibration.0.ensemble"),
+    ({"simulate": {"timestep": "4 nm"}}, "simulate.timestep"),
+    ({"simulate": {"timestep": 4}}, "heavy hydrogens"),
+    ({"simulate": {"timestep": -1}}, "simulate.timestep"),
+    ({"simulate": {"solvent": "implicit"}}, "no NPT"),
+    ({"simulate": {"cutoff": 0.7}}, "switch_distance"),
+    ({"simulate": {"production": 1, "frame_interval": 2}}, "longer than the production"),
+    ({"simulate": {"frame_interval": 0.0031}}, "whole number of timesteps"),
+    ({"simulate": {"temperature": float("nan")}}, "simulate.temperature"),
+    ({"dataset": "../elsewhere"}, "dataset"),
+    ({"dataset": "a/b"}, "dataset"),
+    ({"models": {"..": {}}}, "models"),
+    ({"models": {}}, "models"),
+    ({"models": {"wide": {"network": {"lmax": 9}}}}, "models.wide: lmax"),
+    ({"models": {"brought": {"checkpoint": "x.ckpt", "training": {"sigma": 0.1}}}}, "not trained here"),
+    ({"network": {"hidden_irreps": "32x0e"}}, "scalars"),
+    ({"network": {"hidden_irreps": "32x0e + 8x1o"}}, "network.hidden_irreps"),
+    ({"sampling": {"samples": 10, "chains": 20}}, "chains"),
+    ({"evaluation": {"msm": {"clusters": 5, "macrostates": 9}}}, "macrostates"),
+    ({"checkpoint": "new.ckpt"}, "model=NAME"),
+    ({"model": "mine"}, "checkpoint=PATH"),
+    ({"checkpoint": "new.ckpt", "model": "default"}, "already configured"),
+    ({"training": None}, "training"),
+    ([], "mapping"),
+    ("text", "mapping"),
+]
+
+
+@pytest.mark.parametrize(("raw", "words"), REFUSED, ids=[words for _, words in REFUSED])
+def test_refused_in_one_sentence(raw, words):
+    with pytest.raises(ConfigurationError) as caught:
+        parse(raw, "my.yaml")
+    message = str(caught.value)
+    assert message.startswith("my.yaml: ")
+    assert words in message
+    assert "\n" not in message
+    assert len(message) < 500
+
+
+def test_brought_checkpoint_is_the_one_active_model():
+    settings = parse({"checkpoint": "new.ckpt", "model": "mine"})
+    assert settings.active_models() == ["mine"]
+    assert settings.checkpoint_of("mine") == "new.ckpt"
+    assert settings.checkpoint_of("default") is None
+
+
+def test_a_model_differs_only_where_it_says_so():
+    settings = parse({"training": {"sigma": 0.05}, "models": {"a": {}, "b": {"training": {"learning_rate": 1e-4}}}})
+    assert settings.training_of("a").sigma == settings.training_of("b").sigma == 0.05
+    assert settings.training_of("a").learning_rate != settings.training_of("b").learning_rate == 1e-4
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValidationError):
+        SimulateSettings().seed = 3
+
+
+def test_frames_are_whole():
+    settings = SimulateSettings(timestep=4, hydrogen_mass=3, frame_interval="0.1 ps", production="80 ps")
+    assert (settings.steps_per_frame, settings.n_frames) == (25, 800)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "configs/study.yaml", "configs/paper.yaml"])
+def test_shipped_configurations_load(name):
+    settings = load(ROOT / name)
+    # A resolved configuration must survive a second parse: jobs and the report read it back.
+    assert parse(settings.model_dump(mode="json")) == settings
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(ConfigurationError, match="no such configuration file"):
+        load(tmp_path / "none.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [1\n")
+    with pytest.raises(ConfigurationError, match="not readable as YAML"):
+        load(tmp_path / "broken.yaml")
+
+
+def test_generated_files_are_current():
+    assert (DOCS / "configuration.md").read_text() == reference_page(), "run `make docs`"
+    assert (DOCS / "configuration.schema.json").read_text() == json_schema(), "run `make docs`"

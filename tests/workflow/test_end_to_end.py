@@ -1,0 +1,113 @@
+"""The whole workflow for real: its files, its report, what reruns, a new checkpoint."""
+
+import csv
+import json
+import shutil
+
+import h5py
+import mdtraj
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+
+def test_every_declared_file_opens_in_the_fields_tools(finished):
+    results = finished.folder / "results" / "small"
+    md = mdtraj.load(results / "md/AV/trajectory.xtc", top=results / "md/AV/topology.pdb")
+    samples = mdtraj.load(results / "samples/default/AV/samples.xtc", top=results / "samples/default/AV/topology.pdb")
+    assert md.n_frames == 300
+    assert samples.n_frames == 400
+    assert md.time[1] - md.time[0] == pytest.approx(0.04, rel=1e-3)
+    assert all(atom.element.symbol != "H" for atom in samples.topology.atoms)
+    with h5py.File(results / "features/train/AA.h5") as store:
+        assert store["positions"].shape == (300, 16, 3)
+    rows = list(csv.DictReader((results / "evaluation/summary.csv").open()))
+    assert {row["peptide"] for row in rows} == {"AV", "mean"}
+    assert 0 < float(rows[0]["js_backbone"]) < 0.8326
+    for record in ("peptides/AV.json", "md/AV/md.json", "models/default/training.json", "evaluation/default/AV.json"):
+        provenance = json.loads((results / record).read_text())["provenance"]
+        assert provenance["jamun"]
+        assert provenance["packages"]
+
+
+def test_nothing_is_left_aside(finished):
+    leftovers = [path for path in (finished.folder / "work").rglob("*") if path.is_file()]
+    assert leftovers == []
+    assert {path.name for path in finished.folder.iterdir()} <= {
+        "results",
+        "work",
+        "logs",
+        ".snakemake",
+        "changed.yaml",
+    }
+
+
+def test_a_second_run_does_nothing(finished):
+    assert "Nothing to be done" in finished.run("--cores", "1", "all").stdout
+
+
+FIGURES = {"plot_ramachandran", "plot_torsions", "plot_convergence", "plot_msm", "plot_loss", "plot_summary"}
+EVALUATION = {"compare", "msm_features", "msm", "summarize"}
+TEST_FIGURES = FIGURES - {"plot_loss"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules"),
+    [
+        ({"figures": {"dpi": 80}}, FIGURES | {"report_html"}),
+        (
+            {"evaluation": {"torsion_bins": 60}},
+            {"compare", "summarize", "plot_ramachandran", "plot_torsions", "plot_convergence", "plot_summary"}
+            | {"report_html"},
+        ),
+        (
+            {"evaluation": {"msm": {"backend": "deeptime", "clusters": 10, "macrostates": 2, "its_lags": [1, 2]}}},
+            {"msm_features", "msm", "summarize", "plot_msm", "plot_summary", "report_html"},
+        ),
+        ({"sampling": {"seed": 9}}, {"sample"} | EVALUATION | TEST_FIGURES | {"report_html"}),
+        ({"training": {"learning_rate": 0.02}}, {"train", "sample"} | EVALUATION | FIGURES | {"report_html"}),
+        ({"network": {"radial_width": 9}}, {"train", "sample"} | EVALUATION | FIGURES | {"report_html"}),
+        (
+            {"simulate": {"seed": 9}},
+            {"simulate", "featurize", "describe_dataset", "train", "sample"} | EVALUATION | FIGURES | {"report_html"},
+        ),
+    ],
+    ids=["figures", "evaluation", "evaluation.msm", "sampling", "training", "network", "simulate"],
+)
+def test_what_reruns(finished, changes, rules):
+    planned = finished.with_changes(**changes).planned("all")
+    assert set(planned) == rules
+    if "simulate" in rules:
+        assert planned["simulate"] == 4
+
+
+def test_one_more_test_peptide_does_not_retrain(finished):
+    planned = finished.with_changes(peptides={"test": ["AV", "VA"]}).planned("all")
+    assert planned["build_peptide"] == planned["simulate"] == planned["featurize"] == planned["sample"] == 1
+    assert planned["compare"] == planned["msm"] == 1
+    assert planned["summarize"] == planned["plot_summary"] == 1
+    assert not {"train", "describe_dataset", "plot_loss"} & set(planned)
+
+
+def test_a_new_checkpoint_is_sampled_compared_and_summarised(finished):
+    checkpoint = finished.folder / "work" / "new.ckpt"
+    shutil.copyfile(finished.folder / "results/small/models/default/checkpoint.ckpt", checkpoint)
+    words = ("--config", f"checkpoint={checkpoint}", "model=mine")
+    planned = finished.planned("evaluate", *words)
+    assert not {"train", "simulate", "build_peptide", "featurize"} & set(planned)
+    finished.run("--cores", "2", "evaluate", *words)
+    results = finished.folder / "results" / "small"
+    models = {row["model"] for row in csv.DictReader((results / "evaluation/summary.csv").open())}
+    assert models == {"default", "mine"}
+    assert (results / "figures/mine/ramachandran/AV.png").exists()
+    checkpoint.unlink()
+
+
+def test_a_checkpoint_that_is_none_is_refused(finished):
+    bad = finished.folder / "work" / "bad.ckpt"
+    bad.write_bytes(b"not a checkpoint")
+    run = finished.run("--cores", "1", "models", "--config", f"checkpoint={bad}", "model=bad", check=False)
+    bad.unlink()
+    assert run.returncode == 1
+    assert "Traceback" not in run.stdout
+    assert "bad.ckpt" in run.stdout

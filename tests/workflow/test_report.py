@@ -1,0 +1,33 @@
+"""The HTML report, opened in a browser: its figures are there, and it needs no network."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+pytestmark = pytest.mark.workflow
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium: install it (apt-get install chromium) to test the report")
+def test_the_report_shows_every_figure(finished):
+    report = finished.folder / "results/small/report.html"
+    assert report.stat().st_size > 100_000
+    problems, requests = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(report.as_uri())
+        page.wait_for_load_state("load")
+        results = page.evaluate("Object.values(results).map(r => [r.name, r.mime_type, r.data_uri.length])")
+        browser.close()
+    names = {name for name, mime, size in results if mime == "image/png" and size > 5000}
+    assert {"AV.png", "loss.png", "summary.png"} <= names
+    assert sum(name == "AV.png" for name, *_ in results) == 4
+    assert not problems
+    assert not [url for url in requests if url.startswith("http")]

@@ -1,0 +1,17 @@
+"""Build one peptide."""
+
+from pathlib import Path
+
+from jamun.io.log import job_log
+
+with job_log(snakemake.log[0]):
+    from jamun.peptides.build import build_to_files
+    from jamun.peptides.sequences import Peptide, parse_sequence
+
+    build_to_files(
+        Peptide(snakemake.wildcards.peptide, parse_sequence(snakemake.params.sequence).residues),
+        snakemake.params.form,
+        snakemake.params.ph,
+        Path(snakemake.output.pdb),
+        Path(snakemake.output.record),
+    )

@@ -1,0 +1,18 @@
+"""Draw the macrostates of one peptide."""
+
+from pathlib import Path
+
+from jamun.io.log import job_log
+
+with job_log(snakemake.log[0]):
+    from jamun.config.figures import FigureSettings
+    from jamun.figures.msm import msm_to_files
+
+    msm_to_files(
+        Path(snakemake.input.result),
+        Path(snakemake.input.arrays),
+        snakemake.wildcards.peptide,
+        FigureSettings(**snakemake.params.settings),
+        Path(snakemake.output.png),
+        Path(snakemake.output.pdf),
+    )

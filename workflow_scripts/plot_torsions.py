@@ -1,0 +1,17 @@
+"""Draw the torsions figure of one peptide."""
+
+from pathlib import Path
+
+from jamun.io.log import job_log
+
+with job_log(snakemake.log[0]):
+    from jamun.config.figures import FigureSettings
+    from jamun.figures.torsions import torsions_to_files
+
+    torsions_to_files(
+        Path(snakemake.input.result),
+        Path(snakemake.input.arrays),
+        FigureSettings(**snakemake.params.settings),
+        Path(snakemake.output.png),
+        Path(snakemake.output.pdf),
+    )

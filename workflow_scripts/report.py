@@ -1,0 +1,27 @@
+"""Snakemake's HTML report over the finished figures."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from jamun.io.log import UserError, job_log
+
+with job_log(snakemake.log[0]):
+    root = Path(snakemake.scriptdir).parent
+    target = Path(snakemake.output.report)
+    work = Path("work/report") / snakemake.wildcards.dataset
+    work.mkdir(parents=True, exist_ok=True)
+    # The resolved configuration, as a file: the report must see what this run sees, command-line values included.
+    configuration = work / "config.yaml"
+    configuration.write_text(json.dumps(snakemake.config), encoding="utf-8")
+    page = work / "report.html"
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
+    command += ["--configfile", str(configuration), "--cores", "1", "--nolock", "--report", str(page), "figures"]
+    with open(snakemake.log[0], "a", encoding="utf-8") as log:
+        finished = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
+    if finished.returncode != 0:
+        raise UserError(f"the report could not be made: see {snakemake.log[0]}, then run the same command again.")
+    os.replace(page, target)
+    configuration.unlink()

@@ -1,0 +1,21 @@
+"""Simulate one peptide."""
+
+from pathlib import Path
+
+from jamun.io.log import job_log
+
+with job_log(snakemake.log[0]):
+    from jamun.config.simulate import SimulateSettings
+    from jamun.simulate.run import simulate_to_files
+
+    simulate_to_files(
+        Path(snakemake.input.pdb),
+        snakemake.wildcards.peptide,
+        SimulateSettings(**snakemake.params.settings),
+        trajectory=Path(snakemake.output.trajectory),
+        topology=Path(snakemake.output.topology),
+        state=Path(snakemake.output.state),
+        record=Path(snakemake.output.record),
+        work=Path(snakemake.params.work),
+        threads=snakemake.threads,
+    )
