@@ -4,20 +4,25 @@
 sys.path.insert(0, workflow.basedir)
 
 import json
+import os
 import re
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from jamun.config import ConfigurationError, parse
+from jamun.config import ConfigurationError
+from jamun.config import parse as parse_configuration
 from jamun.io.log import UserError
 from jamun.peptides.splits import resolve_splits
+
+# Jobs in other environments (PyEMMA's, conda's) find the package here too.
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, os.getenv("PYTHONPATH")])))
 
 CONFIG_SOURCE = ", ".join(str(path) for path in workflow.configfiles) or "configuration"
 
 try:
-    SETTINGS = parse(config, CONFIG_SOURCE)
+    SETTINGS = parse_configuration(config, CONFIG_SOURCE)
     SPLIT_PEPTIDES = resolve_splits(SETTINGS.peptides, Path.cwd())
 except (ConfigurationError, UserError) as error:
     raise WorkflowError(str(error)) from None
@@ -55,3 +60,30 @@ def over_test_peptides(pattern):
 def gpus(wanted):
     """One GPU for a job whose settings ask for it, else none."""
     return 1 if wanted else 0
+
+
+def figure_results():
+    """Every figure of the active models."""
+    kinds = ("ramachandran", "torsions", "convergence", "msm")
+    folder = f"results/{DATASET}/figures"
+    return [
+        *over_test_peptides([f"results/{{dataset}}/figures/{{model}}/{kind}/{{peptide}}.png" for kind in kinds]),
+        *(f"{folder}/{model}/loss.png" for model in TRAINED_MODELS),
+        f"{folder}/summary.png",
+    ]
+
+
+def pyemma_interpreter():
+    """The interpreter of the msm rule.
+
+    With --sdm conda the environment of the rule is active, so `python` is right; else the environment that
+    `make pyemma` builds. Without that, and with deeptime, the interpreter of the workflow: the script then says which
+    command builds what is missing.
+    """
+    if config["evaluation"]["msm"]["backend"] == "pyemma":
+        if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+            return "python"
+        built = Path(workflow.basedir) / ".venv-pyemma" / "bin" / "python"
+        if built.exists():
+            return str(built)
+    return sys.executable

@@ -13,6 +13,8 @@ rule featurize:
         "logs/{dataset}/featurize/{split}/{peptide}.log",
     benchmark:
         "logs/{dataset}/featurize/{split}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -36,6 +38,8 @@ rule describe_dataset:
         "logs/{dataset}/describe_dataset.log",
     benchmark:
         "logs/{dataset}/describe_dataset.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,

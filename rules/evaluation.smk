@@ -2,22 +2,6 @@
 # Makes:  results/{dataset}/evaluation/{model}/{peptide}.json and .npz, the same below msm/, and evaluation/summary.csv
 
 
-def pyemma_interpreter():
-    """The interpreter of the msm rule.
-
-    With --sdm conda the environment of the rule is active, so `python` is right; else the environment that
-    `make pyemma` builds. Without that, and with deeptime, the interpreter of the workflow: the script then says which
-    command builds what is missing.
-    """
-    if config["evaluation"]["msm"]["backend"] == "pyemma":
-        if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
-            return "python"
-        built = Path(workflow.basedir) / ".venv-pyemma" / "bin" / "python"
-        if built.exists():
-            return str(built)
-    return sys.executable
-
-
 rule compare:
     input:
         reference="results/{dataset}/md/{peptide}/trajectory.xtc",
@@ -33,6 +17,8 @@ rule compare:
         "logs/{dataset}/compare/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/compare/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -58,6 +44,8 @@ rule msm_features:
         "logs/{dataset}/msm_features/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/msm_features/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -108,6 +96,8 @@ rule summarize:
         "logs/{dataset}/summarize.log",
     benchmark:
         "logs/{dataset}/summarize.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -2,17 +2,6 @@
 # Makes:  results/{dataset}/figures/{model}/{kind}/{peptide}.png and .pdf, figures/{model}/loss.*, figures/summary.*
 
 
-def figure_results():
-    """Every figure of the active models."""
-    kinds = ("ramachandran", "torsions", "convergence", "msm")
-    folder = f"results/{DATASET}/figures"
-    return [
-        *over_test_peptides([f"results/{{dataset}}/figures/{{model}}/{kind}/{{peptide}}.png" for kind in kinds]),
-        *(f"{folder}/{model}/loss.png" for model in TRAINED_MODELS),
-        f"{folder}/summary.png",
-    ]
-
-
 rule plot_ramachandran:
     input:
         result="results/{dataset}/evaluation/{model}/{peptide}.json",
@@ -29,6 +18,8 @@ rule plot_ramachandran:
         "logs/{dataset}/plot_ramachandran/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/plot_ramachandran/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -57,6 +48,8 @@ rule plot_torsions:
         "logs/{dataset}/plot_torsions/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/plot_torsions/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -84,6 +77,8 @@ rule plot_convergence:
         "logs/{dataset}/plot_convergence/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/plot_convergence/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -112,6 +107,8 @@ rule plot_msm:
         "logs/{dataset}/plot_msm/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/plot_msm/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -140,6 +137,8 @@ rule plot_loss:
         "logs/{dataset}/plot_loss/{model}.log",
     benchmark:
         "logs/{dataset}/plot_loss/{model}.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -167,6 +166,8 @@ rule plot_summary:
         "logs/{dataset}/plot_summary.log",
     benchmark:
         "logs/{dataset}/plot_summary.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -17,6 +17,8 @@ rule train:
         "logs/{dataset}/train/{model}.tsv"
     wildcard_constraints:
         model=one_of(TRAINED_MODELS),
+    conda:
+        "../envs/main.yaml"
     threads: 16
     resources:
         mem_mb=16000,
@@ -43,6 +45,8 @@ rule import_checkpoint:
         "logs/{dataset}/import_checkpoint/{model}.tsv"
     wildcard_constraints:
         model=one_of(BROUGHT_MODELS),
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -10,6 +10,8 @@ rule build_peptide:
         "logs/{dataset}/build_peptide/{peptide}.log",
     benchmark:
         "logs/{dataset}/build_peptide/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -18,6 +18,8 @@ rule report_html:
         "logs/{dataset}/report.log",
     benchmark:
         "logs/{dataset}/report.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=2000,

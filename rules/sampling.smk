@@ -14,6 +14,8 @@ rule sample:
         "logs/{dataset}/sample/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/sample/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 8
     resources:
         mem_mb=8000,

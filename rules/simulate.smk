@@ -14,6 +14,8 @@ rule simulate:
         "logs/{dataset}/simulate/{peptide}.log",
     benchmark:
         "logs/{dataset}/simulate/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
     threads: 1
     resources:
         mem_mb=4000,
