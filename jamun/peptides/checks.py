@@ -1,0 +1,114 @@
+"""What a built peptide must be: L, trans, without clashes, known to the force field."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import mdtraj
+import numpy as np
+
+from jamun.peptides.sequences import PeptideError
+
+# Below this fraction of the sum of covalent-bond-like contact distances two atoms that are three or more bonds apart
+# overlap. Hydrogens come closer than heavy atoms do.
+CLASH_HEAVY_NM = 0.22
+CLASH_HYDROGEN_NM = 0.13
+# A peptide bond this far from planar trans (pi) is neither trans nor relaxed.
+OMEGA_TOLERANCE = np.deg2rad(40.0)
+
+# Neighbours of each stereocentre in an order whose signed volume v1.(v2 x v3) is positive in natural amino acids.
+STEREOCENTRES = {"CA": ("N", "C", "CB")}
+SIDE_CHAIN_STEREOCENTRES = {"ILE": ("CB", ("CA", "CG1", "CG2")), "THR": ("CB", ("CA", "OG1", "CG2"))}
+
+
+def chirality(positions: np.ndarray, centre: int, neighbours: tuple[int, int, int]) -> np.ndarray:
+    """Signed volume v1.(v2 x v3) of the bonds from `centre` to `neighbours`, nm^3.
+
+    `positions` has shape (..., atoms, 3) in nm; the result has shape (...). Mirror images differ in sign.
+    """
+    v1, v2, v3 = (positions[..., atom, :] - positions[..., centre, :] for atom in neighbours)
+    return np.einsum("...i,...i->...", v1, np.cross(v2, v3))
+
+
+def stereocentres(topology: mdtraj.Topology) -> list[tuple[str, int, tuple[int, int, int]]]:
+    """(label, centre, neighbours) of every stereocentre, ordered so that natural amino acids are positive."""
+    found = []
+    for residue in topology.residues:
+        atoms = {atom.name: atom.index for atom in residue.atoms}
+        centres = list(STEREOCENTRES.items())
+        if residue.name in SIDE_CHAIN_STEREOCENTRES:
+            centres.append(SIDE_CHAIN_STEREOCENTRES[residue.name])
+        for centre, neighbours in centres:
+            if centre in atoms and all(name in atoms for name in neighbours):
+                label = f"{residue.name}{residue.resSeq} {centre}"
+                found.append((label, atoms[centre], tuple(atoms[name] for name in neighbours)))
+    return found
+
+
+def peptide_bonds(topology: mdtraj.Topology) -> list[tuple[str, tuple[int, int, int, int]]]:
+    """(label, the four atoms of omega) of every peptide bond, those to the caps included."""
+    quartets = []
+    residues = list(topology.residues)
+    for before, after in pairwise(residues):
+        first = {atom.name: atom.index for atom in before.atoms}
+        second = {atom.name: atom.index for atom in after.atoms}
+        left = first.get("CA", first.get("CH3"))
+        right = second.get("CA", second.get("C") if after.name == "NME" else None)
+        if None not in (left, right) and "C" in first and "N" in second:
+            quartets.append((f"{before}-{after}", (left, first["C"], second["N"], right)))
+    return quartets
+
+
+def _bonds_apart(topology: mdtraj.Topology, most: int) -> np.ndarray:
+    """Boolean (atoms, atoms): at most `most` bonds lie between the two."""
+    near = np.eye(topology.n_atoms, dtype=bool)
+    adjacent = np.zeros_like(near)
+    for bond in topology.bonds:
+        adjacent[bond.atom1.index, bond.atom2.index] = adjacent[bond.atom2.index, bond.atom1.index] = True
+    reach = near.copy()
+    for _ in range(most):
+        reach = (reach.astype(int) @ (adjacent | near).astype(int)) > 0
+    return reach
+
+
+def closest_contacts(positions: np.ndarray, topology: mdtraj.Topology) -> dict[str, float]:
+    """Smallest distances (nm) between atoms more than three bonds apart: heavy-heavy, and any with a hydrogen."""
+    apart = ~_bonds_apart(topology, 3)
+    distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    heavy = np.array([atom.element.symbol != "H" for atom in topology.atoms])
+    both_heavy = heavy[:, None] & heavy[None]
+
+    def smallest(selected: np.ndarray) -> float:
+        return float(distance[selected].min()) if selected.any() else float("inf")
+
+    return {"heavy": smallest(apart & both_heavy), "hydrogen": smallest(apart & ~both_heavy)}
+
+
+def check(positions: np.ndarray, topology: mdtraj.Topology, name: str) -> dict[str, object]:
+    """Check a built peptide and return what was found.
+
+    `positions` has shape (atoms, 3) in nm. Raises PeptideError naming the first stereocentre that is not L, peptide
+    bond that is not trans, or clash.
+    """
+    centres = stereocentres(topology)
+    for label, centre, neighbours in centres:
+        if chirality(positions, centre, neighbours) <= 0:
+            raise PeptideError(f"{name}: {label} came out inverted (D instead of L); build it again or report it.")
+    trajectory = mdtraj.Trajectory(positions[None], topology)
+    bonds = peptide_bonds(topology)
+    omegas = mdtraj.compute_dihedrals(trajectory, [atoms for _, atoms in bonds])[0] if bonds else np.empty(0)
+    for (label, _), omega in zip(bonds, omegas, strict=True):
+        if np.pi - abs(omega) > OMEGA_TOLERANCE:
+            raise PeptideError(f"{name}: peptide bond {label} is not trans (omega {np.rad2deg(omega):.0f} degrees).")
+    contacts = closest_contacts(positions, topology)
+    if contacts["heavy"] < CLASH_HEAVY_NM or contacts["hydrogen"] < CLASH_HYDROGEN_NM:
+        raise PeptideError(
+            f"{name}: atoms clash (closest heavy atoms {contacts['heavy']:.3f} nm, closest contact of a hydrogen "
+            f"{contacts['hydrogen']:.3f} nm)."
+        )
+    return {
+        "stereocentres": [label for label, *_ in centres],
+        "omega_radians": [float(omega) for omega in omegas],
+        "closest_heavy_nm": contacts["heavy"],
+        "closest_hydrogen_nm": contacts["hydrogen"],
+    }

@@ -1,0 +1,127 @@
+"""Peptide sequences: one- and three-letter codes, tables, FASTA files. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from jamun.io.log import UserError
+
+THREE_LETTER = {
+    "A": "ALA", "R": "ARG", "N": "ASN", "D": "ASP", "C": "CYS", "Q": "GLN", "E": "GLU", "G": "GLY", "H": "HIS",
+    "I": "ILE", "L": "LEU", "K": "LYS", "M": "MET", "F": "PHE", "P": "PRO", "S": "SER", "T": "THR", "W": "TRP",
+    "Y": "TYR", "V": "VAL",
+}  # fmt: skip
+ONE_LETTER = {three: one for one, three in THREE_LETTER.items()}
+MAX_RESIDUES = 10
+# A name becomes part of paths.
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+
+
+class PeptideError(UserError):
+    """A sequence, name or table that cannot be used; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Peptide:
+    """A named peptide; `residues` are three-letter codes, caps not among them."""
+
+    name: str
+    residues: tuple[str, ...]
+
+    @property
+    def letters(self) -> str:
+        """The one-letter sequence."""
+        return "".join(ONE_LETTER[residue] for residue in self.residues)
+
+
+def parse_sequence(text: str, name: str | None = None) -> Peptide:
+    """Read ``AW``, ``ALA-TRP`` or ``ALA_TRP``; the name is the one-letter sequence unless given.
+
+    Raises PeptideError for an empty or overlong sequence, an unknown residue, or a name unfit for a path.
+    """
+    stripped = text.strip().upper()
+    if not stripped:
+        raise PeptideError("a sequence is empty: give 1 to 10 residues, such as AW or ALA-TRP.")
+    if re.search(r"[-_]", stripped) or stripped in ONE_LETTER:
+        residues = tuple(part for part in re.split(r"[-_]", stripped))
+        bad = next((part for part in residues if part not in ONE_LETTER), None)
+    else:
+        bad = next((letter for letter in stripped if letter not in THREE_LETTER), None)
+        residues = tuple(THREE_LETTER.get(letter, "") for letter in stripped)
+    if bad is not None:
+        raise PeptideError(f"sequence {text!r} holds {bad!r}, which is none of the 20 amino acids.")
+    if len(residues) > MAX_RESIDUES:
+        raise PeptideError(f"sequence {text!r} has {len(residues)} residues; at most {MAX_RESIDUES} can be built.")
+    letters = "".join(ONE_LETTER[residue] for residue in residues)
+    peptide = Peptide(letters if name is None else name, residues)
+    if not _NAME.match(peptide.name):
+        raise PeptideError(f"name {peptide.name!r} of sequence {text!r} is not letters, digits, '-' and '_' only.")
+    return peptide
+
+
+def _unique(rows: list[tuple[str, Peptide]], path: Path) -> list[Peptide]:
+    seen: dict[str, str] = {}
+    for place, peptide in rows:
+        if peptide.name in seen:
+            raise PeptideError(f"{path}: {place} and {seen[peptide.name]} are both named {peptide.name!r}.")
+        seen[peptide.name] = place
+    return [peptide for _, peptide in rows]
+
+
+def _read_csv(path: Path, text: str) -> list[tuple[str, Peptide]]:
+    reader = csv.DictReader(text.splitlines())
+    if "sequence" not in (reader.fieldnames or []):
+        raise PeptideError(f"{path}: a CSV of peptides needs a column named 'sequence' in its first row.")
+    rows = []
+    for row in reader:
+        place = f"row {reader.line_num}"
+        try:
+            name = row.get("name")
+            if name is not None and not name.strip():
+                raise PeptideError("the name is empty.")
+            rows.append((place, parse_sequence(row["sequence"] or "", name.strip() if name else None)))
+        except PeptideError as error:
+            raise PeptideError(f"{path}, {place}: {error}") from None
+    return rows
+
+
+def _read_fasta(path: Path, text: str) -> list[tuple[str, Peptide]]:
+    entries: list[tuple[int, str, str]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith(">"):
+            entries.append((number, " ".join(line[1:].split()[:1]), ""))
+        elif line.strip():
+            if not entries:
+                raise PeptideError(f"{path}, row {number}: a FASTA file starts with a '>' line.")
+            entries[-1] = (*entries[-1][:2], entries[-1][2] + line.strip())
+    rows = []
+    for number, name, sequence in entries:
+        try:
+            if not name:
+                raise PeptideError("the name is empty.")
+            rows.append((f"row {number}", parse_sequence(sequence, name)))
+        except PeptideError as error:
+            raise PeptideError(f"{path}, row {number}: {error}") from None
+    return rows
+
+
+def read_table(path: Path) -> list[Peptide]:
+    """Peptides of a CSV (column `sequence`, optionally `name`) or a FASTA file, in the file's order.
+
+    Raises PeptideError naming the file and the row: unreadable file, missing column, empty name, unknown residue, two
+    rows of one name, no peptide at all.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise PeptideError(f"{path}: no such file of peptides.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PeptideError(f"{path}: not readable as text ({error.__class__.__name__}).") from None
+    is_fasta = path.suffix.lower() in (".fasta", ".fa", ".faa") or text.lstrip().startswith(">")
+    peptides = _unique(_read_fasta(path, text) if is_fasta else _read_csv(path, text), path)
+    if not peptides:
+        raise PeptideError(f"{path}: no peptide in this file.")
+    return peptides

@@ -1,0 +1,107 @@
+"""Which peptides are for training, validation and test. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from jamun.config.peptides import PeptideSettings
+from jamun.peptides.sequences import THREE_LETTER, Peptide, PeptideError, parse_sequence, read_table
+
+SPLITS = ("train", "validation", "test")
+
+
+def dipeptides() -> list[Peptide]:
+    """All 400 dipeptides of the 20 amino acids, in alphabetical order of their one-letter sequences."""
+    letters = sorted(THREE_LETTER)
+    return [parse_sequence(first + second) for first in letters for second in letters]
+
+
+def _listed(entry: list[str] | str, where: str, root: Path) -> list[Peptide]:
+    """The peptides of a list, or of a file relative to `root`."""
+    if isinstance(entry, str):
+        return read_table(root / entry)
+    peptides, seen = [], {}
+    for place, text in enumerate(entry, 1):
+        try:
+            peptide = parse_sequence(text)
+        except PeptideError as error:
+            raise PeptideError(f"{where}, entry {place}: {error}") from None
+        if peptide.name in seen:
+            raise PeptideError(f"{where}: entries {seen[peptide.name]} and {place} are both {peptide.name}.")
+        seen[peptide.name] = place
+        peptides.append(peptide)
+    return peptides
+
+
+def draw(pool: list[Peptide], counts: dict[str, int], seed: int) -> dict[str, list[Peptide]]:
+    """Draw disjoint splits of the sizes `counts` from `pool`, the same for the same seed.
+
+    The training split comes first, and while it has room it takes peptides that bring a residue type to a position
+    where none of its peptides has that type yet; so every type occurs at every position where counts and pool allow.
+    Raises PeptideError if the pool is too small.
+    """
+    if sum(counts.values()) > len(pool):
+        raise PeptideError(
+            f"peptides: the splits ask for {sum(counts.values())} peptides, but the pool has {len(pool)} that are "
+            "in no other split; ask for fewer or widen peptides.pool."
+        )
+    remaining = sorted(pool, key=lambda peptide: peptide.name)
+    random.Random(seed).shuffle(remaining)
+    drawn: dict[str, list[Peptide]] = {}
+    for split in (split for split in SPLITS if split in counts):
+        members: list[Peptide] = []
+        if split == "train":
+            covered: set[tuple[int, str]] = set()
+
+            def gain(peptide: Peptide, covered: set[tuple[int, str]] = covered) -> int:
+                return len(set(enumerate(peptide.residues)) - covered)
+
+            while len(members) < counts[split]:
+                best = max(remaining, key=gain)  # the first of the shuffled order among equals
+                if gain(best) == 0:
+                    break
+                members.append(best)
+                covered |= set(enumerate(best.residues))
+                remaining.remove(best)
+        missing = counts[split] - len(members)
+        members += remaining[:missing]
+        remaining = remaining[missing:]
+        drawn[split] = members
+    return drawn
+
+
+def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Peptide]]:
+    """The peptides of each split: ``{"train": [...], "validation": [...], "test": [...]}``.
+
+    Files are relative to `root`. Splits given as lists or files are taken as they are; counts are then drawn from the
+    pool without the sequences already taken. Raises PeptideError for a bad file or entry, one sequence in two splits,
+    two sequences of one name, a pool too small, or no peptide at all.
+    """
+    fixed = {
+        split: _listed(getattr(settings, split), f"peptides.{split}", root)
+        for split in SPLITS
+        if not isinstance(getattr(settings, split), int)
+    }
+    counts = {split: getattr(settings, split) for split in SPLITS if split not in fixed}
+    for split, count in counts.items():
+        if count < 0:
+            raise PeptideError(f"peptides.{split}: a count cannot be negative, got {count}.")
+    owner: dict[tuple[str, ...], str] = {}
+    names: dict[str, str] = {}
+    for split, members in fixed.items():
+        for peptide in members:
+            if owner.setdefault(peptide.residues, split) != split:
+                raise PeptideError(
+                    f"peptides: {peptide.letters} is in both {owner[peptide.residues]} and {split}; leave it in one, "
+                    "or the evaluation is on peptides seen in training."
+                )
+            if names.setdefault(peptide.name, split) != split:
+                raise PeptideError(f"peptides: {split} and {names[peptide.name]} both have a peptide {peptide.name!r}.")
+    pool = dipeptides() if settings.pool == "dipeptides" else _listed(settings.pool, "peptides.pool", root)
+    taken = set(owner)
+    drawn = draw([p for p in pool if p.residues not in taken and p.name not in names], counts, settings.split_seed)
+    splits = {split: (fixed | drawn)[split] for split in SPLITS}
+    if not any(splits.values()):
+        raise PeptideError("peptides: no peptide in any split; list some under train, validation or test.")
+    return splits

@@ -1,0 +1,104 @@
+"""Built peptides: every dipeptide, the checks, the files."""
+
+import json
+
+import mdtraj
+import numpy as np
+import pytest
+from openmm import app
+
+from jamun.peptides.build import build_peptide, build_to_files, force_field
+from jamun.peptides.checks import check, peptide_bonds, stereocentres
+from jamun.peptides.sequences import PeptideError, parse_sequence
+from jamun.peptides.splits import dipeptides
+
+
+@pytest.mark.parametrize("form", ["capped", "uncapped"])
+def test_all_dipeptides_build(form):
+    for peptide in dipeptides():
+        topology, positions, record = build_peptide(peptide, form, 7.0)
+        names = [residue.name for residue in topology.residues()]
+        expected = ["ACE", *peptide.residues, "NME"] if form == "capped" else list(peptide.residues)
+        assert names == expected
+        assert positions.shape == (topology.getNumAtoms(), 3)
+        assert len(record["stereocentres"]) >= sum(residue != "GLY" for residue in peptide.residues)
+        assert len(record["omega_radians"]) == (3 if form == "capped" else 1)
+
+
+@pytest.mark.parametrize("sequence", ["G", "W", "AWP", "ARNDC", "ARNDCQEGHI", "LKMFPSTWYV"])
+@pytest.mark.parametrize("form", ["capped", "uncapped"])
+def test_other_lengths_and_every_residue(sequence, form):
+    if form == "uncapped" and len(sequence) == 1:
+        with pytest.raises(PeptideError, match="free amino acid"):
+            build_peptide(parse_sequence(sequence), form, 7.0)
+        return
+    topology, _, _ = build_peptide(parse_sequence(sequence), form, 7.0)
+    assert topology.getNumResidues() == len(sequence) + (2 if form == "capped" else 0)
+
+
+def test_files_read_back_with_bonds(tmp_path):
+    build_to_files(parse_sequence("AW"), "capped", 7.0, tmp_path / "AW.pdb", tmp_path / "AW.json")
+    read = mdtraj.load(tmp_path / "AW.pdb")
+    topology, positions, _ = build_peptide(parse_sequence("AW"), "capped", 7.0)
+    assert read.topology.n_chains == 1
+    assert read.topology.n_bonds == topology.getNumBonds()
+    np.testing.assert_allclose(read.xyz[0], positions, atol=1e-4)
+    assert force_field().getUnmatchedResidues(app.PDBFile(str(tmp_path / "AW.pdb")).topology) == []
+    record = json.loads((tmp_path / "AW.json").read_text())
+    assert record["residues"] == ["ACE", "ALA", "TRP", "NME"]
+    assert record["provenance"]["packages"]["openmm"]
+
+
+def test_ph_sets_protonation():
+    def charged_histidine(ph):
+        topology, *_ = build_peptide(parse_sequence("H"), "capped", ph)
+        names = {atom.name for atom in topology.atoms()}
+        return {"HD1", "HE2"} <= names
+
+    assert charged_histidine(4.0)
+    assert not charged_histidine(9.0)
+
+
+@pytest.fixture(scope="module")
+def isoleucine():
+    topology, positions, _ = build_peptide(parse_sequence("IT"), "capped", 7.0)
+    return mdtraj.Topology.from_openmm(topology), positions
+
+
+def test_mirror_image_is_refused(isoleucine):
+    topology, positions = isoleucine
+    assert len(stereocentres(topology)) == 4
+    with pytest.raises(PeptideError, match="inverted"):
+        check(positions * [-1, 1, 1], topology, "IT")
+
+
+def test_a_swapped_side_chain_is_refused(isoleucine):
+    topology, positions = isoleucine
+    atoms = {atom.name: atom.index for atom in topology.residue(1).atoms}
+    swapped = positions.copy()
+    swapped[[atoms["CG1"], atoms["CG2"]]] = positions[[atoms["CG2"], atoms["CG1"]]]
+    with pytest.raises(PeptideError, match="ILE2 CB"):
+        check(swapped, topology, "IT")
+
+
+def test_a_cis_bond_is_refused(isoleucine):
+    topology, positions = isoleucine
+    _, (_, carbon, nitrogen, _) = peptide_bonds(topology)[1]
+    axis = positions[nitrogen] - positions[carbon]
+    axis /= np.linalg.norm(axis)
+    # Turn everything after the bond by 180 degrees about it.
+    moved = positions.copy()
+    later = [atom.index for atom in topology.atoms if atom.residue.index >= 2]
+    relative = positions[later] - positions[nitrogen]
+    moved[later] = positions[nitrogen] + 2 * np.outer(relative @ axis, axis) - relative
+    with pytest.raises(PeptideError, match="not trans"):
+        check(moved, topology, "IT")
+
+
+def test_a_clash_is_refused(isoleucine):
+    topology, positions = isoleucine
+    clashing = positions.copy()
+    last = topology.n_atoms - 1
+    clashing[last] = positions[0] + 0.05
+    with pytest.raises(PeptideError, match="clash"):
+        check(clashing, topology, "IT")

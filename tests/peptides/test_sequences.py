@@ -1,0 +1,98 @@
+"""Sequences, tables, splits."""
+
+import itertools
+
+import pytest
+
+from jamun.config.peptides import PeptideSettings
+from jamun.peptides.sequences import THREE_LETTER, PeptideError, parse_sequence, read_table
+from jamun.peptides.splits import resolve_splits
+
+
+@pytest.mark.parametrize("text", ["AW", "aw", " AW ", "ALA-TRP", "ALA_TRP", "ala-trp"])
+def test_forms_of_a_sequence(text):
+    peptide = parse_sequence(text)
+    assert (peptide.name, peptide.letters, peptide.residues) == ("AW", "AW", ("ALA", "TRP"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("AB", "'B'"), ("", "empty"), ("   ", "empty"), ("ALA-XYZ", "'XYZ'"), ("A" * 11, "at most 10"), ("ALA-", "''")],
+)
+def test_bad_sequences(text, words):
+    with pytest.raises(PeptideError, match=words):
+        parse_sequence(text)
+
+
+def test_one_and_ten_residues():
+    assert parse_sequence("A").residues == ("ALA",)
+    assert len(parse_sequence("ARNDCQEGHI").residues) == 10
+
+
+def test_tables(tmp_path):
+    (tmp_path / "a.csv").write_text("name,sequence\nfirst,AW\nsecond,ALA-GLY\n")
+    (tmp_path / "a.fasta").write_text(">first some words\nA\nW\n\n>second\nAG\n")
+    for name in ("a.csv", "a.fasta"):
+        assert [(p.name, p.letters) for p in read_table(tmp_path / name)] == [("first", "AW"), ("second", "AG")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.csv", "sequence\nAW\nAB\n", "row 3.*'B'"),
+        ("a.csv", "name,sequence\nx,AW\n ,AG\n", "row 3.*name is empty"),
+        ("a.csv", "name,sequence\nx,AW\nx,AG\n", "row 3 and row 2 are both named 'x'"),
+        ("a.csv", "name,sequence\n../x,AW\n", "row 2.*letters, digits"),
+        ("a.csv", "peptide\nAW\n", "column named 'sequence'"),
+        ("a.csv", "sequence\n", "no peptide"),
+        ("a.fasta", ">x\nAW\n>x\nAG\n", "row 3 and row 1"),
+        ("a.fasta", ">\nAW\n", "row 1: the name is empty"),
+        ("a.fasta", ">x\n>y\nAW\n", "row 1: a sequence is empty"),
+        ("a.fa", "AW\n", "starts with a '>'"),
+    ],
+)
+def test_bad_tables_name_the_row(tmp_path, name, text, words):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(PeptideError, match=words):
+        read_table(tmp_path / name)
+
+
+def test_missing_table(tmp_path):
+    with pytest.raises(PeptideError, match="no such file"):
+        read_table(tmp_path / "none.csv")
+
+
+def test_counts_are_disjoint_and_cover_every_residue_at_both_positions(tmp_path):
+    test = ["AW", "DE", "GP"]
+    settings = PeptideSettings(train=40, validation=20, test=test, split_seed=3)
+    splits = resolve_splits(settings, tmp_path)
+    names = {split: {p.letters for p in members} for split, members in splits.items()}
+    assert {split: len(members) for split, members in names.items()} == {"train": 40, "validation": 20, "test": 3}
+    assert not any(a & b for a, b in itertools.combinations(names.values(), 2))
+    for place in (0, 1):
+        assert {letters[place] for letters in names["train"]} == set(THREE_LETTER)
+    assert splits == resolve_splits(settings, tmp_path)
+    other = resolve_splits(PeptideSettings(train=40, validation=20, test=test, split_seed=4), tmp_path)
+    assert other["train"] != splits["train"]
+
+
+def test_the_papers_split(tmp_path):
+    (tmp_path / "test.csv").write_text("sequence\n" + "\n".join(a + b for a in "ARNDC" for b in THREE_LETTER))
+    splits = resolve_splits(PeptideSettings(train=200, validation=80, test="test.csv"), tmp_path)
+    assert [len(splits[split]) for split in ("train", "validation", "test")] == [200, 80, 100]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"train": ["AW"], "test": ["ALA-TRP"]}, "both train and test"),
+        ({"train": ["AW", "AW"]}, "entries 1 and 2"),
+        ({"train": ["AW", "AB"]}, "peptides.train, entry 2"),
+        ({"train": 300, "validation": 101}, "ask for 401"),
+        ({"train": -1}, "negative"),
+        ({}, "no peptide in any split"),
+    ],
+)
+def test_impossible_splits(tmp_path, settings, words):
+    with pytest.raises(PeptideError, match=words):
+        resolve_splits(PeptideSettings(**settings), tmp_path)
