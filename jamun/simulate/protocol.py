@@ -1,0 +1,130 @@
+"""The stages of a simulation: minimisation, equilibration, production.
+
+Barostat and restraints are part of a stage's system: every stage runs in a context made anew from it, since a force
+added to a system after its context was made has no effect.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import openmm
+from openmm import unit
+
+from jamun.config.simulate import SimulateSettings
+from jamun.io.seeds import derived_seed
+from jamun.simulate.system import SimulationSystem
+
+# Steps between the barostat's attempts, OpenMM's default.
+_BAROSTAT_INTERVAL = 25
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage to run: its name, ensemble, steps and whether the peptide's heavy atoms are restrained."""
+
+    name: str
+    ensemble: str
+    steps: int
+    restrained: bool
+
+
+@dataclass
+class PhaseSpace:
+    """Where a stage ended and the next begins: nm, nm/ps, box edges in nm or None without a box."""
+
+    positions: np.ndarray
+    velocities: np.ndarray | None
+    box: np.ndarray | None
+
+
+def equilibration_stages(settings: SimulateSettings) -> list[Stage]:
+    """The configured stages before the production."""
+    stages = []
+    for place, stage in enumerate(settings.equilibration, 1):
+        name = f"equilibration_{place}_{'restrained_' if stage.restrained else ''}{stage.ensemble.lower()}"
+        steps = max(1, round(stage.duration / (settings.timestep * 1e-3)))
+        stages.append(Stage(name, stage.ensemble, steps, stage.restrained))
+    return stages
+
+
+def production_stage(settings: SimulateSettings) -> Stage:
+    """The production."""
+    return Stage("production", settings.ensemble, settings.n_frames * settings.steps_per_frame, False)
+
+
+def _restraint(solvated: SimulationSystem, reference: np.ndarray, constant: float) -> openmm.CustomExternalForce:
+    """k/2 |r - r0|^2 on the peptide's heavy atoms; k in kJ/mol/nm^2, r0 (particles, 3) in nm."""
+    distance = "periodicdistance(x, y, z, x0, y0, z0)^2" if solvated.periodic else "(x-x0)^2 + (y-y0)^2 + (z-z0)^2"
+    force = openmm.CustomExternalForce(f"0.5 * restraint_constant * ({distance})")
+    force.addGlobalParameter("restraint_constant", constant)
+    for name in ("x0", "y0", "z0"):
+        force.addPerParticleParameter(name)
+    for atom in solvated.restrained_atoms:
+        force.addParticle(int(atom), reference[atom].tolist())
+    return force
+
+
+def stage_context(
+    solvated: SimulationSystem,
+    stage: Stage,
+    start: PhaseSpace,
+    settings: SimulateSettings,
+    seed: int,
+    platform: openmm.Platform,
+    properties: dict[str, str],
+) -> openmm.Context:
+    """A context of its own for one stage, at `start`; without velocities there they are drawn at the temperature.
+
+    Restraints hold the atoms where the stage starts, which is where minimisation left them.
+    """
+    system = copy.deepcopy(solvated.system)
+    if stage.ensemble == "NPT":
+        barostat = openmm.MonteCarloBarostat(
+            settings.pressure * unit.bar, settings.temperature * unit.kelvin, _BAROSTAT_INTERVAL
+        )
+        barostat.setRandomNumberSeed(derived_seed(seed, stage.name, "barostat"))
+        system.addForce(barostat)
+    if stage.restrained:
+        system.addForce(_restraint(solvated, start.positions, settings.restraint_constant))
+    integrator = openmm.LangevinMiddleIntegrator(
+        settings.temperature * unit.kelvin, settings.friction / unit.picosecond, settings.timestep * unit.femtosecond
+    )
+    integrator.setRandomNumberSeed(derived_seed(seed, stage.name, "integrator"))
+    context = openmm.Context(system, integrator, platform, properties)
+    if start.box is not None:
+        context.setPeriodicBoxVectors(*start.box.tolist())
+    context.setPositions(start.positions)
+    if start.velocities is None:
+        context.setVelocitiesToTemperature(
+            settings.temperature * unit.kelvin, derived_seed(seed, stage.name, "velocities")
+        )
+    else:
+        context.setVelocities(start.velocities)
+    return context
+
+
+def phase_space(context: openmm.Context) -> PhaseSpace:
+    """Positions, velocities and box of a context; positions are not wrapped, so molecules stay whole."""
+    periodic = context.getSystem().usesPeriodicBoundaryConditions()
+    state = context.getState(positions=True, velocities=True)
+    return PhaseSpace(
+        state.getPositions(asNumpy=True).value_in_unit(unit.nanometer),
+        state.getVelocities(asNumpy=True).value_in_unit(unit.nanometer / unit.picosecond),
+        np.array(state.getPeriodicBoxVectors().value_in_unit(unit.nanometer)) if periodic else None,
+    )
+
+
+def minimised(
+    solvated: SimulationSystem, settings: SimulateSettings, platform: openmm.Platform, properties: dict[str, str]
+) -> PhaseSpace:
+    """The start of the first stage: positions at a minimum of the energy, no velocities yet."""
+    context = openmm.Context(solvated.system, openmm.VerletIntegrator(0.001), platform, properties)
+    context.setPositions(solvated.positions)
+    openmm.LocalEnergyMinimizer.minimize(
+        context, settings.minimize_tolerance * unit.kilojoule_per_mole / unit.nanometer, 0
+    )
+    end = phase_space(context)
+    return PhaseSpace(end.positions, None, end.box)

@@ -1,0 +1,193 @@
+"""Simulate one peptide from its PDB to published files."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import mdtraj
+import numpy as np
+import openmm
+from openmm import unit
+from tqdm import tqdm
+
+from jamun.config.simulate import SimulateSettings
+from jamun.io.atomic import write_json
+from jamun.io.provenance import provenance
+from jamun.io.seeds import derived_seed
+from jamun.simulate.output import Frames, frame_writers, peptide_topology, thermodynamics
+from jamun.simulate.platform import choose
+from jamun.simulate.protocol import (
+    PhaseSpace,
+    Stage,
+    equilibration_stages,
+    minimised,
+    phase_space,
+    production_stage,
+    stage_context,
+)
+from jamun.simulate.system import SimulationError, SimulationSystem, make_system
+
+logger = logging.getLogger(__name__)
+
+# The energy of a frame costs a force evaluation of its own, so not every frame gets a row in the CSV.
+STATE_EVERY_FRAMES = 10
+# Steps between updates of the progress bar in equilibration.
+_EQUILIBRATION_CHUNK = 250
+
+
+@dataclass
+class Engine:
+    """What every stage of one peptide's simulation needs."""
+
+    solvated: SimulationSystem
+    settings: SimulateSettings
+    seed: int
+    platform: openmm.Platform
+    properties: dict[str, str]
+    name: str
+
+    def context(self, stage: Stage, start: PhaseSpace) -> openmm.Context:
+        """A context for one stage."""
+        return stage_context(self.solvated, stage, start, self.settings, self.seed, self.platform, self.properties)
+
+    def step(self, context: openmm.Context, steps: int, stage: Stage) -> None:
+        """Run `steps`. Raises SimulationError, naming the stage and the atoms under the largest forces, for a NaN."""
+        try:
+            context.getIntegrator().step(steps)
+        except openmm.OpenMMException as error:
+            raise SimulationError(
+                f"{self.name}, {stage.name}: the simulation blew up ({error}); shorten simulate.timestep or add an "
+                "equilibration stage."
+            ) from None
+
+    def require_finite(self, context: openmm.Context, positions: np.ndarray, stage: Stage, last_good: float) -> None:
+        """Raises SimulationError if a position is not finite."""
+        if np.isfinite(positions).all():
+            return
+        forces = context.getState(forces=True).getForces(asNumpy=True)
+        magnitude = np.nan_to_num(np.linalg.norm(np.asarray(forces._value), axis=1), nan=np.inf)
+        atoms = list(self.solvated.topology.atoms())
+        worst = ", ".join(str(atoms[index]) for index in np.argsort(magnitude)[-3:])
+        raise SimulationError(
+            f"{self.name}, {stage.name}: positions are not finite after the last good frame at {last_good:g} ps; "
+            f"largest forces on {worst}; shorten simulate.timestep or add an equilibration stage."
+        )
+
+
+def _bar(total: float, description: str) -> tqdm:
+    return tqdm(total=round(total, 6), desc=description, unit="ps", mininterval=5.0 if not sys.stderr.isatty() else 0.2)
+
+
+def equilibrate(engine: Engine) -> tuple[PhaseSpace, list[dict[str, object]]]:
+    """Minimise and run the equilibration stages; returns where they end, and a record of each."""
+    start = minimised(engine.solvated, engine.settings, engine.platform, engine.properties)
+    records = []
+    for stage in equilibration_stages(engine.settings):
+        began = time.perf_counter()
+        context = engine.context(stage, start)
+        step_ps = engine.settings.timestep * 1e-3
+        with _bar(stage.steps * step_ps, f"{engine.name} {stage.name}") as bar:
+            done = 0
+            while done < stage.steps:
+                steps = min(_EQUILIBRATION_CHUNK, stage.steps - done)
+                engine.step(context, steps, stage)
+                done += steps
+                bar.update(steps * step_ps)
+        start = phase_space(context)
+        engine.require_finite(context, start.positions, stage, 0.0)
+        final = thermodynamics(context, engine.solvated, stage.steps * step_ps)
+        records.append(
+            {
+                "name": stage.name,
+                "ensemble": stage.ensemble,
+                "steps": stage.steps,
+                "restrained": stage.restrained,
+                "seconds": time.perf_counter() - began,
+                "end": final,
+            }
+        )
+    return start, records
+
+
+def produce(engine: Engine, start: PhaseSpace, frames: Frames) -> float:
+    """Run the production, writing as it goes; returns its wall-clock seconds."""
+    settings, stage = engine.settings, production_stage(engine.settings)
+    context = engine.context(stage, start)
+    began = time.perf_counter()
+    with _bar(settings.production, f"{engine.name} production") as bar:
+        for frame in range(1, settings.n_frames + 1):
+            engine.step(context, settings.steps_per_frame, stage)
+            now = frame * settings.frame_interval
+            positions = context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+            engine.require_finite(context, positions, stage, now - settings.frame_interval)
+            frames.write(positions[engine.solvated.peptide_atoms], now)
+            if frame % STATE_EVERY_FRAMES == 0 or frame == settings.n_frames:
+                frames.write_state(thermodynamics(context, engine.solvated, now))
+            bar.update(settings.frame_interval)
+            bar.set_postfix_str(f"{now * 86.4 / (time.perf_counter() - began):.1f} ns/day", refresh=False)
+    return time.perf_counter() - began
+
+
+def simulate_to_files(
+    pdb: Path,
+    name: str,
+    settings: SimulateSettings,
+    trajectory: Path,
+    topology: Path,
+    state: Path,
+    record: Path,
+    work: Path,
+    threads: int,
+) -> None:
+    """Simulate the peptide in `pdb` and publish trajectory (XTC), topology (PDB), state (CSV) and record (JSON).
+
+    Everything is written in `work` and renamed when all of it is there; the record comes last. Raises SimulationError
+    for a peptide, box or platform that cannot be simulated, before the simulation starts, and for one that blows up.
+    """
+    platform, properties = choose(settings, threads)
+    solvated = make_system(pdb, settings)
+    engine = Engine(solvated, settings, derived_seed(settings.seed, "simulate", name), platform, properties, name)
+    logger.info(
+        "%s: %d particles on %s %s", name, solvated.system.getNumParticles(), platform.getName(), properties or ""
+    )
+    work.mkdir(parents=True, exist_ok=True)
+    start, stages = equilibrate(engine)
+    with frame_writers(work / "trajectory.xtc", work / "state.csv") as frames:
+        seconds = produce(engine, start, frames)
+    peptide = peptide_topology(solvated)
+    first = mdtraj.load_frame(str(work / "trajectory.xtc"), 0, top=peptide)
+    first.save_pdb(str(work / "topology.pdb"))
+    for source, target in (("trajectory.xtc", trajectory), ("topology.pdb", topology), ("state.csv", state)):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(work / source, target)
+    write_json(
+        record,
+        {
+            "peptide": name,
+            "settings": settings.model_dump(mode="json"),
+            "seed": engine.seed,
+            "platform": platform.getName(),
+            "precision": properties.get("Precision", "platform's own"),
+            "threads": threads,
+            "particles": solvated.system.getNumParticles(),
+            "peptide_atoms": len(solvated.peptide_atoms),
+            "stages": stages,
+            "production": {
+                "frames": settings.n_frames,
+                "frame_interval_ps": settings.frame_interval,
+                "state_interval_ps": STATE_EVERY_FRAMES * settings.frame_interval,
+                "seconds": seconds,
+                "seconds_per_frame": seconds / settings.n_frames,
+                "ns_per_day": settings.production * 86.4 / seconds,
+            },
+            "boundaries": [0, settings.n_frames],
+            "provenance": provenance("openmm", "mdtraj", "numpy"),
+        },
+    )
+    shutil.rmtree(work)

@@ -1,0 +1,128 @@
+"""From a peptide to an OpenMM system: solvent, force field, box."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import openmm
+from openmm import app, unit
+
+from jamun.config.simulate import SimulateSettings
+from jamun.io.log import UserError
+
+_PEPTIDE_FILES = {"amber99sbildn": "amber99sbildn.xml", "amber14": "amber14/protein.ff14SB.xml"}
+_WATER_FILES = {"amber99sbildn": "tip3p.xml", "amber14": "amber14/tip3p.xml"}
+_IMPLICIT_FILES = {"amber99sbildn": "amber99_obc.xml", "amber14": "implicit/obc1.xml"}
+# The box shrinks when the barostat is turned on; the minimum image must still hold then.
+_BOX_MARGIN = 0.95
+
+
+class SimulationError(UserError):
+    """A simulation that cannot be set up or went wrong; the message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class SimulationSystem:
+    """A system ready to run.
+
+    positions: (particles, 3) in nm; peptide_atoms: indices of the peptide (caps included), restrained_atoms: its heavy
+    atoms; masses: total mass in amu, for the density.
+    """
+
+    topology: app.Topology
+    system: openmm.System
+    positions: np.ndarray
+    peptide_atoms: np.ndarray
+    restrained_atoms: np.ndarray
+    total_mass: float
+
+    @property
+    def periodic(self) -> bool:
+        """Whether there is a box."""
+        return self.system.usesPeriodicBoundaryConditions()
+
+
+def read_peptide(pdb: Path) -> app.PDBFile:
+    """The peptide's PDB. Raises SimulationError if it is missing or no PDB."""
+    try:
+        return app.PDBFile(str(pdb))
+    except (OSError, ValueError, IndexError) as error:
+        raise SimulationError(f"{pdb}: not readable as PDB ({error}); build the peptide again.") from None
+
+
+def _forcefield(settings: SimulateSettings) -> app.ForceField:
+    solvent = (_WATER_FILES if settings.solvent == "explicit" else _IMPLICIT_FILES)[settings.forcefield]
+    return app.ForceField(_PEPTIDE_FILES[settings.forcefield], solvent)
+
+
+def shortest_height(vectors: np.ndarray) -> float:
+    """Smallest distance between opposite faces of a box, nm; `vectors` (3, 3) are its edges in rows."""
+    normals = np.cross(vectors[[1, 2, 0]], vectors[[2, 0, 1]])
+    return float((abs(np.linalg.det(vectors)) / np.linalg.norm(normals, axis=1)).min())
+
+
+def make_system(pdb: Path, settings: SimulateSettings) -> SimulationSystem:
+    """Solvate (explicit solvent) and parametrise the peptide in `pdb`.
+
+    Raises SimulationError for a peptide the force field does not know, or a box too small for the cutoff.
+    """
+    peptide = read_peptide(pdb)
+    forcefield = _forcefield(settings)
+    modeller = app.Modeller(peptide.topology, peptide.positions)
+    n_peptide = peptide.topology.getNumAtoms()
+    options: dict[str, object] = {"constraints": app.HBonds}
+    try:
+        if settings.solvent == "explicit":
+            state = random.getstate()
+            random.seed(settings.seed)  # Modeller draws the waters that ions take the place of
+            modeller.addSolvent(
+                forcefield,
+                model="tip3p",
+                padding=settings.padding * unit.nanometer,
+                boxShape=settings.box,
+                ionicStrength=settings.ionic_strength * unit.molar,
+                neutralize=True,
+            )
+            random.setstate(state)
+            options |= {
+                "nonbondedMethod": app.PME,
+                "nonbondedCutoff": settings.cutoff * unit.nanometer,
+                "rigidWater": True,
+            }
+            if settings.switch_distance:
+                options["switchDistance"] = settings.switch_distance * unit.nanometer
+        else:
+            options["nonbondedMethod"] = app.NoCutoff
+        if settings.hydrogen_mass is not None:
+            options["hydrogenMass"] = settings.hydrogen_mass * unit.amu
+        system = forcefield.createSystem(modeller.topology, **options)
+    except ValueError as error:
+        raise SimulationError(f"{pdb}: {settings.forcefield} does not fit this peptide ({error}).") from None
+    _check_box(modeller.topology, settings, pdb)
+    # addSolvent appends, so the peptide keeps the first indices.
+    atoms = list(modeller.topology.atoms())[:n_peptide]
+    heavy = [atom.index for atom in atoms if atom.element is not app.element.hydrogen]
+    masses = [system.getParticleMass(index).value_in_unit(unit.amu) for index in range(system.getNumParticles())]
+    return SimulationSystem(
+        topology=modeller.topology,
+        system=system,
+        positions=np.asarray(modeller.positions.value_in_unit(unit.nanometer)),
+        peptide_atoms=np.arange(n_peptide),
+        restrained_atoms=np.array(heavy),
+        total_mass=float(sum(masses)),
+    )
+
+
+def _check_box(topology: app.Topology, settings: SimulateSettings, pdb: Path) -> None:
+    vectors = topology.getPeriodicBoxVectors()
+    if settings.solvent != "explicit" or vectors is None:
+        return
+    height = shortest_height(np.array(vectors.value_in_unit(unit.nanometer)))
+    if 2 * settings.cutoff > _BOX_MARGIN * height:
+        raise SimulationError(
+            f"{pdb}: the box is {height:.2f} nm wide, too small for a cutoff of {settings.cutoff:g} nm once the "
+            "barostat shrinks it; raise simulate.padding or lower simulate.cutoff."
+        )
