@@ -1,0 +1,193 @@
+"""The walk against densities whose score is known exactly."""
+
+import math
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from jamun.config.sampling import SamplingSettings
+from jamun.sampling.walk import ChainNoise, Langevin, walk_jump
+
+
+def gaussian(variance, sigma):
+    """xhat of X ~ N(0, variance) (any shape) seen through noise sigma: the posterior mean."""
+    return lambda y: y * variance / (variance + sigma**2)
+
+
+def collect(denoise, start, sigma, settings, steps, seed=1, **options):
+    jumps = islice(walk_jump(denoise, start, sigma, settings, seed, **options), steps)
+    return torch.stack([jump.samples.clone() for jump in jumps])
+
+
+def test_baoab_is_exact_for_a_harmonic_well():
+    # y ~ N(0, s^2) with s = sigma: BAOAB's configurational variance is exact at any stable step (Leimkuhler and
+    # Matthews 2012). dt = sigma is one frequency unit here. From xhat = y/2, var(xhat) = s^2/4.
+    sigma = 0.04
+    variance = (
+        sigma**2
+    )  # of Y; X is a delta broadened so that var(Y) = sigma^2 needs var(X) -> 0: use 3 sigma^2 instead
+    variance = 3 * sigma**2
+    settings = SamplingSettings(samples=1000, chains=1000, integrator="BAOAB", step=1.0, burn_in=100)
+    start = torch.zeros(4, 3, dtype=torch.float64)
+    samples = collect(gaussian(variance, sigma), start, sigma, settings, 600, remove_translation=False)
+    expected = variance**2 / (variance + sigma**2)
+    assert samples.var().item() == pytest.approx(expected, rel=0.01)
+    assert samples.mean().item() == pytest.approx(0, abs=0.01 * math.sqrt(expected))
+
+
+def test_aboba_has_its_known_error_for_a_harmonic_well():
+    # Samples are taken where the score is evaluated, in the middle of the step. There the stationary variance of the
+    # linear recursion is that of the well over 1 - (omega dt)^2 / 4, whatever the friction.
+    sigma, variance = 0.04, 0.0048
+    settings = SamplingSettings(samples=1000, chains=1000, integrator="ABOBA", step=1.5, burn_in=100)
+    start = torch.zeros(4, 3, dtype=torch.float64)
+    samples = collect(gaussian(variance, sigma), start, sigma, settings, 600, remove_translation=False)
+    omega_dt_squared = (1.5 * sigma) ** 2 / (variance + sigma**2)
+    expected = variance**2 / (variance + sigma**2) / (1 - omega_dt_squared / 4)
+    assert samples.var().item() == pytest.approx(expected, rel=0.01)
+
+
+def test_translation_is_removed_and_leaves_the_rest_exact():
+    sigma, variance = 0.04, 0.01
+    settings = SamplingSettings(samples=1000, chains=1000, burn_in=100)
+    start = torch.zeros(5, 3, dtype=torch.float64)
+    samples = collect(gaussian(variance, sigma), start, sigma, settings, 200)
+    assert samples.mean(-2).abs().max() < 1e-12
+    # Centring 5 independent atoms leaves 4/5 of the variance.
+    assert samples.var().item() == pytest.approx(0.8 * variance**2 / (variance + sigma**2), rel=0.02)
+
+
+class Mixture:
+    """X is one of `means` (modes, dimensions) with `weights`, broadened by `width`; exact xhat(y)."""
+
+    def __init__(self, means, weights, width, sigma):
+        self.means, self.weights, self.width, self.sigma = means, weights, width, sigma
+
+    def __call__(self, y):
+        flat = y.flatten(1)
+        total = self.width**2 + self.sigma**2
+        logits = self.weights.log() - (flat[:, None] - self.means[None]).square().sum(-1) / (2 * total)
+        gain = self.width**2 / total
+        posterior = self.means[None] + gain * (flat[:, None] - self.means[None])
+        return (logits.softmax(-1)[..., None] * posterior).sum(1).view_as(y)
+
+
+def test_a_mixture_keeps_its_weights_and_moments():
+    # Three modes in the plane of one atom (z is a third, Gaussian dimension), apart by a few sigma.
+    sigma, width = 0.04, 0.02
+    means = torch.tensor([[0.0, 0.0, 0.0], [0.12, 0.0, 0.0], [0.05, 0.11, 0.0]], dtype=torch.float64)
+    weights = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    mixture = Mixture(means, weights, width, sigma)
+    settings = SamplingSettings(samples=500, chains=500, burn_in=300, stride=5)
+    samples = collect(
+        mixture, torch.zeros(1, 3, dtype=torch.float64), sigma, settings, 400, remove_translation=False
+    ).squeeze(2)
+    # The jump returns E[X | y], whose mean over p_Y is E[X] whatever the shape; chains are independent.
+    chain_means = samples.mean(0)
+    error = chain_means.std(0) / math.sqrt(settings.chains)
+    assert ((chain_means.mean(0) - weights @ means).abs() < 3 * error).all()
+    # E[posterior weight of a mode] = its weight; recovered from the samples by linearity is not possible, so count the
+    # nearest mode and compare with the same count on exact draws of y.
+    generator = torch.Generator().manual_seed(5)
+    picks = torch.multinomial(weights, 200_000, replacement=True, generator=generator)
+    noise = torch.randn(200_000, 3, generator=generator, dtype=torch.float64)
+    exact = mixture((means[picks] + math.sqrt(width**2 + sigma**2) * noise)[:, None]).squeeze(1)
+
+    def shares(x):
+        return torch.nn.functional.one_hot(torch.cdist(x, means).argmin(-1), 3).double()
+
+    by_chain = torch.stack([shares(samples[:, chain]).mean(0) for chain in range(settings.chains)])
+    error = by_chain.std(0) / math.sqrt(settings.chains)
+    assert ((by_chain.mean(0) - shares(exact).mean(0)).abs() < 3 * error + 0.003).all()
+
+
+def test_ten_atom_gaussian_chain():
+    # Atoms joined by springs: X ~ N(0, K^+), K the chain's Laplacian over b^2; xhat = (K + 1/sigma^2)^-1 y/sigma^2.
+    sigma, bond, atoms = 0.04, 0.1, 10
+    laplacian = torch.diag(torch.tensor([1.0] + [2.0] * (atoms - 2) + [1.0], dtype=torch.float64))
+    laplacian -= torch.diag(torch.ones(atoms - 1, dtype=torch.float64), 1) + torch.diag(
+        torch.ones(atoms - 1, dtype=torch.float64), -1
+    )
+    stiffness = laplacian / bond**2
+    shrink = torch.linalg.inv(torch.eye(atoms, dtype=torch.float64) + sigma**2 * stiffness)
+    start = torch.zeros(atoms, 3, dtype=torch.float64)
+    start[:, 0] = bond * torch.arange(atoms)
+    # The slowest mode relaxes over about (b N / pi sigma)^2 = 63 steps: burn in for many of those, sample rarely.
+    settings = SamplingSettings(samples=400, chains=400, burn_in=600, stride=25)
+    samples = collect(lambda y: shrink @ y, start, sigma, settings, 60)
+    # var(xhat) = shrink cov(Y) shrink, with cov(Y) = pinv(K) + sigma^2 off the translation.
+    centre = torch.eye(atoms, dtype=torch.float64) - 1.0 / atoms
+    noisy = torch.linalg.pinv(stiffness) + sigma**2 * centre
+    covariance = shrink @ noisy @ shrink
+    ends = (samples[..., -1, :] - samples[..., 0, :]).square().mean(-1)  # (jumps, chains), one Cartesian component
+    expected = covariance[0, 0] + covariance[-1, -1] - 2 * covariance[0, -1]
+    by_chain = ends.mean(0)
+    error = by_chain.std() / math.sqrt(settings.chains)
+    assert abs(by_chain.mean() - expected) < 3 * error
+
+
+def test_one_evaluation_a_step():
+    calls = []
+
+    def denoise(y):
+        calls.append(1)
+        return 0.5 * y
+
+    for integrator, extra in (("BAOAB", 1), ("ABOBA", 0)):
+        calls.clear()
+        settings = SamplingSettings(samples=10, chains=2, integrator=integrator)
+        *_, jump = islice(walk_jump(denoise, torch.zeros(3, 3), 0.04, settings, 1), 50)
+        assert len(calls) == jump.evaluations == 50 + extra
+
+
+def test_a_chain_does_not_depend_on_the_others():
+    settings = SamplingSettings(samples=10, chains=7)
+    few = SamplingSettings(samples=10, chains=3)
+    start = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 0.2
+    many_chains = collect(gaussian(0.01, 0.04), start, 0.04, settings, 300)
+    few_chains = collect(gaussian(0.01, 0.04), start, 0.04, few, 300)
+    torch.testing.assert_close(many_chains[:, :3], few_chains, rtol=1e-12, atol=1e-14)
+    other = collect(gaussian(0.01, 0.04), start, 0.04, few, 300, seed=2)
+    assert (other - few_chains).abs().max() > 0.01
+
+
+def test_noise_is_standard_normal():
+    noise = ChainNoise(3, 4, 5, torch.float64, torch.device("cpu"))
+    numbers = torch.stack([noise() for _ in range(600)])
+    assert abs(numbers.mean()) < 4 / math.sqrt(numbers.numel())
+    assert abs(numbers.var() - 1) < 4 * math.sqrt(2 / numbers.numel())
+    assert numbers.flatten().unique().numel() == numbers.numel()
+
+
+def test_friction_conventions():
+    per_step = Langevin.from_settings(SamplingSettings(friction=0.7, step=2.0), 0.04)
+    assert per_step.keep == pytest.approx(math.exp(-0.7))
+    assert per_step.dt == pytest.approx(0.08)
+    gamma = Langevin.from_settings(SamplingSettings(friction=0.7, step=2.0, friction_convention="gamma"), 0.04)
+    assert gamma.keep == pytest.approx(math.exp(-0.7 * 0.08))
+
+
+def test_exploding_and_nan_chains_stop_and_leave_the_others_alone():
+    clean = gaussian(0.01, 0.04)
+
+    def poisoned(y):
+        out = clean(y)
+        poisoned.calls += 1
+        if poisoned.calls >= 20:
+            out[1] = float("nan")
+        if poisoned.calls >= 30:
+            out[3] = out[3] * 1e6
+        return out
+
+    poisoned.calls = 0
+    settings = SamplingSettings(samples=10, chains=5)
+    start = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 0.2
+    jumps = list(islice(walk_jump(poisoned, start, 0.04, settings, 1), 60))
+    assert [int(jump.alive.sum()) for jump in jumps[:18]] == [5] * 18
+    assert jumps[25].alive.tolist() == [True, False, True, True, True]
+    assert jumps[-1].alive.tolist() == [True, False, True, False, True]
+    expected = collect(clean, start, 0.04, settings, 60)
+    for chain in (0, 2, 4):
+        np.testing.assert_allclose(jumps[-1].samples[chain], expected[-1, chain], atol=1e-12)
