@@ -5,10 +5,9 @@ from pathlib import Path
 from jamun.io.log import job_log
 
 with job_log(snakemake.log[0]):
+    from jamun.evaluation.summary import summarize_to_files
+
     target = Path(snakemake.output.summary)
     peptides = sorted({Path(path).stem for path in snakemake.input.results})
-    found = [
-        (result, model.parent / "msm" / result.name)
-        for model in sorted(target.parent.glob("*/"))
-        for result in (model / f"{peptide}.json" for peptide in peptides)
-    ]
+    results = [folder / f"{peptide}.json" for folder in sorted(target.parent.glob("*/")) for peptide in peptides]
+    summarize_to_files([(path, path.parent / "msm" / path.name) for path in results if path.exists()], target)

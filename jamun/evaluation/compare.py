@@ -1,0 +1,295 @@
+"""Jensen-Shannon distances between samples and reference MD, their baselines and their course in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jamun.config.evaluation import EvaluationSettings
+from jamun.evaluation.ensembles import load_pair
+from jamun.evaluation.js import (
+    block_weights,
+    blocks_of_chains,
+    histograms,
+    interval,
+    js_distance,
+    pair_histograms,
+)
+from jamun.evaluation.torsions import Torsion, compute_torsions, phi_psi_pairs
+from jamun.io.atomic import read_json, write_json, write_npz
+from jamun.io.provenance import provenance
+
+GROUPS = ("backbone", "side_chain", "all", "ramachandran")
+# The shortest piece of a trajectory that a convergence curve shows.
+_FEWEST_FRAMES = 10
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Histograms of a set of frames: torsions (..., K, bins) and phi/psi pairs (..., P, bins, bins)."""
+
+    torsions: np.ndarray
+    pairs: np.ndarray
+
+    def weighted(self, weights: np.ndarray) -> Counts:
+        """Sums over blocks (first axis) with weights (R, blocks): (R, K, bins) and (R, P, bins, bins)."""
+        return Counts(np.tensordot(weights, self.torsions, 1), np.tensordot(weights, self.pairs, 1))
+
+
+@dataclass(frozen=True)
+class Binning:
+    """How angles become histograms."""
+
+    torsions: list[Torsion]
+    pairs: np.ndarray
+    torsion_bins: int
+    pair_bins: int
+
+    def count(self, angles: np.ndarray) -> Counts:
+        """Histograms of angles (F, K)."""
+        return Counts(histograms(angles, self.torsion_bins), pair_histograms(angles, self.pairs, self.pair_bins))
+
+    def count_blocks(self, angles: np.ndarray, blocks: np.ndarray) -> Counts:
+        """Histograms by block: a leading axis of max(blocks) + 1."""
+        parts = [self.count(angles[blocks == block]) for block in range(blocks.max() + 1)]
+        return Counts(np.stack([p.torsions for p in parts]), np.stack([p.pairs for p in parts]))
+
+    def distances(self, first: Counts, second: Counts) -> dict[str, np.ndarray]:
+        """JS of each torsion (..., K) and pair (..., P)."""
+        return {
+            "torsions": js_distance(first.torsions, second.torsions),
+            "pairs": js_distance(first.pairs, second.pairs, dims=2),
+        }
+
+    def means(self, distances: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Means over groups of torsions, by group; NaN for a group without members."""
+        kinds = np.array([torsion.group for torsion in self.torsions])
+        chosen = {
+            "backbone": distances["torsions"][..., kinds == "backbone"],
+            "side_chain": distances["torsions"][..., kinds == "side_chain"],
+            "all": distances["torsions"][..., kinds != "omega"],
+            "ramachandran": distances["pairs"],
+        }
+        return {
+            group: values.mean(-1) if values.shape[-1] else np.full(values.shape[:-1], np.nan)
+            for group, values in chosen.items()
+        }
+
+    def members(self, group: str) -> int:
+        """How many torsions or pairs a mean is over."""
+        if group == "ramachandran":
+            return len(self.pairs)
+        if group == "all":
+            return sum(torsion.group != "omega" for torsion in self.torsions)
+        return sum(torsion.group == group for torsion in self.torsions)
+
+
+def _point(binning: Binning, first: Counts, second: Counts, frames: int) -> dict[str, Any]:
+    means = binning.means(binning.distances(first, second))
+    return {"frames": frames} | {group: {"value": float(value)} for group, value in means.items()}
+
+
+def lengths_in_time(frames: int, points: int) -> np.ndarray:
+    """Numbers of frames, evenly spaced in their logarithm, up to all of them."""
+    fewest = min(_FEWEST_FRAMES, frames)
+    return np.unique(np.round(np.geomspace(fewest, frames, points)).astype(int))
+
+
+def _convergence(
+    binning: Binning, angles: np.ndarray, reference: Counts, seconds_per_frame: float | None, points: int
+) -> dict[str, list[float | None]]:
+    """JS to the reference of the first n frames, n growing."""
+    lengths = lengths_in_time(len(angles), points)
+    curve: dict[str, list[float | None]] = {group: [] for group in GROUPS}
+    for length in lengths:
+        means = binning.means(binning.distances(binning.count(angles[:length]), reference))
+        for group in GROUPS:
+            curve[group].append(float(means[group]))
+    seconds = [float(n * seconds_per_frame) if seconds_per_frame else None for n in lengths]
+    return {"frames": lengths.tolist(), "seconds": seconds} | curve
+
+
+def frames_at_equal_wall_clock(
+    md_seconds_per_frame: float | None, md_frames: int, sampling_seconds: float | None
+) -> tuple[int | None, str | None]:
+    """MD frames that the sampler's wall clock buys, or None and the reason."""
+    if not md_seconds_per_frame or not sampling_seconds:
+        return None, "the wall clock of the MD or of the sampling is not recorded"
+    frames = int(sampling_seconds / md_seconds_per_frame)
+    if frames < 1:
+        return None, "the sampler took less wall clock than one MD frame"
+    if frames >= md_frames:
+        return None, f"the sampler took the wall clock of {frames:,} MD frames, more than the {md_frames:,} there are"
+    return frames, None
+
+
+def compare(
+    reference_angles: np.ndarray,
+    reference_chains: np.ndarray,
+    sample_angles: np.ndarray,
+    sample_chains: np.ndarray,
+    torsions: list[Torsion],
+    settings: EvaluationSettings,
+    md_seconds_per_frame: float | None = None,
+    sampling_seconds: float | None = None,
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Compare two ensembles by their torsions.
+
+    Parameters: angles (F, K) in radians on (-pi, pi) with the chain of each frame (F,), of the reference MD and of the
+    samples; `torsions` (K); seconds of wall clock a frame of MD, and of all sampling, for the cuts at equal wall clock.
+    Returns what goes into the result's JSON (definitions: docs/evaluation.md) and the histograms for the figures.
+    Intervals are 95 % block bootstraps over chains or stretches of both ensembles at once.
+    """
+    pairs = np.array(phi_psi_pairs(torsions), dtype=np.int64).reshape(-1, 2)
+    binning = Binning(torsions, pairs, settings.torsion_bins, settings.ramachandran_bins)
+    reference_blocks = binning.count_blocks(reference_angles, blocks_of_chains(reference_chains))
+    sample_blocks = binning.count_blocks(sample_angles, blocks_of_chains(sample_chains))
+    reference = Counts(reference_blocks.torsions.sum(0), reference_blocks.pairs.sum(0))
+    samples = Counts(sample_blocks.torsions.sum(0), sample_blocks.pairs.sum(0))
+
+    value = binning.distances(samples, reference)
+    resampled = binning.distances(
+        sample_blocks.weighted(block_weights(len(sample_blocks.torsions), 1)),
+        reference_blocks.weighted(block_weights(len(reference_blocks.torsions), 2)),
+    )
+    means, resampled_means = binning.means(value), binning.means(resampled)
+
+    frames = len(reference_angles)
+    cut, reason = frames_at_equal_wall_clock(md_seconds_per_frame, frames, sampling_seconds)
+    equal = binning.count(reference_angles[:cut]) if cut is not None else None
+    equal_values = binning.distances(equal, reference) if equal is not None else None
+    half, tenth = frames // 2, max(1, frames // 10)
+    first_half, second_half = binning.count(reference_angles[:half]), binning.count(reference_angles[half:])
+    baselines = {
+        "md_halves": _point(binning, first_half, second_half, half),
+        "md_equal_wall_clock": _point(binning, equal, reference, cut)
+        if equal is not None and cut is not None
+        else {"frames": None, "reason": reason} | dict.fromkeys(GROUPS),
+        "md_tenth": _point(binning, binning.count(reference_angles[:tenth]), reference, tenth),
+    }
+    result = {
+        "torsions": [
+            {
+                "kind": torsion.kind,
+                "residue": torsion.residue,
+                "residue_name": torsion.residue_name,
+                "group": torsion.group,
+                "js": interval(value["torsions"][k], resampled["torsions"][:, k], 1),
+                "js_md_equal_wall_clock": float(equal_values["torsions"][k]) if equal_values else None,
+            }
+            for k, torsion in enumerate(torsions)
+        ],
+        "ramachandran": [
+            {
+                "residue": torsions[phi].residue,
+                "residue_name": torsions[phi].residue_name,
+                "js": interval(value["pairs"][k], resampled["pairs"][:, k], 1),
+                "js_md_equal_wall_clock": float(equal_values["pairs"][k]) if equal_values else None,
+            }
+            for k, (phi, _) in enumerate(pairs)
+        ],
+        "js": {group: interval(means[group], resampled_means[group], binning.members(group)) for group in GROUPS},
+        "baselines": baselines,
+        "convergence": {
+            "samples": _convergence(
+                binning,
+                sample_angles,
+                reference,
+                sampling_seconds / len(sample_angles) if sampling_seconds else None,
+                settings.convergence_points,
+            ),
+            "md": _convergence(binning, reference_angles, reference, md_seconds_per_frame, settings.convergence_points),
+        },
+    }
+    arrays = {
+        "torsion_edges": np.linspace(-np.pi, np.pi, settings.torsion_bins + 1),
+        "torsion_reference": reference.torsions,
+        "torsion_equal": equal.torsions if equal is not None else np.zeros_like(reference.torsions),
+        "torsion_samples": samples.torsions,
+        "ramachandran_edges": np.linspace(-np.pi, np.pi, settings.ramachandran_bins + 1),
+        "ramachandran_reference": reference.pairs,
+        "ramachandran_equal": equal.pairs if equal is not None else np.zeros_like(reference.pairs),
+        "ramachandran_samples": samples.pairs,
+    }
+    return result, arrays
+
+
+def compare_to_files(
+    reference: Path,
+    reference_topology: Path,
+    md_record: Path,
+    samples: Path,
+    samples_topology: Path,
+    sampling_record: Path,
+    dataset: str,
+    model: str,
+    peptide: str,
+    settings: EvaluationSettings,
+    result: Path,
+    arrays: Path,
+) -> None:
+    """Compare one peptide's samples with its MD and publish result (JSON) and histograms (NPZ).
+
+    Raises EvaluationError for files that are not two ensembles of one molecule.
+    """
+    md, sampling = read_json(md_record), read_json(sampling_record)
+    first, second = load_pair(reference, reference_topology, md["boundaries"], samples, samples_topology)
+    torsions, reference_angles = compute_torsions(first.trajectory)
+    _, sample_angles = compute_torsions(second.trajectory)
+    compared, histogram_arrays = compare(
+        reference_angles,
+        first.chains,
+        sample_angles,
+        second.chains,
+        torsions,
+        settings,
+        md["production"]["seconds_per_frame"],
+        sampling["seconds"],
+    )
+    notes = []
+    hardware = [record["provenance"]["processor"] for record in (md, sampling)]
+    devices = [md["platform"], sampling["device"]]
+    if hardware[0] != hardware[1]:
+        notes.append(f"MD ran on {hardware[0]}, sampling on {hardware[1]}: wall clocks are of different machines.")
+    if (md["platform"] in ("CUDA", "OpenCL")) != (sampling["device"] != "cpu"):
+        notes.append(f"MD ran on {devices[0]}, sampling on {devices[1]}: wall clocks are of different devices.")
+    if md["threads"] != sampling["threads"] and sampling["device"] == "cpu":
+        notes.append(f"MD ran on {md['threads']} threads, sampling on {sampling['threads']}.")
+    reason = compared["baselines"]["md_equal_wall_clock"].get("reason")
+    if reason:
+        notes.append(f"No MD at equal wall clock: {reason}.")
+    stopped = sampling["chains_stopped"]["count"]
+    if stopped:
+        notes.append(f"{stopped} of {sampling['chains']} chains were stopped.")
+    interval_ps = md["production"]["frame_interval_ps"]
+    write_npz(arrays, histogram_arrays)
+    write_json(
+        result,
+        {
+            "dataset": dataset,
+            "model": model,
+            "peptide": peptide,
+            "reference": {
+                "file": str(reference),
+                "frames": first.n_frames,
+                "frame_interval_ps": interval_ps,
+                "replicas": len(md["boundaries"]) - 1,
+                "seconds": md["production"]["seconds"],
+                "processor": hardware[0],
+                "device": devices[0],
+            },
+            "samples": {
+                "file": str(samples),
+                "frames": second.n_frames,
+                "chains": sampling["chains"],
+                "seconds": sampling["seconds"],
+                "processor": hardware[1],
+                "device": devices[1],
+            },
+        }
+        | compared
+        | {"notes": notes, "provenance": provenance("mdtraj", "numpy", "scipy")},
+    )

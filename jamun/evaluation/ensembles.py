@@ -1,0 +1,101 @@
+"""Two ensembles of one molecule, read from files and checked to be of one molecule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mdtraj
+import numpy as np
+from mdtraj.formats import XTCTrajectoryFile
+
+from jamun.io.log import UserError
+
+# A covalent bond of this length or more is not in nm.
+_LONGEST_BOND_NM = 0.5
+
+
+class EvaluationError(UserError):
+    """Two trajectories that cannot be compared; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Heavy atoms of one ensemble; `chains` (F,) tells which chain or replica each frame belongs to."""
+
+    trajectory: mdtraj.Trajectory
+    chains: np.ndarray
+
+    @property
+    def n_frames(self) -> int:
+        """Frames in all."""
+        return self.trajectory.n_frames
+
+
+def _heavy(topology: mdtraj.Topology) -> np.ndarray:
+    return np.array([a.index for a in topology.atoms if a.element is not None and a.element.symbol not in ("H", "VS")])
+
+
+def load_heavy(trajectory: Path, topology: Path) -> mdtraj.Trajectory:
+    """All frames of the heavy atoms. Raises EvaluationError for files that cannot be read or do not fit, fewer than two
+    frames, positions that are not finite, or lengths that are not nm."""
+    try:
+        structure = mdtraj.load_topology(str(topology))
+        loaded = mdtraj.load(str(trajectory), top=structure, atom_indices=_heavy(structure))
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
+        raise EvaluationError(f"{trajectory}: cannot be read with {topology} ({error}).") from None
+    if loaded.n_frames < 2:
+        raise EvaluationError(f"{trajectory}: {loaded.n_frames} frames; an ensemble needs at least two.")
+    if not np.isfinite(loaded.xyz).all():
+        raise EvaluationError(f"{trajectory}: some positions are not finite.")
+    bonds = np.array([(first.index, second.index) for first, second in loaded.topology.bonds])
+    if len(bonds):
+        lengths = np.linalg.norm(loaded.xyz[0, bonds[:, 0]] - loaded.xyz[0, bonds[:, 1]], axis=-1)
+        if np.median(lengths) > _LONGEST_BOND_NM:
+            raise EvaluationError(
+                f"{trajectory}: a typical bond is {np.median(lengths):.2f} long, so lengths are angstroms; give nm."
+            )
+    return loaded
+
+
+def _names(topology: mdtraj.Topology) -> list[str]:
+    return [f"{atom.residue.name}{atom.residue.index + 1}-{atom.name}" for atom in topology.atoms]
+
+
+def require_same_molecule(reference: mdtraj.Topology, samples: mdtraj.Topology, where: Path) -> None:
+    """Raises EvaluationError, naming the first difference, unless heavy atoms agree in name, residue and order."""
+    first, second = _names(reference), _names(samples)
+    if first == second:
+        return
+    if sorted(first) == sorted(second):
+        raise EvaluationError(f"{where}: the atoms of the reference in another order; write them in its order.")
+    if len(first) != len(second):
+        raise EvaluationError(f"{where}: {len(second)} heavy atoms, the reference has {len(first)}: another molecule.")
+    difference = next((a, b) for a, b in zip(first, second, strict=True) if a != b)
+    raise EvaluationError(f"{where}: has {difference[1]} where the reference has {difference[0]}: another molecule.")
+
+
+def frame_chains(trajectory: Path, frames: int) -> np.ndarray:
+    """Chain of each frame as the sampler wrote it in the XTC's step; one chain for files that hold no chains."""
+    if trajectory.suffix != ".xtc":
+        return np.zeros(frames, dtype=np.int64)
+    with XTCTrajectoryFile(str(trajectory)) as xtc:
+        _, _, steps, _ = xtc.read(atom_indices=[0])
+    return np.asarray(steps, dtype=np.int64)
+
+
+def replica_of_frames(boundaries: list[int]) -> np.ndarray:
+    """Replica of each frame (F,) from the replicas' offsets (R+1)."""
+    return np.repeat(np.arange(len(boundaries) - 1), np.diff(boundaries))
+
+
+def load_pair(
+    reference: Path, reference_topology: Path, boundaries: list[int], samples: Path, samples_topology: Path
+) -> tuple[Ensemble, Ensemble]:
+    """Reference MD and samples of one molecule. Raises EvaluationError where they cannot be compared."""
+    md = load_heavy(reference, reference_topology)
+    if boundaries[-1] != md.n_frames:
+        raise EvaluationError(f"{reference}: {md.n_frames} frames, but its record tells of {boundaries[-1]}.")
+    drawn = load_heavy(samples, samples_topology)
+    require_same_molecule(md.topology, drawn.topology, samples)
+    return Ensemble(md, replica_of_frames(boundaries)), Ensemble(drawn, frame_chains(samples, drawn.n_frames))

@@ -1,0 +1,4 @@
+"""Markov state model of the reference MD and where the samples fall in it (paper: Appendix A).
+
+Runs in two environments: imports only NumPy, SciPy, the backend, and parts of jamun that need no more.
+"""

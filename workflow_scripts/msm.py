@@ -1,0 +1,48 @@
+"""Markov state model of one peptide. Run by the interpreter that holds the backend: PyEMMA has an environment of its
+own, in which only NumPy, SciPy and PyEMMA can be counted on."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from jamun.evaluation.msm.backend import MSMError, load_backend
+from jamun.evaluation.msm.model import build_msm, insufficient
+from jamun.io.atomic import read_npz, write_json, write_npz
+
+
+def main() -> int:
+    """Read torsions, write the result (JSON) and the arrays (NPZ); data too few are a result, not an error."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--features", type=Path, required=True, help="torsions, as the rule msm_features writes them")
+    parser.add_argument("--settings", type=json.loads, required=True, help="evaluation.msm as JSON")
+    parser.add_argument("--result", type=Path, required=True, help="JSON to write")
+    parser.add_argument("--arrays", type=Path, required=True, help="NPZ to write")
+    arguments = parser.parse_args()
+    try:
+        backend = load_backend(arguments.settings["backend"])
+    except MSMError as error:
+        print(f"Error: {error}")
+        return 1
+    data = read_npz(arguments.features)
+    try:
+        result, arrays = build_msm(
+            backend,
+            data["reference_torsions"],
+            data["reference_boundaries"],
+            data["samples_torsions"],
+            data["samples_chain"],
+            data["phi_psi"],
+            arguments.settings,
+        )
+    except MSMError as error:
+        result, arrays = insufficient(str(error), len(data["reference_torsions"]), len(data["phi_psi"]))
+    write_npz(arguments.arrays, {**arrays, "residue_labels": data["residue_labels"]})
+    write_json(arguments.result, {"backend": backend.name, "settings": arguments.settings, **result})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
