@@ -1,0 +1,325 @@
+"""The denoiser's speed and memory, beside the same network in plain e3nn with weights made for every edge.
+
+    python benchmarks/denoiser.py --json result.json                     # on the processor, 2 threads
+    python benchmarks/denoiser.py --device cuda --compile --json h200.json
+
+Both sides run in one process with the same weights, so that ratios hold on a busy machine too; the peak of a matrix
+product is measured beside them. Memory is that of a process of its own for each side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "model"))
+
+from e3nn_oracle import PerEdgeNetwork
+from toy import ensemble, molecule, random_conditioning
+
+from jamun.config.network import NetworkSettings
+from jamun.config.training import TrainingSettings
+from jamun.data.store import FeatureFile, write_features
+from jamun.io.atomic import write_json
+from jamun.io.provenance import provenance
+from jamun.model.batches import TrainingBatches
+from jamun.model.conditioning import Conditioning
+from jamun.model.denoiser import Denoiser
+from jamun.model.train import DenoiserTraining
+
+SQUARED, SIGMA = 0.3, 0.04
+DEMO = NetworkSettings(hidden_irreps="32x0e + 8x1e", n_convolutions=3, n_radial=16, radial_width=32)
+
+
+def timed(call: Callable[[], object], device: torch.device, repeats: int) -> float:
+    """Seconds of the fastest of `repeats` calls."""
+    best = float("inf")
+    for _ in range(repeats):
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        start = time.perf_counter()
+        call()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def network(settings: NetworkSettings, device: torch.device) -> Denoiser:
+    """A denoiser with random weights whose output is not zero."""
+    torch.manual_seed(0)
+    denoiser = Denoiser(settings, SQUARED)
+    with torch.no_grad():
+        denoiser.gain.fill_(1.0)
+    return denoiser.to(device)
+
+
+def problem(graphs: int, atoms: int, device: torch.device) -> tuple[torch.Tensor, Conditioning]:
+    """Noisy positions and conditioning."""
+    torch.manual_seed(1)
+    return 0.3 * torch.randn(graphs, atoms, 3, device=device), random_conditioning(graphs, atoms).to(device)
+
+
+class Side:
+    """Forward, and forward + backward, of one of the two forms."""
+
+    def __init__(self, name: str, denoiser: Denoiser, bf16: bool, compiled: bool) -> None:
+        self.denoiser = denoiser
+        self.device = denoiser.gain.device
+        self.call = PerEdgeNetwork(denoiser) if name == "e3nn" else denoiser
+        if compiled and name != "e3nn":
+            self.call = torch.compile(denoiser, dynamic=False)
+        self.bf16 = bf16
+
+    def _mode(self) -> contextlib.AbstractContextManager:
+        return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext()
+
+    def forward(self, y: torch.Tensor, conditioning: Any) -> torch.Tensor:
+        with torch.no_grad(), self._mode():
+            return self.call(y, SIGMA, conditioning)
+
+    def backward(self, y: torch.Tensor, conditioning: Any) -> None:
+        self.denoiser.zero_grad()
+        with self._mode():
+            loss = self.call(y, SIGMA, conditioning).square().sum()
+        loss.backward()
+
+
+def comparison(options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+    """Both forms on 8 graphs of 32 atoms."""
+    graphs, atoms = options.graphs, options.atoms
+    denoiser = network(NetworkSettings(), device)
+    dense = Side("dense", denoiser, options.bf16, options.compile)
+    plain = Side("e3nn", denoiser, options.bf16, False)
+    y, conditioning = problem(graphs, atoms, device)
+    small = problem(1, 4, device)
+    for _ in range(3):
+        dense.forward(y, conditioning), dense.backward(y, conditioning)
+        plain.forward(*small), plain.backward(*small)  # compiles e3nn's kernels
+    size = 2048 if device.type == "cpu" else 8192
+    matrix = torch.randn(size, size, device=device, dtype=torch.bfloat16 if options.bf16 else torch.float32)
+    ours, theirs = dense.forward(y, conditioning), plain.forward(y, conditioning)
+    error = ((ours - theirs).norm() / theirs.norm()).item()
+
+    def block(repeats: int) -> dict[str, float]:
+        return {
+            "peak": 2 * size**3 / timed(lambda: matrix @ matrix, device, repeats),
+            "forward": timed(lambda: dense.forward(y, conditioning), device, repeats),
+            "backward": timed(lambda: dense.backward(y, conditioning), device, repeats),
+        }
+
+    before = block(10)
+    e3nn_forward = timed(lambda: plain.forward(y, conditioning), device, 2)
+    e3nn_backward = timed(lambda: plain.backward(y, conditioning), device, 1)
+    after = block(10)
+    peak = max(before["peak"], after["peak"])
+    forward, backward = (min(before[key], after[key]) for key in ("forward", "backward"))
+    flops = graphs * denoiser.flops(atoms)
+    return {
+        "graphs": graphs,
+        "atoms": atoms,
+        "parameters": sum(parameter.numel() for parameter in denoiser.parameters()),
+        "relative_difference": error,
+        "matmul_peak_gflops": peak / 1e9,
+        "gflop_a_graph_forward": flops / graphs / 1e9,
+        "forward_ms_a_graph": 1e3 * forward / graphs,
+        "forward_backward_ms_a_graph": 1e3 * backward / graphs,
+        "e3nn_forward_ms_a_graph": 1e3 * e3nn_forward / graphs,
+        "e3nn_forward_backward_ms_a_graph": 1e3 * e3nn_backward / graphs,
+        "forward_ratio": e3nn_forward / forward,
+        "forward_backward_ratio": e3nn_backward / backward,
+        "forward_share_of_peak": flops / forward / peak,
+        "forward_backward_share_of_peak": 3 * flops / backward / peak,
+    }
+
+
+def growth(options: argparse.Namespace, device: torch.device) -> list[dict[str, float]]:
+    """Milliseconds a graph against atoms, and against graphs."""
+    side = Side("dense", network(NetworkSettings(), device), options.bf16, False)
+    rows = []
+    for graphs, atoms in ((8, 16), (8, 32), (4, 64), (2, 128), (1, 256), (1, 32), (16, 32), (64, 32)):
+        y, conditioning = problem(graphs, atoms, device)
+        side.forward(y, conditioning), side.backward(y, conditioning)
+        forward = timed(lambda y=y, c=conditioning: side.forward(y, c), device, 4)
+        backward = timed(lambda y=y, c=conditioning: side.backward(y, c), device, 2)
+        rows.append(
+            {
+                "graphs": graphs,
+                "atoms": atoms,
+                "forward_ms_a_graph": 1e3 * forward / graphs,
+                "forward_backward_ms_a_graph": 1e3 * backward / graphs,
+            }
+        )
+    return rows
+
+
+def sampling(options: argparse.Namespace, device: torch.device) -> list[dict[str, float]]:
+    """Milliseconds a sample of the network alone: one peptide of 22 heavy atoms, chains in one batch."""
+    rows = []
+    for name, settings in (("public", NetworkSettings()), ("demo", DEMO)):
+        side = Side("dense", network(settings, device), options.bf16, options.compile)
+        chains = 40 if device.type == "cpu" else 640
+        y = 0.3 * torch.randn(chains, 22, 3, device=device)
+        with torch.no_grad():
+            prepared = side.denoiser.prepare(random_conditioning(1, 22).to(device))
+        side.forward(y, prepared), side.forward(y, prepared)
+        seconds = timed(lambda side=side, y=y, p=prepared: side.forward(y, p), device, 5)
+        rows.append({"network": name, "chains": chains, "atoms": 22, "ms_a_sample": 1e3 * seconds / chains})
+    return rows
+
+
+def loading(options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+    """Batches a second read from a store, against those that training uses; memory of reading 10^4 and 10^7 frames."""
+    result: dict[str, Any] = {}
+    kind = molecule(["ALA"] * 3)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "AAA.h5"
+        write_features(path, "AAA", kind, [ensemble(kind.n_atoms, 10_000, 0)], 10_000, [0, 10_000], 1.0)
+        batches = TrainingBatches([FeatureFile(path)], 32, 0)
+        seconds = timed(lambda: [batches[number] for number in range(100)], torch.device("cpu"), 3) / 100
+        result["batches_a_second"] = 1 / seconds
+        for name, settings in (("public", NetworkSettings()), ("demo", DEMO)):
+            module = DenoiserTraining(settings, TrainingSettings(), SQUARED).to(device)
+            batch = batches[0].to(device)
+
+            def step(module: DenoiserTraining = module, batch: Any = batch) -> None:
+                module.training_step(batch, 0)["loss"].backward()
+
+            step()
+            result[f"{name}_training_batches_a_second"] = 1 / timed(step, device, 2)
+            result[f"{name}_ratio"] = result["batches_a_second"] / result[f"{name}_training_batches_a_second"]
+    result["reading_peak_mb"] = {
+        str(frames): measured_memory("reading", options, frames) for frames in (10**4, 10**5, 10**6, 10**7)
+    }
+    return result
+
+
+def read_sparse(frames: int) -> None:
+    """Read 1000 random batches of a store of this many frames (a file with holes: it takes no room)."""
+    kind = molecule(["ALA"] * 3)
+    block = ensemble(kind.n_atoms, 1000, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "AAA.h5"
+        write_features(path, "AAA", kind, [block], 1000, [0, 1000], 1.0)
+        file = FeatureFile(path)
+        file._shape = (frames, *file._shape[1:])
+        with open(path, "r+b") as handle:
+            handle.truncate(file._offset + frames * block[0].nbytes)
+        batches = TrainingBatches([file], 32, 0)
+        for number in range(1000):
+            batches[number]
+
+
+def measured_memory(what: str, options: argparse.Namespace, frames: int = 0) -> float:
+    """Peak resident memory in MB of this script doing `what` in a process of its own."""
+    command = [sys.executable, __file__, "--only-memory", what, "--frames", str(frames), "--device", options.device]
+    command += ["--graphs", str(options.graphs), "--atoms", str(options.atoms), "--threads", str(options.threads)]
+    command += ["--bf16"] if options.bf16 else []
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(finished.stdout.split()[-1])
+
+
+def memory_of(what: str, options: argparse.Namespace, device: torch.device) -> float:
+    """What `measured_memory` runs; on a GPU the peak of its allocator counts."""
+    if what == "reading":
+        read_sparse(options.frames)
+    else:
+        denoiser = network(NetworkSettings(), device)
+        y, conditioning = problem(options.graphs, options.atoms, device)
+        side = Side("e3nn" if what == "e3nn" else "dense", denoiser, options.bf16, False)
+        if what != "nothing":
+            side.backward(y, conditioning)
+    if device.type == "cuda" and what != "reading":
+        return torch.cuda.max_memory_allocated() / 1e6
+    # Not ru_maxrss: a new process inherits it from the one that started it, whose peak then hides its own.
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmHWM:"):
+            return float(line.split()[1]) / 1e3
+    raise RuntimeError("/proc/self/status has no VmHWM")
+
+
+def memory(options: argparse.Namespace) -> dict[str, float]:
+    """Peaks of forward + backward, and without a pass (libraries, weights)."""
+    nothing, dense, plain = (measured_memory(what, options) for what in ("nothing", "dense", "e3nn"))
+    return {
+        "idle_mb": nothing,
+        "dense_mb": dense,
+        "e3nn_mb": plain,
+        "ratio": plain / dense,
+        "ratio_above_idle": (plain - nothing) / max(dense - nothing, 1e-9),
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result for reading."""
+    lines = []
+    for name, part in result.items():
+        rows = part if isinstance(part, list) else [part]
+        if name == "provenance" or not rows:
+            continue
+        lines.append(f"\n{name}")
+        for row in rows:
+            cells = (
+                f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()
+            )
+            lines.extend([f"  {cell}" for cell in cells] if len(rows) == 1 else ["  " + ", ".join(cells)])
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=2, help="processor threads")
+    parser.add_argument("--bf16", action="store_true", help="bfloat16 matrix products (autocast)")
+    parser.add_argument("--tf32", action="store_true", help="TF32 matrix products on a GPU")
+    parser.add_argument("--compile", action="store_true", help="torch.compile for the dense form")
+    parser.add_argument("--graphs", type=int, default=8, help="graphs in the comparison")
+    parser.add_argument("--atoms", type=int, default=32, help="atoms of each graph in the comparison")
+    parts = ("comparison", "memory", "growth", "sampling", "loading")
+    parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts), help="which measurements to make")
+    parser.add_argument("--json", type=Path, help="file for the result")
+    parser.add_argument("--only-memory", help=argparse.SUPPRESS)
+    parser.add_argument("--frames", type=int, default=0, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.backends.cuda.matmul.allow_tf32 = options.tf32
+    device = torch.device(options.device)
+    if options.only_memory:
+        print(memory_of(options.only_memory, options, device))
+        return
+    makers: dict[str, Callable[[], Any]] = {
+        "comparison": lambda: comparison(options, device),
+        "memory": lambda: memory(options),
+        "growth": lambda: growth(options, device),
+        "sampling": lambda: sampling(options, device),
+        "loading": lambda: loading(options, device),
+    }
+    result: dict[str, Any] = {
+        "machine": {
+            "device": torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or "cpu",
+            "threads": options.threads,
+            "precision": "bf16" if options.bf16 else "tf32" if options.tf32 else "float32",
+            "compiled": options.compile,
+        }
+    }
+    print(table(result))
+    result["provenance"] = provenance("torch", "e3nn", "numpy")
+    for part in options.parts:
+        result[part] = makers[part]()
+        print(table({part: result[part]}), flush=True)
+        if options.json:  # after each part: an interrupted run keeps what it measured
+            write_json(options.json, result)
+
+
+if __name__ == "__main__":
+    main()

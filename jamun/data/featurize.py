@@ -1,0 +1,116 @@
+"""From a trajectory to features, one stretch of frames at a time; and what a dataset consists of."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+from tqdm import tqdm
+
+from jamun.config.features import FeatureSettings
+from jamun.data.molecule import Molecule, heavy_atoms
+from jamun.data.store import FeatureError, FeatureFile, write_features
+from jamun.data.vocabulary import VOCABULARY_VERSION, encode
+from jamun.io.atomic import read_json, write_json
+from jamun.io.provenance import provenance
+
+# Frames held in memory at a time.
+CHUNK_FRAMES = 1000
+
+
+def kept_frames(boundaries: list[int], discard: int, stride: int) -> tuple[np.ndarray, list[int]]:
+    """Which frames of a trajectory of several replicas are kept.
+
+    Parameters: frame offsets of the replicas (R+1); `discard` frames go at the start of each replica, then every
+    `stride`-th stays. Returns a bool array over all frames, and the replicas' offsets among the kept frames.
+    """
+    keep = np.zeros(boundaries[-1], dtype=bool)
+    offsets = [0]
+    for start, stop in itertools.pairwise(boundaries):
+        chosen = keep[start:stop]
+        chosen[discard::stride] = True
+        offsets.append(offsets[-1] + int(chosen.sum()))
+    return keep, offsets
+
+
+def _chunks(trajectory: Path, topology: mdtraj.Topology, atoms: np.ndarray, keep: np.ndarray) -> Iterator[np.ndarray]:
+    """Positions (f, N, 3) in nm of the kept frames."""
+    start = 0
+    try:
+        for part in mdtraj.iterload(str(trajectory), top=topology, chunk=CHUNK_FRAMES, atom_indices=atoms):
+            if start + len(part) > len(keep):
+                raise FeatureError(f"{trajectory}: more than the {len(keep)} frames that its record tells of.")
+            yield part.xyz[keep[start : start + len(part)]]
+            start += len(part)
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, FeatureError):
+            raise
+        raise FeatureError(f"{trajectory}: cannot be read with this topology ({error}).") from None
+    if start != len(keep):
+        raise FeatureError(f"{trajectory}: {start} frames, but its record tells of {len(keep)}; simulate it again.")
+
+
+def featurize_to_file(
+    trajectory: Path, topology: Path, md_record: Path, settings: FeatureSettings, peptide: str, target: Path
+) -> None:
+    """Write the features of one peptide.
+
+    Parameters: trajectory (XTC) and topology (PDB) of the peptide alone, the record of the simulation (md.json with
+    ``boundaries`` and ``production.frame_interval_ps``), which frames to keep, the peptide's name, the file to write.
+    Raises FeatureError naming the file and what is wrong with it.
+    """
+    try:
+        top = mdtraj.load_topology(str(topology))
+    except (OSError, ValueError, IndexError) as error:
+        raise FeatureError(f"{topology}: not readable as a topology ({error}).") from None
+    record = read_json(md_record)
+    try:
+        boundaries = [int(offset) for offset in record["boundaries"]]
+        interval = float(record["production"]["frame_interval_ps"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise FeatureError(f"{md_record}: not the record of a simulation (missing {error}).") from None
+    with mdtraj.open(str(trajectory)) as file:
+        first = file.read(1)
+    n_atoms = first[0].shape[1] if isinstance(first, tuple) else first.shape[1]
+    if n_atoms != top.n_atoms:
+        raise FeatureError(f"{trajectory}: {n_atoms} atoms, but {topology} has {top.n_atoms}; they must be of one run.")
+    molecule = Molecule.from_topology(top)
+    encode(molecule)  # a peptide that the network cannot be told of is refused here, not in training
+    keep, offsets = kept_frames(boundaries, settings.discard, settings.stride)
+    chunks = _chunks(trajectory, top, heavy_atoms(top), keep)
+    progress = tqdm(chunks, total=-(-len(keep) // CHUNK_FRAMES), desc=f"features of {peptide}", unit="chunk")
+    write_features(target, peptide, molecule, progress, int(keep.sum()), offsets, interval * settings.stride)
+
+
+def _describe(paths: list[Path]) -> dict[str, Any]:
+    files = [FeatureFile(path) for path in paths]
+    return {
+        "peptides": len(files),
+        "frames": sum(file.n_frames for file in files),
+        "atoms": sum(file.molecule.n_atoms for file in files),
+        "largest": max((file.molecule.n_atoms for file in files), default=0),
+    }
+
+
+def summarize_to_file(train: list[Path], validation: list[Path], target: Path) -> None:
+    """Describe the dataset: counts of both splits, and the mean squared distance A over pairs i != j, averaged over
+    training frames only (nm^2; Appendix B). Raises FeatureError where there are no training files."""
+    if not train:
+        raise FeatureError("There are no training peptides; list some under peptides.train.")
+    files = [FeatureFile(path) for path in train]
+    frames = np.array([file.n_frames for file in files], dtype=np.float64)
+    squared = np.array([file.mean_squared_distance for file in files])
+    write_json(
+        target,
+        {
+            "train": _describe(train),
+            "validation": _describe(validation),
+            "mean_squared_distance": float((frames * squared).sum() / frames.sum()),
+            "vocabulary_version": VOCABULARY_VERSION,
+            "provenance": provenance("mdtraj", "numpy", "h5py"),
+        },
+    )

@@ -1,0 +1,156 @@
+"""Batches of training and validation frames, as pure functions of their number.
+
+Batch number i depends on the seed and i alone, so training can stop anywhere and go on with the same data, and several
+processes can share one stream by taking turns. Nothing of the size of the data is held in memory: the order of frames
+is a keyed permutation that is computed where it is needed, and positions are read a frame at a time.
+
+Peptides are sorted by size into buckets in which the largest has at most a quarter more atoms than the smallest. A
+batch mixes the peptides of one bucket at random, padded to the bucket's largest, so that little is computed on padding
+and a gradient still averages over peptides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from jamun.data.store import FeatureFile
+from jamun.io.seeds import derived_seed
+from jamun.model.conditioning import Conditioning
+
+# Within a bucket, the most atoms over the fewest.
+BUCKET_RATIO = 1.25
+
+
+def permuted(index: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """Where a random permutation of range(`size`), chosen by `seed`, takes each of `index`; memory for `index` only.
+
+    A Feistel network of four rounds permutes the next power of four; results outside the range are sent through it
+    again until they fall inside, which keeps it a permutation.
+    """
+    half = max(1, ((max(size, 2) - 1).bit_length() + 1) // 2)
+    mask = np.uint64((1 << half) - 1)
+    keys = np.random.SeedSequence(seed).generate_state(4, np.uint64)
+    value = np.asarray(index, dtype=np.uint64).copy()
+    pending = np.ones(value.shape, dtype=bool)
+    while pending.any():
+        left, right = value[pending] >> np.uint64(half), value[pending] & mask
+        for key in keys:
+            mixed = (right + key) * np.uint64(0x9E3779B97F4A7C15)
+            mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+            left, right = right, left ^ ((mixed ^ (mixed >> np.uint64(32))) & mask)
+        value[pending] = (left << np.uint64(half)) | right
+        pending = value >= size
+    return value.astype(np.int64)
+
+
+@dataclass
+class Batch:
+    """Clean frames: positions (G, N, 3) float32 in nm, zero on padding; what they are of; the batch's number."""
+
+    positions: Tensor
+    conditioning: Conditioning
+    number: int
+
+    def to(self, device: torch.device | str, **_: object) -> Batch:
+        """The same on `device`."""
+        return Batch(self.positions.to(device), self.conditioning.to(device), self.number)
+
+
+class _Bucket:
+    """Peptides of similar size, their frames numbered through."""
+
+    def __init__(self, files: list[FeatureFile]) -> None:
+        self.files = files
+        self.offsets = np.cumsum([0] + [file.n_frames for file in files])
+        self.conditioning = Conditioning.batch([Conditioning.from_molecule(file.molecule) for file in files])
+
+    @property
+    def n_frames(self) -> int:
+        return int(self.offsets[-1])
+
+    def read(self, frames: np.ndarray, number: int) -> Batch:
+        """The frames with these numbers."""
+        owner = np.searchsorted(self.offsets, frames, side="right") - 1
+        positions = np.zeros((len(frames), self.conditioning.mask.shape[1], 3), dtype=np.float32)
+        for place in np.unique(owner):
+            rows = np.flatnonzero(owner == place)
+            file = self.files[place]
+            positions[rows, : file.molecule.n_atoms] = file.read(frames[rows] - self.offsets[place])
+        return Batch(torch.from_numpy(positions), self.conditioning.select(torch.from_numpy(owner)), number)
+
+
+def _buckets(files: list[FeatureFile], ratio: float) -> list[_Bucket]:
+    groups: list[list[FeatureFile]] = []
+    for file in sorted(files, key=lambda file: (file.molecule.n_atoms, file.peptide)):
+        if groups and file.molecule.n_atoms <= ratio * groups[-1][0].molecule.n_atoms:
+            groups[-1].append(file)
+        else:
+            groups.append([file])
+    return [_Bucket(group) for group in groups]
+
+
+class TrainingBatches:
+    """The endless stream of training batches; ``batches[i]`` is batch number i.
+
+    An epoch has `per_epoch` batches of `size` frames each, every frame at most once; what does not fill a batch of its
+    bucket waits for the next epoch's other order. A bucket with fewer frames than a batch gives one batch an epoch, in
+    which frames repeat.
+    """
+
+    def __init__(self, files: list[FeatureFile], size: int, seed: int) -> None:
+        self.size, self.seed = size, seed
+        self.buckets = _buckets(files, BUCKET_RATIO)
+        counts = [max(1, bucket.n_frames // size) for bucket in self.buckets]
+        self.starts = np.cumsum([0, *counts])
+
+    @property
+    def per_epoch(self) -> int:
+        return int(self.starts[-1])
+
+    def __getitem__(self, number: int) -> Batch:
+        epoch, place = divmod(number, self.per_epoch)
+        slot = int(permuted(np.array([place]), self.per_epoch, derived_seed(self.seed, "batches", epoch))[0])
+        index = int(np.searchsorted(self.starts, slot, side="right")) - 1
+        bucket = self.buckets[index]
+        wanted = ((slot - self.starts[index]) * self.size + np.arange(self.size)) % bucket.n_frames
+        frames = permuted(wanted, bucket.n_frames, derived_seed(self.seed, "frames", epoch, index))
+        return bucket.read(frames, number)
+
+
+def validation_batches(files: list[FeatureFile], frames: int, size: int) -> list[Callable[[], Batch]]:
+    """Batches, read when called, of about `frames` frames spread evenly over the peptides and along each trajectory.
+
+    Each is of one peptide, so without padding. The same at every call.
+    """
+    share = max(1, frames // max(len(files), 1))
+    makers: list[Callable[[], Batch]] = []
+    for file in files:
+        bucket = _Bucket([file])
+        chosen = np.unique(np.linspace(0, file.n_frames - 1, min(share, file.n_frames)).round().astype(np.int64))
+        for start in range(0, len(chosen), size):
+            part = chosen[start : start + size]
+            makers.append(partial(bucket.read, part, len(makers)))
+    return makers
+
+
+class Stream(IterableDataset):
+    """Batches `first()`, `first()` + 1, ... of one of several processes that take turns, until `stop`."""
+
+    def __init__(
+        self, batches: Callable[[int], Batch], first: Callable[[], int], rank: int, processes: int, stop: int | None
+    ) -> None:
+        super().__init__()
+        self.batches, self.first, self.rank, self.processes, self.stop = batches, first, rank, processes, stop
+
+    def __iter__(self) -> Iterator[Batch]:
+        turn = self.first()
+        while (number := turn * self.processes + self.rank) < (self.stop if self.stop is not None else number + 1):
+            yield self.batches(number)
+            turn += 1

@@ -1,0 +1,92 @@
+"""Published checkpoints: one file of tensors and plain values, which torch reads without running code."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from jamun.config.network import NetworkSettings
+from jamun.config.training import TrainingSettings
+from jamun.data.vocabulary import VOCABULARY_VERSION
+from jamun.io.atomic import atomic_path
+from jamun.io.log import UserError
+from jamun.model.denoiser import Denoiser
+
+FORMAT = "jamun-denoiser"
+FORMAT_VERSION = 1
+
+
+class CheckpointError(UserError):
+    """A file that is no checkpoint of this program, or one of another version."""
+
+
+@dataclass
+class LoadedDenoiser:
+    """A trained denoiser (in evaluation mode, gradients off), the noise level in nm that it was trained at, its
+    settings, and the rest of the file: metrics and versions."""
+
+    denoiser: Denoiser
+    sigma: float
+    network: NetworkSettings
+    training: TrainingSettings
+    record: dict[str, Any]
+
+
+def save_denoiser(
+    path: Path, denoiser: Denoiser, network: NetworkSettings, training: TrainingSettings, record: dict[str, Any]
+) -> None:
+    """Write a checkpoint atomically; `record` holds metrics and provenance, of JSON's types only."""
+    content = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "vocabulary_version": VOCABULARY_VERSION,
+        "sigma": float(training.sigma),
+        "mean_squared_distance": float(denoiser.mean_squared_distance),
+        "network": network.model_dump(mode="json"),
+        "training": training.model_dump(mode="json"),
+        "record": json.loads(json.dumps(record)),
+        "state_dict": {name: value.detach().cpu().clone() for name, value in denoiser.state_dict().items()},
+    }
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_denoiser(path: str | Path, device: str | torch.device = "cpu") -> LoadedDenoiser:
+    """Read a checkpoint that this program published.
+
+    Nothing in the file is executed: it is read with ``weights_only=True``. Raises CheckpointError, in one sentence, for
+    a file that is missing, is no checkpoint of this program, or comes from another version of it.
+    """
+    path = Path(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint.") from None
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise CheckpointError(f"{path}: not a checkpoint that can be read safely ({reason}).") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: not a checkpoint of this program; give one that its train rule published.")
+    for what, expected in (("format_version", FORMAT_VERSION), ("vocabulary_version", VOCABULARY_VERSION)):
+        if content.get(what) != expected:
+            raise CheckpointError(
+                f"{path}: its {what} is {content.get(what)}, this program's is {expected}; train the model again or "
+                "use the version that made it."
+            )
+    try:
+        network = NetworkSettings(**content["network"])
+        training = TrainingSettings(**content["training"])
+        denoiser = Denoiser(network, float(content["mean_squared_distance"]))
+        denoiser.load_state_dict(content["state_dict"])
+        sigma, record = float(content["sigma"]), dict(content["record"])
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, ValidationError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise CheckpointError(f"{path}: damaged, or of another version of this program ({reason}).") from None
+    denoiser.to(device).eval().requires_grad_(False)
+    return LoadedDenoiser(denoiser, sigma, network, training, record)

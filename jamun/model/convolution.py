@@ -1,0 +1,213 @@
+"""The convolution: a tensor product with weights that depend on the edge, without ever making those weights.
+
+Atom i receives
+
+    out_i = sum_j W(h_ij) (x_j (x) Y_ij),     W(h) = sum_k h[k] A_k,
+
+with h_ij the K hidden units of the radial layer, Y_ij the spherical harmonics of r_i - r_j, (x) the Clebsch-Gordan
+product of every path (l1, l2 -> l3), and A_k the weights of the radial network's last, linear layer. In the usual form
+each edge gets its own W(h_ij): 28,992 numbers an edge for the public network. Because the last layer is linear, the
+sums can be taken in another order. For each output degree the cheaper of two is used:
+
+- aggregate first (wide outputs, such as scalars):  sum_k A_k [ sum_j h_ij[k] (x_j (x) Y_ij) ]
+- transform first (narrow outputs, such as vectors): sum_j sum_k h_ij[k] ((A_k x_j) (x) Y_ij)
+
+Both are batched matrix products on a dense [graph, atom, atom] layout, where h_ij = 0 for pairs that are no edge.
+Weights, paths and normalisation are those of e3nn's FullyConnectedTensorProduct ('component' irreps, 'element' paths).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from e3nn import o3
+from torch import Tensor, nn
+
+from jamun.model.layers import Features
+
+# The order of the sums is chosen for graphs of this many atoms; either order gives the same result.
+_TYPICAL_ATOMS = 32
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way (l1, l2 -> l3) of the tensor product, with the non-zero Clebsch-Gordan coefficients."""
+
+    l1: int
+    l2: int
+    l3: int
+    entries: tuple[tuple[int, int, int, float], ...]  # (m1, m2, m3, coefficient)
+
+    @property
+    def name(self) -> str:
+        return f"{self.l1}_{self.l2}_{self.l3}"
+
+    def of_component(self, m3: int) -> list[tuple[int, int, float]]:
+        """(m1, m2, coefficient) that contribute to output component `m3`."""
+        return [(m1, m2, value) for m1, m2, m, value in self.entries if m == m3]
+
+
+def _coupling(l1: int, l2: int, l3: int) -> tuple[tuple[int, int, int, float], ...]:
+    table = o3.wigner_3j(l1, l2, l3, dtype=torch.float64)
+    return tuple((*map(int, index), float(table[tuple(index)])) for index in (table.abs() > 1e-9).nonzero())
+
+
+@dataclass
+class Edges:
+    """What a convolution needs to know of the pairs of atoms.
+
+    hidden: (G, N, N, K), symmetric in the atoms, zero where there is no edge; harmonics: for each degree
+    (2l+1, G, N, N), of r_i - r_j, hence symmetric for even and antisymmetric for odd degrees.
+    """
+
+    hidden: Tensor
+    harmonics: list[Tensor]
+
+
+class Convolution(nn.Module):
+    """sum_j W(h_ij)(x_j (x) Y_ij) with W linear in h; see the module's text.
+
+    Parameters: `inputs` and `outputs` map degree -> multiplicity, `lmax` is the highest degree of Y, `width` the number
+    K of hidden radial units. Weights are drawn from N(0, 1); ``weight[path]`` has shape (K, U, W) for outputs that are
+    aggregated first and (U, K, W) for those that are transformed first.
+    """
+
+    def __init__(self, inputs: Mapping[int, int], outputs: Mapping[int, int], lmax: int, width: int) -> None:
+        super().__init__()
+        self.inputs, self.outputs, self.width = dict(sorted(inputs.items())), dict(sorted(outputs.items())), width
+        # e3nn's order: by input, then harmonic, then output
+        self.paths = [
+            Path(l1, l2, l3, _coupling(l1, l2, l3))
+            for l1 in self.inputs
+            for l2 in range(lmax + 1)
+            for l3 in self.outputs
+            if abs(l1 - l2) <= l3 <= l1 + l2
+        ]
+        self.paths_to = {l3: [path for path in self.paths if path.l3 == l3] for l3 in self.outputs}
+        self.aggregated = {l3: self._aggregate_is_cheaper(l3) for l3 in self.outputs}
+        # 'component' normalisation of irreps, 'element' normalisation of paths; 1/sqrt(K) of the radial layer
+        self.gain = {
+            l3: math.sqrt((2 * l3 + 1) / max(sum(self.inputs[path.l1] for path in paths), 1) / width)
+            for l3, paths in self.paths_to.items()
+        }
+        self.weight = nn.ParameterDict()
+        for path in self.paths:
+            fan_in, fan_out = self.inputs[path.l1], self.outputs[path.l3]
+            shape = (width, fan_in, fan_out) if self.aggregated[path.l3] else (fan_in, width, fan_out)
+            self.weight[path.name] = nn.Parameter(torch.randn(shape))
+
+    def _aggregate_is_cheaper(self, l3: int) -> bool:
+        n, k, w = _TYPICAL_ATOMS, self.width, self.outputs[l3]
+        fans = [(self.inputs[path.l1], path) for path in self.paths_to[l3]]
+        aggregate = sum(n * k * u * (2 * l3 + 1) * (n + w) for u, _ in fans)
+        transform = sum(n * k * w * (2 * path.l1 + 1) * (n + u) for u, path in fans)
+        return aggregate <= transform
+
+    def per_edge_weights(self) -> Tensor:
+        """The last radial layer as a matrix (K, weights an edge) in e3nn's order of weights."""
+        flat = []
+        for path in self.paths:
+            weight = self.weight[path.name]
+            flat.append((weight if self.aggregated[path.l3] else weight.transpose(0, 1)).reshape(self.width, -1))
+        return torch.cat(flat, 1)
+
+    def flops(self, atoms: int) -> int:
+        """Floating-point operations of the matrix products of a forward pass for one graph (a product and a sum count
+        as two)."""
+        n, k, total = atoms, self.width, 0
+        for path in self.paths:
+            u, w = self.inputs[path.l1], self.outputs[path.l3]
+            components = 2 * path.l3 + 1 if self.aggregated[path.l3] else 2 * path.l1 + 1
+            total += n * k * components * (u * w + n * (u if self.aggregated[path.l3] else w))
+        return 2 * total
+
+    def transform(self, features: Features, everything: bool = False) -> dict[str, list[Tensor]]:
+        """A_k x_j for each path that is transformed first (or for all), by component m1: (G, N, K, W).
+
+        Independent of positions: where the features never change, the result may be kept.
+        """
+        transformed = {}
+        for path in self.paths:
+            if self.aggregated[path.l3] and not everything:
+                continue
+            weight = self.weight[path.name]
+            if self.aggregated[path.l3]:
+                weight = weight.transpose(0, 1)
+            matrix = weight.reshape(weight.shape[0], -1)
+            transformed[path.name] = [
+                (component @ matrix).unflatten(-1, weight.shape[1:]) for component in features[path.l1]
+            ]
+        return transformed
+
+    def forward(self, features: Features, edges: Edges, kept: dict[str, list[Tensor]] | None = None) -> Features:
+        """Features {l: (2l+1, G, N, multiplicity)} of all atoms; `kept` is what ``transform(..., everything=True)``
+        gave for these features, with G or one graph."""
+        transformed = self.transform(features) if kept is None else kept
+        result = {}
+        for l3, paths in self.paths_to.items():
+            components: list[Tensor | None] = [None] * (2 * l3 + 1)
+            for path in paths:
+                if path.name in transformed:
+                    parts = self._spread(path, transformed[path.name], edges)
+                else:
+                    parts = self._gather(path, features[path.l1], edges)
+                components = [part if old is None else old + part for old, part in zip(components, parts, strict=True)]
+            if not paths:
+                graphs, atoms = edges.hidden.shape[:2]
+                components = [edges.hidden.new_zeros(graphs, atoms, self.outputs[l3])] * (2 * l3 + 1)
+            result[l3] = torch.stack(components) * self.gain[l3] if l3 else components[0][None] * self.gain[l3]
+        return result
+
+    def _gather(self, path: Path, features: Tensor, edges: Edges) -> list[Tensor]:
+        """Aggregate first: components of sum_k A_k sum_j h_ij[k] (x_j (x) Y_ij)."""
+        graphs, atoms, _, width = edges.hidden.shape
+        weight = self.weight[path.name].flatten(0, 1)
+        parts = []
+        for m3 in range(2 * path.l3 + 1):
+            if path.l2 == 0:
+                # Y is constant, so the sum over j is one matrix product a graph; h_ij = h_ji saves a transposition
+                ((m1, _, value),) = path.of_component(m3)
+                flat = edges.hidden.reshape(graphs, atoms, atoms * width)
+                summed = (flat.transpose(1, 2) @ features[m1]).reshape(graphs * atoms, -1)
+            else:
+                value = 1.0
+                product = sum(
+                    (coefficient * edges.harmonics[path.l2][m2])[..., None] * features[m1][:, None]
+                    for m1, m2, coefficient in path.of_component(m3)
+                )
+                hidden = edges.hidden.reshape(graphs * atoms, atoms, width)
+                summed = (hidden.transpose(1, 2) @ product.flatten(0, 1)).reshape(graphs * atoms, -1)
+            parts.append((summed @ weight).view(graphs, atoms, -1) * value)
+        return parts
+
+    def _spread(self, path: Path, transformed: list[Tensor], edges: Edges) -> list[Tensor]:
+        """Transform first: components of sum_j sum_k h_ij[k] ((A_k x_j) (x) Y_ij)."""
+        graphs, atoms, _, width = edges.hidden.shape
+        if path.l2 == 0:
+            parts = []
+            for m3 in range(2 * path.l3 + 1):
+                ((m1, _, value),) = path.of_component(m3)
+                source = transformed[m1].flatten(1, 2)  # (G, N_j * K, W)
+                if source.shape[0] == 1:
+                    summed = edges.hidden.reshape(graphs * atoms, atoms * width) @ source[0]
+                else:
+                    summed = edges.hidden.reshape(graphs, atoms, atoms * width) @ source
+                parts.append(summed.view(graphs, atoms, -1) * value)
+            return parts
+        # h_ij = h_ji: with j in the batch of the products, spread[j, i] = sum_k h_ji[k] (A_k x_j)
+        hidden = edges.hidden.reshape(graphs * atoms, atoms, width)
+        spread = []
+        for source in transformed:
+            product = hidden @ source.expand(graphs, -1, -1, -1).flatten(0, 1)
+            spread.append(product.view(graphs, atoms, atoms, -1))
+        sign = (-1.0) ** path.l2  # Y_ij, read at [j, i]
+        return [
+            sum(
+                (sign * coefficient * edges.harmonics[path.l2][m2])[..., None] * spread[m1]
+                for m1, m2, coefficient in path.of_component(m3)
+            ).sum(1)
+            for m3 in range(2 * path.l3 + 1)
+        ]

@@ -1,0 +1,217 @@
+"""The SE(3)-equivariant denoiser xhat(y; sigma, z) (paper: section 3.4, Appendices B and H)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jamun.config.network import NetworkSettings
+from jamun.model.conditioning import Conditioning
+from jamun.model.convolution import Convolution, Edges
+from jamun.model.geometry import centre, pair_geometry
+from jamun.model.layers import SILU_GAIN, Features, Gate, Linear, NoiseScale, multiplicities
+from jamun.model.radial import BASES, envelope
+
+__all__ = ["Conditioning", "Denoiser", "Prepared", "preconditioning"]
+
+# Sizes of the embedding tables: room for the vocabulary to grow without changing the shape of published weights.
+ELEMENT_CODES, ATOM_NAME_CODES, RESIDUE_CODES, RESIDUE_PLACES = 16, 96, 48, 32
+
+
+def preconditioning(sigma: Tensor, mean_squared_distance: Tensor | float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """c_in (1/nm), c_skip, c_out (nm), c_noise of Appendix B.
+
+    With A the mean squared distance of pairs (nm^2) and B = 6 sigma^2: c_in = 1/sqrt(A+B), c_skip = A/(A+B),
+    c_out = sqrt(A B/(A+B)), c_noise = ln(sigma)/4.
+    """
+    a, b = mean_squared_distance, 6.0 * sigma.square()
+    return (a + b) ** -0.5, a / (a + b), (a * b / (a + b)) ** 0.5, sigma.log() / 4.0
+
+
+@dataclass
+class Prepared:
+    """What does not change with positions: computed once for a walk. Valid as long as the weights are.
+
+    mask: (G or 1, N); edge_weight: (G or 1, N, N), zero where there can be no edge; bonded: (G or 1, N, N, 2), one-hot;
+    nodes: scalars (1, G or 1, N, channels) of the atoms; kept: the first convolution's products, or None.
+    """
+
+    mask: Tensor
+    edge_weight: Tensor
+    bonded: Tensor
+    nodes: Features
+    kept: dict[str, list[Tensor]] | None
+
+
+class Radial(nn.Module):
+    """The hidden layer of a convolution's radial network: SiLU([bond embedding, radial basis] W / sqrt(fan-in))."""
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        super().__init__()
+        self.bond = nn.Parameter(torch.randn(settings.bond_embedding, settings.radial_width))
+        self.distance = nn.Parameter(torch.randn(settings.n_radial, settings.radial_width))
+
+    def forward(self, edge_features: Tensor, bond_table: Tensor) -> Tensor:
+        """`edge_features` (G, N, N, n_radial + 2): the basis, then bonded or not as one-hot; `bond_table` (2, size).
+        Embedding and first layer are both linear in the one-hot, so they are one small matrix."""
+        scale = (self.bond.shape[0] + self.distance.shape[0]) ** -0.5
+        matrix = torch.cat([self.distance, bond_table @ self.bond]) * scale
+        return functional.silu(edge_features @ matrix)
+
+
+class Block(nn.Module):
+    """Convolution, gate, self-interaction; scaled by the noise level and added to what came in.
+
+    Where the input has another number of scalars than the output (the initial block), a linear map stands in for the
+    identity of the skip connection.
+    """
+
+    def __init__(self, inputs: dict[int, int], hidden: dict[int, int], settings: NetworkSettings) -> None:
+        super().__init__()
+        self.radial = Radial(settings)
+        self.gate = Gate(hidden)
+        self.convolution = Convolution(inputs, self.gate.inputs, settings.lmax, settings.radial_width)
+        self.interaction = Linear(hidden, hidden)
+        self.scale = NoiseScale(hidden)
+        same = all(hidden[degree] == count for degree, count in inputs.items() if degree in hidden)
+        self.skip = None if same else Linear(inputs, hidden)
+
+    def forward(
+        self,
+        features: Features,
+        hidden_edges: Tensor,
+        harmonics: list[Tensor],
+        c_noise: Tensor,
+        kept: dict[str, list[Tensor]] | None = None,
+    ) -> Features:
+        messages = self.convolution(features, Edges(hidden_edges, harmonics), kept)
+        update = self.scale(self.interaction(self.gate(messages)), c_noise)
+        before = features if self.skip is None else self.skip(features)
+        return {degree: before[degree] + value if degree in before else value for degree, value in update.items()}
+
+
+class Head(nn.Module):
+    """One vector of an atom's features: mix, gate the vectors by scalars, mix to a single 1e."""
+
+    def __init__(self, hidden: dict[int, int]) -> None:
+        super().__init__()
+        self.gate = Gate({1: hidden[1]})
+        self.mix = Linear(hidden, self.gate.inputs)
+        self.vector = Linear({1: hidden[1]}, {1: 1})
+
+    def forward(self, features: Features) -> Tensor:
+        """Features of all degrees -> (G, N, 3)."""
+        return self.vector(self.gate(self.mix(features)))[1][..., 0].permute(1, 2, 0)
+
+
+class Denoiser(nn.Module):
+    """xhat(y) = c_skip y + c_out F(c_in y; c_noise), an estimate of E[X | Y = y] for Y = X + sigma eps.
+
+    Parameters: the network's settings and A, the mean squared distance of pairs in the training data (nm^2).
+
+    F sees c_in y, whose mean squared pair distance is 1, so its radial basis acts on c_in |r_ij|. The settings' lengths
+    (`radial_range`, `cutoff`) are those of clean structures, in nm, and become range / sqrt(A): the basis and the edges
+    then fit at every noise level (Appendix B). With a cutoff, edges fade out smoothly. There are no self-edges; the sum
+    over the n - 1 neighbours is divided by n - 1, and by the same with a cutoff, so that it stays smooth. (Dividing by
+    its root lets the nearly parallel messages of six blocks grow: F of the public network then starts at 10^3 instead
+    of 1, which Appendix B's normalisation is for.)
+
+    Features are even (0e, 1e, ...): the network commutes with rotations and translations, not with reflections. The
+    gain of the output starts at 0, so that a new denoiser is c_skip y, the best linear one.
+    """
+
+    def __init__(self, settings: NetworkSettings, mean_squared_distance: float) -> None:
+        super().__init__()
+        if not mean_squared_distance > 0:
+            raise ValueError(f"mean_squared_distance must be positive, got {mean_squared_distance}")
+        self.settings = settings
+        self.register_buffer("mean_squared_distance", torch.tensor(float(mean_squared_distance), dtype=torch.float64))
+        hidden = multiplicities(settings.hidden_irreps)
+        unit = math.sqrt(mean_squared_distance)
+        self.cutoff = None if settings.cutoff is None else settings.cutoff / unit
+        self.basis = BASES[settings.radial_basis](settings.n_radial, (settings.cutoff or settings.radial_range) / unit)
+        self.bond_table = nn.Parameter(torch.randn(2, settings.bond_embedding))
+        tables = {
+            "element": (ELEMENT_CODES, settings.element_embedding),
+            "atom_name": (ATOM_NAME_CODES, settings.atom_name_embedding),
+            "residue": (RESIDUE_CODES, settings.residue_embedding),
+            "residue_index": (RESIDUE_PLACES, settings.residue_index_embedding),
+        }
+        self.embeddings = nn.ModuleDict(
+            {name: nn.Embedding(count, size) for name, (count, size) in tables.items() if size > 0}
+        )
+        embedded = sum(size for _, size in tables.values())
+        # As many scalars as the hidden ones less the gates' worth: the public settings then have 10.5 M parameters.
+        first = {0: max(hidden[0] - sum(count for degree, count in hidden.items() if degree), 8)}
+        self.embed = Linear({0: embedded}, first)
+        read = {degree: hidden[degree] for degree in (0, 1)}  # by the head; the last block makes nothing else
+        stages = [first, *[hidden] * (settings.n_convolutions - 1), read]
+        self.blocks = nn.ModuleList(Block(before, after, settings) for before, after in itertools.pairwise(stages))
+        self.head = Head(read)
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def prepare(self, conditioning: Conditioning, keep: bool | None = None) -> Prepared:
+        """Compute what does not depend on positions or sigma.
+
+        Give the result to ``forward`` in place of the conditioning to save its repetition, under ``torch.no_grad()``
+        where weights are not trained. `keep` also stores the first convolution's products with the atoms' features
+        (default: only for a single molecule that stands for the whole batch).
+        """
+        mask = conditioning.mask
+        dtype = self.gain.dtype
+        atoms = mask.shape[1]
+        edge = mask[:, :, None] & mask[:, None, :] & ~torch.eye(atoms, dtype=torch.bool, device=mask.device)
+        neighbours = (mask.sum(1) - 1).clamp(min=1).to(dtype)
+        bonded = functional.one_hot((conditioning.bonded & edge).long(), 2).to(dtype)
+        codes = {"residue_index": conditioning.residue_index.clamp(max=RESIDUE_PLACES - 1)}
+        embedded = [table(codes.get(name, getattr(conditioning, name))) for name, table in self.embeddings.items()]
+        nodes = self.embed({0: torch.cat(embedded, -1)[None]})
+        if keep is None:
+            keep = mask.shape[0] == 1
+        kept = self.blocks[0].convolution.transform(nodes, everything=True) if keep else None
+        edge_weight = edge * (SILU_GAIN / neighbours)[:, None, None]
+        return Prepared(mask, edge_weight, bonded, nodes, kept)
+
+    def forward(self, y: Tensor, sigma: float | Tensor, conditioning: Conditioning | Prepared) -> Tensor:
+        """Denoise.
+
+        Parameters: y (G, N, 3) in nm; sigma in nm, one number or (G,); conditioning of G graphs or of one that all
+        share. Returns xhat (G, N, 3) in nm, mean-centred, zero on padding; y is mean-centred on the way in.
+        """
+        prepared = conditioning if isinstance(conditioning, Prepared) else self.prepare(conditioning)
+        sigma = torch.as_tensor(sigma, dtype=torch.float64, device=y.device).reshape(-1, 1, 1)
+        c_in, c_skip, c_out, c_noise = (
+            value.to(y.dtype) for value in preconditioning(sigma, self.mean_squared_distance)
+        )
+        y = centre(y, prepared.mask)
+        update = self.network(c_in * y, c_noise, prepared)
+        return centre(c_skip * y + c_out * update, prepared.mask)
+
+    def network(self, positions: Tensor, c_noise: Tensor, prepared: Prepared) -> Tensor:
+        """F: positions (G, N, 3) without unit, c_noise (G or 1, 1, 1) -> (G, N, 3) without unit."""
+        distance, harmonics = pair_geometry(positions, self.settings.lmax)
+        graphs = positions.shape[0]
+        edge_weight = prepared.edge_weight
+        if self.cutoff is not None:
+            edge_weight = edge_weight * envelope(distance / self.cutoff)
+        edge_weight = edge_weight[..., None]
+        bonded = prepared.bonded.expand(graphs, -1, -1, -1)
+        edge_features = torch.cat([self.basis(distance), bonded], -1)
+        features, kept = prepared.nodes, prepared.kept
+        if kept is None:
+            features = {degree: value.expand(-1, graphs, -1, -1) for degree, value in features.items()}
+        for block in self.blocks:
+            hidden_edges = block.radial(edge_features, self.bond_table) * edge_weight
+            features = block(features, hidden_edges, harmonics, c_noise, kept)
+            kept = None
+        return self.head(features) * self.gain
+
+    def flops(self, atoms: int) -> int:
+        """Floating-point operations of the matrix products in the convolutions and radial layers, a graph forward."""
+        radial = 2 * atoms * atoms * (self.settings.n_radial + 2) * self.settings.radial_width
+        return sum(block.convolution.flops(atoms) + radial for block in self.blocks)

@@ -1,0 +1,60 @@
+"""What the network sees of a structure: distances, directions; and the superposition of structures."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from e3nn import o3
+from torch import Tensor
+
+# Atoms nearer than this (in the network's unit, the root mean squared pair distance) count as coincident: their
+# direction is undefined, so harmonics of degree one and more are zero there.
+COINCIDENT = 1e-6
+
+
+def centre(positions: Tensor, mask: Tensor) -> Tensor:
+    """Subtract each graph's mean over its atoms: positions (G, N, 3), mask (G or 1, N); padding becomes zero."""
+    weight = mask[..., None].to(positions.dtype)
+    mean = (positions * weight).sum(-2, keepdim=True) / weight.sum(-2, keepdim=True).clamp(min=1)
+    return (positions - mean) * weight
+
+
+def pair_geometry(positions: Tensor, lmax: int) -> tuple[Tensor, list[Tensor]]:
+    """Distances and spherical harmonics of all pairs.
+
+    Parameters: positions (G, N, 3). Returns distances (G, N, N) and, for each degree l = 0..lmax, the harmonics of
+    r_i - r_j, shape (2l+1, G, N, N), in e3nn's order of components and 'component' normalisation (squares sum to 2l+1).
+    For coincident atoms the distance and all harmonics with l >= 1 are zero, and so are their gradients.
+    """
+    coordinates = positions.permute(2, 0, 1)
+    difference = coordinates[..., :, None] - coordinates[..., None, :]
+    squared = difference.square().sum(0)
+    apart = squared > COINCIDENT**2
+    distance = torch.where(apart, squared, 1.0).sqrt()
+    unit = difference * (apart / distance)
+    harmonics = [torch.ones_like(distance)[None]]
+    if lmax >= 1:
+        harmonics.append(math.sqrt(3.0) * unit)
+    for degree in range(2, lmax + 1):
+        # the placeholder direction keeps the normalisation of coincident atoms finite; their harmonics are zeroed
+        direction = torch.where(apart[..., None], unit.movedim(0, -1), unit.new_tensor([0.0, 1.0, 0.0]))
+        values = o3.spherical_harmonics(degree, direction, normalize=True, normalization="component")
+        harmonics.append(values.movedim(-1, 0) * apart)
+    return distance * apart, harmonics
+
+
+def superpose(moving: Tensor, fixed: Tensor, mask: Tensor) -> Tensor:
+    """Rotate each `moving` structure onto `fixed`, with proper rotations only (Kabsch 1976; Umeyama 1991).
+
+    Parameters: moving and fixed (G, N, 3), each centred; mask (G or 1, N). Returns (G, N, 3) in the type of `moving`.
+    The decomposition runs in float64, where it is cheap and its error negligible.
+    """
+    weight = mask[..., None].double()
+    covariance = (moving.double() * weight).transpose(1, 2) @ (fixed.double() * weight)
+    u, _, vh = torch.linalg.svd(covariance)
+    handedness = torch.linalg.det(u @ vh).sign()
+    flip = torch.ones_like(covariance[..., 0])
+    flip[..., 2] = handedness
+    rotation = (u * flip[:, None, :]) @ vh
+    return (moving.double() @ rotation).to(moving.dtype)

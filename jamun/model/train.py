@@ -1,0 +1,403 @@
+"""Training of the denoiser (paper: section 3.3, Algorithm 1), by Lightning."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import pickle
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from jamun.config.network import NetworkSettings
+from jamun.config.training import TrainingSettings
+from jamun.data.store import FeatureFile
+from jamun.data.vocabulary import VOCABULARY_VERSION
+from jamun.io.atomic import atomic_path, read_json, write_json
+from jamun.io.log import UserError
+from jamun.io.provenance import provenance
+from jamun.io.seeds import derived_seed
+from jamun.model.batches import Batch, Stream, TrainingBatches, validation_batches
+from jamun.model.checkpoint import save_denoiser
+from jamun.model.denoiser import Denoiser, preconditioning
+from jamun.model.geometry import centre, superpose
+
+logger = logging.getLogger("jamun.train")
+
+COLUMNS = ("step", "epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
+
+
+class TrainingError(UserError):
+    """Training that cannot start or go on."""
+
+
+def noisy(clean: Tensor, mask: Tensor, sigma: float, seed: int, align: bool) -> Tensor:
+    """y = x + sigma eps of Algorithm 1: centred, and rotated onto x where `align`.
+
+    Parameters: clean (G, N, 3) in nm, centred; mask (G, N). The noise depends on `seed` and the shape alone, on every
+    device.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(clean.shape, generator=generator).to(clean)
+    y = centre(clean + sigma * noise, mask)
+    return superpose(y, clean, mask) if align else y
+
+
+def squared_error(estimate: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
+    """|xhat - x|^2 averaged over the atoms of each graph, nm^2: (G, N, 3) -> (G,)."""
+    squared = (estimate - clean).square().sum(-1) * mask
+    return squared.sum(1) / mask.sum(1)
+
+
+def learning_rate_factor(step: int, settings: TrainingSettings) -> float:
+    """The learning rate at `step` over the configured one: a linear warm-up, then constant or half a cosine to 0."""
+    if step < settings.warmup_steps:
+        return (step + 1) / settings.warmup_steps
+    if settings.decay == "none":
+        return 1.0
+    length = max(settings.max_steps - settings.warmup_steps, 1)
+    return 0.5 * (1.0 + math.cos(math.pi * min((step - settings.warmup_steps) / length, 1.0)))
+
+
+def ema_weight(step: int, decay: float) -> float:
+    """Share that the average keeps at its `step`-th update (from 1): at most `decay`, less in the first steps, so that
+    the initial weights are soon forgotten."""
+    return min(decay, (1.0 + step) / (10.0 + step))
+
+
+class DenoiserTraining(lightning.LightningModule):
+    """Algorithm 1. The loss is |xhat - x|^2 / (3 c_out^2), a mean over atoms, then graphs; what is reported is
+    |xhat - x|^2 / (3 sigma^2), which is 1 where the noise is left as it is. `average` holds the moving average of the
+    weights, which is validated and published."""
+
+    def __init__(self, network: NetworkSettings, training: TrainingSettings, mean_squared_distance: float) -> None:
+        super().__init__()
+        self.training_settings = training
+        self.denoiser = Denoiser(network, mean_squared_distance)
+        self.average = copy.deepcopy(self.denoiser).requires_grad_(False)
+        sigma = torch.tensor(training.sigma, dtype=torch.float64)
+        c_out = float(preconditioning(sigma, mean_squared_distance)[2])
+        self.loss_weight = 1.0 / (3.0 * c_out**2)
+        self.report_weight = 1.0 / (3.0 * training.sigma**2)
+        self._validation: list[Tensor] = []
+        self._updated = -1
+
+    def training_step(self, batch: Batch, _: int) -> dict[str, Tensor]:
+        error = self._error(self.denoiser, batch, "noise").mean()
+        return {"loss": error * self.loss_weight, "reported": error.detach() * self.report_weight}
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        error = self._error(self.average, batch, "validation noise") * self.report_weight
+        self._validation.append(torch.stack([error.double().sum(), torch.ones_like(error).double().sum()]))
+
+    def collect_validation(self) -> Tensor:
+        """Mean loss over the frames of all validation steps since the last call, in all processes."""
+        nothing = torch.zeros(2, dtype=torch.float64, device=self.device)
+        total = torch.stack([nothing, *self._validation]).sum(0)
+        self._validation.clear()
+        total = self.all_gather(total).reshape(-1, 2).sum(0)
+        return total[0] / total[1].clamp(min=1)
+
+    def on_validation_epoch_end(self) -> None:
+        self.log("validation_loss", self.collect_validation())
+
+    def _error(self, denoiser: Denoiser, batch: Batch, purpose: str) -> Tensor:
+        settings, mask = self.training_settings, batch.conditioning.mask
+        clean = centre(batch.positions, mask)
+        seed = derived_seed(settings.seed, purpose, batch.number)
+        y = noisy(clean, mask, settings.sigma, seed, settings.align)
+        return squared_error(denoiser(y, settings.sigma, batch.conditioning), clean, mask)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self._updated == self.global_step:  # gradients are still being accumulated
+            return
+        self._updated = self.global_step
+        keep = ema_weight(self.global_step, self.training_settings.ema_decay)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.denoiser.parameters()), 1.0 - keep)
+
+    def on_train_start(self) -> None:
+        self._updated = self.global_step
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        settings = self.training_settings
+        optimizer = torch.optim.Adam(self.denoiser.parameters(), lr=settings.learning_rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, settings))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class FrameData(lightning.LightningDataModule):
+    """Training batches from where training stands, and validation batches that are always the same."""
+
+    def __init__(self, train: list[FeatureFile], validation: list[FeatureFile], settings: TrainingSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.training_batches = TrainingBatches(train, settings.batch_size, settings.seed)
+        self.validation_batches = validation_batches(validation, settings.validation_frames, settings.batch_size)
+
+    def _turns(self) -> tuple[int, int]:
+        return self.trainer.global_rank, self.trainer.world_size
+
+    def train_dataloader(self) -> DataLoader:
+        def first() -> int:
+            return self.trainer.global_step * self.settings.accumulate
+
+        return DataLoader(Stream(self.training_batches.__getitem__, first, *self._turns(), None), batch_size=None)
+
+    def val_dataloader(self) -> DataLoader:
+        makers = self.validation_batches
+        stream = Stream(lambda number: makers[number](), lambda: 0, *self._turns(), len(makers))
+        return DataLoader(stream, batch_size=None)
+
+
+class History(Callback):
+    """Rows of metrics.csv. They travel in Lightning's checkpoint, so that a resumed run continues its own curve."""
+
+    def __init__(self, every: int, per_epoch: int, work: Path) -> None:
+        self.every, self.per_epoch, self.work = every, per_epoch, work
+        self._resumed_at = 0
+        self.rows: list[dict[str, float | int | None]] = []
+        self.seconds = 0.0  # of earlier runs
+        self._started = time.perf_counter()
+        self._losses: list[Tensor] = []
+        self._logged = 0
+
+    def elapsed(self) -> float:
+        return self.seconds + time.perf_counter() - self._started
+
+    def on_train_start(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        self._started = time.perf_counter()
+        self._logged = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, outputs: Any, batch: Batch, index: int
+    ) -> None:
+        self._losses.append(outputs["reported"])
+        step = trainer.global_step
+        if step % self.every or step == self._logged:
+            return
+        self._logged = step
+        loss = float(torch.stack(self._losses).mean())
+        self._losses.clear()
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"The training loss is no longer a finite number at step {step}; lower training.learning_rate or "
+                "training.gradient_clip."
+            )
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        self._append(step, train_loss=loss, learning_rate=rate)
+        module.log("train_loss", loss, prog_bar=True)
+        module.log("learning_rate", rate)
+
+    def on_validation_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        if trainer.sanity_checking:
+            return
+        loss = float(trainer.callback_metrics["validation_loss"])
+        self._append(trainer.global_step, validation_loss=loss)
+        rate = (trainer.global_step - self._resumed_at) / max(time.perf_counter() - self._started, 1e-9)
+        left = (trainer.max_steps - trainer.global_step) / max(rate, 1e-9)
+        if trainer.is_global_zero:
+            logger.info(
+                "step %d of %d: validation loss %.4f, %.2f steps/s, %.0f s left",
+                trainer.global_step, trainer.max_steps, loss, rate, left,
+            )  # fmt: skip
+
+    def on_train_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Validate the last steps too, where their number is no multiple of the validation interval."""
+        validated = [row for row in self.rows if row["validation_loss"] is not None]
+        if trainer.global_step < trainer.max_steps or (validated and validated[-1]["step"] == trainer.global_step):
+            return
+        with torch.no_grad(), trainer.precision_plugin.val_step_context():
+            for number, batch in enumerate(trainer.datamodule.val_dataloader()):
+                module.validation_step(batch.to(module.device), number)
+        loss = float(module.collect_validation())
+        self._append(trainer.global_step, validation_loss=loss)
+        trainer.save_checkpoint(self.work / "last.ckpt")
+        if loss < min((row["validation_loss"] for row in validated), default=math.inf):
+            trainer.save_checkpoint(self.work / "best.ckpt")
+
+    def _append(self, step: int, **values: float) -> None:
+        if not self.rows or self.rows[-1]["step"] != step:
+            self.rows.append({column: None for column in COLUMNS})
+        seconds = round(self.elapsed(), 3)
+        self.rows[-1].update(step=step, epoch=step // max(self.per_epoch, 1), seconds=seconds, **values)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": [dict(row) for row in self.rows], "seconds": self.elapsed()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.rows, self.seconds = [dict(row) for row in state["rows"]], float(state["seconds"])
+        self._resumed_at = int(self.rows[-1]["step"]) if self.rows else 0
+
+
+def _plain_progress() -> list[Callback]:
+    """A bar on a terminal; elsewhere the log has a line a validation."""
+    return [TQDMProgressBar(refresh_rate=10)] if sys.stderr.isatty() else []
+
+
+def _read(path: Path, what: str) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
+        raise TrainingError(f"{path}: the {what} checkpoint is unreadable; delete its folder to start anew.") from None
+
+
+def _fingerprint(network: NetworkSettings, training: TrainingSettings, squared: float) -> dict[str, Any]:
+    """What must not differ between the runs of one training; where it runs may."""
+    free = {"accelerator", "devices", "max_steps", "validation_interval", "validation_frames"}
+    return {
+        "network": network.model_dump(mode="json"),
+        "training": training.model_dump(mode="json", exclude=free),
+        "mean_squared_distance": squared,
+    }
+
+
+def fit(
+    train: list[FeatureFile],
+    validation: list[FeatureFile],
+    mean_squared_distance: float,
+    network: NetworkSettings,
+    training: TrainingSettings,
+    work: Path,
+) -> tuple[Path, Path]:
+    """Train until ``training.max_steps``, from ``work/last.ckpt`` where there is one.
+
+    Returns the paths of Lightning's last and best checkpoints, in `work`. Raises TrainingError where the folder holds
+    another training, or the loss is no longer finite.
+    """
+    last, best = work / "last.ckpt", work / "best.ckpt"
+    fingerprint = _fingerprint(network, training, mean_squared_distance)
+    if last.exists():
+        if read_json(work / "settings.json") != fingerprint:
+            logger.info("settings differ from those of %s: starting anew", last)
+            shutil.rmtree(work)
+        else:
+            logger.info("going on from %s, step %d", last, _read(last, "last")["global_step"])
+    work.mkdir(parents=True, exist_ok=True)
+    write_json(work / "settings.json", fingerprint)
+    lightning.seed_everything(derived_seed(training.seed, "weights"), verbose=False)
+    module = DenoiserTraining(network, training, mean_squared_distance)
+    data = FrameData(train, validation, training)
+    per_epoch = max(1, data.training_batches.per_epoch // (training.accumulate * training.devices))
+    every = max(1, min(50, training.validation_interval // 5))
+    history = History(every, per_epoch, work)
+    keeper = ModelCheckpoint(
+        dirpath=work,
+        filename="best",
+        monitor="validation_loss",
+        save_top_k=1,
+        save_last=True,
+        enable_version_counter=False,
+        save_on_train_epoch_end=False,
+    )
+    interval = min(training.validation_interval, training.max_steps)
+    trainer = lightning.Trainer(
+        accelerator=training.accelerator,
+        devices=training.devices,
+        strategy="auto" if training.devices == 1 else "ddp_spawn",
+        precision=training.precision,
+        max_steps=training.max_steps,
+        max_epochs=-1,
+        val_check_interval=interval * training.accumulate,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        accumulate_grad_batches=training.accumulate,
+        gradient_clip_val=training.gradient_clip or None,
+        callbacks=[history, keeper, *_plain_progress()],
+        logger=[CSVLogger(work, name="csv"), TensorBoardLogger(work, name="tensorboard")],
+        log_every_n_steps=every,
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
+        default_root_dir=work,
+        use_distributed_sampler=False,
+    )
+    with warnings.catch_warnings():
+        # the stream continues by number, which Lightning cannot know; worker processes would only slow its tiny reads
+        warnings.filterwarnings("ignore", message=".*mid-epoch.*")
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
+        trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+    return last, best
+
+
+def train_to_files(
+    train: list[Path],
+    validation: list[Path],
+    dataset: Path,
+    network: NetworkSettings,
+    training: TrainingSettings,
+    checkpoint: Path,
+    metrics: Path,
+    record: Path,
+    work: Path,
+    threads: int,
+) -> None:
+    """Train a model and publish it.
+
+    Parameters: features files of both splits; dataset.json; settings; the files to write: checkpoint (the averaged
+    weights of the best validation), metrics (CSV: step, epoch, train_loss, validation_loss, learning_rate, seconds;
+    blank where not measured at that step), record (JSON); the folder of resumable state, removed at the end; processor
+    threads. The same call again goes on where an interrupted one stopped. Losses are |xhat - x|^2 / (3 sigma^2).
+    """
+    if not train or not validation:
+        raise TrainingError("Training needs at least one training and one validation peptide; see peptides.")
+    described = read_json(dataset)
+    if described.get("vocabulary_version") != VOCABULARY_VERSION:
+        raise TrainingError(f"{dataset}: made with another vocabulary; delete the features and make them anew.")
+    squared = float(described["mean_squared_distance"])
+    torch.set_num_threads(max(1, threads // training.devices))
+    files = [FeatureFile(path) for path in train], [FeatureFile(path) for path in validation]
+    last, best = fit(*files, squared, network, training, work)
+
+    state = _read(last, "last")
+    history = next(value for name, value in state["callbacks"].items() if name.startswith("History"))
+    rows = history["rows"]
+    validated = [row for row in rows if row["validation_loss"] is not None]
+    chosen = min(validated, key=lambda row: row["validation_loss"])
+    denoiser = Denoiser(network, squared)
+    weights = _read(best, "best")["state_dict"]
+    denoiser.load_state_dict(
+        {name.removeprefix("average."): value for name, value in weights.items() if name.startswith("average.")}
+    )
+    summary = {
+        "steps": state["global_step"],
+        "best_step": chosen["step"],
+        "best_validation_loss": chosen["validation_loss"],
+        "last_validation_loss": validated[-1]["validation_loss"],
+        "seconds": round(history["seconds"], 3),
+        "provenance": provenance("torch", "lightning", "e3nn", "numpy"),
+    }
+    save_denoiser(checkpoint, denoiser, network, training, summary)
+    with atomic_path(metrics) as temporary:
+        temporary.write_text("\n".join(_lines(rows)) + "\n", encoding="utf-8")
+    write_json(
+        record,
+        {
+            "network": network.model_dump(mode="json"),
+            "training": training.model_dump(mode="json"),
+            "parameters": sum(parameter.numel() for parameter in denoiser.parameters()),
+            "mean_squared_distance": squared,
+            "loss": "mean over atoms of |xhat - x|^2 / (3 sigma^2)",
+            "threads": threads,
+            **summary,
+        },
+    )
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _lines(rows: list[dict[str, float | int | None]]) -> Iterator[str]:
+    yield ",".join(COLUMNS)
+    for row in rows:
+        yield ",".join("" if row[column] is None else f"{row[column]:.9g}" for column in COLUMNS)

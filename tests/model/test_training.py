@@ -1,0 +1,251 @@
+"""Training: batches as functions of their number, the EMA, resuming, and what is published."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import toy
+
+from jamun.config.network import NetworkSettings
+from jamun.config.training import TrainingSettings
+from jamun.data.featurize import summarize_to_file
+from jamun.data.store import FeatureFile
+from jamun.model.batches import TrainingBatches, permuted, validation_batches
+from jamun.model.checkpoint import CheckpointError, load_denoiser
+from jamun.model.train import DenoiserTraining, ema_weight, learning_rate_factor, noisy, train_to_files
+
+NETWORK = NetworkSettings(hidden_irreps="16x0e + 4x1e", n_convolutions=2, n_radial=8, radial_width=16)
+SETTINGS = {
+    "learning_rate": 0.01,
+    "batch_size": 8,
+    "max_steps": 60,
+    "validation_interval": 20,
+    "validation_frames": 32,
+    "ema_decay": 0.9,
+    "accelerator": "cpu",
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    folder = tmp_path_factory.mktemp("features")
+    train = [
+        toy.write_toy(folder / "AA.h5", ["ALA", "ALA"], 60, 1),
+        toy.write_toy(folder / "AG.h5", ["ALA", "GLY"], 45, 2),
+        toy.write_toy(folder / "AAAA.h5", ["ALA"] * 4, 30, 3),
+    ]
+    validation = [toy.write_toy(folder / "GA.h5", ["GLY", "ALA"], 50, 4)]
+    dataset = folder / "dataset.json"
+    summarize_to_file(train, validation, dataset)
+    return {"train": train, "validation": validation, "dataset": dataset}
+
+
+def _arguments(data: dict[str, object], folder: Path, **changes: object) -> dict[str, object]:
+    return {
+        **data,
+        "network": NETWORK,
+        "training": TrainingSettings(**(SETTINGS | changes)),
+        "checkpoint": folder / "checkpoint.ckpt",
+        "metrics": folder / "metrics.csv",
+        "record": folder / "training.json",
+        "work": folder / "work",
+        "threads": 1,
+    }
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8") as file:
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 17, 64, 1000])
+def test_permuted_is_a_permutation(size: int) -> None:
+    first = permuted(np.arange(size), size, 1)
+    assert sorted(first) == list(range(size))
+    if size >= 17:
+        assert (first != permuted(np.arange(size), size, 2)).any()
+        assert (first != np.arange(size)).any()
+
+
+def test_permuted_mixes_evenly() -> None:
+    # neighbours land apart: the correlation of place and image over 10^5 items is that of random numbers
+    size = 100_000
+    image = permuted(np.arange(size), size, 3)
+    assert abs(np.corrcoef(np.arange(size), image)[0, 1]) < 0.02
+    assert abs(np.corrcoef(image[:-1], image[1:])[0, 1]) < 0.02
+
+
+def test_an_epoch_has_each_frame_once(data: dict[str, object]) -> None:
+    files = [FeatureFile(path) for path in data["train"]]
+    batches = TrainingBatches(files, 5, seed=7)
+    assert batches.per_epoch == (60 + 45) // 5 + 30 // 5
+    frames = {file.peptide: {row.tobytes() for row in file.positions} for file in files}
+    seen: set[bytes] = set()
+    mixed = 0
+    for number in range(batches.per_epoch):
+        batch = batches[number]
+        atoms = batch.conditioning.mask.sum(1).tolist()
+        mixed += len(set(atoms)) > 1
+        for row, count in zip(batch.positions.numpy(), atoms, strict=True):
+            assert (row[count:] == 0).all()
+            seen.add(row[:count].tobytes())
+    assert seen == set.union(*frames.values())
+    assert mixed > batches.per_epoch / 3  # peptides are mixed within batches
+    again = TrainingBatches(files, 5, seed=7)[11]
+    torch.testing.assert_close(again.positions, batches[11].positions, rtol=0, atol=0)
+
+
+def test_validation_batches_are_spread_and_fixed(data: dict[str, object]) -> None:
+    files = [FeatureFile(path) for path in data["validation"]]
+    batches = [make() for make in validation_batches(files, 20, 8)]
+    assert [len(batch.positions) for batch in batches] == [8, 8, 4]
+    np.testing.assert_array_equal(batches[0].positions[0].numpy(), files[0].positions[0])
+    np.testing.assert_array_equal(batches[-1].positions[-1].numpy(), files[0].positions[-1])
+    assert batches[0].conditioning.mask.all()
+
+
+def test_noise_is_of_the_seed_and_aligned() -> None:
+    clean = torch.from_numpy(toy.ensemble(12, 4, 0))
+    clean = clean - clean.mean(1, keepdim=True)
+    mask = torch.ones(4, 12, dtype=torch.bool)
+    free, aligned = (noisy(clean, mask, 0.04, 5, align) for align in (False, True))
+    torch.testing.assert_close(free, noisy(clean, mask, 0.04, 5, False), rtol=0, atol=0)
+    assert ((aligned - clean).square().sum() < (free - clean).square().sum()).item()
+    torch.testing.assert_close(torch.cdist(aligned, aligned), torch.cdist(free, free), rtol=1e-4, atol=1e-5)
+
+
+def test_learning_rate() -> None:
+    settings = TrainingSettings(warmup_steps=4, max_steps=104, decay="cosine")
+    assert [learning_rate_factor(step, settings) for step in (0, 1, 3, 4)] == [0.25, 0.5, 1.0, 1.0]
+    assert learning_rate_factor(54, settings) == pytest.approx(0.5)
+    assert learning_rate_factor(104, settings) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_average_is_exact() -> None:
+    torch.manual_seed(0)
+    module = DenoiserTraining(NETWORK, TrainingSettings(ema_decay=0.9), 0.3)
+    expected = {name: value.double().clone() for name, value in module.average.named_parameters()}
+    for step in range(1, 6):
+        with torch.no_grad():
+            for parameter in module.denoiser.parameters():
+                parameter.add_(torch.randn_like(parameter))
+        DenoiserTraining.global_step = step  # what Lightning would tell
+        try:
+            module.on_train_batch_end()
+            module.on_train_batch_end()  # a batch of an accumulated step changes nothing
+        finally:
+            del DenoiserTraining.global_step
+        keep = ema_weight(step, 0.9)
+        for name, parameter in module.denoiser.named_parameters():
+            expected[name] = keep * expected[name] + (1 - keep) * parameter.detach().double()
+    for name, value in module.average.named_parameters():
+        torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_training_beats_the_linear_denoiser_and_publishes(data: dict[str, object], tmp_path: Path) -> None:
+    arguments = _arguments(data, tmp_path, max_steps=150, validation_interval=40)
+    train_to_files(**arguments)
+    assert not (tmp_path / "work").exists()
+    rows = _rows(tmp_path / "metrics.csv")
+    assert list(rows[0]) == ["step", "epoch", "train_loss", "validation_loss", "learning_rate"]
+    validated = {int(row["step"]): float(row["validation_loss"]) for row in rows if row["validation_loss"]}
+    assert list(validated) == [40, 80, 120, 150]
+    # the best linear denoiser, c_skip y, keeps nearly all the noise: a loss of about 1 (less what alignment removes)
+    assert validated[150] < 0.6
+    record = json.loads((tmp_path / "training.json").read_text())
+    assert record["best_validation_loss"] == pytest.approx(min(validated.values()), rel=1e-6)
+    loaded = load_denoiser(tmp_path / "checkpoint.ckpt")
+    assert loaded.sigma == 0.04
+    assert loaded.network == NETWORK
+    module = DenoiserTraining(NETWORK, arguments["training"], float(loaded.denoiser.mean_squared_distance))
+    module.average.load_state_dict(loaded.denoiser.state_dict())
+    files = [FeatureFile(path) for path in data["validation"]]
+    with torch.no_grad():
+        for make in validation_batches(files, 32, 8):
+            module.validation_step(make(), 0)
+    total = torch.stack(module._validation).sum(0)
+    assert float(total[0] / total[1]) == pytest.approx(record["best_validation_loss"], rel=1e-5)
+
+
+def test_killed_training_goes_on_with_the_same_curve(data: dict[str, object], tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    changes = {"accumulate": 2, "max_steps": 80}
+    train_to_files(**_arguments(data, whole, **changes))
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys, json\nfrom pathlib import Path\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import test_training as t\n"
+        "data = {key: [Path(p) for p in value] if isinstance(value, list) else Path(value)\n"
+        "        for key, value in json.loads(sys.argv[1]).items()}\n"
+        "t.train_to_files(**t._arguments(data, Path(sys.argv[2]), **json.loads(sys.argv[3])))\n"
+    )
+    plain = json.dumps({k: [str(p) for p in v] if isinstance(v, list) else str(v) for k, v in data.items()})
+    command = [sys.executable, str(script), plain, str(killed), json.dumps(changes)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    last = killed / "work" / "last.ckpt"
+    deadline = time.monotonic() + 90
+    while not last.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert last.exists()
+    assert not (killed / "checkpoint.ckpt").exists()
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    first, second = _rows(whole / "metrics.csv"), _rows(killed / "metrics.csv")
+    assert [row["step"] for row in first] == [row["step"] for row in second]
+    for one, other in zip(first, second, strict=True):
+        assert one["epoch"] == other["epoch"]
+        for column in ("train_loss", "validation_loss", "learning_rate"):
+            if one[column] or other[column]:
+                assert float(one[column]) == pytest.approx(float(other[column]), rel=2e-3)
+
+
+def test_only_our_checkpoints_are_read(data: dict[str, object], tmp_path: Path) -> None:
+    class Harmful:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    harmful = tmp_path / "harmful.ckpt"
+    torch.save({"format": "jamun-denoiser", "state_dict": Harmful()}, harmful)
+    text = tmp_path / "text.ckpt"
+    text.write_text("not a checkpoint")
+    foreign = tmp_path / "foreign.ckpt"
+    torch.save({"state_dict": {}}, foreign)
+    other = tmp_path / "other.ckpt"
+    torch.save({"format": "jamun-denoiser", "format_version": 1, "vocabulary_version": -1}, other)
+    damaged = tmp_path / "damaged.ckpt"
+    torch.save({"format": "jamun-denoiser", "format_version": 1, "vocabulary_version": 1}, damaged)
+    for path, reason in (
+        (harmful, "read safely"),
+        (text, "read safely"),
+        (foreign, "not a checkpoint of this program"),
+        (other, "vocabulary_version"),
+        (damaged, "damaged"),
+        (tmp_path / "absent.ckpt", "no such checkpoint"),
+    ):
+        with pytest.raises(CheckpointError, match=reason):
+            load_denoiser(path)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.full
+def test_two_processes_give_the_gradients_of_one(data: dict[str, object], tmp_path: Path) -> None:
+    """Two processes with batches of 8 follow the same curve as one that accumulates two batches of 8."""
+    two, one = tmp_path / "two", tmp_path / "one"
+    train_to_files(**_arguments(data, two, devices=2, gradient_clip=0))
+    train_to_files(**_arguments(data, one, accumulate=2, gradient_clip=0))
+    for first, second in zip(_rows(one / "metrics.csv"), _rows(two / "metrics.csv"), strict=True):
+        if first["validation_loss"]:
+            assert float(first["validation_loss"]) == pytest.approx(float(second["validation_loss"]), rel=1e-3)
