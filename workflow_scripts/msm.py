@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from jamun.evaluation.msm.backend import MSMError, load_backend
 from jamun.evaluation.msm.model import build_msm, insufficient
 from jamun.io.atomic import read_npz, write_json, write_npz
+from jamun.io.provenance import provenance
 
 
 def main() -> int:
@@ -40,7 +41,8 @@ def main() -> int:
     except MSMError as error:
         result, arrays = insufficient(str(error), len(data["reference_torsions"]), len(data["phi_psi"]))
     write_npz(arguments.arrays, {**arrays, "residue_labels": data["residue_labels"]})
-    write_json(arguments.result, {"backend": backend.name, "settings": arguments.settings, **result})
+    made_by = {"provenance": provenance(backend.name, "numpy", "scipy")}
+    write_json(arguments.result, {"backend": backend.name, "settings": arguments.settings, **result, **made_by})
     return 0
 
 

@@ -41,8 +41,10 @@ def load_heavy(trajectory: Path, topology: Path) -> mdtraj.Trajectory:
     frames, positions that are not finite, or lengths that are not nm."""
     try:
         structure = mdtraj.load_topology(str(topology))
+        # MDTraj counts atoms only where it reads all of them; without this, a longer molecule would pass unseen.
+        mdtraj.load_frame(str(trajectory), 0, top=structure)
         loaded = mdtraj.load(str(trajectory), top=structure, atom_indices=_heavy(structure))
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, TypeError, LookupError) as error:
         raise EvaluationError(f"{trajectory}: cannot be read with {topology} ({error}).") from None
     if loaded.n_frames < 2:
         raise EvaluationError(f"{trajectory}: {loaded.n_frames} frames; an ensemble needs at least two.")

@@ -71,15 +71,17 @@ def block_weights(blocks: int, seed: int) -> np.ndarray:
     return generator.multinomial(blocks, np.full(blocks, 1.0 / blocks), size=RESAMPLES)
 
 
-def interval(value: float, resampled: np.ndarray, count: int) -> dict[str, float | int | None]:
-    """{"value", "low", "high", "count"}: a 95 % interval from bootstrap values (RESAMPLES,).
+def interval(value: float, resampled: np.ndarray, count: int) -> dict[str, float | int | str | None]:
+    """{"value", "low", "high", "count"}: a 95 % interval from bootstrap values (RESAMPLES,), and how many torsions or
+    pairs the value is of; without a value, nulls and a "reason".
 
     A resample is farther from its reference than the data are, so distances of resamples are biased upwards; their
     spread is kept and centred on the value.
     """
     resampled = resampled[np.isfinite(resampled)]
     if not np.isfinite(value) or len(resampled) == 0:
-        return {"value": None, "low": None, "high": None, "count": count}
+        reason = "the molecule has none of these" if count == 0 else "a histogram is empty"
+        return {"value": None, "low": None, "high": None, "count": count, "reason": reason}
     low, high = np.percentile(resampled, [2.5, 97.5]) - resampled.mean()
     return {
         "value": float(value),

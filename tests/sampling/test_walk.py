@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from jamun.config.sampling import SamplingSettings
-from jamun.sampling.walk import ChainNoise, Langevin, walk_jump
+from jamun.sampling.walk import ChainNoise, Langevin, Walk, walk_jump
 
 
 def gaussian(variance, sigma):
@@ -22,16 +22,33 @@ def collect(denoise, start, sigma, settings, steps, seed=1, **options):
 
 
 def test_baoab_is_exact_for_a_harmonic_well():
-    # y ~ N(0, s^2) with s = sigma: BAOAB's configurational variance is exact at any stable step (Leimkuhler and
-    # Matthews 2012). dt = sigma is one frequency unit here. From xhat = y/2, var(xhat) = s^2/4.
-    sigma = 0.04
-    variance = (
-        sigma**2
-    )  # of Y; X is a delta broadened so that var(Y) = sigma^2 needs var(X) -> 0: use 3 sigma^2 instead
-    variance = 3 * sigma**2
-    settings = SamplingSettings(samples=1000, chains=1000, integrator="BAOAB", step=1.0, burn_in=100)
+    # X always at the origin: Y ~ N(0, sigma^2), a harmonic well of frequency 1/sigma, in which dt = sigma is a whole
+    # unit of time. BAOAB's configurational variance is exact at any stable step (Leimkuhler and Matthews 2013).
+    sigma, chains = 0.04, 1000
+    langevin = Langevin.from_settings(SamplingSettings(integrator="BAOAB", step=1.0), sigma)
+    noise = ChainNoise(1, chains, 4, torch.float64, torch.device("cpu"))
+    start = torch.zeros(chains, 4, 3, dtype=torch.float64)
+    walk = Walk(torch.zeros_like, start, sigma, langevin, "BAOAB", noise, remove_translation=False)
+    visited = []
+    for step in range(300):
+        walk.step()
+        if step >= 50:
+            visited.append(walk.y)
+    visited = torch.stack(visited)
+    assert visited.var().item() == pytest.approx(sigma**2, rel=0.01)
+    assert visited.mean().item() == pytest.approx(0, abs=0.01 * sigma)
+
+
+@pytest.mark.parametrize(("step", "convention"), [(1.0, "per_step"), (2.5, "per_step"), (1.0, "gamma")])
+def test_samples_of_a_gaussian_have_the_variance_of_its_posterior_mean(step, convention):
+    # X ~ N(0, s^2): xhat = y s^2 / (s^2 + sigma^2), so var(xhat) = s^4 / (s^2 + sigma^2), whatever step and friction.
+    sigma, variance = 0.04, 3 * 0.04**2
+    friction = 1.0 if convention == "per_step" else 1 / sigma
+    settings = SamplingSettings(
+        samples=1000, chains=1000, step=step, friction=friction, friction_convention=convention, burn_in=100
+    )
     start = torch.zeros(4, 3, dtype=torch.float64)
-    samples = collect(gaussian(variance, sigma), start, sigma, settings, 600, remove_translation=False)
+    samples = collect(gaussian(variance, sigma), start, sigma, settings, 300, remove_translation=False)
     expected = variance**2 / (variance + sigma**2)
     assert samples.var().item() == pytest.approx(expected, rel=0.01)
     assert samples.mean().item() == pytest.approx(0, abs=0.01 * math.sqrt(expected))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 
 class MSMError(ValueError):
@@ -33,13 +35,36 @@ class Backend(Protocol):
     name: str
 
     def tica(self, trajectories: list[np.ndarray], lag: int, dimensions: int) -> Callable[[np.ndarray], np.ndarray]:
-        """Fit TICA with kinetic-map scaling; returns the projection of frames on at most `dimensions` components."""
+        """Fit TICA with kinetic-map scaling; returns the projection of frames on at most `dimensions` components.
+
+        Every trajectory is longer than `lag`, and there are at least as many features as `dimensions`. Raises MSMError
+        where no feature varies.
+        """
 
     def centres(self, points: np.ndarray, clusters: int, seed: int) -> np.ndarray:
         """k-means cluster centres (clusters, dimensions) of points (frames, dimensions)."""
 
     def markov(self, paths: list[np.ndarray], lag: int) -> MarkovModel:
-        """Estimate on discrete trajectories. Raises MSMError if there is nothing to estimate."""
+        """Estimate on discrete trajectories. Raises MSMError if there is nothing to estimate, or it fails."""
+
+
+def require_connected(paths: list[np.ndarray], lag: int) -> None:
+    """Raises MSMError unless transitions at `lag` lead both ways between two clusters at least.
+
+    Both libraries take the largest such set of clusters, but end in errors of their own where it is a single cluster.
+    """
+    pairs = [np.stack([path[:-lag], path[lag:]]) for path in paths if len(path) > lag]
+    if not pairs:
+        raise MSMError(f"no trajectory is longer than the lag time of {lag} frames")
+    start, end = np.concatenate(pairs, 1)
+    clusters = int(max(start.max(), end.max())) + 1
+    graph = coo_matrix((np.ones(len(start)), (start, end)), shape=(clusters, clusters))
+    _, component = connected_components(graph, directed=True, connection="strong")
+    if np.bincount(component).max() < 2:
+        raise MSMError(
+            f"at a lag of {lag} frames no two clusters have transitions both ways; it takes a longer trajectory, or "
+            "fewer clusters"
+        )
 
 
 def load_backend(name: str) -> Backend:

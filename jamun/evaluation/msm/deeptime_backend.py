@@ -10,7 +10,7 @@ from deeptime.decomposition import TICA
 from deeptime.markov import TransitionCountEstimator
 from deeptime.markov.msm import MaximumLikelihoodMSM
 
-from jamun.evaluation.msm.backend import MarkovModel, MSMError
+from jamun.evaluation.msm.backend import MarkovModel, MSMError, require_connected
 
 
 class DeeptimeBackend:
@@ -20,7 +20,10 @@ class DeeptimeBackend:
 
     def tica(self, trajectories: list[np.ndarray], lag: int, dimensions: int) -> Callable[[np.ndarray], np.ndarray]:
         covariances = TICA.covariance_estimator(lagtime=lag).fit(trajectories).fetch_model()
-        model = TICA(dim=dimensions, scaling="kinetic_map").fit_from_covariances(covariances).fetch_model()
+        try:
+            model = TICA(dim=dimensions, scaling="kinetic_map").fit_from_covariances(covariances).fetch_model()
+        except np.linalg.LinAlgError as error:
+            raise MSMError(f"TICA of the torsions failed ({error})") from None
         return model.transform
 
     def centres(self, points: np.ndarray, clusters: int, seed: int) -> np.ndarray:
@@ -28,10 +31,12 @@ class DeeptimeBackend:
         return estimator.fit(points).fetch_model().cluster_centers
 
     def markov(self, paths: list[np.ndarray], lag: int) -> MarkovModel:
+        require_connected(paths, lag)
         counts = TransitionCountEstimator(lag, "sliding").fit(paths).fetch_model()
-        if counts.count_matrix.sum() == 0:
-            raise MSMError(f"no trajectory is longer than the lag time of {lag} frames")
-        model = MaximumLikelihoodMSM(reversible=True).fit(counts.submodel_largest()).fetch_model()
+        try:
+            model = MaximumLikelihoodMSM(reversible=True).fit(counts.submodel_largest()).fetch_model()
+        except (ValueError, RuntimeError) as error:
+            raise MSMError(f"the estimate at a lag of {lag} frames failed ({error})") from None
         return MarkovModel(
             active=np.asarray(model.count_model.state_symbols),
             stationary=np.asarray(model.stationary_distribution),

@@ -13,6 +13,8 @@ from jamun.evaluation.msm.backend import Backend, MarkovModel, MSMError
 
 # A cluster needs this many frames on average, or transitions between clusters cannot be counted.
 FRAMES_PER_CLUSTER = 5
+# PCCA+ optimises (macrostates - 1)^2 numbers: 10 take seconds, 15 half a minute, 80 would never end.
+MOST_MACROSTATES = 20
 # Bins along phi and psi of the maps of the macrostates.
 MAP_BINS = 50
 
@@ -32,6 +34,9 @@ def _macrostates(model: MarkovModel, wanted: int, notes: list[str]) -> np.ndarra
     With fewer active clusters than macrostates asked for, or where PCCA+ fails on so many, fewer are made and a note
     says so. Raises MSMError where not even two can be told apart.
     """
+    if wanted > MOST_MACROSTATES:
+        notes.append(f"{MOST_MACROSTATES} macrostates instead of {wanted}: PCCA+ does not end for many more.")
+        wanted = MOST_MACROSTATES
     count = min(wanted, len(model.active) - 1)
     while count >= 2:
         try:
@@ -82,7 +87,11 @@ def _implied_timescales(
         if max(map(len, paths)) <= 2 * lag:
             notes.append(f"No implied timescales at lag {lag}: the trajectories are too short.")
             continue
-        values = backend.markov(paths, lag).timescales[:kept]
+        try:
+            values = backend.markov(paths, lag).timescales[:kept]
+        except MSMError as error:
+            notes.append(f"No implied timescales at lag {lag}: {error}.")
+            continue
         used.append(lag)
         timescales.append([float(v) if np.isfinite(v) else None for v in values] + [None] * (kept - len(values)))
     return {"lags": used, "timescales": timescales}
@@ -115,14 +124,28 @@ def build_msm(
     if longest <= 2 * max(settings["lag"], settings["tica_lag"]):
         raise MSMError(f"the longest trajectory, {longest} frames, is not twice the lag time")
     reference, samples = features(reference_torsions), features(sample_torsions)
-    project = backend.tica(_split(reference, boundaries), settings["tica_lag"], settings["tica_dimensions"])
+    dimensions = min(settings["tica_dimensions"], reference.shape[1])
+    if dimensions == 0:
+        raise MSMError("the molecule has no torsion")
+    if dimensions < settings["tica_dimensions"]:
+        notes.append(f"{dimensions} independent components instead of {settings['tica_dimensions']}: no more features.")
+    # Replicas shorter than the lag hold no pair of frames for TICA; they are still assigned to clusters.
+    long_enough = [part for part in _split(reference, boundaries) if len(part) > settings["tica_lag"]]
+    project = backend.tica(long_enough, settings["tica_lag"], dimensions)
     points, sample_points = project(reference), project(samples)
     clusters = min(settings["clusters"], frames // FRAMES_PER_CLUSTER)
     if clusters < settings["clusters"]:
         notes.append(f"{clusters} clusters instead of {settings['clusters']}: there are only {frames} frames.")
     centres = backend.centres(points, clusters, settings["seed"])
-    paths = _split(cKDTree(centres).query(points)[1], boundaries)
+    assigned = cKDTree(centres).query(points)[1]
+    paths = [path for path in _split(assigned, boundaries) if len(path)]
     model = backend.markov(paths, settings["lag"])
+    connected = float(np.isin(assigned, model.active).mean())
+    if connected < 1:
+        notes.append(
+            f"{1 - connected:.1%} of the reference frames lie in clusters outside the connected set, and count for "
+            "their nearest connected cluster."
+        )
     labels = _relabel(_macrostates(model, settings["macrostates"], notes), model.stationary)
     count = int(labels.max()) + 1
     active = cKDTree(centres[model.active])
@@ -137,6 +160,7 @@ def build_msm(
         "frames": frames,
         "clusters": clusters,
         "connected_clusters": len(model.active),
+        "connected_frames": connected,
         "macrostates": [
             {
                 "index": index,
@@ -173,6 +197,7 @@ def insufficient(reason: str, frames: int, pairs: int) -> tuple[dict[str, Any], 
         "frames": frames,
         "clusters": None,
         "connected_clusters": None,
+        "connected_frames": None,
         "macrostates": [],
         "js": {"value": None, "low": None, "high": None, "count": 0, "reason": reason},
         "timescales": [],

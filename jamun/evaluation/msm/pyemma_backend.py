@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pyemma
 
-from jamun.evaluation.msm.backend import MarkovModel, MSMError
+from jamun.evaluation.msm.backend import MarkovModel, MSMError, require_connected
 
 # Bars of a non-interactive job would fill its log.
 pyemma.config.show_progress_bars = False
@@ -19,7 +19,10 @@ class PyemmaBackend:
     name = "pyemma"
 
     def tica(self, trajectories: list[np.ndarray], lag: int, dimensions: int) -> Callable[[np.ndarray], np.ndarray]:
-        estimator = pyemma.coordinates.tica(trajectories, lag=lag, dim=dimensions, kinetic_map=True)
+        try:
+            estimator = pyemma.coordinates.tica(trajectories, lag=lag, dim=dimensions, kinetic_map=True)
+        except np.linalg.LinAlgError as error:
+            raise MSMError(f"TICA of the torsions failed ({error})") from None
         return lambda frames: np.asarray(estimator.transform(np.asarray(frames, dtype=np.float64)))
 
     def centres(self, points: np.ndarray, clusters: int, seed: int) -> np.ndarray:
@@ -29,9 +32,11 @@ class PyemmaBackend:
         return np.asarray(estimator.clustercenters)
 
     def markov(self, paths: list[np.ndarray], lag: int) -> MarkovModel:
-        if max(map(len, paths)) <= lag:
-            raise MSMError(f"no trajectory is longer than the lag time of {lag} frames")
-        model = pyemma.msm.estimate_markov_model([path.astype(np.int64) for path in paths], lag=lag)
+        require_connected(paths, lag)
+        try:
+            model = pyemma.msm.estimate_markov_model([path.astype(np.int64) for path in paths], lag=lag)
+        except (ValueError, RuntimeError) as error:
+            raise MSMError(f"the estimate at a lag of {lag} frames failed ({error})") from None
 
         def pcca(macrostates: int) -> np.ndarray:
             model.pcca(macrostates)

@@ -1,0 +1,284 @@
+"""Comparison of two ensembles of a real peptide: identities, mirror images, baselines, refusals."""
+
+import json
+
+import mdtraj
+import numpy as np
+import pytest
+from scipy.spatial.distance import jensenshannon
+
+from jamun.config.evaluation import EvaluationSettings
+from jamun.evaluation.compare import compare, compare_to_files, frames_at_equal_wall_clock
+from jamun.evaluation.ensembles import EvaluationError, load_pair, replica_of_frames
+from jamun.evaluation.js import JS_MAX
+from jamun.evaluation.msm_input import msm_features_to_file
+from jamun.evaluation.summary import summarize
+from jamun.evaluation.torsions import compute_torsions, phi_psi_pairs
+from jamun.io.atomic import read_npz, write_json
+from jamun.peptides.build import build_peptide
+from jamun.peptides.sequences import parse_sequence
+
+SETTINGS = EvaluationSettings()
+
+
+def shaken(form="capped", sequence="AR", frames=400, seed=0):
+    """An ensemble with known rotations: each frame turns the side of every rotatable bond by its own angle."""
+    topology, positions, _ = build_peptide(parse_sequence(sequence), form, 7.0)
+    topology = mdtraj.Topology.from_openmm(topology)
+    generator = np.random.default_rng(seed)
+    xyz = np.repeat(positions[None], frames, 0)
+    graph = topology.to_bondgraph()
+    trajectory = mdtraj.Trajectory(xyz, topology)
+    for compute in (mdtraj.compute_phi, mdtraj.compute_psi, mdtraj.compute_chi1):
+        for _, b, c, _ in compute(trajectory)[0]:
+            beyond = graph.copy()
+            beyond.remove_edge(topology.atom(b), topology.atom(c))
+            side = {topology.atom(c)}
+            queue = [topology.atom(c)]
+            while queue:
+                for neighbour in beyond[queue.pop()]:
+                    if neighbour not in side:
+                        side.add(neighbour)
+                        queue.append(neighbour)
+            if topology.atom(b) in side:  # in a ring
+                continue
+            moved = [atom.index for atom in side]
+            angles = generator.normal(0, 0.4, frames)
+            axis = xyz[:, c] - xyz[:, b]
+            axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+            relative = xyz[:, moved] - xyz[:, c][:, None]
+            along = np.einsum("fai,fi->fa", relative, axis)[..., None] * axis[:, None]
+            cross = np.cross(axis[:, None], relative)
+            cosine, sine = np.cos(angles)[:, None, None], np.sin(angles)[:, None, None]
+            xyz[:, moved] = xyz[:, c][:, None] + relative * cosine + cross * sine + along * (1 - cosine)
+    return mdtraj.Trajectory(xyz.astype(np.float32), topology, time=np.arange(frames, dtype=np.float32))
+
+
+@pytest.fixture(scope="module")
+def ensemble():
+    return shaken()
+
+
+def run(reference, samples, **timing):
+    torsions, first = compute_torsions(reference)
+    _, second = compute_torsions(samples)
+    chains = np.zeros(len(first), dtype=int), np.arange(len(second)) % 20
+    return compare(first, chains[0], second, chains[1], torsions, SETTINGS, **timing)
+
+
+def test_torsions_of_capped_and_uncapped(ensemble):
+    torsions, angles = compute_torsions(ensemble)
+    found = [(torsion.kind, torsion.residue, torsion.residue_name) for torsion in torsions]
+    assert found[:5] == [
+        ("phi", 1, "ALA"),
+        ("phi", 2, "ARG"),
+        ("psi", 1, "ALA"),
+        ("psi", 2, "ARG"),
+        ("omega", 1, "ALA"),
+    ]
+    assert [kind for kind, place, _ in found[5:]] == ["chi1", "chi2", "chi3", "chi4", "chi5"]
+    assert angles.shape == (400, 10)
+    assert phi_psi_pairs(torsions) == [(0, 2), (1, 3)]
+    uncapped, _ = compute_torsions(shaken("uncapped", "AR", frames=2))
+    assert [(t.kind, t.residue) for t in uncapped][:3] == [("phi", 2), ("psi", 1), ("omega", 1)]
+    assert phi_psi_pairs(uncapped) == []
+
+
+def test_hydrogens_do_not_matter(ensemble):
+    heavy = ensemble.atom_slice(ensemble.topology.select("element != H"))
+    np.testing.assert_allclose(compute_torsions(ensemble)[1], compute_torsions(heavy)[1], atol=1e-5)
+
+
+def test_an_ensemble_with_itself_is_zero(ensemble):
+    result, arrays = run(ensemble, ensemble)
+    assert all(result["js"][group]["value"] == 0 for group in ("backbone", "side_chain", "all", "ramachandran"))
+    assert result["js"]["backbone"]["count"] == 4
+    assert result["js"]["all"]["count"] == 9
+    assert arrays["ramachandran_reference"].shape == (2, 50, 50)
+    assert arrays["torsion_reference"].sum(1).tolist() == [400] * 10
+
+
+def test_means_are_means_of_what_is_reported(ensemble):
+    result, _ = run(ensemble, shaken(seed=5))
+    backbone = [t["js"]["value"] for t in result["torsions"] if t["group"] == "backbone"]
+    side_chain = [t["js"]["value"] for t in result["torsions"] if t["group"] == "side_chain"]
+    assert result["js"]["backbone"]["value"] == pytest.approx(np.mean(backbone))
+    assert result["js"]["all"]["value"] == pytest.approx(np.mean(backbone + side_chain))
+    assert result["js"]["backbone"]["low"] < result["js"]["backbone"]["value"] < result["js"]["backbone"]["high"]
+    halves = result["baselines"]["md_halves"]["backbone"]["value"]
+    assert 0 < halves < 0.45  # 200 frames in 100 bins
+
+
+def test_a_mirror_image_is_far(ensemble):
+    # A mirror image has every torsion with its sign turned, so its distance follows from the one histogram alone.
+    mirrored = mdtraj.Trajectory(ensemble.xyz * [-1, 1, 1], ensemble.topology)
+    result, _ = run(ensemble, mirrored)
+    _, angles = compute_torsions(ensemble)
+    edges = np.linspace(-np.pi, np.pi, SETTINGS.torsion_bins + 1)
+    for torsion, column in zip(result["torsions"], angles.T, strict=True):
+        if torsion["group"] == "backbone":
+            turned = [np.histogram(sign * column, edges)[0] for sign in (1, -1)]
+            # One frame of 400 can lie in another bin after the rounding of float32.
+            assert torsion["js"]["value"] == pytest.approx(jensenshannon(*turned), abs=0.02)
+    # Another draw of the same ensemble is the floor.
+    floor, _ = run(ensemble, shaken(seed=5))
+    assert result["js"]["backbone"]["value"] > 2 * floor["js"]["backbone"]["value"]
+    assert result["js"]["ramachandran"]["value"] > 0.9 * JS_MAX
+
+
+def test_convergence_ends_at_the_whole(ensemble):
+    result, _ = run(ensemble, shaken(seed=5), md_seconds_per_frame=0.5, sampling_seconds=20.0)
+    samples, md = result["convergence"]["samples"], result["convergence"]["md"]
+    assert samples["frames"][-1] == md["frames"][-1] == 400
+    assert samples["seconds"][-1] == pytest.approx(20.0)
+    assert samples["backbone"][-1] == pytest.approx(result["js"]["backbone"]["value"])
+    assert md["backbone"][-1] == 0
+    assert md["backbone"][0] > md["backbone"][-2] > 0
+    equal = result["baselines"]["md_equal_wall_clock"]
+    assert equal["frames"] == 40
+    assert equal["backbone"] == result["baselines"]["md_tenth"]["backbone"]
+
+
+def test_equal_wall_clock_says_why_not():
+    assert frames_at_equal_wall_clock(0.5, 1000, 100.0) == (200, None)
+    assert "less wall clock" in frames_at_equal_wall_clock(0.5, 1000, 0.1)[1]
+    assert "more than the 1,000" in frames_at_equal_wall_clock(0.5, 1000, 1e4)[1]
+    assert "not recorded" in frames_at_equal_wall_clock(None, 1000, 1.0)[1]
+
+
+def test_a_peptide_without_side_chain_torsions():
+    result, _ = run(shaken(sequence="AG", frames=50), shaken(sequence="AG", frames=50, seed=1))
+    nothing = result["js"]["side_chain"]
+    assert (nothing["value"], nothing["count"]) == (None, 0)
+    assert nothing["reason"] == "the molecule has none of these"
+    assert result["js"]["all"]["value"] == pytest.approx(result["js"]["backbone"]["value"])
+
+
+@pytest.fixture
+def files(ensemble, tmp_path):
+    heavy = ensemble.topology.select("element != H")
+    samples = shaken(seed=5).atom_slice(heavy)
+    paths = {name: tmp_path / name for name in ("md.xtc", "md.pdb", "s.xtc", "s.pdb", "md.json", "sampling.json")}
+    ensemble.save_xtc(paths["md.xtc"])
+    ensemble[0].save_pdb(paths["md.pdb"])
+    samples.save_xtc(paths["s.xtc"])
+    samples[0].save_pdb(paths["s.pdb"])
+    provenance = {"processor": "one"}
+    write_json(
+        paths["md.json"],
+        {
+            "boundaries": [0, 200, 400],
+            "platform": "CPU",
+            "threads": 1,
+            "production": {"seconds": 200.0, "seconds_per_frame": 0.5, "frame_interval_ps": 2.0},
+            "provenance": provenance,
+        },
+    )
+    write_json(
+        paths["sampling.json"],
+        {
+            "seconds": 20.0,
+            "device": "cpu",
+            "threads": 2,
+            "chains": 20,
+            "chains_stopped": {"count": 1},
+            "provenance": {"processor": "another"},
+        },
+    )
+    return paths
+
+
+def test_files_and_summary(files, tmp_path):
+    compare_to_files(
+        files["md.xtc"],
+        files["md.pdb"],
+        files["md.json"],
+        files["s.xtc"],
+        files["s.pdb"],
+        files["sampling.json"],
+        "set",
+        "model",
+        "AR",
+        SETTINGS,
+        tmp_path / "AR.json",
+        tmp_path / "AR.npz",
+    )
+    result = json.loads((tmp_path / "AR.json").read_text())
+    assert result["reference"]["replicas"] == 2
+    assert len(result["notes"]) == 3  # machines, threads, a stopped chain
+    msm = {"js": {"value": None}, "reason": "too few frames"}
+    other = {**result, "peptide": "RA"}
+    table = summarize([(result, msm), (other, None)])
+    assert table["peptide"].tolist() == ["AR", "RA", "mean"]
+    assert table["js_backbone"][2] == pytest.approx(result["js"]["backbone"]["value"])
+    assert table["ms_per_sample"][0] == pytest.approx(50.0)
+    assert "No MSM: too few frames." in table["notes"][0]
+
+
+def test_msm_features(files, tmp_path):
+    msm_features_to_file(
+        files["md.xtc"], files["md.pdb"], files["md.json"], files["s.xtc"], files["s.pdb"], tmp_path / "f.npz"
+    )
+    data = read_npz(tmp_path / "f.npz")
+    assert data["reference_torsions"].shape == data["samples_torsions"].shape == (400, 9)
+    assert data["residue_labels"].tolist() == ["Ala1", "Arg2"]
+    assert data["reference_boundaries"].tolist() == [0, 200, 400]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t[:1], "at least two"),
+        (lambda t: mdtraj.Trajectory(t.xyz * 10, t.topology), "angstroms"),
+        (
+            lambda t: mdtraj.Trajectory(np.where(np.arange(400)[:, None, None] == 7, np.nan, t.xyz), t.topology),
+            "finite",
+        ),
+        (lambda t: t.atom_slice(np.arange(t.n_atoms - 1)), "another molecule"),
+    ],
+    ids=["one frame", "angstroms", "nan", "an atom missing"],
+)
+def test_bad_samples_are_refused(files, ensemble, change, words, tmp_path):
+    bad = change(shaken(seed=5).atom_slice(ensemble.topology.select("element != H")))
+    bad.save_netcdf(tmp_path / "bad.nc") if words == "finite" else bad.save_xtc(tmp_path / "bad.xtc")
+    bad[0].save_pdb(tmp_path / "bad.pdb", force_overwrite=True)
+    path = tmp_path / ("bad.nc" if words == "finite" else "bad.xtc")
+    with pytest.raises(EvaluationError, match=words):
+        load_pair(files["md.xtc"], files["md.pdb"], [0, 400], path, tmp_path / "bad.pdb")
+
+
+def test_other_files_are_refused(files, tmp_path):
+    (tmp_path / "text.xtc").write_text("no trajectory\n")
+    with pytest.raises(EvaluationError, match=r"text\.xtc: cannot be read"):
+        load_pair(files["md.xtc"], files["md.pdb"], [0, 400], tmp_path / "text.xtc", files["s.pdb"])
+    # More atoms than the topology has: without a check, the first of them would pass for its atoms.
+    with pytest.raises(EvaluationError, match=r"md\.xtc: cannot be read with .*s\.pdb"):
+        load_pair(files["s.xtc"], files["s.pdb"], [0, 400], files["md.xtc"], files["s.pdb"])
+    (tmp_path / "text.pdb").write_text("no structure\n")
+    with pytest.raises(EvaluationError, match=r"cannot be read with .*text\.pdb"):
+        load_pair(files["md.xtc"], files["md.pdb"], [0, 400], files["s.xtc"], tmp_path / "text.pdb")
+    with pytest.raises(EvaluationError, match="tells of 300"):
+        load_pair(files["md.xtc"], files["md.pdb"], [0, 300], files["s.xtc"], files["s.pdb"])
+    other = shaken(sequence="RA", frames=3)
+    other.save_xtc(tmp_path / "ra.xtc")
+    other[0].save_pdb(tmp_path / "ra.pdb")
+    with pytest.raises(EvaluationError, match="another molecule"):
+        load_pair(files["md.xtc"], files["md.pdb"], [0, 400], tmp_path / "ra.xtc", tmp_path / "ra.pdb")
+
+
+def test_reordered_atoms_are_refused(files, tmp_path):
+    samples = mdtraj.load(files["s.xtc"], top=files["s.pdb"])
+    order = [atom.index for atom in samples.topology.atoms]
+    first, second = (samples.topology.select(f"resid 2 and name {name}")[0] for name in ("CB", "CG"))
+    order[first], order[second] = order[second], order[first]
+    table, _ = samples.topology.to_dataframe()
+    topology = mdtraj.Topology.from_dataframe(table.iloc[order].reset_index(drop=True))
+    moved = mdtraj.Trajectory(samples.xyz[:, order], topology)
+    moved.save_xtc(tmp_path / "moved.xtc")
+    moved[0].save_pdb(tmp_path / "moved.pdb")
+    with pytest.raises(EvaluationError, match="another order"):
+        load_pair(files["md.xtc"], files["md.pdb"], [0, 400], tmp_path / "moved.xtc", tmp_path / "moved.pdb")
+
+
+def test_replicas():
+    assert replica_of_frames([0, 2, 5]).tolist() == [0, 0, 1, 1, 1]

@@ -1,0 +1,185 @@
+"""The Markov state model against a chain whose populations and timescales are known, by both libraries."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jamun.config.evaluation import MSMSettings
+from jamun.evaluation.msm.backend import MSMError, load_backend
+from jamun.evaluation.msm.model import build_msm, features, insufficient
+from jamun.io.atomic import read_json, read_npz, write_npz
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "workflow_scripts" / "msm.py"
+PYEMMA = Path(os.environ.get("JAMUN_PYEMMA_PYTHON", ROOT / ".venv-pyemma" / "bin" / "python"))
+
+# A reversible chain of three states: populations by detailed balance, timescales from its eigenvalues.
+TRANSITIONS = np.array([[0.985, 0.015, 0.0], [0.02, 0.95, 0.03], [0.0, 0.015, 0.985]])
+CENTRES = np.array([[-1.2, 2.5], [1.0, 0.8], [-1.2, -0.6]])  # (phi, psi); far apart against a width of 0.2
+
+
+def exact():
+    values, vectors = np.linalg.eig(TRANSITIONS.T)
+    order = np.argsort(-values.real)
+    stationary = vectors[:, order[0]].real
+    return stationary / stationary.sum(), -1 / np.log(values.real[order[1:]])
+
+
+def chain(frames, seed):
+    generator = np.random.default_rng(seed)
+    states = np.empty(frames, dtype=int)
+    states[0] = 0
+    uniform = generator.random(frames)
+    cumulative = TRANSITIONS.cumsum(1)
+    for t in range(1, frames):
+        states[t] = np.searchsorted(cumulative[states[t - 1]], uniform[t])
+    angles = CENTRES[states] + generator.normal(0, 0.2, (frames, 2))
+    return states, (angles + np.pi) % (2 * np.pi) - np.pi
+
+
+SETTINGS = MSMSettings(
+    backend="deeptime", tica_lag=5, tica_dimensions=3, clusters=30, lag=5, macrostates=3, its_lags=[1, 5, 10]
+).model_dump()
+PAIRS = np.array([[0, 1]])
+
+
+@pytest.fixture(scope="module")
+def data():
+    states, angles = chain(60_000, 1)
+    return states, angles
+
+
+def build(angles, boundaries=None, samples=None, **changes):
+    samples = angles if samples is None else samples
+    return build_msm(
+        load_backend("deeptime"),
+        angles,
+        np.array([0, len(angles)] if boundaries is None else boundaries),
+        samples,
+        np.arange(len(samples)) % 20,
+        PAIRS,
+        SETTINGS | changes,
+    )
+
+
+def test_known_populations_and_timescales(data):
+    _, angles = data
+    populations, timescales = exact()
+    result, arrays = build(angles)
+    found = [state["population"] for state in result["macrostates"]]
+    np.testing.assert_allclose(found, np.sort(populations)[::-1], atol=0.03)
+    # The slowest process decays in 1/0.0175 frames or so: about 600 decays in the data, 4 % each way.
+    np.testing.assert_allclose(result["timescales"][:2], timescales, rtol=0.15)
+    assert result["implied_timescales"]["lags"] == [1, 5, 10]
+    assert result["js"]["value"] == 0
+    assert arrays["ramachandran_reference"].shape == (3, 1, 50, 50)
+    assert arrays["ramachandran_reference"].sum() == len(angles)
+
+
+def test_macrostates_are_the_states(data):
+    states, angles = data
+    _, arrays = build(angles)
+    for label in range(3):
+        counts = np.bincount(states[arrays["macrostate_reference"] == label], minlength=3)
+        assert counts.max() / counts.sum() > 0.999
+
+
+def test_samples_of_one_state_are_seen(data):
+    states, angles = data
+    result, _ = build(angles, samples=angles[states == 0][:2000])
+    occupancies = [state["samples_occupancy"] for state in result["macrostates"]]
+    assert max(occupancies) == pytest.approx(1.0, abs=0.01)
+    assert result["js"]["value"] > 0.3
+
+
+def test_transitions_across_replicas_are_not_counted():
+    # Two replicas, one in state 0 and one in state 2: joined, they would look like one transition.
+    generator = np.random.default_rng(2)
+    parts = [CENTRES[state] + generator.normal(0, 0.2, (3000, 2)) for state in (0, 2)]
+    angles = (np.concatenate(parts) + np.pi) % (2 * np.pi) - np.pi
+    apart, _ = build(angles, [0, 3000, 6000], macrostates=2)
+    joined, _ = build(angles, [0, 6000], macrostates=2)
+    assert apart["connected_clusters"] < joined["connected_clusters"]
+
+
+@pytest.mark.parametrize(
+    ("frames", "changes", "words"),
+    [(50, {}, "fewer than"), (200, {"lag": 150}, "not twice the lag"), (200, {"minimum_frames": 500}, "fewer than")],
+)
+def test_too_little_data_says_so(frames, changes, words):
+    _, angles = chain(frames, 3)
+    with pytest.raises(MSMError, match=words):
+        build(angles, **changes)
+
+
+def test_fewer_clusters_and_macrostates_are_noted():
+    _, angles = chain(400, 4)
+    result, _ = build(angles, clusters=200)
+    assert result["clusters"] == 80
+    assert any("80 clusters instead of 200" in note for note in result["notes"])
+    few, _ = build(angles, clusters=5, macrostates=10)
+    assert len(few["macrostates"]) <= 4
+    assert any("macrostates instead of 10" in note for note in few["notes"])
+
+
+def test_features_are_periodic():
+    np.testing.assert_allclose(features(np.array([[np.pi]])), features(np.array([[-np.pi]])), atol=1e-12)
+
+
+def test_insufficient_has_the_same_arrays(data):
+    _, arrays = build(data[1])
+    _, empty = insufficient("too few", 3, 1)
+    assert set(arrays) == set(empty)
+
+
+def run_script(interpreter, folder, backend, angles, **changes):
+    write_npz(
+        folder / "features.npz",
+        {
+            "reference_torsions": angles,
+            "reference_boundaries": np.array([0, len(angles)]),
+            "samples_torsions": angles[:5000],
+            "samples_chain": np.arange(5000) % 20,
+            "phi_psi": PAIRS,
+            "residue_labels": np.array(["Ala1"]),
+        },
+    )
+    command = [str(interpreter), str(SCRIPT), "--features", str(folder / "features.npz")]
+    command += ["--settings", json.dumps(SETTINGS | {"backend": backend} | changes)]
+    command += ["--result", str(folder / f"{backend}.json"), "--arrays", str(folder / f"{backend}.npz")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not PYEMMA.exists(), reason="no PyEMMA environment: run `make pyemma` to test its backend")
+def test_pyemma_and_deeptime_agree(data, tmp_path):
+    _, angles = data
+    for backend, interpreter in (("pyemma", PYEMMA), ("deeptime", sys.executable)):
+        finished = run_script(interpreter, tmp_path, backend, angles)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+    first, second = read_json(tmp_path / "pyemma.json"), read_json(tmp_path / "deeptime.json")
+    for key in ("population", "samples_occupancy", "reference_occupancy"):
+        np.testing.assert_allclose(
+            [state[key] for state in first["macrostates"]], [state[key] for state in second["macrostates"]], atol=0.02
+        )
+    np.testing.assert_allclose(first["timescales"][:2], second["timescales"][:2], rtol=0.05)
+    assert first["js"]["value"] == pytest.approx(second["js"]["value"], abs=0.01)
+
+
+def test_a_missing_pyemma_names_the_command_and_the_setting(data, tmp_path):
+    finished = run_script(sys.executable, tmp_path, "pyemma", data[1])
+    assert finished.returncode == 1
+    assert "make pyemma" in finished.stdout
+    assert "evaluation.msm.backend" in finished.stdout
+    assert "Traceback" not in finished.stdout + finished.stderr
+
+
+def test_too_little_data_is_a_result(tmp_path, data):
+    finished = run_script(sys.executable, tmp_path, "deeptime", data[1][:6000], minimum_frames=10**6)
+    assert finished.returncode == 0
+    assert read_json(tmp_path / "deeptime.json")["status"] == "insufficient"
+    assert read_npz(tmp_path / "deeptime.npz")["residue_labels"].tolist() == ["Ala1"]
