@@ -21,8 +21,8 @@ from pdbfixer import PDBFixer
 
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.provenance import provenance
-from jamun.peptides.checks import check
-from jamun.peptides.sequences import Peptide, PeptideError
+from jamun.peptides.checks import check, templates
+from jamun.peptides.sequences import NO_FREE_AMINO_ACID, Peptide, PeptideError
 
 Form = Literal["capped", "uncapped"]
 # One-letter codes of the caps in fab, and the one atom whose name differs between PyMOL and PDB.
@@ -61,6 +61,16 @@ def _relax(topology: app.Topology, positions: unit.Quantity) -> unit.Quantity:
     return context.getState(positions=True).getPositions(asNumpy=True)
 
 
+def _add_hydrogens(modeller: app.Modeller, ph: float) -> None:
+    """Add hydrogens at `ph`, to the same places in every run. Raises ValueError for a residue without a template."""
+    state = random.getstate()
+    random.seed(1)  # Modeller starts hydrogens from random places
+    try:
+        modeller.addHydrogens(force_field(), pH=ph, platform=openmm.Platform.getPlatformByName("Reference"))
+    finally:
+        random.setstate(state)
+
+
 def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology, np.ndarray, dict[str, object]]:
     """Build one peptide with hydrogens.
 
@@ -68,10 +78,7 @@ def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology
     of the checks. Raises PeptideError if the force field lacks a template for a residue, or a check fails.
     """
     if form == "uncapped" and len(peptide.residues) == 1:
-        raise PeptideError(
-            f"{peptide.name}: amber99sbildn has no template for a free amino acid; cap it (peptides.form: capped), or "
-            "give two residues or more."
-        )
+        raise PeptideError(NO_FREE_AMINO_ACID.format(peptide.name))
     fixer = PDBFixer(pdbfile=io.StringIO(_heavy_atoms_pdb(peptide, form)))
     fixer.missingResidues = {}
     fixer.findMissingAtoms()
@@ -79,15 +86,17 @@ def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology
         fixer.missingTerminals = {}
     fixer.addMissingAtoms(seed=1)
     modeller = app.Modeller(fixer.topology, fixer.positions)
-    state = random.getstate()
-    random.seed(1)  # Modeller starts hydrogens from random places: the same sequence shall give the same structure
-    modeller.addHydrogens(force_field(), pH=ph, platform=openmm.Platform.getPlatformByName("Reference"))
-    random.setstate(state)
-    unmatched = force_field().getUnmatchedResidues(modeller.topology)
-    if unmatched:
-        raise PeptideError(f"{peptide.name}: amber99sbildn has no template for {unmatched[0].name} as it was built.")
+    try:
+        _add_hydrogens(modeller, ph)
+    except ValueError as error:
+        raise PeptideError(
+            f"{peptide.name}: amber99sbildn does not know this peptide, {form}, at pH {ph:g} "
+            f"({str(error).split('.')[0]}): at the ends of an uncapped chain it has the usual protonation states only; "
+            "set peptides.ph nearer to 7, or cap the chain."
+        ) from None
+    matched = templates(modeller.topology, force_field(), peptide.name)
     positions = np.asarray(_relax(modeller.topology, modeller.positions).value_in_unit(unit.nanometer))
-    record = check(positions, mdtraj.Topology.from_openmm(modeller.topology), peptide.name)
+    record = {"templates": matched} | check(positions, mdtraj.Topology.from_openmm(modeller.topology), peptide.name)
     return modeller.topology, positions - positions.mean(0), record
 
 

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import mdtraj
 import numpy as np
+from openmm import app
 
 from jamun.peptides.sequences import PeptideError
 
-# Below this fraction of the sum of covalent-bond-like contact distances two atoms that are three or more bonds apart
-# overlap. Hydrogens come closer than heavy atoms do.
+# Two atoms more than three bonds apart that come closer than this overlap; hydrogens come closer than heavy atoms do.
 CLASH_HEAVY_NM = 0.22
 CLASH_HYDROGEN_NM = 0.13
 # A peptide bond this far from planar trans (pi) is neither trans nor relaxed.
@@ -82,6 +82,17 @@ def closest_contacts(positions: np.ndarray, topology: mdtraj.Topology) -> dict[s
         return float(distance[selected].min()) if selected.any() else float("inf")
 
     return {"heavy": smallest(apart & both_heavy), "hydrogen": smallest(apart & ~both_heavy)}
+
+
+def templates(topology: app.Topology, forcefield: app.ForceField, name: str) -> list[str]:
+    """The force field's template of every residue, such as ``NALA`` or ``HIE``, in the order of the chain.
+
+    Raises PeptideError naming the first residue without one.
+    """
+    unmatched = forcefield.getUnmatchedResidues(topology)
+    if unmatched:
+        raise PeptideError(f"{name}: amber99sbildn has no template for {unmatched[0].name} as it was built.")
+    return [template.name for template in forcefield.getMatchingTemplates(topology)]
 
 
 def check(positions: np.ndarray, topology: mdtraj.Topology, name: str) -> dict[str, object]:

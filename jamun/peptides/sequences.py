@@ -16,6 +16,10 @@ THREE_LETTER = {
 }  # fmt: skip
 ONE_LETTER = {three: one for one, three in THREE_LETTER.items()}
 MAX_RESIDUES = 10
+NO_FREE_AMINO_ACID = (
+    "{} is a single residue without caps, for which amber99sbildn has no template; cap it (peptides.form: capped), or "
+    "give two residues or more."
+)
 # A name becomes part of paths.
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
 
@@ -40,19 +44,22 @@ class Peptide:
 def parse_sequence(text: str, name: str | None = None) -> Peptide:
     """Read ``AW``, ``ALA-TRP`` or ``ALA_TRP``; the name is the one-letter sequence unless given.
 
-    Raises PeptideError for an empty or overlong sequence, an unknown residue, or a name unfit for a path.
+    Without a separator every letter is a residue, so ``ALA`` is Ala-Leu-Ala and a single alanine is ``A``: otherwise a
+    tripeptide whose letters spell a three-letter code could not be told from that residue. Raises PeptideError for an
+    empty or overlong sequence, an unknown residue, or a name unfit for a path.
     """
     stripped = text.strip().upper()
     if not stripped:
         raise PeptideError("a sequence is empty: give 1 to 10 residues, such as AW or ALA-TRP.")
-    if re.search(r"[-_]", stripped) or stripped in ONE_LETTER:
-        residues = tuple(part for part in re.split(r"[-_]", stripped))
+    if re.search(r"[-_]", stripped):
+        residues = tuple(re.split(r"[-_]", stripped))
         bad = next((part for part in residues if part not in ONE_LETTER), None)
     else:
         bad = next((letter for letter in stripped if letter not in THREE_LETTER), None)
         residues = tuple(THREE_LETTER.get(letter, "") for letter in stripped)
     if bad is not None:
-        raise PeptideError(f"sequence {text!r} holds {bad!r}, which is none of the 20 amino acids.")
+        hint = f"; for the single residue write {ONE_LETTER[stripped]}" if stripped in ONE_LETTER else ""
+        raise PeptideError(f"sequence {text!r} holds {bad!r}, which is none of the 20 amino acids{hint}.")
     if len(residues) > MAX_RESIDUES:
         raise PeptideError(f"sequence {text!r} has {len(residues)} residues; at most {MAX_RESIDUES} can be built.")
     letters = "".join(ONE_LETTER[residue] for residue in residues)
@@ -79,10 +86,10 @@ def _read_csv(path: Path, text: str) -> list[tuple[str, Peptide]]:
     for row in reader:
         place = f"row {reader.line_num}"
         try:
-            name = row.get("name")
-            if name is not None and not name.strip():
+            name = (row["name"] or "").strip() if "name" in row else None
+            if name == "":
                 raise PeptideError("the name is empty.")
-            rows.append((place, parse_sequence(row["sequence"] or "", name.strip() if name else None)))
+            rows.append((place, parse_sequence(row["sequence"] or "", name)))
         except PeptideError as error:
             raise PeptideError(f"{path}, {place}: {error}") from None
     return rows

@@ -6,9 +6,19 @@ import random
 from pathlib import Path
 
 from jamun.config.peptides import PeptideSettings
-from jamun.peptides.sequences import THREE_LETTER, Peptide, PeptideError, parse_sequence, read_table
+from jamun.peptides.sequences import (
+    NO_FREE_AMINO_ACID,
+    THREE_LETTER,
+    Peptide,
+    PeptideError,
+    parse_sequence,
+    read_table,
+)
 
 SPLITS = ("train", "validation", "test")
+# A greedy choice can paint itself into a corner when there is hardly room for every residue type; another order of
+# the pool then helps about every other time, so this many all but surely do where it is possible at all.
+_ORDERS_TRIED = 50
 
 
 def dipeptides() -> list[Peptide]:
@@ -34,36 +44,55 @@ def _listed(entry: list[str] | str, where: str, root: Path) -> list[Peptide]:
     return peptides
 
 
+def _covered(members: list[Peptide]) -> set[tuple[int, str]]:
+    """The (position, residue type) pairs that occur in `members`."""
+    return {occurrence for peptide in members for occurrence in enumerate(peptide.residues)}
+
+
+def _cover(order: list[Peptide], count: int) -> list[Peptide]:
+    """At most `count` peptides of `order`, each the first of those that bring most new types, until none brings any."""
+    members: list[Peptide] = []
+    covered: set[tuple[int, str]] = set()
+    while len(members) < min(count, len(order)):
+        gains = [len(_covered([peptide]) - covered) for peptide in order]
+        best = gains.index(max(gains))
+        if gains[best] == 0:
+            break
+        members.append(order[best])
+        covered |= _covered([order[best]])
+    return members
+
+
 def draw(pool: list[Peptide], counts: dict[str, int], seed: int) -> dict[str, list[Peptide]]:
     """Draw disjoint splits of the sizes `counts` from `pool`, the same for the same seed.
 
     The training split comes first, and while it has room it takes peptides that bring a residue type to a position
     where none of its peptides has that type yet; so every type occurs at every position where counts and pool allow.
-    Raises PeptideError if the pool is too small.
+    A sequence that `pool` holds under several names is drawn under the first of them only: it must not reach two
+    splits. Raises PeptideError if the pool is too small.
     """
+    pool = list({peptide.residues: peptide for peptide in reversed(pool)}.values())
     if sum(counts.values()) > len(pool):
         raise PeptideError(
-            f"peptides: the splits ask for {sum(counts.values())} peptides, but the pool has {len(pool)} that are "
-            "in no other split; ask for fewer or widen peptides.pool."
+            f"peptides: the splits ask for {sum(counts.values())} peptides, but the pool has {len(pool)} different "
+            "sequences that are in no other split; ask for fewer or widen peptides.pool."
         )
     remaining = sorted(pool, key=lambda peptide: peptide.name)
-    random.Random(seed).shuffle(remaining)
+    shuffler = random.Random(seed)
+    shuffler.shuffle(remaining)
     drawn: dict[str, list[Peptide]] = {}
     for split in (split for split in SPLITS if split in counts):
         members: list[Peptide] = []
         if split == "train":
-            covered: set[tuple[int, str]] = set()
-
-            def gain(peptide: Peptide, covered: set[tuple[int, str]] = covered) -> int:
-                return len(set(enumerate(peptide.residues)) - covered)
-
-            while len(members) < counts[split]:
-                best = max(remaining, key=gain)  # the first of the shuffled order among equals
-                if gain(best) == 0:
+            longest = max((len(peptide.residues) for peptide in remaining), default=0)
+            possible = min(len(_covered(remaining)), counts[split] * longest)
+            members = _cover(remaining, counts[split])
+            for _ in range(_ORDERS_TRIED):
+                if len(_covered(members)) >= possible:
                     break
-                members.append(best)
-                covered |= set(enumerate(best.residues))
-                remaining.remove(best)
+                order = shuffler.sample(remaining, len(remaining))
+                members = max(members, _cover(order, counts[split]), key=lambda chosen: len(_covered(chosen)))
+            remaining = [peptide for peptide in remaining if peptide not in members]
         missing = counts[split] - len(members)
         members += remaining[:missing]
         remaining = remaining[missing:]
@@ -76,7 +105,7 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
 
     Files are relative to `root`. Splits given as lists or files are taken as they are; counts are then drawn from the
     pool without the sequences already taken. Raises PeptideError for a bad file or entry, one sequence in two splits,
-    two sequences of one name, a pool too small, or no peptide at all.
+    two sequences of one name, a pool too small, an uncapped single residue, or no peptide at all.
     """
     fixed = {
         split: _listed(getattr(settings, split), f"peptides.{split}", root)
@@ -104,4 +133,9 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
     splits = {split: (fixed | drawn)[split] for split in SPLITS}
     if not any(splits.values()):
         raise PeptideError("peptides: no peptide in any split; list some under train, validation or test.")
+    if settings.form == "uncapped":
+        for split, members in splits.items():
+            for peptide in members:
+                if len(peptide.residues) == 1:
+                    raise PeptideError(f"peptides.{split}: {NO_FREE_AMINO_ACID.format(peptide.name)}")
     return splits

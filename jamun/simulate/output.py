@@ -50,7 +50,7 @@ def peptide_topology(solvated: SimulationSystem) -> mdtraj.Topology:
 
 class Frames:
     """Writers of one production, open while it runs. Frames are the peptide alone, centred, without a box: OpenMM
-    keeps molecules whole as long as positions are not wrapped, so none is broken across the boundary."""
+    keeps molecules whole as long as positions are not wrapped, which the engine checks for every frame."""
 
     def __init__(self, trajectory: XTCTrajectoryFile, state: csv.DictWriter) -> None:
         self._trajectory, self._state, self._count = trajectory, state, 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import openmm
 
 from jamun.config.simulate import SimulateSettings
+from jamun.io.provenance import processor
 from jamun.simulate.system import SimulationError
 
 
@@ -24,18 +25,48 @@ def _runs(name: str) -> bool:
     return True
 
 
+def is_processor(vendor: str, device: str, processor_name: str) -> bool:
+    """Whether an OpenCL device is the processor and no GPU, by the names of its platform, of itself and of the
+    processor: PoCL, Intel's runtime and others offer processors as devices, on which OpenMM's own CPU platform is
+    faster."""
+    vendor, device = vendor.lower(), device.lower()
+    words = ("cpu", "pthread", "basic-")
+    return (
+        any(word in device for word in words)
+        or device.strip() in processor_name.lower()
+        or (vendor == "portable computing language" and "nvidia" not in device and "gpu" not in device)
+    )
+
+
+def _opencl_gpu() -> bool:
+    """Whether the OpenCL platform runs, and would do so on a GPU."""
+    system = openmm.System()
+    system.addParticle(1.0)
+    platform = openmm.Platform.getPlatformByName("OpenCL")
+    try:
+        context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    except openmm.OpenMMException:
+        return False
+    vendor, device = (platform.getPropertyValue(context, name) for name in ("OpenCLPlatformName", "DeviceName"))
+    return not is_processor(vendor, device, processor())
+
+
 def choose(settings: SimulateSettings, threads: int) -> tuple[openmm.Platform, dict[str, str]]:
     """The platform and its properties.
 
-    auto takes CUDA where it runs; else Reference for implicit solvent, which on so small a system is 10 to 30 times
-    faster than the CPU platform; else CPU. OpenCL has to be named: its drivers may mean a processor.
+    auto takes CUDA where it runs; else OpenCL where that runs on a GPU; else Reference for implicit solvent, which on
+    so small a system is 10 to 30 times faster than the CPU platform; else CPU.
     Raises SimulationError for a platform that is not here or does not run.
     """
     names = available()
     wanted = settings.platform
     if wanted == "auto":
-        fallback = "Reference" if settings.solvent == "implicit" else "CPU"
-        wanted = "CUDA" if "CUDA" in names and _runs("CUDA") else fallback
+        if "CUDA" in names and _runs("CUDA"):
+            wanted = "CUDA"
+        elif "OpenCL" in names and _opencl_gpu():
+            wanted = "OpenCL"
+        else:
+            wanted = "Reference" if settings.solvent == "implicit" else "CPU"
     elif wanted not in names or not _runs(wanted):
         raise SimulationError(
             f"simulate.platform: {wanted} does not run on this machine ({', '.join(names)} are installed); use auto, "

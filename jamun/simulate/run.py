@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import sys
 import time
@@ -17,7 +16,7 @@ from openmm import unit
 from tqdm import tqdm
 
 from jamun.config.simulate import SimulateSettings
-from jamun.io.atomic import write_json
+from jamun.io.atomic import atomic_path, write_json
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.simulate.output import Frames, frame_writers, peptide_topology, thermodynamics
@@ -37,8 +36,10 @@ logger = logging.getLogger(__name__)
 
 # The energy of a frame costs a force evaluation of its own, so not every frame gets a row in the CSV.
 STATE_EVERY_FRAMES = 10
-# Steps between updates of the progress bar in equilibration.
+# Steps between checks, and updates of the progress bar, in equilibration.
 _EQUILIBRATION_CHUNK = 250
+# No bond of a peptide comes near this, nm; across the boundary of a box it would be longer.
+_TORN_BOND = 0.3
 
 
 @dataclass
@@ -56,15 +57,42 @@ class Engine:
         """A context for one stage."""
         return stage_context(self.solvated, stage, start, self.settings, self.seed, self.platform, self.properties)
 
-    def step(self, context: openmm.Context, steps: int, stage: Stage) -> None:
-        """Run `steps`. Raises SimulationError, naming the stage and the atoms under the largest forces, for a NaN."""
+    def advance(self, context: openmm.Context, steps: int, stage: Stage, last_good: float) -> np.ndarray:
+        """Run `steps` and return the positions, (particles, 3) in nm; `last_good` is the stage's time so far, in ps.
+
+        Raises SimulationError, naming the stage and the last good time, for a position that is not finite, a box
+        that shrank below twice the cutoff, or a peptide that is torn.
+        """
         try:
             context.getIntegrator().step(steps)
         except openmm.OpenMMException as error:
+            message = str(error).split(". ")[0].rstrip(".")
+            advice = (
+                "raise simulate.padding or lower simulate.cutoff"
+                if "box" in message
+                else "shorten simulate.timestep or add an equilibration stage"
+            )
             raise SimulationError(
-                f"{self.name}, {stage.name}: the simulation blew up ({error}); shorten simulate.timestep or add an "
-                "equilibration stage."
+                f"{self.name}, {stage.name}: stopped after the last good time of {last_good:g} ps ({message}); "
+                f"{advice}."
             ) from None
+        positions = context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+        self.require_finite(context, positions, stage, last_good)
+        self.require_whole(positions, stage, last_good)
+        return positions
+
+    def require_whole(self, positions: np.ndarray, stage: Stage, last_good: float) -> None:
+        """Raises SimulationError if a bond of the peptide is longer than any bond can be."""
+        first, second = self.solvated.peptide_bonds.T
+        lengths = np.linalg.norm(positions[first] - positions[second], axis=1)
+        longest = int(lengths.argmax())
+        if lengths[longest] > _TORN_BOND:
+            atoms = list(self.solvated.topology.atoms())
+            raise SimulationError(
+                f"{self.name}, {stage.name}: the bond between {atoms[first[longest]]} and {atoms[second[longest]]} is "
+                f"{lengths[longest]:.2f} nm long after the last good time of {last_good:g} ps; shorten "
+                "simulate.timestep or add an equilibration stage."
+            )
 
     def require_finite(self, context: openmm.Context, positions: np.ndarray, stage: Stage, last_good: float) -> None:
         """Raises SimulationError if a position is not finite."""
@@ -75,13 +103,18 @@ class Engine:
         atoms = list(self.solvated.topology.atoms())
         worst = ", ".join(str(atoms[index]) for index in np.argsort(magnitude)[-3:])
         raise SimulationError(
-            f"{self.name}, {stage.name}: positions are not finite after the last good frame at {last_good:g} ps; "
+            f"{self.name}, {stage.name}: positions are not finite after the last good time of {last_good:g} ps; "
             f"largest forces on {worst}; shorten simulate.timestep or add an equilibration stage."
         )
 
 
 def _bar(total: float, description: str) -> tqdm:
     return tqdm(total=round(total, 6), desc=description, unit="ps", mininterval=5.0 if not sys.stderr.isatty() else 0.2)
+
+
+def _show(bar: tqdm, now: float) -> None:
+    """Move the bar to `now`, in ps; sums of small intervals would run past its end."""
+    bar.update(min(now, bar.total) - bar.n)
 
 
 def equilibrate(engine: Engine) -> tuple[PhaseSpace, list[dict[str, object]]]:
@@ -96,11 +129,10 @@ def equilibrate(engine: Engine) -> tuple[PhaseSpace, list[dict[str, object]]]:
             done = 0
             while done < stage.steps:
                 steps = min(_EQUILIBRATION_CHUNK, stage.steps - done)
-                engine.step(context, steps, stage)
+                engine.advance(context, steps, stage, done * step_ps)
                 done += steps
-                bar.update(steps * step_ps)
+                _show(bar, done * step_ps)
         start = phase_space(context)
-        engine.require_finite(context, start.positions, stage, 0.0)
         final = thermodynamics(context, engine.solvated, stage.steps * step_ps)
         records.append(
             {
@@ -122,14 +154,12 @@ def produce(engine: Engine, start: PhaseSpace, frames: Frames) -> float:
     began = time.perf_counter()
     with _bar(settings.production, f"{engine.name} production") as bar:
         for frame in range(1, settings.n_frames + 1):
-            engine.step(context, settings.steps_per_frame, stage)
             now = frame * settings.frame_interval
-            positions = context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
-            engine.require_finite(context, positions, stage, now - settings.frame_interval)
+            positions = engine.advance(context, settings.steps_per_frame, stage, now - settings.frame_interval)
             frames.write(positions[engine.solvated.peptide_atoms], now)
             if frame % STATE_EVERY_FRAMES == 0 or frame == settings.n_frames:
                 frames.write_state(thermodynamics(context, engine.solvated, now))
-            bar.update(settings.frame_interval)
+            _show(bar, now)
             bar.set_postfix_str(f"{now * 86.4 / (time.perf_counter() - began):.1f} ns/day", refresh=False)
     return time.perf_counter() - began
 
@@ -147,7 +177,8 @@ def simulate_to_files(
 ) -> None:
     """Simulate the peptide in `pdb` and publish trajectory (XTC), topology (PDB), state (CSV) and record (JSON).
 
-    Everything is written in `work` and renamed when all of it is there; the record comes last. Raises SimulationError
+    Everything is written in `work` and published, file by file, when all of it is there; the record comes last. `work`
+    may lie on another file system, such as a node's own disk. Raises SimulationError
     for a peptide, box or platform that cannot be simulated, before the simulation starts, and for one that blows up.
     """
     platform, properties = choose(settings, threads)
@@ -164,8 +195,8 @@ def simulate_to_files(
     first = mdtraj.load_frame(str(work / "trajectory.xtc"), 0, top=peptide)
     first.save_pdb(str(work / "topology.pdb"))
     for source, target in (("trajectory.xtc", trajectory), ("topology.pdb", topology), ("state.csv", state)):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(work / source, target)
+        with atomic_path(target) as temporary:
+            shutil.move(work / source, temporary)
     write_json(
         record,
         {
@@ -175,8 +206,8 @@ def simulate_to_files(
             "platform": platform.getName(),
             "precision": properties.get("Precision", "platform's own"),
             "threads": threads,
-            "particles": solvated.system.getNumParticles(),
-            "peptide_atoms": len(solvated.peptide_atoms),
+            "n_atoms": solvated.system.getNumParticles(),
+            "n_peptide_atoms": len(solvated.peptide_atoms),
             "stages": stages,
             "production": {
                 "frames": settings.n_frames,

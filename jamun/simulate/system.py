@@ -28,8 +28,8 @@ class SimulationError(UserError):
 class SimulationSystem:
     """A system ready to run.
 
-    positions: (particles, 3) in nm; peptide_atoms: indices of the peptide (caps included), restrained_atoms: its heavy
-    atoms; masses: total mass in amu, for the density.
+    positions: (particles, 3) in nm; peptide_atoms: indices of the peptide (caps included); restrained_atoms: its heavy
+    atoms; peptide_bonds: (bonds, 2) indices; total_mass: in amu, for the density.
     """
 
     topology: app.Topology
@@ -37,6 +37,7 @@ class SimulationSystem:
     positions: np.ndarray
     peptide_atoms: np.ndarray
     restrained_atoms: np.ndarray
+    peptide_bonds: np.ndarray
     total_mass: float
 
     @property
@@ -78,15 +79,17 @@ def make_system(pdb: Path, settings: SimulateSettings) -> SimulationSystem:
         if settings.solvent == "explicit":
             state = random.getstate()
             random.seed(settings.seed)  # Modeller draws the waters that ions take the place of
-            modeller.addSolvent(
-                forcefield,
-                model="tip3p",
-                padding=settings.padding * unit.nanometer,
-                boxShape=settings.box,
-                ionicStrength=settings.ionic_strength * unit.molar,
-                neutralize=True,
-            )
-            random.setstate(state)
+            try:
+                modeller.addSolvent(
+                    forcefield,
+                    model="tip3p",
+                    padding=settings.padding * unit.nanometer,
+                    boxShape=settings.box,
+                    ionicStrength=settings.ionic_strength * unit.molar,
+                    neutralize=True,
+                )
+            finally:
+                random.setstate(state)
             options |= {
                 "nonbondedMethod": app.PME,
                 "nonbondedCutoff": settings.cutoff * unit.nanometer,
@@ -104,6 +107,7 @@ def make_system(pdb: Path, settings: SimulateSettings) -> SimulationSystem:
     _check_box(modeller.topology, settings, pdb)
     # addSolvent appends, so the peptide keeps the first indices.
     atoms = list(modeller.topology.atoms())[:n_peptide]
+    bonds = [(a.index, b.index) for a, b in modeller.topology.bonds() if max(a.index, b.index) < n_peptide]
     heavy = [atom.index for atom in atoms if atom.element is not app.element.hydrogen]
     masses = [system.getParticleMass(index).value_in_unit(unit.amu) for index in range(system.getNumParticles())]
     return SimulationSystem(
@@ -112,6 +116,7 @@ def make_system(pdb: Path, settings: SimulateSettings) -> SimulationSystem:
         positions=np.asarray(modeller.positions.value_in_unit(unit.nanometer)),
         peptide_atoms=np.arange(n_peptide),
         restrained_atoms=np.array(heavy),
+        peptide_bonds=np.array(bonds),
         total_mass=float(sum(masses)),
     )
 

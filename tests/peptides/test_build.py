@@ -1,6 +1,7 @@
 """Built peptides: every dipeptide, the checks, the files."""
 
 import json
+import random
 
 import mdtraj
 import numpy as np
@@ -29,7 +30,7 @@ def test_all_dipeptides_build(form):
 @pytest.mark.parametrize("form", ["capped", "uncapped"])
 def test_other_lengths_and_every_residue(sequence, form):
     if form == "uncapped" and len(sequence) == 1:
-        with pytest.raises(PeptideError, match="free amino acid"):
+        with pytest.raises(PeptideError, match="single residue without caps"):
             build_peptide(parse_sequence(sequence), form, 7.0)
         return
     topology, _, _ = build_peptide(parse_sequence(sequence), form, 7.0)
@@ -57,6 +58,25 @@ def test_ph_sets_protonation():
 
     assert charged_histidine(4.0)
     assert not charged_histidine(9.0)
+
+
+def test_protonation_states_without_a_template_are_refused_in_a_sentence():
+    with pytest.raises(PeptideError, match=r"DE: .* uncapped, at pH 2 .*ASP.*nearer to 7"):
+        build_peptide(parse_sequence("DE"), "uncapped", 2.0)
+    assert build_peptide(parse_sequence("DE"), "capped", 2.0)[2]["templates"] == ["ACE", "ASH", "GLH", "NME"]
+
+
+def test_building_twice_gives_the_same_and_leaves_the_random_state():
+    state = random.getstate()
+    first, second = (build_peptide(parse_sequence("HR"), "uncapped", 7.0)[1] for _ in range(2))
+    assert np.array_equal(first, second)
+    assert random.getstate() == state
+
+
+def test_nothing_is_printed(capfd):
+    build_peptide(parse_sequence("AW"), "capped", 7.0)
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,16 @@ def test_bad_sequences(text, words):
         parse_sequence(text)
 
 
+def test_letters_without_a_separator_are_one_residue_each():
+    # The letters of Ala-Leu-Ala spell the code of alanine; the workflow hands a peptide on by its letters.
+    for codes in ("ALA-LEU-ALA", "GLY-LEU-TYR", "SER-GLU-ARG", "ALA-TRP"):
+        peptide = parse_sequence(codes)
+        assert parse_sequence(peptide.letters) == peptide
+    assert parse_sequence("ALA").residues == ("ALA", "LEU", "ALA")
+    with pytest.raises(PeptideError, match="single residue write E"):
+        parse_sequence("GLU")
+
+
 def test_one_and_ten_residues():
     assert parse_sequence("A").residues == ("ALA",)
     assert len(parse_sequence("ARNDCQEGHI").residues) == 10
@@ -41,6 +51,7 @@ def test_tables(tmp_path):
     [
         ("a.csv", "sequence\nAW\nAB\n", "row 3.*'B'"),
         ("a.csv", "name,sequence\nx,AW\n ,AG\n", "row 3.*name is empty"),
+        ("a.csv", "sequence,name\nAW,x\nAG\n", "row 3.*name is empty"),
         ("a.csv", "name,sequence\nx,AW\nx,AG\n", "row 3 and row 2 are both named 'x'"),
         ("a.csv", "name,sequence\n../x,AW\n", "row 2.*letters, digits"),
         ("a.csv", "peptide\nAW\n", "column named 'sequence'"),
@@ -76,6 +87,25 @@ def test_counts_are_disjoint_and_cover_every_residue_at_both_positions(tmp_path)
     assert other["train"] != splits["train"]
 
 
+def test_the_smallest_training_split_that_can_cover_does(tmp_path):
+    # 20 dipeptides cover 20 types at 2 positions only if no type comes twice at a position.
+    test = [first + second for first in "AC" for second in "AC"]
+    for seed in range(20):
+        settings = PeptideSettings(train=20, validation=10, test=test, split_seed=seed)
+        train = [peptide.letters for peptide in resolve_splits(settings, tmp_path)["train"]]
+        for place in (0, 1):
+            assert {letters[place] for letters in train} == set(THREE_LETTER)
+
+
+def test_a_sequence_under_two_names_is_drawn_once(tmp_path):
+    rows = [f"{name}{place},{sequence}" for place, sequence in enumerate(("AW", "AG", "AD")) for name in "xy"]
+    (tmp_path / "pool.csv").write_text("name,sequence\n" + "\n".join(rows))
+    splits = resolve_splits(PeptideSettings(train=1, validation=1, test=1, pool="pool.csv"), tmp_path)
+    assert sorted(peptide.letters for members in splits.values() for peptide in members) == ["AD", "AG", "AW"]
+    with pytest.raises(PeptideError, match="3 different sequences"):
+        resolve_splits(PeptideSettings(train=2, validation=1, test=1, pool="pool.csv"), tmp_path)
+
+
 def test_the_papers_split(tmp_path):
     (tmp_path / "test.csv").write_text("sequence\n" + "\n".join(a + b for a in "ARNDC" for b in THREE_LETTER))
     splits = resolve_splits(PeptideSettings(train=200, validation=80, test="test.csv"), tmp_path)
@@ -91,6 +121,7 @@ def test_the_papers_split(tmp_path):
         ({"train": 300, "validation": 101}, "ask for 401"),
         ({"train": -1}, "negative"),
         ({}, "no peptide in any split"),
+        ({"form": "uncapped", "test": ["AW", "G"]}, "peptides.test: G is a single residue"),
     ],
 )
 def test_impossible_splits(tmp_path, settings, words):
