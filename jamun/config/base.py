@@ -53,8 +53,9 @@ def Quantity(unit: str, **bounds: float) -> Any:
     """A float in `unit` that also reads ``"<number> <unit>"``; `bounds` are pydantic's gt, ge, lt, le."""
     return Annotated[
         float,
-        BeforeValidator(lambda value: to_unit(value, unit)),
+        # The bounds come first: they are then the number's own, and stand in the JSON schema.
         Field(json_schema_extra={"unit": unit}, allow_inf_nan=False, **bounds),
+        BeforeValidator(lambda value: to_unit(value, unit)),
     ]
 
 

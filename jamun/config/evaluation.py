@@ -19,7 +19,7 @@ class MSMSettings(Section):
     tica_dimensions: int = Field(5, ge=1, description="Independent components kept.")
     clusters: int = Field(200, ge=2, description="k-means clusters.")
     lag: int = Field(10, ge=1, description="Lag time of the MSM in frames.")
-    macrostates: int = Field(10, ge=2, description="Macrostates of PCCA+.")
+    macrostates: int = Field(10, ge=2, le=20, description="Macrostates of PCCA+, whose cost grows steeply with them.")
     its_lags: list[int] = Field(
         default_factory=lambda: [1, 2, 5, 10, 20, 50],
         min_length=1,

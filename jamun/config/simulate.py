@@ -35,7 +35,9 @@ class SimulateSettings(Section):
 
     solvent: Literal["explicit", "implicit"] = Field("explicit", description="TIP3P water, or GBSA-OBC.")
     forcefield: Literal["amber99sbildn", "amber14"] = Field("amber99sbildn", description="Force field of the peptide.")
-    padding: Quantity("nm", gt=0, le=5) = Field(1.0, description="Water between the peptide and the box's edge.")
+    padding: Quantity("nm", gt=0, le=5) = Field(
+        1.0, description="Least distance between the peptide and its periodic copies (OpenMM's padding)."
+    )
     box: Literal["cube", "dodecahedron", "octahedron"] = Field("cube", description="Shape of the periodic box.")
     ionic_strength: Quantity("M", ge=0, le=2) = Field(
         0.0, description="Salt (NaCl) beyond the ions that neutralise the peptide; explicit solvent only."

@@ -19,25 +19,17 @@ COLUMNS = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "vo
 _GRAMS_PER_ML = 1.66053906660e-3  # of 1 amu/nm^3
 
 
-def degrees_of_freedom(system: openmm.System) -> int:
-    """3 per massive particle, less constraints, less 3 if the centre of mass is held."""
-    massive = sum(system.getParticleMass(i) > 0 * unit.amu for i in range(system.getNumParticles()))
-    held = 3 * any(isinstance(force, openmm.CMMotionRemover) for force in system.getForces())
-    return 3 * massive - system.getNumConstraints() - held
-
-
 def thermodynamics(context: openmm.Context, solvated: SimulationSystem, time: float) -> dict[str, float | None]:
     """A row of the CSV; `time` in ps. Without a box, volume and density are None."""
     state = context.getState(energy=True)
     kinetic = state.getKineticEnergy().value_in_unit(unit.kilojoule_per_mole)
-    freedom = degrees_of_freedom(context.getSystem())
     gas_constant = unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
     volume = state.getPeriodicBoxVolume().value_in_unit(unit.nanometer**3) if solvated.periodic else None
     return {
         "time_ps": round(time, 6),
         "potential_kj_mol": state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole),
         "kinetic_kj_mol": kinetic,
-        "temperature_k": 2 * kinetic / (freedom * gas_constant),
+        "temperature_k": 2 * kinetic / (solvated.degrees_of_freedom * gas_constant),
         "volume_nm3": volume,
         "density_g_ml": solvated.total_mass / volume * _GRAMS_PER_ML if volume else None,
     }

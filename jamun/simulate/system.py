@@ -29,7 +29,8 @@ class SimulationSystem:
     """A system ready to run.
 
     positions: (particles, 3) in nm; peptide_atoms: indices of the peptide (caps included); restrained_atoms: its heavy
-    atoms; peptide_bonds: (bonds, 2) indices; total_mass: in amu, for the density.
+    atoms; peptide_bonds: (bonds, 2) indices; total_mass: in amu, for the density;
+    degrees_of_freedom: for the kinetic temperature, the same in every stage.
     """
 
     topology: app.Topology
@@ -39,6 +40,7 @@ class SimulationSystem:
     restrained_atoms: np.ndarray
     peptide_bonds: np.ndarray
     total_mass: float
+    degrees_of_freedom: int
 
     @property
     def periodic(self) -> bool:
@@ -63,6 +65,13 @@ def shortest_height(vectors: np.ndarray) -> float:
     """Smallest distance between opposite faces of a box, nm; `vectors` (3, 3) are its edges in rows."""
     normals = np.cross(vectors[[1, 2, 0]], vectors[[2, 0, 1]])
     return float((abs(np.linalg.det(vectors)) / np.linalg.norm(normals, axis=1)).min())
+
+
+def degrees_of_freedom(system: openmm.System) -> int:
+    """3 per massive particle, less constraints, less 3 if the centre of mass is held."""
+    massive = sum(system.getParticleMass(i) > 0 * unit.amu for i in range(system.getNumParticles()))
+    held = 3 * any(isinstance(force, openmm.CMMotionRemover) for force in system.getForces())
+    return 3 * massive - system.getNumConstraints() - held
 
 
 def make_system(pdb: Path, settings: SimulateSettings) -> SimulationSystem:
@@ -118,6 +127,7 @@ def make_system(pdb: Path, settings: SimulateSettings) -> SimulationSystem:
         restrained_atoms=np.array(heavy),
         peptide_bonds=np.array(bonds),
         total_mass=float(sum(masses)),
+        degrees_of_freedom=degrees_of_freedom(system),
     )
 
 

@@ -14,7 +14,6 @@ import pytest
 from jamun.config.simulate import SimulateSettings
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.output import degrees_of_freedom
 from jamun.simulate.platform import choose, is_processor
 from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, minimised, phase_space, stage_context
 from jamun.simulate.run import Engine, simulate_to_files
@@ -201,7 +200,7 @@ def test_degrees_of_freedom_leave_out_constraints(solvated):
     waters = (system.getNumParticles() - len(solvated[0].peptide_atoms)) // 3
     hydrogens = sum(atom.element.symbol == "H" for atom in list(solvated[0].topology.atoms())[: -3 * waters or None])
     expected = 3 * system.getNumParticles() - 3 * waters - hydrogens - 3
-    assert degrees_of_freedom(system) == expected
+    assert solvated[0].degrees_of_freedom == expected
 
 
 def test_salt_and_charge(tmp_path):
