@@ -9,54 +9,60 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import EQUAL, FLOOR, SAMPLES, in_words, save, styled
+from jamun.figures.style import EQUAL, FLOOR, SAMPLES, below_legend, headline, in_words, save, styled
 from jamun.io.atomic import read_json
 
 _GROUPS = {"backbone": "backbone torsions", "all": "all torsions", "ramachandran": "φ, ψ pairs"}
-_AXES = {"frames": "samples or MD frames", "seconds": "wall clock (s)"}
+_AXES = {
+    "frames": ("samples or MD frames", "no value for this peptide"),
+    "seconds": ("wall clock (s)", "wall clock not recorded"),
+}
+_SERIES = {"md": (EQUAL, "o", "MD, first frames"), "samples": (SAMPLES, "s", "JAMUN, first samples")}
+_FLOOR = "MD, half against half"
 
 
 def plot_convergence(result: dict[str, Any], settings: FigureSettings) -> Figure:
-    """A row for number and for wall clock, a column a group of torsions; dashed: MD halves against each other."""
-    curves = result["convergence"]
-    halves = result["baselines"]["md_halves"]
+    """JS distance to all MD of the first frames of each: a row over their number, a row over wall clock.
+
+    A column a group of torsions. Dashed: the first half of the MD against the second, the distance that sampling noise
+    alone leaves. The MD's own curve ends at 0, since at its end it is the reference.
+    """
+    curves, halves = result["convergence"], result["baselines"]["md_halves"]
     with styled():
-        figure, axes = plt.subplots(2, len(_GROUPS), figsize=(7.6, 4.6), squeeze=False, sharey="col")
-        for row, (axis, label) in enumerate(_AXES.items()):
+        figure, axes = plt.subplots(2, len(_GROUPS), figsize=(7.8, 5.0), sharey=True, layout="constrained")
+        figure.get_layout_engine().set(h_pad=0.08, w_pad=0.06)
+        entries: dict[str, object] = {}
+        for row, (axis, (label, nothing)) in enumerate(_AXES.items()):
             for column, (group, title) in enumerate(_GROUPS.items()):
                 panel = axes[row, column]
-                drawn = False
-                for name, colour, words in (("md", EQUAL, "MD"), ("samples", SAMPLES, f"JAMUN ({result['model']})")):
+                for name, (colour, marker, words) in _SERIES.items():
                     points = [
-                        (x, y)
-                        for x, y in zip(curves[name][axis], curves[name][group], strict=True)
-                        if x is not None and y is not None
+                        point
+                        for point in zip(curves[name][axis], curves[name][group], strict=True)
+                        if None not in point and point[0] > 0
                     ]
                     if points:
-                        panel.plot(*zip(*points, strict=True), "o-", color=colour, markersize=3, label=words)
-                        drawn = True
-                floor = halves[group]
-                if floor and floor["value"] is not None:
-                    panel.axhline(
-                        floor["value"], color=FLOOR, linestyle="--", linewidth=1, label="MD, half against half"
-                    )
-                if drawn:
-                    panel.set_xscale("log")
-                else:
-                    in_words(panel, "no value for this peptide")
+                        x, y = zip(*points, strict=True)
+                        (entries[words],) = panel.plot(x, y, marker=marker, color=colour, markersize=3.5)
+                        panel.set_xscale("log")
+                floor = (halves[group] or {}).get("value")
+                if panel.lines and floor is not None:
+                    entries[_FLOOR] = panel.axhline(floor, color=FLOOR, linestyle="--", linewidth=1.2, zorder=1)
+                elif not panel.lines:
+                    in_words(panel, nothing)
+                    panel.set_xticks([])
                 panel.set_xlabel(label)
-                panel.set_ylim(bottom=0)
                 if row == 0:
                     panel.set_title(title)
                 if column == 0:
                     panel.set_ylabel("JS distance to all MD")
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3)
-        figure.suptitle(f"{result['peptide']}: convergence", fontsize=11, fontweight="bold")
+        axes[0, 0].set_ylim(bottom=0)
+        below_legend(figure, entries)
+        headline(figure, f"{result['peptide']}, model {result['model']}: convergence")
     return figure
 
 
 def convergence_to_files(result: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's curves from evaluation's file."""
+    """Draw one peptide's curves from evaluation's file (JSON)."""
     with styled():
         save(plot_convergence(read_json(result), settings), settings, png, pdf)

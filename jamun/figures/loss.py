@@ -5,42 +5,98 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import EQUAL, FLOOR, SAMPLES, save, styled
+from jamun.figures.style import EQUAL, FLOOR, SAMPLES, FigureError, headline, in_words, save, styled
 from jamun.io.atomic import read_json
 
 
+def _plain_log(panel: Axes) -> None:
+    """Logarithmic losses with numbers as 0.2, 0.5, 1: they seldom span two powers of ten."""
+    panel.set_yscale("log")
+    low, high = panel.get_ylim()
+    within = high / low
+    steps = (1.0, 2.0, 5.0) if within > 5 else (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+    panel.yaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
+    panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    panel.yaxis.set_minor_formatter(NullFormatter())
+    panel.yaxis.set_minor_locator(NullLocator())
+
+
 def plot_loss(metrics: pd.DataFrame, record: dict[str, Any], settings: FigureSettings, model: str) -> Figure:
-    """Training and validation loss against steps, in units of the noise: 1 is a denoiser that returns its input."""
+    """Training and validation loss against steps, in units of the noise: 1 is a denoiser that returns its input.
+
+    `metrics` has columns step, train_loss, validation_loss, blank (NaN) where not measured; of `record` (training.json)
+    the noise level, the number of parameters and the step of the published weights are used where present.
+    """
+    train = metrics.dropna(subset=["train_loss"])
+    validation = metrics.dropna(subset=["validation_loss"])
     with styled():
-        figure, axes = plt.subplots(figsize=(5.2, 3.4))
-        train = metrics.dropna(subset=["train_loss"])
-        axes.plot(train["step"], train["train_loss"], color=EQUAL, alpha=0.35, linewidth=0.7)
-        smooth = train["train_loss"].rolling(max(1, len(train) // 40), min_periods=1, center=True).median()
-        axes.plot(train["step"], smooth, color=EQUAL, label="training (running median)")
-        validation = metrics.dropna(subset=["validation_loss"])
-        axes.plot(
-            validation["step"],
-            validation["validation_loss"],
-            "o-",
-            color=SAMPLES,
-            markersize=3,
-            label="validation (averaged weights)",
-        )
-        axes.axhline(1.0, color=FLOOR, linestyle="--", linewidth=1, label="returning the input")
-        axes.set(yscale="log", xlabel="training step", ylabel="mean |x̂ − x|² / 3σ²")
-        axes.legend()
-        sigma = record["training"]["sigma"]
-        axes.set_title(f"model {model}: {record['parameters']:,} parameters, σ = {sigma:g} nm")
+        figure, panel = plt.subplots(figsize=(5.8, 3.7), layout="constrained")
+        panel.set(xlabel="training step", ylabel="mean |x̂ − x|² / 3σ²")
+        if len(train) + len(validation) == 0:
+            in_words(panel, "no loss was measured")
+            panel.set(xticks=[], yticks=[])
+        else:
+            _draw_curves(panel, train, validation, record.get("best_step"))
+        headline(figure, f"model {model}")
+        facts = []
+        if record.get("parameters") is not None:
+            facts.append(f"{record['parameters']:,} parameters")
+        if record.get("training", {}).get("sigma") is not None:
+            facts.append(f"σ = {record['training']['sigma']:g} nm")
+        panel.set_title(", ".join(facts))
     return figure
 
 
+def _draw_curves(panel: Axes, train: pd.DataFrame, validation: pd.DataFrame, best_step: int | None) -> None:
+    if len(train):
+        window = max(1, len(train) // 20)
+        smooth = train["train_loss"].rolling(window, min_periods=1, center=True).median()
+        words = "training"
+        if window > 1:
+            panel.plot(train["step"], train["train_loss"], color=EQUAL, alpha=0.3, linewidth=0.8)
+            words = "training (thick: running median)"
+        panel.plot(train["step"], smooth, color=EQUAL, linewidth=1.6, label=words)
+    if len(validation):
+        step, loss = validation["step"], validation["validation_loss"]
+        panel.plot(step, loss, "s-", color=SAMPLES, markersize=3.5, label="validation (averaged weights)")
+        kept = validation[step == best_step]
+        if len(kept):
+            panel.plot(
+                kept["step"],
+                kept["validation_loss"],
+                "o",
+                color="black",
+                markersize=9,
+                markerfacecolor="none",
+                label=f"published: step {best_step:,}",
+            )
+    panel.axhline(1.0, color=FLOOR, linestyle="--", linewidth=1.2, label="a denoiser that returns its input", zorder=1)
+    _plain_log(panel)
+    panel.set_xlim(left=0)
+    handles, labels = panel.get_legend_handles_labels()
+    panel.figure.legend(handles, labels, loc="outside lower center", ncols=2)
+
+
 def loss_to_files(metrics: Path, record: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw the loss curves of the model whose folder holds metrics.csv and training.json."""
+    """Draw the loss curves of the model whose folder holds metrics.csv and training.json.
+
+    Raises FigureError for a table without the columns of metrics.csv.
+    """
+    try:
+        table = pd.read_csv(metrics)
+    except pd.errors.EmptyDataError:
+        table = pd.DataFrame()
+    absent = [name for name in ("step", "train_loss", "validation_loss") if name not in table.columns]
+    if absent:
+        raise FigureError(f"{metrics}: has no column {absent[0]}; give the metrics.csv that training wrote.")
+    table = table.replace([np.inf, -np.inf], np.nan)
     with styled():
-        figure = plot_loss(pd.read_csv(metrics), read_json(record), settings, metrics.parent.name)
-        save(figure, settings, png, pdf)
+        save(plot_loss(table, read_json(record), settings, metrics.parent.name), settings, png, pdf)

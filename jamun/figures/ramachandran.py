@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
@@ -14,87 +14,119 @@ from jamun.figures.style import (
     colormap,
     duration,
     free_energy,
+    headline,
     in_words,
     residue_label,
     save,
     simulated,
     square_degrees,
+    square_panels,
     styled,
 )
 from jamun.io.atomic import read_json, read_npz
 
+_SIDE = 1.9
+
 
 def _titles(result: dict[str, Any]) -> list[str]:
     reference, samples = result["reference"], result["samples"]
-    cut = result["baselines"]["md_equal_wall_clock"]["frames"]
     interval = reference["frame_interval_ps"]
-    equal = f"\n{simulated(cut, interval)}, {cut:,} frames" if cut else ""
+
+    def amount(frames: int | None) -> str:
+        if frames is None:
+            return ""
+        return ", ".join(filter(None, [simulated(frames, interval), f"{frames:,} frames"]))
+
+    drawn = f"{samples['frames']:,} samples"
+    if samples["seconds"] is not None:
+        drawn += f" in {duration(samples['seconds'])}"
+    cut = result["baselines"]["md_equal_wall_clock"]["frames"]
     return [
-        f"MD\n{simulated(reference['frames'], interval)}, {reference['frames']:,} frames",
-        f"MD in {duration(samples['seconds'])} of wall clock{equal}",
-        f"JAMUN ({result['model']}) in {duration(samples['seconds'])}\n{samples['frames']:,} samples",
+        f"MD\n{amount(reference['frames'])}",
+        f"MD at equal wall clock\n{amount(cut)}".rstrip(),
+        f"JAMUN\n{drawn}",
     ]
 
 
+def row_energies(counts: list[np.ndarray]) -> list[np.ndarray]:
+    """Free energies (bins, bins) in kT of MD, the cut MD and samples, from their counts: -ln p, one zero for all three.
+
+    The zero is the lowest bin of MD and samples, so one colour is one probability throughout the row. The cut does not
+    set it: a handful of frames in as many bins looks like a deep minimum and would bleach the other two.
+    """
+    energies = [free_energy(panel) for panel in counts]
+    lowest = [np.nanmin(energies[place]) for place in (0, 2) if counts[place].any()]
+    return [energy - min(lowest, default=0.0) for energy in energies]
+
+
+def _extend(energies: list[np.ndarray], top: float) -> str:
+    """Which ends of the colour bar get an arrow: those beyond which a bin lies."""
+    values = np.concatenate([energy[np.isfinite(energy)] for energy in energies])
+    below, above = bool((values < -1e-9).any()), bool((values > top).any())
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[below, above]
+
+
+def _distance(panel: Axes, value: float | None) -> None:
+    if value is None:
+        return
+    box = {"facecolor": "white", "alpha": 0.92, "edgecolor": "none", "pad": 1.5}
+    panel.text(0.97, 0.035, f"JS {value:.2f}", transform=panel.transAxes, ha="right", fontsize=8, bbox=box, zorder=5)
+
+
 def plot_ramachandran(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
-    """Free energy over phi and psi in kT above each panel's lowest bin, one colour scale for the figure."""
-    rows = result["ramachandran"]
+    """Free energy over phi and psi, -ln p in kT above the row's lowest bin; empty bins are white.
+
+    `result` and `arrays` are evaluation's, counts (residues, bins, bins) as [phi, psi], edges in radians. The JS
+    distance to all MD stands in the corner of the other two panels. Raises FigureError for an unknown colour map.
+    """
+    residues = result["ramachandran"]
     edges = np.rad2deg(arrays["ramachandran_edges"])
     columns = [arrays[f"ramachandran_{name}"] for name in ("reference", "equal", "samples")]
     reason = result["baselines"]["md_equal_wall_clock"].get("reason")
+    colours = colormap(settings)
+    rows = max(len(residues), 1)
     with styled():
-        height = max(len(rows), 1)
-        figure, axes = plt.subplots(height, 3, figsize=(7.6, 0.5 + 2.35 * height), squeeze=False)
-        if not rows:
-            for panel in axes.flat:
-                in_words(panel, "no residue has both φ and ψ")
-                square_degrees(panel)
-        for row, residue in enumerate(rows):
-            image = None
-            distances = [None, residue["js_md_equal_wall_clock"], residue["js"]["value"]]
-            for column, panel in enumerate(axes[row]):
-                counts = columns[column][row]
-                if counts.sum() == 0:
-                    in_words(panel, f"none: {reason}" if column == 1 and reason else "no frames")
-                else:
-                    image = panel.pcolormesh(
-                        edges,
-                        edges,
-                        free_energy(counts).T,
-                        cmap=colormap(settings),
-                        vmin=0,
-                        vmax=settings.energy_max,
-                        rasterized=True,
-                    )
-                if distances[column] is not None:
-                    panel.text(
-                        0.97,
-                        0.04,
-                        f"JS {distances[column]:.2f}",
-                        transform=panel.transAxes,
-                        ha="right",
-                        fontsize=8,
-                        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5},
-                    )
-                square_degrees(panel, labels=False)
-                if row == height - 1:
-                    panel.set_xlabel("φ (degrees)")
-                else:
-                    panel.set_xticklabels([])
-                if column:
-                    panel.set_yticklabels([])
-            label = residue_label(residue["residue_name"], residue["residue"])
-            axes[row, 0].set_ylabel(f"{label}\nψ (degrees)")
-            if image is not None:
-                bar = figure.colorbar(image, ax=axes[row].tolist(), pad=0.015, aspect=16)
-                bar.set_label("free energy (kT)")
+        figure, axes = square_panels(rows, 3, _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
         for panel, title in zip(axes[0], _titles(result), strict=True):
-            panel.set_title(title, fontsize=8.5)
-        figure.suptitle(result["peptide"], fontsize=11, fontweight="bold")
+            panel.set_title(title)
+        for (row, column), panel in np.ndenumerate(axes):
+            square_degrees(panel, left=column == 0, bottom=row == rows - 1)
+            if not residues:
+                in_words(panel, "no residue has both φ and ψ", width=20)
+        for row, residue in enumerate(residues):
+            energies = row_energies([counts[row] for counts in columns])
+            distances = [None, residue.get("js_md_equal_wall_clock"), (residue["js"] or {}).get("value")]
+            image = None
+            for panel, energy, distance in zip(axes[row], energies, distances, strict=True):
+                if np.isfinite(energy).any():
+                    image = panel.pcolormesh(
+                        edges, edges, energy.T, cmap=colours, vmin=0, vmax=settings.energy_max, rasterized=True
+                    )
+                elif panel is axes[row, 1] and reason:
+                    in_words(panel, f"no such cut: {reason.rstrip('.')}")
+                else:
+                    in_words(panel, "no frames")
+                _distance(panel, distance)
+            axes[row, 0].text(
+                -0.42,
+                0.5,
+                residue_label(residue["residue_name"], residue["residue"]),
+                transform=axes[row, 0].transAxes,
+                rotation=90,
+                ha="center",
+                va="center",
+                fontsize=10,
+                fontweight="bold",
+            )
+            if image is not None:
+                place = axes[row, 2].inset_axes((1.07, 0.0, 0.065, 1.0))
+                bar = figure.colorbar(image, cax=place, extend=_extend(energies, settings.energy_max))
+                bar.set_label("free energy (kT)")
+        headline(figure, f"{result['peptide']}, model {result['model']}")
     return figure
 
 
 def ramachandran_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's maps from evaluation's files."""
+    """Draw one peptide's maps from evaluation's files (JSON, NPZ). Raises FigureError for an unknown colour map."""
     with styled():
         save(plot_ramachandran(read_json(result), read_npz(arrays), settings), settings, png, pdf)

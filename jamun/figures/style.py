@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
@@ -24,7 +27,7 @@ REFERENCE, SAMPLES, EQUAL, FLOOR = "#000000", "#D55E00", "#0072B2", "#7F7F7F"
 CYCLE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 GREEK = {"phi": "φ", "psi": "ψ", "omega": "ω", **{f"chi{k}": f"χ{'₁₂₃₄₅'[k - 1]}" for k in range(1, 6)}}
 _SETTINGS = {
-    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",  # comes with Matplotlib, so that every machine draws the same
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
@@ -36,27 +39,31 @@ _SETTINGS = {
     "axes.spines.right": False,
     "axes.prop_cycle": plt.cycler(color=CYCLE),
     "pdf.fonttype": 42,
-    "svg.hashsalt": "jamun",
 }
+
+
+class FigureError(UserError):
+    """A figure that cannot be drawn as asked."""
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw inside with the project's style."""
-    with plt.rc_context(_SETTINGS):
+    """Draw inside with the project's style, whatever the user's matplotlibrc says."""
+    with plt.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
         yield
 
 
-def colormap(settings: FigureSettings) -> matplotlib.colors.Colormap:
-    """The colour map of free energies, white where there are no data. Raises UserError for an unknown name."""
-    try:
-        chosen = matplotlib.colormaps[settings.colormap].copy()
-    except KeyError:
-        raise UserError(
-            f"figures.colormap: Matplotlib has no colour map {settings.colormap!r}; use viridis, or another."
-        ) from None
-    chosen.set_bad("white")
-    return chosen
+def colormap(settings: FigureSettings) -> Colormap:
+    """The colour map of free energies, white where there are no data. Raises FigureError for an unknown name."""
+    if settings.colormap not in matplotlib.colormaps:
+        close = difflib.get_close_matches(settings.colormap, list(matplotlib.colormaps), n=1)
+        raise FigureError(
+            f"figures.colormap: Matplotlib has no colour map {settings.colormap!r}; use {(close or ['viridis'])[0]}, "
+            "or another that it has."
+        )
+    return matplotlib.colormaps[settings.colormap].with_extremes(bad="white")
 
 
 def residue_label(name: str, place: int) -> str:
@@ -65,51 +72,127 @@ def residue_label(name: str, place: int) -> str:
 
 
 def free_energy(counts: np.ndarray) -> np.ndarray:
-    """-ln p in kT above the lowest bin; NaN in empty bins. All NaN without counts."""
+    """-ln p in kT of each bin of `counts` (any shape), p being its share; NaN in empty bins."""
     counts = np.asarray(counts, dtype=float)
-    if counts.sum() == 0:
-        return np.full(counts.shape, np.nan)
-    return np.where(counts > 0, -np.log(np.where(counts > 0, counts, 1) / counts.max()), np.nan)
+    return -np.log(np.where(counts > 0, counts, np.nan) / max(counts.sum(), 1.0))
 
 
-def square_degrees(axes: Axes, labels: bool = True) -> None:
-    """Axes over phi and psi: -180 to 180 degrees both, a tick every 90."""
-    ticks = [-180, -90, 0, 90, 180]
-    axes.set(xlim=(-180, 180), ylim=(-180, 180), xticks=ticks, yticks=ticks, aspect="equal")
+def square_panels(
+    rows: int,
+    columns: int,
+    side: float,
+    gaps: tuple[float, float],
+    margins: tuple[float, float, float, float],
+    group: int = 1,
+) -> tuple[Figure, np.ndarray]:
+    """A figure with square panels of `side` inches, and the panels (rows, columns).
+
+    `gaps` lie between columns and between rows, `margins` left, right, below and above the panels, in inches: maps keep
+    their size whatever their number, and nothing beside them can push them out of line. Of rows in groups of `group`
+    those of one group are only half a gap apart.
+    """
+    left, right, below, above = margins
+    tops, top = [], 0.0
+    for row in range(rows):
+        if row:
+            top += side + (gaps[1] if row % group == 0 else gaps[1] / 2)
+        tops.append(top)
+    width = left + columns * side + (columns - 1) * gaps[0] + right
+    height = above + top + side + below
+    figure = plt.figure(figsize=(width, height))
+    panels = np.empty((rows, columns), dtype=object)
+    for row, column in np.ndindex(rows, columns):
+        corner = left + column * (side + gaps[0]), height - above - tops[row] - side
+        panels[row, column] = add_panel(figure, *corner, side, side)
+    return figure, panels
+
+
+def add_panel(figure: Figure, left: float, below: float, width: float, height: float) -> Axes:
+    """A panel at a place of the figure in inches from its lower left corner."""
+    across, up = figure.get_size_inches()
+    return figure.add_axes((left / across, below / up, width / across, height / up))
+
+
+def headline(figure: Figure, text: str) -> None:
+    """The figure's title, a fixed distance below its upper edge; long ones are broken into lines that fit."""
+    across, up = figure.get_size_inches()
+    text = textwrap.fill(text, max(20, int(across * 10.5)))
+    if figure.get_layout_engine() is None:
+        figure.suptitle(text, fontsize=11, fontweight="bold", y=1 - 0.08 / up, va="top")
+    else:
+        figure.suptitle(text, fontsize=11, fontweight="bold")
+
+
+def square_degrees(axes: Axes, left: bool = True, bottom: bool = True, labelled: int = 90) -> None:
+    """Axes over phi and psi: -180 to 180 degrees both, a tick every 90, numbers every `labelled` degrees.
+
+    `left`, `bottom`: whether this panel carries the names and numbers of its axes, or leaves them to a neighbour.
+    """
+    axes.set(xlim=(-180, 180), ylim=(-180, 180), aspect="equal", axisbelow=False)
     axes.spines[["top", "right"]].set_visible(True)
-    if labels:
-        axes.set(xlabel="φ (degrees)", ylabel="ψ (degrees)")
+    degree_ticks(axes.xaxis, bottom, labelled)
+    degree_ticks(axes.yaxis, left, labelled)
+    axes.set(xlabel="φ (degrees)" if bottom else "", ylabel="ψ (degrees)" if left else "")
 
 
-def in_words(axes: Axes, text: str) -> None:
+def degree_ticks(axis: matplotlib.axis.Axis, numbers: bool = True, labelled: int = 90) -> None:
+    """A tick every 90 degrees from -180 to 180, with numbers every `labelled` degrees or none."""
+    ticks = [-180, -90, 0, 90, 180]
+    shown = [str(tick).replace("-", "−") if numbers and (tick + 180) % labelled == 0 else "" for tick in ticks]
+    axis.set_ticks(ticks, shown)
+
+
+def in_words(axes: Axes, text: str, width: int = 26) -> None:
     """A sentence where a panel has nothing to draw."""
-    words, lines, line = text.split(), [], ""
-    for word in words:
-        if len(line) + len(word) > 26:
-            lines.append(line)
-            line = ""
-        line = f"{line} {word}".strip()
-    axes.text(0.5, 0.5, "\n".join([*lines, line]), transform=axes.transAxes, ha="center", va="center", fontsize=8)
+    axes.text(0.5, 0.5, textwrap.fill(text, width), transform=axes.transAxes, ha="center", va="center", fontsize=8)
+
+
+def below_legend(figure: Figure, entries: dict[str, object], above: str | None = None) -> None:
+    """A legend under the panels of a figure with a constrained layout, in as many columns as fit its width.
+
+    `entries` are handles by label; `above` is a line over them, such as what all the axes are.
+    """
+    if not entries:
+        return
+    letters = figure.get_size_inches()[0] * 16
+    columns = int(np.clip(letters // (max(map(len, entries)) + 8), 1, len(entries)))
+    figure.legend(
+        entries.values(), entries.keys(), loc="outside lower center", ncols=columns, title=above, title_fontsize=9
+    )
 
 
 def save(figure: Figure, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Write both formats atomically; without dates and versions, so that the same data give the same bytes."""
-    with atomic_path(png) as temporary:
-        figure.savefig(temporary, dpi=settings.dpi, metadata={"Software": None})
-    with atomic_path(pdf) as temporary:
-        figure.savefig(temporary, metadata={"CreationDate": None, "Producer": None, "Creator": None})
-    plt.close(figure)
+    try:
+        with atomic_path(png) as temporary:
+            figure.savefig(temporary, dpi=settings.dpi, metadata={"Software": None})
+        with atomic_path(pdf) as temporary:
+            # Maps are pictures inside the PDF: a thousand squares each would be slow to open.
+            figure.savefig(
+                temporary,
+                dpi=max(settings.dpi, 200),
+                metadata={"CreationDate": None, "Producer": None, "Creator": None},
+            )
+    finally:
+        plt.close(figure)
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | None) -> str:
     """Seconds in words of a fitting size."""
+    if seconds is None:
+        return "unknown time"
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.3g} s"
 
 
-def simulated(frames: int, interval_ps: float) -> str:
-    """Simulated time of so many frames."""
+def simulated(frames: int, interval_ps: float | None) -> str | None:
+    """Simulated time of so many frames, or None where the time between frames is not known."""
+    if not interval_ps:
+        return None
     time = frames * interval_ps
-    return f"{time / 1e3:.4g} ns" if time >= 1e3 else f"{time:.4g} ps"
+    for size, unit in ((1e6, "μs"), (1e3, "ns")):
+        if time >= size:
+            return f"{time / size:.4g} {unit}"
+    return f"{time:.4g} ps"

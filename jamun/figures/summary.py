@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib import patheffects
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import CYCLE, in_words, save, styled
+from jamun.figures.style import CYCLE, FigureError, below_legend, headline, in_words, save, styled
 
 _GROUPS = {
     "backbone": "backbone torsions",
@@ -18,75 +20,154 @@ _GROUPS = {
     "all": "all torsions",
     "ramachandran": "φ, ψ pairs",
 }
-_BASELINES = {
-    "md_halves": ("MD, half against half", "_", "#7F7F7F"),
-    "md_equal_wall_clock": ("MD at equal wall clock", "D", "#000000"),
-}
-# With more peptides than this, only means are drawn.
+_FLOOR, _EQUAL = "MD, half against half", "MD at equal wall clock"
+# The peptide of the rows that hold a model's means.
+_MEAN = "mean"
+# With more peptides than this, means are drawn, and each peptide as a dot.
 _MOST_PEPTIDES = 16
+_EDGE = (patheffects.withStroke(linewidth=3.2, foreground="white"),)
+
+
+def _column(table: pd.DataFrame, keys: list[tuple[str, str]], name: str) -> np.ndarray:
+    """Values (keys,) of a column `name`, with {} for the group, at (peptide, group); NaN where absent."""
+    values = []
+    for peptide, group in keys:
+        column = name.format(group)
+        present = peptide in table.index and column in table.columns
+        values.append(table.at[peptide, column] if present else np.nan)
+    return np.array(values, dtype=float)
+
+
+def _draw(panel: Axes, tables: dict[str, pd.DataFrame], keys: list[tuple[str, str]], dots: bool) -> dict[str, object]:
+    """Bars of each model at each (peptide, group), and MD's own distances as marks; returns the legend's entries."""
+    entries: dict[str, object] = {}
+    places = np.arange(len(keys))
+    width = 0.8 / len(tables)
+    for number, (model, table) in enumerate(tables.items()):
+        value = _column(table, keys, "js_{}")
+        x = places + (number - (len(tables) - 1) / 2) * width
+        colour = CYCLE[number % len(CYCLE)]
+        if np.isfinite(value).any():
+            words = f"JAMUN, {model}"
+            entries[words] = panel.bar(x, np.nan_to_num(value), 0.9 * width, color=colour, alpha=0.85)
+        error = np.stack([value - _column(table, keys, "js_{}_low"), _column(table, keys, "js_{}_high") - value])
+        known = np.isfinite(error).all(0)
+        if known.any():
+            panel.errorbar(
+                x[known],
+                value[known],
+                np.clip(error[:, known], 0, None),
+                fmt="none",
+                ecolor="black",
+                elinewidth=1.2,
+                capsize=min(4.0, 16 * width),
+                zorder=4,
+            )
+        if dots:
+            peptides = [peptide for peptide in table.index if peptide != _MEAN]
+            # Spread across the bar in the order of the table, so that the same data give the same picture.
+            offsets = np.linspace(-0.3, 0.3, len(peptides)) * width
+            for place, (_, group) in zip(x, keys, strict=True):
+                own = _column(table, [(peptide, group) for peptide in peptides], "js_{}")
+                entries["one peptide"] = panel.scatter(
+                    place + offsets, own, s=7, color="white", edgecolors="0.25", linewidths=0.6, zorder=3
+                )
+        floor = _column(table, keys, "js_{}_md_halves")
+        if np.isfinite(floor).any():
+            entries[_FLOOR] = panel.hlines(
+                floor,
+                x - 0.45 * width,
+                x + 0.45 * width,
+                color="black",
+                linewidth=1.6,
+                path_effects=_EDGE,
+                zorder=5,
+            )
+        equal = _column(table, keys, "js_{}_md_equal_wall_clock")
+        if np.isfinite(equal).any():
+            entries[_EQUAL] = panel.scatter(
+                x,
+                equal,
+                s=np.clip(85 * width, 14, 34),
+                marker="D",
+                color="black",
+                edgecolors="white",
+                linewidths=0.8,
+                zorder=6,
+            )
+    return entries
+
+
+def _axes(panel: Axes, names: list[str], turned: bool) -> None:
+    panel.set(xticks=np.arange(len(names)), xlim=(-0.6, len(names) - 0.4))
+    panel.set_xticklabels(names, rotation=90 if turned else 0)
+    panel.tick_params(axis="x", length=0)
 
 
 def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
-    """Bars of each model with 95 % intervals, a panel a group of torsions; marks: MD's own distances."""
+    """Bars of each model with 95 % intervals; marks: MD's own distances.
+
+    A panel a group of torsions and bars over peptides; for one peptide, or more than fit, one panel with the groups
+    side by side, of that peptide or of the means. `summary` is evaluation's table, with rows of means.
+    """
     models = list(dict.fromkeys(summary["model"]))
-    peptides = list(dict.fromkeys(summary["peptide"]))
-    if len(peptides) == 2:  # one peptide and its "mean"
-        peptides = peptides[:1]
-    elif len(peptides) > _MOST_PEPTIDES:
-        peptides = ["mean"]
+    peptides = [peptide for peptide in dict.fromkeys(summary["peptide"]) if peptide != _MEAN]
+    tables = {model: summary[summary["model"] == model].set_index("peptide") for model in models}
+    dataset = summary["dataset"].iloc[0]
     with styled():
-        figure, axes = plt.subplots(
-            2, 2, figsize=(max(6.4, 2.5 + 0.42 * len(peptides) * (len(models) + 1)), 5.4), sharey=True
-        )
-        places = np.arange(len(peptides))
-        width = 0.8 / len(models)
-        for panel, (group, title) in zip(axes.flat, _GROUPS.items(), strict=True):
-            for number, model in enumerate(models):
-                rows = summary[summary["model"] == model].set_index("peptide").reindex(peptides)
-                value = rows[f"js_{group}"].to_numpy(float)
-                x = places + (number - (len(models) - 1) / 2) * width
-                panel.bar(x, np.nan_to_num(value), 0.92 * width, color=CYCLE[number % 8], label=f"JAMUN ({model})")
-                below = np.clip(value - rows[f"js_{group}_low"].to_numpy(float), 0, None)
-                above = np.clip(rows[f"js_{group}_high"].to_numpy(float) - value, 0, None)
-                known = np.isfinite(below) & np.isfinite(above)
-                panel.errorbar(
-                    x[known],
-                    value[known],
-                    (below[known], above[known]),
-                    fmt="none",
-                    ecolor="black",
-                    elinewidth=1,
-                    capsize=2,
-                )
-                for name, (words, marker, colour) in _BASELINES.items():
-                    baseline = rows[f"js_{group}_{name}"].to_numpy(float)
-                    if np.isfinite(baseline).any():
-                        size = 180 * width if marker == "_" else 18
-                        panel.scatter(
-                            x,
-                            baseline,
-                            s=size * 3 if marker == "_" else size,
-                            marker=marker,
-                            color=colour,
-                            zorder=3,
-                            label=words if number == 0 else None,
-                        )
-            if not np.isfinite(summary[f"js_{group}"].to_numpy(float)).any():
-                in_words(panel, "none in these peptides")
-            panel.set(title=title, xticks=places, xticklabels=peptides, xlim=(-0.6, len(peptides) - 0.4))
-            panel.tick_params(axis="x", rotation=45 if len(peptides) > 6 else 0)
-        for panel in axes[:, 0]:
+        if len(peptides) == 1 or len(peptides) > _MOST_PEPTIDES:
+            figure, panel = plt.subplots(figsize=(max(6.0, 2.6 + 1.0 * len(models)), 4.0), layout="constrained")
+            shown = peptides[0] if len(peptides) == 1 else _MEAN
+            keys = [(shown, group) for group in _GROUPS]
+            entries = _draw(panel, tables, keys, dots=len(peptides) > 1)
+            _axes(panel, list(_GROUPS.values()), turned=False)
+            panel.set_ylim(bottom=0)
             panel.set_ylabel("JS distance to MD")
-        entries = {}
-        for panel in axes.flat:
-            handles, labels = panel.get_legend_handles_labels()
-            entries |= {label: handle for handle, label in zip(handles, labels, strict=True) if label not in entries}
-        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=4)
-        figure.suptitle(f"{summary['dataset'].iloc[0]}: JS distances", fontsize=11, fontweight="bold")
+            empty = [
+                place
+                for place, key in enumerate(keys)
+                if not any(np.isfinite(_column(table, [key], "js_{}")).any() for table in tables.values())
+            ]
+            for place in empty:
+                panel.text(place, 0.01, "none", ha="center", fontsize=8, transform=panel.get_xaxis_transform())
+            what = shown if len(peptides) == 1 else f"means of {len(peptides)} peptides"
+        else:
+            names = [*peptides, _MEAN]
+            across = 1.3 + max(0.17 * len(names) * (len(models) + 0.6), 2.3)
+            figure, axes = plt.subplots(
+                2, 2, figsize=(min(2 * across, 14.0), 5.8), sharex=True, sharey=True, layout="constrained"
+            )
+            figure.get_layout_engine().set(h_pad=0.08, w_pad=0.06)
+            entries = {}
+            turned = len(names) > 7 or max(map(len, names)) > 5
+            for panel, (group, title) in zip(axes.flat, _GROUPS.items(), strict=True):
+                drawn = _draw(panel, tables, [(name, group) for name in names], dots=False)
+                if drawn:
+                    panel.axvline(len(peptides) - 0.5, color="0.8", linewidth=0.8, zorder=0)
+                else:
+                    in_words(panel, "none in these peptides")
+                entries |= drawn
+                panel.set_title(title)
+                _axes(panel, names, turned)
+            axes[0, 0].set_ylim(bottom=0)  # after all are drawn: it ends the automatic choice of the shared top
+            for panel in axes[:, 0]:
+                panel.set_ylabel("JS distance to MD")
+            what = f"{len(peptides)} peptides"
+        below_legend(figure, dict(sorted(entries.items(), key=lambda entry: not entry[0].startswith("JAMUN"))))
+        headline(figure, f"{dataset}: {what}")
     return figure
 
 
 def summary_to_files(summary: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw the summary table."""
+    """Draw the summary table (CSV). Raises FigureError for a table without rows or without its columns."""
+    try:
+        # Only blanks are missing: the peptide Asn-Ala is called NA.
+        table = pd.read_csv(summary, keep_default_na=False, na_values=[""])
+    except pd.errors.EmptyDataError:
+        table = pd.DataFrame()
+    absent = [name for name in ("dataset", "model", "peptide", "js_backbone") if name not in table.columns]
+    if absent or table.empty:
+        lack = f"no column {absent[0]}" if absent else "no rows"
+        raise FigureError(f"{summary}: has {lack}; give the summary.csv that the evaluation wrote.")
     with styled():
-        save(plot_summary(pd.read_csv(summary, keep_default_na=True), settings), settings, png, pdf)
+        save(plot_summary(table, settings), settings, png, pdf)

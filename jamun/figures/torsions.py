@@ -1,4 +1,4 @@
-"""Distributions of every torsion: MD and samples."""
+"""Distributions of every torsion: MD, MD cut to the sampler's wall clock, and samples."""
 
 from __future__ import annotations
 
@@ -10,62 +10,98 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import EQUAL, GREEK, REFERENCE, SAMPLES, residue_label, save, styled
+from jamun.figures.style import (
+    EQUAL,
+    GREEK,
+    REFERENCE,
+    SAMPLES,
+    below_legend,
+    degree_ticks,
+    headline,
+    in_words,
+    residue_label,
+    save,
+    styled,
+)
 from jamun.io.atomic import read_json, read_npz
 
 _KINDS = ("phi", "psi", "omega", "chi1", "chi2", "chi3", "chi4", "chi5")
+# Bins are joined until one holds so many frames on average, or so few bins are left.
+_FRAMES_PER_BIN = 10
+_FEWEST_BINS = 20
 
 
-def _density(counts: np.ndarray, width: float) -> np.ndarray:
-    return counts / max(counts.sum(), 1) / width
+def join_bins(counts: np.ndarray) -> np.ndarray:
+    """Counts (bins,) with neighbouring bins joined, as many to one as the number of frames needs.
+
+    Exact sums, no smoothing: a hundred bins of forty frames are a fence of spikes that says nothing.
+    """
+    bins, frames = len(counts), counts.sum()
+    wide_enough = [
+        number
+        for number in range(1, bins + 1)
+        if bins % number == 0 and (number <= _FEWEST_BINS or frames >= _FRAMES_PER_BIN * number)
+    ]
+    return counts.reshape(max(wide_enough), -1).sum(1)
+
+
+def density(counts: np.ndarray) -> np.ndarray:
+    """Probability density (bins,) per degree of counts that cover the circle; zeros without counts."""
+    return counts * len(counts) / (360.0 * max(counts.sum(), 1))
 
 
 def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
-    """Probability density per degree of each torsion, a row a residue, a column a kind."""
+    """Probability density of each torsion, a row a residue, a column a kind, with the JS of samples and MD.
+
+    `result` and `arrays` are evaluation's, counts (torsions, bins) on (-pi, pi).
+    """
     torsions = result["torsions"]
     residues = sorted({torsion["residue"] for torsion in torsions})
     kinds = [kind for kind in _KINDS if any(torsion["kind"] == kind for torsion in torsions)]
-    edges = np.rad2deg(arrays["torsion_edges"])
-    width = edges[1] - edges[0]
+    shape = max(len(residues), 1), max(len(kinds), 1)
+    series = {
+        "MD": ("torsion_reference", {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0}),
+        "MD at equal wall clock": ("torsion_equal", {"color": EQUAL, "linewidth": 1.0}),
+        "JAMUN": ("torsion_samples", {"color": SAMPLES, "linewidth": 1.4}),
+    }
     with styled():
-        shape = (max(len(residues), 1), max(len(kinds), 1))
         figure, axes = plt.subplots(
-            *shape, figsize=(1.0 + 1.75 * shape[1], 0.8 + 1.45 * shape[0]), squeeze=False, sharex=True
+            *shape,
+            figsize=(max(5.2, 0.6 + 1.8 * shape[1]), 0.95 + 1.4 * shape[0]),
+            squeeze=False,
+            layout="constrained",
         )
+        figure.get_layout_engine().set(w_pad=0.1, h_pad=0.05)
+        entries: dict[str, object] = {}
         for panel in axes.flat:
-            panel.set_visible(False)
+            panel.set_axis_off()
+        if not torsions:
+            in_words(axes[0, 0], "this molecule has no torsion")
         for row, torsion in enumerate(torsions):
-            place = residues.index(torsion["residue"])
-            panel = axes[place, kinds.index(torsion["kind"])]
-            panel.set_visible(True)
-            reference = _density(arrays["torsion_reference"][row], width)
-            panel.stairs(reference, edges, fill=True, color=REFERENCE, alpha=0.25, label="MD")
-            if arrays["torsion_equal"][row].sum():
-                equal = _density(arrays["torsion_equal"][row], width)
-                panel.stairs(equal, edges, color=EQUAL, linewidth=0.8, label="MD at equal wall clock")
-            samples = _density(arrays["torsion_samples"][row], width)
-            panel.stairs(samples, edges, color=SAMPLES, linewidth=1.2, label=f"JAMUN ({result['model']})")
-            label = residue_label(torsion["residue_name"], torsion["residue"])
-            value = torsion["js"]["value"]
-            distance = "" if value is None else f"   JS {value:.2f}"
-            panel.set_title(f"{label} {GREEK[torsion['kind']]}{distance}", fontsize=8)
-            # Above the tallest bar of either: a single narrow peak must not leave the frame.
-            panel.set(
-                xlim=(-180, 180),
-                xticks=[-180, 0, 180],
-                yticks=[],
-                ylim=(0, 1.08 * max(reference.max(), samples.max(), 1e-9)),
-            )
-            panel.tick_params(labelbottom=True)
+            panel = axes[residues.index(torsion["residue"]), kinds.index(torsion["kind"])]
+            panel.set_axis_on()
+            for words, (name, looks) in series.items():
+                counts = arrays[name][row]
+                if counts.any():
+                    joined = join_bins(counts)
+                    edges = np.linspace(-180, 180, len(joined) + 1)
+                    # An open line has no legs at the ends: the circle goes on there.
+                    baseline = 0 if looks.get("fill") else None
+                    entries[words] = panel.stairs(density(joined), edges, baseline=baseline, **looks)
+            value = (torsion["js"] or {}).get("value")
+            label = f"{residue_label(torsion['residue_name'], torsion['residue'])} {GREEK[torsion['kind']]}"
+            panel.set_title(label if value is None else f"{label}   JS {value:.2f}", fontsize=8.5)
+            panel.set(xlim=(-180, 180), yticks=[])
+            panel.set_ylim(bottom=0)
+            degree_ticks(panel.xaxis, labelled=180)
             panel.spines["left"].set_visible(False)
-        handles, labels = max((panel.get_legend_handles_labels() for panel in axes.flat), key=lambda pair: len(pair[1]))
-        figure.legend(handles, labels, loc="outside upper right", ncols=3)
-        figure.suptitle(f"{result['peptide']}: torsions", fontsize=11, fontweight="bold", x=0.02, ha="left")
-        figure.supxlabel("torsion (degrees); heights are probability densities", fontsize=9)
+        in_order = {words: entries[words] for words in series if words in entries}
+        below_legend(figure, in_order, "torsion (degrees); heights are probability densities")
+        headline(figure, f"{result['peptide']}, model {result['model']}: torsions")
     return figure
 
 
 def torsions_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's torsions from evaluation's files."""
+    """Draw one peptide's torsions from evaluation's files (JSON, NPZ)."""
     with styled():
         save(plot_torsions(read_json(result), read_npz(arrays), settings), settings, png, pdf)

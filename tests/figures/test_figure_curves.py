@@ -1,0 +1,248 @@
+"""Distributions of torsions, convergence, loss, and the summary."""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from figure_inputs import make_metrics, make_record, make_result, make_summary, misplaced_texts, to_files
+
+from jamun.config.figures import FigureSettings
+from jamun.figures.convergence import convergence_to_files, plot_convergence
+from jamun.figures.loss import loss_to_files, plot_loss
+from jamun.figures.summary import plot_summary, summary_to_files
+from jamun.figures.torsions import density, join_bins, plot_torsions, torsions_to_files
+from jamun.io.atomic import write_json
+from jamun.io.log import UserError
+
+SETTINGS = FigureSettings(dpi=60)
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def dipeptide():
+    return make_result(["ALA", "TRP"])
+
+
+def written_twice(tmp_path, draw):
+    """Draw into two folders; the files must be there in both formats and hold the same bytes."""
+    for folder in ("a", "b"):
+        draw(tmp_path / folder / "x.png", tmp_path / folder / "x.pdf")
+    for name, start in (("x.png", b"\x89PNG"), ("x.pdf", b"%PDF")):
+        first, second = ((tmp_path / folder / name).read_bytes() for folder in ("a", "b"))
+        assert first == second
+        assert first.startswith(start)
+
+
+def words(figure):
+    return " ".join(text.get_text().replace("\n", " ") for panel in figure.axes for text in panel.texts)
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def table(text):
+    return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
+
+
+# Torsions
+
+
+def test_joining_bins_loses_no_frame_and_densities_integrate_to_one():
+    rng = np.random.default_rng(0)
+    for frames, bins in ((40, 20), (600, 50), (100_000, 100)):
+        counts = np.bincount(rng.integers(0, 100, frames), minlength=100)
+        joined = join_bins(counts)
+        assert len(joined) == bins
+        np.testing.assert_array_equal(joined, counts.reshape(bins, -1).sum(1))
+        assert density(joined).sum() * 360 / bins == pytest.approx(1)
+    assert not density(np.zeros(20, int)).any()
+    assert len(join_bins(np.ones(97, int))) == 1, "a prime number of bins joins to one or stays"
+
+
+def test_a_panel_for_every_torsion(dipeptide):
+    figure = plot_torsions(*dipeptide, SETTINGS)
+    drawn = {panel.get_title().split("   ")[0]: panel for panel in figure.axes if panel.axison}
+    assert set(drawn) == {"Ala1 φ", "Ala1 ψ", "Ala1 ω", "Trp2 φ", "Trp2 ψ", "Trp2 ω", "Trp2 χ₁", "Trp2 χ₂"}
+    for panel in drawn.values():
+        assert panel.get_xlim() == (-180, 180)
+        assert list(panel.get_xticks()) == [-180, -90, 0, 90, 180]
+        heights = [np.nanmax(stairs.get_data().values) for stairs in panel.patches]
+        assert len(heights) == 3
+        assert panel.get_ylim()[1] > max(heights), "a peak leaves the panel"
+    assert f"JS {dipeptide[0]['torsions'][0]['js']['value']:.2f}" in drawn["Ala1 φ"].get_title()
+    assert legend(figure) == ["MD", "MD at equal wall clock", "JAMUN"]
+
+
+def test_torsions_without_cut_values_or_torsions():
+    result, arrays = make_result(["ALA", "GLY"], md_frames=12, samples=5, sampling_seconds=0.1)
+    rows = [row | {"js": {"value": None}} for row in result["torsions"]]
+    figure = plot_torsions(result | {"torsions": rows}, arrays, SETTINGS)
+    assert legend(figure) == ["MD", "JAMUN"]
+    assert not any("JS" in panel.get_title() for panel in figure.axes)
+    assert "this molecule has no torsion" in words(plot_torsions(result | {"torsions": []}, arrays, SETTINGS))
+
+
+@pytest.mark.parametrize("residues", [["ALA"], ["ARG", "MET", "GLY", "LYS", "TRP"]])
+def test_torsion_texts_do_not_collide(residues):
+    figure = plot_torsions(*make_result(residues, model="a_model_with_quite_a_long_name"), SETTINGS)
+    assert misplaced_texts(figure) == []
+
+
+def test_torsion_files(tmp_path, dipeptide):
+    inputs = to_files(tmp_path, *dipeptide)
+    written_twice(tmp_path, lambda png, pdf: torsions_to_files(*inputs, SETTINGS, png, pdf))
+
+
+# Convergence
+
+
+def test_convergence_panels_curves_and_floor(dipeptide):
+    result = dipeptide[0]
+    figure = plot_convergence(result, SETTINGS)
+    assert len(figure.axes) == 6
+    panel = figure.axes[0]
+    assert panel.get_xscale() == "log"
+    md, samples, floor = panel.lines
+    np.testing.assert_allclose(md.get_ydata(), result["convergence"]["md"]["backbone"])
+    np.testing.assert_allclose(samples.get_xdata(), result["convergence"]["samples"]["frames"])
+    np.testing.assert_allclose(floor.get_ydata(), result["baselines"]["md_halves"]["backbone"]["value"])
+    assert floor.get_linestyle() == "--"
+    assert figure.axes[3].get_xlabel() == "wall clock (s)"
+    top = max(max(result["convergence"]["samples"][group]) for group in ("backbone", "all", "ramachandran"))
+    assert panel.get_ylim()[0] == 0
+    assert panel.get_ylim()[1] > top, "a curve leaves the panel"
+    assert misplaced_texts(figure) == []
+
+
+def test_convergence_with_nulls():
+    result, _ = make_result(["ALA"], sampling_seconds=None, md_seconds_per_frame=None)
+    result["convergence"]["md"]["all"][0] = None
+    result["baselines"]["md_halves"]["all"] = {"value": None}
+    result["baselines"]["md_halves"]["ramachandran"] = None
+    result["convergence"]["md"]["ramachandran"] = [None] * len(result["convergence"]["md"]["frames"])
+    figure = plot_convergence(result, SETTINGS)
+    assert words(figure).count("wall clock not recorded") == 3
+    assert len(figure.axes[1].lines[0].get_xdata()) == len(result["convergence"]["md"]["frames"]) - 1
+    assert len(figure.axes[2].lines) == 1
+    assert misplaced_texts(figure) == []
+
+
+def test_convergence_files(tmp_path, dipeptide):
+    result, _ = to_files(tmp_path, *dipeptide)
+    written_twice(tmp_path, lambda png, pdf: convergence_to_files(result, SETTINGS, png, pdf))
+
+
+# Loss
+
+
+def test_loss_curves_and_units():
+    figure = plot_loss(table(make_metrics()), make_record(), SETTINGS, "default")
+    (panel,) = figure.axes
+    assert panel.get_ylabel() == "mean |x̂ − x|² / 3σ²"
+    assert panel.get_yscale() == "log"
+    assert "123,456 parameters, σ = 0.04 nm" in panel.get_title()
+    assert "published: step 2,000" in legend(figure)
+    validation = next(line for line in panel.lines if line.get_label().startswith("validation"))
+    assert len(validation.get_xdata()) == 9
+    assert misplaced_texts(figure) == []
+
+
+def test_loss_over_decades_of_training():
+    metrics = table(make_metrics(steps=400_000))
+    metrics["train_loss"] *= np.geomspace(1, 1e-3, len(metrics))
+    assert misplaced_texts(plot_loss(metrics, make_record(), SETTINGS, "m")) == []
+
+
+@pytest.mark.parametrize("validations", [0, 1])
+def test_loss_of_short_and_unvalidated_training(validations):
+    figure = plot_loss(table(make_metrics(4, validations)), {}, SETTINGS, "short")
+    assert figure.axes[0].get_title() == ""
+    assert misplaced_texts(figure) == []
+
+
+def test_loss_without_rows_or_columns(tmp_path):
+    header = make_metrics().splitlines()[0] + "\n"
+    assert "no loss was measured" in words(plot_loss(table(header), {}, SETTINGS, "none"))
+    write_json(tmp_path / "training.json", make_record())
+    for text in ("", "a,b\n1,2\n"):
+        (tmp_path / "metrics.csv").write_text(text)
+        with pytest.raises(UserError, match=r"metrics\.csv: has no column step"):
+            loss_to_files(
+                tmp_path / "metrics.csv", tmp_path / "training.json", SETTINGS, tmp_path / "x.png", tmp_path / "x.pdf"
+            )
+
+
+def test_loss_files(tmp_path):
+    (tmp_path / "metrics.csv").write_text(make_metrics())
+    write_json(tmp_path / "training.json", make_record())
+    inputs = tmp_path / "metrics.csv", tmp_path / "training.json"
+    written_twice(tmp_path, lambda png, pdf: loss_to_files(*inputs, SETTINGS, png, pdf))
+
+
+# Summary
+
+
+def test_summary_of_few_peptides_and_two_models():
+    summary = table(make_summary(["AW", "GS", "KR"], ["default", "mine"]))
+    figure = plot_summary(summary, SETTINGS)
+    assert [panel.get_title() for panel in figure.axes] == [
+        "backbone torsions",
+        "side-chain torsions",
+        "all torsions",
+        "φ, ψ pairs",
+    ]
+    for panel, group in zip(figure.axes, ("backbone", "side_chain", "all", "ramachandran"), strict=True):
+        assert len(panel.patches) == 2 * 4, "three peptides and the mean, for two models"
+        np.testing.assert_allclose([bar.get_height() for bar in panel.patches], summary[f"js_{group}"])
+        assert panel.get_ylim()[0] == 0
+        assert panel.get_ylim()[1] > summary[f"js_{group}_high"].max(), "an error bar leaves the panel"
+    assert legend(figure) == ["JAMUN, default", "JAMUN, mine", "MD, half against half", "MD at equal wall clock"]
+    assert misplaced_texts(figure) == []
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_summary_of_one_and_of_many_peptides_is_one_panel(count):
+    letters = "ACDEFGHIKLMNPQRSTVWY"
+    peptides = [first + second for first in letters for second in letters][:count]
+    figure = plot_summary(table(make_summary(peptides, ["default"])), SETTINGS)
+    (panel,) = figure.axes
+    assert len(panel.patches) == 4
+    assert ("one peptide" in legend(figure)) == (count > 1)
+    assert misplaced_texts(figure) == []
+
+
+def test_summary_of_sixteen_long_names_and_models():
+    peptides = [f"{'ACDEFGHIKLMNPQRS'[place]}GSWKR" for place in range(16)]
+    models = ["default", "a_model_with_quite_a_long_name", "third"]
+    assert misplaced_texts(plot_summary(table(make_summary(peptides, models)), SETTINGS)) == []
+
+
+def test_summary_with_gaps():
+    figure = plot_summary(table(make_summary(["AG", "GG"], ["default"], gaps=True)), SETTINGS)
+    assert "none in these peptides" in words(figure)
+    assert "MD at equal wall clock" not in legend(figure)
+    figure = plot_summary(table(make_summary(["GG"], ["default"], gaps=True)), SETTINGS)
+    assert words(figure) == "none"
+
+
+def test_asparagine_alanine_is_not_a_missing_name(tmp_path):
+    (tmp_path / "summary.csv").write_text(make_summary(["NA", "AN"], ["default"]))
+    written_twice(tmp_path, lambda png, pdf: summary_to_files(tmp_path / "summary.csv", SETTINGS, png, pdf))
+    figure = plot_summary(table((tmp_path / "summary.csv").read_text()), SETTINGS)
+    assert [label.get_text() for label in figure.axes[2].get_xticklabels()] == ["NA", "AN", "mean"]
+    assert all(bar.get_height() > 0 for bar in figure.axes[2].patches)
+
+
+@pytest.mark.parametrize("text", ["", "dataset,model,peptide\nd,m,A\n", make_summary([], [])])
+def test_summary_of_nothing_is_an_error(tmp_path, text):
+    (tmp_path / "summary.csv").write_text(text)
+    with pytest.raises(UserError, match=r"summary\.csv: has no"):
+        summary_to_files(tmp_path / "summary.csv", SETTINGS, tmp_path / "x.png", tmp_path / "x.pdf")
