@@ -20,8 +20,9 @@ def js_distance(p: np.ndarray, q: np.ndarray, dims: int = 1) -> np.ndarray:
     `p`, `q` are counts or probabilities of one shape (..., bins) or, with `dims` 2, (..., bins, bins); they are
     normalised here. The result has shape (...), NaN where a histogram is empty. Definition: scipy's jensenshannon.
     """
-    flat_p = p.reshape(*p.shape[: p.ndim - dims], -1).astype(float)
-    flat_q = q.reshape(*q.shape[: q.ndim - dims], -1).astype(float)
+    bins = int(np.prod(p.shape[p.ndim - dims :]))  # spelled out: there may be no histogram at all
+    flat_p = p.reshape(*p.shape[: p.ndim - dims], bins).astype(float)
+    flat_q = q.reshape(*q.shape[: q.ndim - dims], bins).astype(float)
     shape = np.broadcast_shapes(flat_p.shape, flat_q.shape)
     flat_p, flat_q = np.broadcast_to(flat_p, shape), np.broadcast_to(flat_q, shape)
     empty = (flat_p.sum(-1) == 0) | (flat_q.sum(-1) == 0)

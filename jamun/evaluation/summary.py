@@ -27,7 +27,8 @@ def _row(result: dict[str, Any], msm: dict[str, Any] | None) -> dict[str, Any]:
             row[f"js_{group}_{baseline}"] = point["value"] if point else None
     row["md_frames"] = result["reference"]["frames"]
     row["samples"] = result["samples"]["frames"]
-    row["ms_per_sample"] = 1e3 * result["samples"]["seconds"] / result["samples"]["frames"]
+    seconds = result["samples"]["seconds"]
+    row["ms_per_sample"] = None if seconds is None else 1e3 * seconds / result["samples"]["frames"]
     notes = [*result["notes"], *([f"No MSM: {msm['reason']}."] if msm and msm["reason"] else [])]
     row["notes"] = " ".join(notes)
     return row

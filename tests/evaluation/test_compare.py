@@ -154,6 +154,15 @@ def test_a_peptide_without_side_chain_torsions():
     assert result["js"]["all"]["value"] == pytest.approx(result["js"]["backbone"]["value"])
 
 
+def test_an_uncapped_dipeptide_has_no_pairs_but_all_else():
+    result, arrays = run(shaken("uncapped", frames=50), shaken("uncapped", frames=50, seed=1))
+    assert result["ramachandran"] == []
+    assert result["js"]["ramachandran"]["value"] is None
+    assert result["js"]["backbone"]["count"] == 2
+    assert result["js"]["backbone"]["value"] > 0
+    assert arrays["ramachandran_samples"].shape == (0, 50, 50)
+
+
 @pytest.fixture
 def files(ensemble, tmp_path):
     heavy = ensemble.topology.select("element != H")
