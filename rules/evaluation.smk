@@ -91,7 +91,12 @@ rule summarize:
         msm=over_test_peptides("results/{dataset}/evaluation/{model}/msm/{peptide}.json"),
         records=over_test_peptides("results/{dataset}/samples/{model}/{peptide}/sampling.json"),
     output:
-        summary="results/{dataset}/evaluation/summary.csv",
+        summary=report(
+            "results/{dataset}/evaluation/summary.csv",
+            caption="../docs/captions/table.rst",
+            category="Summary",
+            labels={"figure": "Table of results", "model": "all"},
+        ),
     log:
         "logs/{dataset}/summarize.log",
     benchmark:
