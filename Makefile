@@ -4,21 +4,23 @@
 PYTHON ?= python3.11
 VENV := .venv
 PYEMMA := .venv-pyemma
-CONFIG ?= config.yaml
 BIN := $(VENV)/bin
-# Threads of numerical libraries: a job takes the threads that Snakemake gives it, not the whole machine.
 SNAKEMAKE := $(BIN)/snakemake
 
-.PHONY: demo test test-full install pyemma system-packages lint docs clean
+# Install a Debian package where that is possible without asking anyone.
+apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
 
-demo: install pyemma
+.PHONY: demo test test-full install pyemma opengl chromium lint docs clean
+
+demo: install pyemma opengl
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all
 	@echo "The report: $(CURDIR)/results/capped_demo/report.html"
 
-test: install pyemma system-packages
+test: install pyemma opengl chromium
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not full" tests
 
-test-full: install pyemma system-packages
+test-full: install pyemma opengl chromium
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests
 
 lint: install
@@ -49,10 +51,14 @@ $(PYEMMA)/installed: envs/pyemma.txt
 	$(PYEMMA)/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps pyemma==2.5.12
 	@touch $@
 
+# PyMOL's wheel needs the system's OpenGL library to load, though it draws nothing here.
+opengl:
+	@ldconfig -p | grep -q 'libGL\.so\.1' || $(call apt,libgl1) || \
+	  echo "libGL.so.1 is not installed: install it (libgl1 on Debian), or PyMOL cannot build peptides"
+
 # Chromium opens the report in a test; without it that test is skipped, and says so.
-system-packages:
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+chromium:
+	@command -v chromium >/dev/null || $(call apt,chromium) || \
 	  echo "chromium is not installed: the test that opens the report will be skipped"
 
 clean:

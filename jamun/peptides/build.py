@@ -15,7 +15,6 @@ from typing import Literal
 import mdtraj
 import numpy as np
 import openmm
-import pymol2
 from openmm import app, unit
 from pdbfixer import PDBFixer
 
@@ -41,6 +40,12 @@ def force_field() -> app.ForceField:
 def _heavy_atoms_pdb(peptide: Peptide, form: Form) -> str:
     """PDB text of the extended chain without hydrogens, from a PyMOL instance of its own."""
     sequence = _ACE + peptide.letters + _NME if form == "capped" else peptide.letters
+    try:
+        import pymol2
+    except ImportError as error:  # its wheel leaves OpenGL to the system
+        raise PeptideError(
+            f"PyMOL cannot be loaded ({error}): install the system's OpenGL library, such as libgl1 on Debian."
+        ) from None
     with pymol2.PyMOL() as pymol:
         pymol.cmd.feedback("disable", "all", "everything")
         pymol.cmd.fab(sequence, "peptide", hydro=0, ss=4)
