@@ -20,4 +20,5 @@ with job_log(snakemake.log[0]):
         record=Path(snakemake.output.record),
         work=Path(snakemake.params.work),
         threads=snakemake.threads,
+        tensorboard=Path(snakemake.params.tensorboard),
     )

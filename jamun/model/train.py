@@ -343,13 +343,14 @@ def train_to_files(
     record: Path,
     work: Path,
     threads: int,
+    tensorboard: Path | None = None,
 ) -> None:
     """Train a model and publish it.
 
     Parameters: features files of both splits; dataset.json; settings; the files to write: checkpoint (the averaged
     weights of the best validation), metrics (CSV: step, epoch, train_loss, validation_loss, learning_rate, seconds;
     blank where not measured at that step), record (JSON); the folder of resumable state, removed at the end; processor
-    threads. The same call again goes on where an interrupted one stopped. Losses are |xhat - x|^2 / (3 sigma^2).
+    threads; the folder in which TensorBoard's logs are kept, replaced if it is there (None keeps none). The same call again goes on where an interrupted one stopped. Losses are |xhat - x|^2 / (3 sigma^2).
     """
     if not train or not validation:
         raise TrainingError("Training needs at least one training and one validation peptide; see peptides.")
@@ -394,6 +395,10 @@ def train_to_files(
             **summary,
         },
     )
+    if tensorboard is not None:
+        shutil.rmtree(tensorboard, ignore_errors=True)
+        tensorboard.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(work / "tensorboard", tensorboard)
     shutil.rmtree(work, ignore_errors=True)
 
 

@@ -30,6 +30,13 @@ def test_every_declared_file_opens_in_the_fields_tools(finished):
         assert provenance["packages"]
 
 
+def test_logs_are_kept(finished):
+    logs = finished.folder / "logs" / "small"
+    assert list((logs / "train/default_tensorboard").rglob("events.out.tfevents.*"))
+    assert (logs / "simulate/AV.log").stat().st_size > 0
+    assert (logs / "simulate/AV.tsv").read_text().startswith("s\t")
+
+
 def test_nothing_is_left_aside(finished):
     leftovers = [path for path in (finished.folder / "work").rglob("*") if path.is_file()]
     assert leftovers == []
