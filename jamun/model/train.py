@@ -349,8 +349,9 @@ def train_to_files(
 
     Parameters: features files of both splits; dataset.json; settings; the files to write: checkpoint (the averaged
     weights of the best validation), metrics (CSV: step, epoch, train_loss, validation_loss, learning_rate, seconds;
-    blank where not measured at that step), record (JSON); the folder of resumable state, removed at the end; processor
-    threads; the folder in which TensorBoard's logs are kept, replaced if it is there (None keeps none). The same call again goes on where an interrupted one stopped. Losses are |xhat - x|^2 / (3 sigma^2).
+    blank where not measured at that step), record (JSON); the folder of resumable state, removed at the end;
+    processor threads; the folder in which TensorBoard's logs are kept, replaced if it is there (None keeps none).
+    The same call again goes on where an interrupted one stopped. Losses are |xhat - x|^2 / (3 sigma^2).
     """
     if not train or not validation:
         raise TrainingError("Training needs at least one training and one validation peptide; see peptides.")
