@@ -20,7 +20,7 @@ def test_every_declared_file_opens_in_the_fields_tools(finished):
     assert md.time[1] - md.time[0] == pytest.approx(0.04, rel=1e-3)
     assert all(atom.element.symbol != "H" for atom in samples.topology.atoms)
     with h5py.File(results / "features/train/AA.h5") as store:
-        assert store["positions"].shape == (300, 16, 3)
+        assert store["positions"].shape == (300, 15, 3)  # ACE 3, two ALA of 5, NME 2
     rows = list(csv.DictReader((results / "evaluation/summary.csv").open()))
     assert {row["peptide"] for row in rows} == {"AV", "mean"}
     assert 0 < float(rows[0]["js_backbone"]) < 0.8326

@@ -8,6 +8,7 @@ from playwright.sync_api import sync_playwright
 pytestmark = pytest.mark.workflow
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FIGURES = ("Ramachandran maps", "Torsion distributions", "JS distance against time", "Macrostates of the MSM")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
@@ -24,10 +25,23 @@ def test_the_report_shows_every_figure(finished):
         page.on("request", lambda request: requests.append(request.url))
         page.goto(report.as_uri())
         page.wait_for_load_state("load")
+        page.get_by_text("AV", exact=True).first.click()
+        drawn = []
+        for figure in (
+            "Ramachandran maps",
+            "Torsion distributions",
+            "JS distance against time",
+            "Macrostates of the MSM",
+        ):
+            page.locator("tr", has_text=figure).locator("[iconname=eye]").click()
+            page.wait_for_function("[...document.images].some(i => i.src.includes('png') && i.naturalWidth > 300)")
+            drawn.append(page.evaluate("[...document.images].find(i => i.src.includes('png')).src.length"))
+            page.keyboard.press("Escape")
         results = page.evaluate("Object.values(results).map(r => [r.name, r.mime_type, r.data_uri.length])")
         browser.close()
     names = {name for name, mime, size in results if mime == "image/png" and size > 5000}
     assert {"AV.png", "loss.png", "summary.png"} <= names
     assert sum(name == "AV.png" for name, *_ in results) == 4
+    assert len(set(drawn)) == 4  # four different pictures were shown
     assert not problems
     assert not [url for url in requests if url.startswith("http")]

@@ -1,0 +1,64 @@
+"""The command line: a peptide built and sampled without Snakemake, and errors as sentences."""
+
+import json
+import sys
+
+import mdtraj
+import pytest
+import torch
+
+from jamun import cli
+from jamun.config.network import NetworkSettings
+from jamun.config.training import TrainingSettings
+from jamun.model.checkpoint import save_denoiser
+from jamun.model.denoiser import Denoiser
+
+
+def run(monkeypatch, *words):
+    """The exit code of `jamun words...`."""
+    monkeypatch.setattr(sys, "argv", ["jamun", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    torch.manual_seed(0)
+    network = NetworkSettings(hidden_irreps="8x0e + 4x1e", n_convolutions=1, n_radial=8, radial_width=8)
+    path = tmp_path_factory.mktemp("model") / "checkpoint.ckpt"
+    save_denoiser(path, Denoiser(network, 0.3), network, TrainingSettings(), {})
+    return path
+
+
+def test_build(monkeypatch, tmp_path, capsys):
+    assert run(monkeypatch, "build", "--sequence", "ALA-TRP", "--out", tmp_path) == 0
+    assert str(tmp_path / "AW.pdb") in capsys.readouterr().out
+    assert mdtraj.load(tmp_path / "AW.pdb").n_residues == 4
+
+
+def test_sample_by_sequence(monkeypatch, tmp_path, checkpoint):
+    words = ("sample", "--sequence", "AG", "--checkpoint", checkpoint, "--samples", 25, "--out", tmp_path)
+    assert run(monkeypatch, *words) == 0
+    samples = mdtraj.load(tmp_path / "samples.xtc", top=tmp_path / "topology.pdb")
+    assert samples.n_frames == 25
+    assert json.loads((tmp_path / "sampling.json").read_text())["samples"]["generated"] == 25
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("build", "--sequence", "AB"), "'B'"),
+        (("sample", "--checkpoint", "none.ckpt"), "either --sequence"),
+        (("sample", "--checkpoint", "none.ckpt", "--pdb", "none.pdb"), "none.pdb"),
+        (("simulate", "--pdb", "none.pdb"), "none.pdb"),
+        (("build", "--sequence", "AW", "--config", "none.yaml"), "no such configuration"),
+    ],
+    ids=["bad letter", "nothing to sample", "no structure", "no peptide", "no configuration"],
+)
+def test_errors_are_sentences(monkeypatch, tmp_path, capsys, words, sentence):
+    assert run(monkeypatch, *words, "--out", tmp_path) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: ")
+    assert sentence in error
+    assert "Traceback" not in error
