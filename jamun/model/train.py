@@ -293,15 +293,18 @@ def fit(
     per_epoch = max(1, data.training_batches.per_epoch // (training.accumulate * training.devices))
     every = max(1, min(50, training.validation_interval // 5))
     history = History(every, per_epoch, work)
-    keeper = ModelCheckpoint(
-        dirpath=work,
-        filename="best",
-        monitor="validation_loss",
-        save_top_k=1,
-        save_last=True,
-        enable_version_counter=False,
-        save_on_train_epoch_end=False,
-    )
+    # Two of them: one callback's save_last would write only where the validation loss has become better.
+    keepers = [
+        ModelCheckpoint(
+            dirpath=work,
+            filename=name,
+            monitor=monitor,
+            save_top_k=1,
+            enable_version_counter=False,
+            save_on_train_epoch_end=False,
+        )
+        for name, monitor in (("best", "validation_loss"), ("last", None))
+    ]
     interval = min(training.validation_interval, training.max_steps)
     trainer = lightning.Trainer(
         accelerator=training.accelerator,
@@ -315,7 +318,7 @@ def fit(
         num_sanity_val_steps=0,
         accumulate_grad_batches=training.accumulate,
         gradient_clip_val=training.gradient_clip or None,
-        callbacks=[history, keeper, *_plain_progress()],
+        callbacks=[history, *keepers, *_plain_progress()],
         logger=[CSVLogger(work, name="csv"), TensorBoardLogger(work, name="tensorboard")],
         log_every_n_steps=every,
         enable_progress_bar=sys.stderr.isatty(),

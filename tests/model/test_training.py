@@ -249,3 +249,21 @@ def test_two_processes_give_the_gradients_of_one(data: dict[str, object], tmp_pa
     for first, second in zip(_rows(one / "metrics.csv"), _rows(two / "metrics.csv"), strict=True):
         if first["validation_loss"]:
             assert float(first["validation_loss"]) == pytest.approx(float(second["validation_loss"]), rel=1e-3)
+
+
+def test_last_and_best_are_kept_apart(data: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the validation loss gets worse, training goes on and is recorded to its end, and the best is published."""
+    losses = iter([0.5, 0.4, 0.6, 0.7, 0.8])
+
+    def given(module: DenoiserTraining) -> torch.Tensor:
+        module._validation.clear()
+        return torch.tensor(next(losses), dtype=torch.float64)
+
+    monkeypatch.setattr(DenoiserTraining, "collect_validation", given)
+    train_to_files(**_arguments(data, tmp_path, max_steps=50, validation_interval=10))
+    rows = _rows(tmp_path / "metrics.csv")
+    assert [int(row["step"]) for row in rows if row["validation_loss"]] == [10, 20, 30, 40, 50]
+    assert int(rows[-1]["step"]) == 50
+    record = json.loads((tmp_path / "training.json").read_text())
+    assert (record["steps"], record["best_step"]) == (50, 20)
+    assert (record["best_validation_loss"], record["last_validation_loss"]) == (0.4, 0.8)
