@@ -1,4 +1,4 @@
-"""The denoiser's network in plain e3nn: an edge list, a weight vector an edge, scattered sums.
+"""The denoiser's network in plain e3nn and PyTorch Geometric: an edge list, a weight vector an edge, scattered sums.
 
 Slow and memory-hungry on purpose; tests and benchmarks/denoiser.py hold the dense form against it. It takes its
 parameters from a Denoiser, so gradients arrive at the same leaves.
@@ -10,6 +10,7 @@ import torch
 from e3nn import nn as e3nn_nn
 from e3nn import o3
 from torch import Tensor
+from torch_geometric.utils import scatter
 
 from jamun.model.conditioning import Conditioning
 from jamun.model.denoiser import RESIDUE_PLACES, Denoiser, preconditioning
@@ -112,7 +113,7 @@ class PerEdgeNetwork:
             units = torch.nn.functional.silu(edge @ matrix / matrix.shape[0] ** 0.5) * SILU_GAIN
             per_edge = units @ block.convolution.per_edge_weights() / units.shape[1] ** 0.5
             messages = product(x[sender], directions, per_edge) * weight[:, None]
-            summed = messages.new_zeros(len(x), messages.shape[1]).index_add(0, receiver, messages)
+            summed = scatter(messages, receiver, dim_size=len(x))
             update = _mix(block.interaction, gate(summed), hidden, hidden)
             scale = torch.cat(
                 [
