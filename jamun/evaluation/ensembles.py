@@ -9,6 +9,7 @@ import mdtraj
 import numpy as np
 from mdtraj.formats import XTCTrajectoryFile
 
+from jamun.data.molecule import heavy_atoms
 from jamun.io.log import UserError
 
 # A covalent bond of this length or more is not in nm.
@@ -32,10 +33,6 @@ class Ensemble:
         return self.trajectory.n_frames
 
 
-def _heavy(topology: mdtraj.Topology) -> np.ndarray:
-    return np.array([a.index for a in topology.atoms if a.element is not None and a.element.symbol not in ("H", "VS")])
-
-
 def load_heavy(trajectory: Path, topology: Path) -> mdtraj.Trajectory:
     """All frames of the heavy atoms. Raises EvaluationError for files that cannot be read or do not fit, fewer than two
     frames, positions that are not finite, or lengths that are not nm."""
@@ -43,7 +40,7 @@ def load_heavy(trajectory: Path, topology: Path) -> mdtraj.Trajectory:
         structure = mdtraj.load_topology(str(topology))
         # MDTraj counts atoms only where it reads all of them; without this, a longer molecule would pass unseen.
         mdtraj.load_frame(str(trajectory), 0, top=structure)
-        loaded = mdtraj.load(str(trajectory), top=structure, atom_indices=_heavy(structure))
+        loaded = mdtraj.load(str(trajectory), top=structure, atom_indices=heavy_atoms(structure))
     except (OSError, ValueError, RuntimeError, TypeError, LookupError) as error:
         raise EvaluationError(f"{trajectory}: cannot be read with {topology} ({error}).") from None
     if loaded.n_frames < 2:

@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jamun.evaluation.compare import GROUPS
 from jamun.io.atomic import atomic_path, read_json
 
-_GROUPS = ("backbone", "side_chain", "all", "ramachandran")
 MEAN = "mean"
 
 
 def _row(result: dict[str, Any], msm: dict[str, Any] | None) -> dict[str, Any]:
     row: dict[str, Any] = {key: result[key] for key in ("dataset", "model", "peptide")}
-    for group in _GROUPS:
+    for group in GROUPS:
         row[f"js_{group}"] = result["js"][group]["value"]
         row[f"js_{group}_low"] = result["js"][group]["low"]
         row[f"js_{group}_high"] = result["js"][group]["high"]
     row["js_msm"] = msm["js"]["value"] if msm else None
     for baseline in ("md_equal_wall_clock", "md_tenth", "md_halves"):
-        for group in _GROUPS:
+        for group in GROUPS:
             point = result["baselines"][baseline][group]
             row[f"js_{group}_{baseline}"] = point["value"] if point else None
     row["md_frames"] = result["reference"]["frames"]
@@ -42,7 +42,7 @@ def summarize(pairs: list[tuple[dict[str, Any], dict[str, Any] | None]]) -> pd.D
     for (dataset, model), rows in table.groupby(["dataset", "model"], sort=False):
         numbers = rows.drop(columns=["dataset", "model", "peptide", "notes"]).apply(pd.to_numeric)
         mean = numbers.mean()
-        for group in _GROUPS:
+        for group in GROUPS:
             values = numbers[f"js_{group}"].dropna()
             error = 1.96 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
             mean[f"js_{group}_low"], mean[f"js_{group}_high"] = mean[f"js_{group}"] - error, mean[f"js_{group}"] + error

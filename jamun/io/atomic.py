@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,12 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def publish(source: Path, target: Path) -> None:
+    """Move the finished file `source` to `target`, atomically, from another file system too."""
+    with atomic_path(target) as temporary:
+        shutil.move(source, temporary)
 
 
 def write_text(target: str | Path, text: str) -> None:

@@ -37,7 +37,7 @@ def pair_geometry(positions: Tensor, lmax: int) -> tuple[Tensor, list[Tensor]]:
     if lmax >= 1:
         harmonics.append(math.sqrt(3.0) * unit)
     for degree in range(2, lmax + 1):
-        # the placeholder direction keeps the normalisation of coincident atoms finite; their harmonics are zeroed
+        # a fixed direction keeps the normalisation of coincident atoms finite; their harmonics are zeroed
         direction = torch.where(apart[..., None], unit.movedim(0, -1), unit.new_tensor([0.0, 1.0, 0.0]))
         values = o3.spherical_harmonics(degree, direction, normalize=True, normalization="component")
         harmonics.append(values.movedim(-1, 0) * apart)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import sys
 import time
@@ -19,7 +18,7 @@ from tqdm import tqdm
 
 from jamun.config.sampling import SamplingSettings
 from jamun.data.molecule import Molecule, heavy_atoms
-from jamun.io.atomic import write_json
+from jamun.io.atomic import publish, write_json
 from jamun.io.log import UserError
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
@@ -124,8 +123,7 @@ def sample_to_files(
     tally.seconds = time.perf_counter() - began
     structure.save_pdb(str(work / "topology.pdb"))
     for source, target in (("samples.xtc", samples), ("topology.pdb", topology)):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(work / source, target)
+        publish(work / source, target)
     write_json(
         record,
         {

@@ -16,7 +16,7 @@ from openmm import unit
 from tqdm import tqdm
 
 from jamun.config.simulate import SimulateSettings
-from jamun.io.atomic import atomic_path, write_json
+from jamun.io.atomic import publish, write_json
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.simulate.output import Frames, frame_writers, peptide_topology, thermodynamics
@@ -195,8 +195,7 @@ def simulate_to_files(
     first = mdtraj.load_frame(str(work / "trajectory.xtc"), 0, top=peptide)
     first.save_pdb(str(work / "topology.pdb"))
     for source, target in (("trajectory.xtc", trajectory), ("topology.pdb", topology), ("state.csv", state)):
-        with atomic_path(target) as temporary:
-            shutil.move(work / source, temporary)
+        publish(work / source, target)
     write_json(
         record,
         {
