@@ -1,4 +1,4 @@
-# Walk-jump sampling of peptides, from sequences to a report.
+# Walk-jump sampling of peptides, from sequences or imported MD to a report.
 #
 # Needs:  config.yaml, or the file given as --configfile (which then stands alone: the two are never mixed)
 # Makes:  results/{dataset}/...; each target below works alone and covers the peptides that the configuration lists
@@ -19,7 +19,18 @@ report: "docs/captions/workflow.rst"
 
 include: "rules/common.smk"
 include: "rules/peptides.smk"
-include: "rules/simulate.smk"
+
+
+# The MD is either made here or imported; one rule at a time makes its files.
+if SETTINGS.source.imported:
+
+    include: "rules/imports.smk"
+
+else:
+
+    include: "rules/simulate.smk"
+
+
 include: "rules/data.smk"
 include: "rules/model.smk"
 include: "rules/sampling.smk"

@@ -15,6 +15,7 @@ from jamun.config import ConfigurationError
 from jamun.config import parse as parse_configuration
 from jamun.io.log import UserError
 from jamun.peptides.splits import resolve_splits
+from jamun.trajectories.sources import locate
 
 # Jobs in other environments (PyEMMA's, conda's) find the package here too.
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, os.getenv("PYTHONPATH")])))
@@ -24,6 +25,14 @@ CONFIG_SOURCE = ", ".join(str(path) for path in workflow.configfiles) or "config
 try:
     SETTINGS = parse_configuration(config, CONFIG_SOURCE)
     SPLIT_PEPTIDES = resolve_splits(SETTINGS.peptides, Path.cwd())
+    # The files of each peptide whose MD is imported.
+    SOURCE_FILES = (
+        locate(
+            SETTINGS.source, [peptide.name for members in SPLIT_PEPTIDES.values() for peptide in members], Path.cwd()
+        )
+        if SETTINGS.source.imported
+        else {}
+    )
 except (ConfigurationError, UserError) as error:
     raise WorkflowError(str(error)) from None
 

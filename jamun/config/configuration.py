@@ -17,6 +17,7 @@ from jamun.config.network import NetworkSettings
 from jamun.config.peptides import PeptideSettings
 from jamun.config.sampling import SamplingSettings
 from jamun.config.simulate import SimulateSettings
+from jamun.config.source import SourceSettings
 from jamun.config.training import TrainingSettings
 
 # A name becomes a folder: no separators, nothing hidden, nothing that climbs out of results/.
@@ -46,6 +47,7 @@ class Configuration(Section):
 
     dataset: Name = Field("capped_demo", description="Name of the dataset: the folder below results/.")
     peptides: PeptideSettings = Field(default_factory=PeptideSettings, description="Sequences and splits.")
+    source: SourceSettings = Field(default_factory=SourceSettings, description="Where the MD comes from.")
     simulate: SimulateSettings = Field(default_factory=SimulateSettings, description="Molecular dynamics.")
     features: FeatureSettings = Field(default_factory=FeatureSettings, description="Training features.")
     network: NetworkSettings = Field(default_factory=NetworkSettings, description="Denoiser network.")

@@ -250,13 +250,17 @@ def compare_to_files(
         sampling["seconds"],
     )
     notes = []
-    hardware = [record["provenance"]["processor"] for record in (md, sampling)]
+    # Imported MD ran elsewhere: its record tells of the machine that imported it.
+    imported = md["platform"] is None
+    hardware = [None if imported else md["provenance"]["processor"], sampling["provenance"]["processor"]]
     devices = [md["platform"], sampling["device"]]
-    if hardware[0] != hardware[1]:
+    if imported:
+        notes.append("The MD was imported; what it ran on is not known.")
+    elif hardware[0] != hardware[1]:
         notes.append(f"MD ran on {hardware[0]}, sampling on {hardware[1]}: wall clocks are of different machines.")
-    if (md["platform"] in ("CUDA", "OpenCL")) != (sampling["device"] != "cpu"):
+    if not imported and (md["platform"] in ("CUDA", "OpenCL")) != (sampling["device"] != "cpu"):
         notes.append(f"MD ran on {devices[0]}, sampling on {devices[1]}: wall clocks are of different devices.")
-    if md["threads"] != sampling["threads"] and sampling["device"] == "cpu":
+    if not imported and md["threads"] != sampling["threads"] and sampling["device"] == "cpu":
         notes.append(f"MD ran on {md['threads']} threads, sampling on {sampling['threads']}.")
     reason = compared["baselines"]["md_equal_wall_clock"].get("reason")
     if reason:

@@ -1,0 +1,61 @@
+"""Settings of where a dataset's molecular dynamics comes from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from jamun.config.base import Quantity, Section
+
+
+class SourceSettings(Section):
+    """Where the molecular dynamics comes from: made here from the sequences (`simulation`), or imported. `timewarp`
+    reads NAME-traj-state0.pdb and NAME-traj-arrays.npz in `folder`, `mdgen` reads NAME/NAME.pdb and NAME/NAME.xtc in
+    `folder`, `files` reads what the CSV file `table` lists; NAME is the peptide's in the splits."""
+
+    kind: Literal["simulation", "timewarp", "mdgen", "files"] = Field(
+        "simulation", description="`simulation` makes the MD here; the others import it."
+    )
+    folder: str | None = Field(None, description="Folder of the trajectories; `timewarp` and `mdgen` only.")
+    table: str | None = Field(
+        None,
+        description="CSV file with the columns peptide, topology, trajectory (several replicas separated by `;`) and, "
+        "where wanted, frame_interval_ps; paths are relative to the table; `files` only.",
+    )
+    frame_interval: Quantity("ps", gt=0) | None = Field(
+        None,
+        description="Time between frames of the files; null takes the times that the files carry. NPZ and DCD need it.",
+    )
+    stride: int = Field(1, ge=1, description="Every how many-th frame of each file is kept.")
+    length_unit: Literal["nm", "angstrom"] = Field(
+        "nm", description="Unit of the positions as MDTraj reads them; NPZ: as they are stored."
+    )
+    seconds_per_frame: Quantity("s", gt=0) | None = Field(
+        None, description="Wall clock of the MD for each frame of the files; null where it is not known."
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> SourceSettings:
+        if self.kind == "simulation":
+            given = sorted(name for name in self.model_fields_set - {"kind"} if getattr(self, name) is not None)
+            differing = [name for name in given if getattr(self, name) != type(self).model_fields[name].default]
+            if differing:
+                raise ValueError(
+                    f"{differing[0]} applies to imported trajectories only: leave it out, or set kind to timewarp, "
+                    "mdgen or files"
+                )
+            return self
+        needed, other = ("table", "folder") if self.kind == "files" else ("folder", "table")
+        if not getattr(self, needed):
+            raise ValueError(f"kind {self.kind} needs {needed}: give its path")
+        if getattr(self, other) is not None:
+            raise ValueError(f"kind {self.kind} reads {needed}, not {other}: leave {other} out")
+        if self.kind == "timewarp" and self.frame_interval is None:
+            raise ValueError("kind timewarp needs frame_interval: its NPZ files do not carry the time between frames")
+        return self
+
+    @property
+    def imported(self) -> bool:
+        """Whether the trajectories come from files."""
+        return self.kind != "simulation"

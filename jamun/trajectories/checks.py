@@ -1,0 +1,192 @@
+"""What an imported frame must be: finite, in nm, whole, with bonds of bonds' length, of L residues, evenly in time.
+
+Arrays in, arrays out. `where` is the file that the arrays are of, `start` the number in it of their first frame, and
+`labels` the atoms' names, all for messages only. Frames are counted from 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jamun.io.log import UserError
+from jamun.peptides.checks import chirality
+
+# Bonds between heavy atoms of peptides are 0.12 to 0.18 nm long, and vibrate by some hundredths.
+SHORTEST_BOND_NM = 0.09
+LONGEST_BOND_NM = 0.25
+# A typical bond of 0.15 is in nm, one of 1.5 in angstroms; a factor of two to either side leaves no doubt.
+_TYPICAL_BOND = 0.15
+_NM_PER_UNIT = {"nm": 1.0, "angstrom": 0.1}
+# Times are single precision in most formats.
+_TIME_TOLERANCE = 1e-3
+_TIME_ROUNDING = 4 * float(np.finfo(np.float32).eps)
+
+
+class TrajectoryError(UserError):
+    """A trajectory or topology that cannot be imported; the message names the file, the fault and the remedy."""
+
+
+def require_finite(positions: np.ndarray, where: str, start: int) -> None:
+    """`positions` (F, N, 3). Raises TrajectoryError naming the first frame that holds NaN or infinity."""
+    bad = np.flatnonzero(~np.isfinite(positions).all(axis=(1, 2)))
+    if len(bad):
+        raise TrajectoryError(
+            f"{where}: positions of frame {start + bad[0]} are not finite (NaN or infinity); cut the trajectory before "
+            "it, or leave the peptide out."
+        )
+
+
+def bond_lengths(positions: np.ndarray, bonds: np.ndarray) -> np.ndarray:
+    """Lengths (F, B) of `bonds` (B, 2) in `positions` (F, N, 3), in the unit of the positions."""
+    return np.linalg.norm(positions[:, bonds[:, 0]] - positions[:, bonds[:, 1]], axis=-1)
+
+
+def nm_per_unit(positions: np.ndarray, bonds: np.ndarray, unit: str, where: str) -> float:
+    """The factor to nm of positions (F, N, 3) that are told to be in `unit` ("nm" or "angstrom").
+
+    The unit is judged by the median bond. Raises TrajectoryError where the bonds speak for another unit.
+    """
+    factor = _NM_PER_UNIT[unit]
+    typical = float(np.median(bond_lengths(positions, bonds)))
+    judged = next((name for name, nm in _NM_PER_UNIT.items() if 0.5 < typical * nm / _TYPICAL_BOND < 2.0), None)
+    if judged is None:
+        raise TrajectoryError(
+            f"{where}: a typical bond is {typical:.3g} long, which is neither nm (0.15) nor angstroms (1.5); give the "
+            "topology that belongs to the trajectory, or convert its lengths."
+        )
+    if judged != unit:
+        name = {"nm": "nm", "angstrom": "angstroms"}[judged]
+        raise TrajectoryError(
+            f"{where}: lengths are {name} (a typical bond is {typical:.3g}); set source.length_unit: {judged}."
+        )
+    return factor
+
+
+def spanning_tree(n_atoms: int, bonds: np.ndarray) -> np.ndarray:
+    """Edges (N-1, 2) of the bond graph, parent first, in an order in which every parent has been reached before.
+
+    Raises TrajectoryError where the bonds do not join all atoms.
+    """
+    neighbours: list[list[int]] = [[] for _ in range(n_atoms)]
+    for first, second in bonds.tolist():
+        neighbours[first].append(second)
+        neighbours[second].append(first)
+    reached, queue, edges = {0}, [0], []
+    for parent in queue:
+        for child in neighbours[parent]:
+            if child not in reached:
+                reached.add(child)
+                queue.append(child)
+                edges.append((parent, child))
+    if len(reached) < n_atoms:
+        raise TrajectoryError(f"The bonds of the peptide join only {len(reached)} of its {n_atoms} heavy atoms.")
+    return np.array(edges, dtype=np.int64).reshape(-1, 2)
+
+
+def make_whole(
+    positions: np.ndarray, box: np.ndarray | None, bonds: np.ndarray, tree: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Undo breaks over the periodic boundaries: each atom goes to the image nearest to the atom it is bonded to.
+
+    Parameters: positions (F, N, 3) and box vectors (F, 3, 3), rows a, b, c, in one unit of length, nm; bonds (B, 2);
+    tree (N-1, 2) of `spanning_tree`. Without a box, or where that of a frame is zero, nothing moves. Returns the
+    positions and which frames (F,) were changed. Bonds are short beside a box, so rounding the fractional difference
+    finds the right image in any box shape.
+    """
+    torn = (bond_lengths(positions, bonds) > LONGEST_BOND_NM).any(axis=1)
+    if box is None:
+        return positions, np.zeros(len(positions), dtype=bool)
+    torn &= np.abs(np.linalg.det(box)) > 0
+    if not torn.any():
+        return positions, torn
+    frames, vectors = positions[torn].astype(np.float64), box[torn].astype(np.float64)
+    inverse = np.linalg.inv(vectors)
+    for parent, child in tree.tolist():
+        fraction = np.einsum("fi,fij->fj", frames[:, child] - frames[:, parent], inverse)
+        frames[:, child] -= np.einsum("fi,fij->fj", np.round(fraction), vectors)
+    whole = positions.copy()
+    whole[torn] = frames
+    changed = torn.copy()
+    changed[torn] = np.abs(whole[torn] - positions[torn]).max(axis=(1, 2)) > 0
+    return whole, changed
+
+
+def require_bonds(
+    positions: np.ndarray, bonds: np.ndarray, labels: list[str], has_box: bool, where: str, start: int
+) -> None:
+    """`positions` (F, N, 3) in nm. Raises TrajectoryError naming the first bond, with its frame, that is none."""
+    lengths = bond_lengths(positions, bonds)
+    bad = np.argwhere((lengths < SHORTEST_BOND_NM) | (lengths > LONGEST_BOND_NM))
+    if not len(bad):
+        return
+    frame, bond = bad[0]
+    length = float(lengths[frame, bond])
+    first, second = (labels[atom] for atom in bonds[bond])
+    if length > LONGEST_BOND_NM and not has_box:
+        remedy = "the file has no periodic box to make the molecule whole with; write it whole, or with its box"
+    else:
+        remedy = "give the topology that belongs to the trajectory, or leave the peptide out"
+    raise TrajectoryError(
+        f"{where}: bond {first} to {second} is {length:.3f} nm long in frame {start + frame}, outside of "
+        f"{SHORTEST_BOND_NM:g} to {LONGEST_BOND_NM:g} nm; {remedy}."
+    )
+
+
+def require_l_residues(
+    positions: np.ndarray, centres: list[tuple[str, int, tuple[int, int, int]]], where: str, start: int
+) -> None:
+    """`positions` (F, N, 3), whole; `centres` as of `jamun.peptides.checks.stereocentres`.
+
+    Raises TrajectoryError naming the first stereocentre, with its frame, that is not that of a natural amino acid.
+    """
+    for label, centre, neighbours in centres:
+        bad = np.flatnonzero(chirality(positions, centre, neighbours) <= 0)
+        if len(bad):
+            raise TrajectoryError(
+                f"{where}: {label} is inverted (D instead of L) in frame {start + bad[0]}; only natural L residues can "
+                "be built, so leave the peptide out."
+            )
+
+
+@dataclass
+class FrameTimes:
+    """The times of a file's frames, checked stretch by stretch: strictly increasing and evenly spaced."""
+
+    where: str
+    frames: int = 0
+    first: float = 0.0
+    last: float = 0.0
+    step: float | None = None
+
+    def add(self, times: np.ndarray) -> None:
+        """Take the times (F,) in ps of the next frames. Raises TrajectoryError naming the first that does not fit."""
+        for time in times.tolist():
+            if self.frames == 0:
+                self.first = time
+            else:
+                self._follow(time)
+            self.last = time
+            self.frames += 1
+
+    def _follow(self, time: float) -> None:
+        step = time - self.last
+        if not step > 0:
+            raise TrajectoryError(
+                f"{self.where}: the time of frame {self.frames} is {time:g} ps, after {self.last:g} ps; times must "
+                "increase: set source.frame_interval if the stored ones mean nothing, or write the trajectory again."
+            )
+        if self.step is None:
+            self.step = step
+        elif abs(step - self.step) > _TIME_TOLERANCE * self.step + _TIME_ROUNDING * abs(time):
+            raise TrajectoryError(
+                f"{self.where}: frame {self.frames} comes {step:g} ps after the one before it, the first frames are "
+                f"{self.step:g} ps apart; frames must be evenly spaced, so cut or thin the trajectory, or set "
+                "source.frame_interval if the stored times mean nothing."
+            )
+
+    @property
+    def interval(self) -> float:
+        """Mean time between frames, ps; needs two frames."""
+        return (self.last - self.first) / (self.frames - 1)

@@ -1,0 +1,202 @@
+"""Frames of a foreign trajectory, one stretch at a time, so that memory does not grow with the file."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import mdtraj
+import numpy as np
+from mdtraj.utils import lengths_and_angles_to_box_vectors
+
+from jamun.trajectories.checks import TrajectoryError
+
+# Coordinates held in memory at a time, water and all.
+_CHUNK_ATOMS = 2_000_000
+_NPZ_KEY = "positions"
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Some frames: positions (F, N, 3), box vectors (F, 3, 3) or None, in one unit of length, and times (F,) in ps or
+    None."""
+
+    positions: np.ndarray
+    box: np.ndarray | None
+    times: np.ndarray | None
+
+
+@contextmanager
+def _silent_c() -> Iterator[None]:
+    """Keep what the C readers print off the terminal; what they return becomes a sentence of ours."""
+    saved = [(number, os.dup(number)) for number in (1, 2)]
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            for number, _ in saved:
+                os.dup2(nowhere.fileno(), number)
+        yield
+    finally:
+        for number, copy in saved:
+            os.dup2(copy, number)
+            os.close(copy)
+
+
+def _unreadable(path: Path, error: object) -> TrajectoryError:
+    reason = " ".join(str(error).split())[:160] or error.__class__.__name__
+    return TrajectoryError(
+        f"{path}: not readable as {path.suffix[1:].upper()} ({reason}); the file is damaged, cut short or of another "
+        "format: fetch or write it again."
+    )
+
+
+def _require_atoms(path: Path, found: int, expected: int, topology: Path) -> None:
+    if found != expected:
+        raise TrajectoryError(
+            f"{path}: {found} atoms in each frame, but {topology} has {expected}; give the topology that belongs to it."
+        )
+
+
+def _require_complete(path: Path, frames: int) -> None:
+    """Refuse what MDTraj reads without a word: XDR files that end within a word, DCD files shorter than they tell."""
+    if path.suffix.lower() in (".xtc", ".trr") and path.stat().st_size % 4:
+        raise _unreadable(path, "it ends within a number")
+    if path.suffix.lower() == ".dcd":
+        with open(path, "rb") as handle:
+            head = handle.read(12)
+        if len(head) == 12:
+            order = "<" if head[:4] == struct.pack("<i", 84) else ">"
+            told = struct.unpack(f"{order}i", head[8:])[0]
+            if told > frames:
+                raise _unreadable(path, f"{frames} whole frames, but its header tells of {told}")
+
+
+def _mdtraj_frames(path: Path, topology: mdtraj.Topology, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
+    chunk = max(1, _CHUNK_ATOMS // topology.n_atoms)
+    has_times = path.suffix.lower() != ".dcd"
+    try:
+        with _silent_c():
+            file = mdtraj.open(str(path))
+    except Exception as error:  # not an XTC at all: MDTraj and its C readers fail in every way there is
+        raise _unreadable(path, error) from None
+    with file:
+        try:
+            with _silent_c():
+                first = file.read(1)
+                total = len(file)
+                file.seek(0)
+        except Exception as error:  # as above
+            raise _unreadable(path, error) from None
+        _require_complete(path, total)
+        _require_atoms(path, first[0].shape[1], topology.n_atoms, where)
+        read = 0
+        while True:
+            try:
+                with _silent_c():
+                    part = file.read_as_traj(topology, n_frames=chunk)
+            except Exception as error:  # as above; a damaged frame is met only here
+                raise _unreadable(path, f"after {read} frames: {error}") from None
+            if len(part) == 0:
+                return
+            read += len(part)
+            yield Frames(part.xyz[:, atoms], part.unitcell_vectors, part.time if has_times else None)
+
+
+def _hdf5_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
+    """MDTraj's HDF5 layout, read without PyTables."""
+    chunk = max(1, _CHUNK_ATOMS // n_atoms)
+    try:
+        with h5py.File(path, "r") as file:
+            coordinates = file["coordinates"]
+            if coordinates.ndim != 3 or coordinates.shape[2] != 3:
+                raise _unreadable(path, f"coordinates have shape {coordinates.shape}, not frames x atoms x 3")
+            _require_atoms(path, coordinates.shape[1], n_atoms, where)
+            for start in range(0, len(coordinates), chunk):
+                part = slice(start, start + chunk)
+                box = None
+                if "cell_lengths" in file:
+                    lengths, angles = file["cell_lengths"][part], file["cell_angles"][part]
+                    vectors = lengths_and_angles_to_box_vectors(*lengths.T, *angles.T)
+                    box = np.stack(vectors, axis=1)
+                times = file["time"][part] if "time" in file else None
+                yield Frames(coordinates[part][:, atoms], box, times)
+    except (OSError, KeyError, AttributeError, RuntimeError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _exactly(handle, count: int) -> bytes:
+    parts, left = [], count
+    while left:
+        part = handle.read(left)
+        if not part:
+            raise EOFError("it ends before its last frame")
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def _npz_header(handle, path: Path) -> tuple[tuple[int, ...], np.dtype]:
+    version = np.lib.format.read_magic(handle)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(handle)
+    if dtype.hasobject:
+        raise TrajectoryError(
+            f"{path}: {_NPZ_KEY} is pickled, which can run code and is never loaded; save it as an array of floats."
+        )
+    if dtype.kind != "f" or len(shape) != 3 or shape[2] != 3 or (fortran and min(shape) > 1):
+        raise TrajectoryError(
+            f"{path}: {_NPZ_KEY} is {dtype} of shape {shape}{' in Fortran order' if fortran else ''}; save floats of "
+            "shape frames x atoms x 3 in C order."
+        )
+    return shape, dtype
+
+
+def _npz_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
+    """The member `positions` of an NPZ, compressed or not, read through its header frame by frame; nothing is ever
+    unpickled, and members that are not asked for are not touched."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = f"{_NPZ_KEY}.npy"
+            if member not in archive.namelist():
+                held = ", ".join(name.removesuffix(".npy") for name in archive.namelist())[:120]
+                raise TrajectoryError(
+                    f"{path}: no array {_NPZ_KEY!r}, only {held or 'nothing'}; save it under this name."
+                )
+            with archive.open(member) as handle:
+                shape, dtype = _npz_header(handle, path)
+                _require_atoms(path, shape[1], n_atoms, where)
+                frame_bytes = shape[1] * 3 * dtype.itemsize
+                chunk = max(1, _CHUNK_ATOMS // n_atoms)
+                for start in range(0, shape[0], chunk):
+                    count = min(chunk, shape[0] - start)
+                    values = np.frombuffer(_exactly(handle, count * frame_bytes), dtype=dtype)
+                    yield Frames(values.reshape(count, shape[1], 3)[:, atoms], None, None)
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, zlib.error) as error:
+        raise _unreadable(path, error) from None
+    except ValueError as error:
+        if isinstance(error, TrajectoryError):
+            raise
+        raise _unreadable(path, error) from None  # NumPy's word for a header that is none
+
+
+def read_frames(path: Path, topology: mdtraj.Topology, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
+    """Stretches of frames of `path`, `atoms` (N,) alone; `where` is the file that `topology` is of.
+
+    XTC, TRR, DCD, HDF5 in MDTraj's layout, and NPZ with an array `positions`. Lengths are nm as MDTraj reads them, NPZ
+    as stored. Raises TrajectoryError for a file that is empty, damaged, cut short or of another format, pickled, or of
+    another number of atoms.
+    """
+    if path.stat().st_size == 0:
+        raise TrajectoryError(f"{path}: an empty file; fetch or write it again.")
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return _npz_frames(path, topology.n_atoms, atoms, where)
+    if suffix == ".h5":
+        return _hdf5_frames(path, topology.n_atoms, atoms, where)
+    return _mdtraj_frames(path, topology, atoms, where)

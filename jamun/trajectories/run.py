@@ -1,0 +1,288 @@
+"""Import one peptide, from foreign files to those that a simulation here would have written."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+from mdtraj.formats import XTCTrajectoryFile
+from tqdm import tqdm
+
+from jamun.config.source import SourceSettings
+from jamun.data.molecule import Molecule
+from jamun.io.atomic import publish, write_json
+from jamun.io.provenance import provenance
+from jamun.peptides.checks import stereocentres
+from jamun.trajectories.atoms import AtomMap, map_atoms, own_heavy_atoms, read_topology
+from jamun.trajectories.checks import (
+    FrameTimes,
+    TrajectoryError,
+    make_whole,
+    nm_per_unit,
+    require_bonds,
+    require_finite,
+    require_l_residues,
+    spanning_tree,
+)
+from jamun.trajectories.frames import read_frames
+from jamun.trajectories.sources import SourceFiles
+
+logger = logging.getLogger(__name__)
+
+# Those of a simulation's state.csv, which this one stands in for; not imported from there, where OpenMM comes along.
+STATE_COLUMNS = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "volume_nm3", "density_g_ml")
+# Two files of one set may differ by the rounding of their times.
+_INTERVAL_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Target:
+    """What frames are turned into: our heavy atoms, their bonds, and what the checks need of them."""
+
+    topology: mdtraj.Topology
+    bonds: np.ndarray
+    tree: np.ndarray
+    centres: list[tuple[str, int, tuple[int, int, int]]]
+    labels: list[str]
+
+    @classmethod
+    def from_built(cls, pdb: Path) -> Target:
+        """The heavy atoms of the built peptide in `pdb`."""
+        topology = own_heavy_atoms(mdtraj.load_topology(str(pdb)))
+        bonds = Molecule.from_topology(topology).bonds
+        labels = [f"{atom.residue.name}{atom.residue.index + 1} {atom.name}" for atom in topology.atoms]
+        return cls(topology, bonds, spanning_tree(topology.n_atoms, bonds), stereocentres(topology), labels)
+
+
+@dataclass
+class Tally:
+    """What was read of one file, and what was done to it."""
+
+    path: Path
+    read: int = 0
+    kept: int = 0
+    made_whole: int = 0
+    first: np.ndarray | None = None
+
+
+@dataclass
+class _Writer:
+    """The trajectory that is written: frames centred, numbered on, at a time that is set once it is known."""
+
+    file: XTCTrajectoryFile
+    interval_ps: float
+    count: int = 0
+
+    def write(self, positions: np.ndarray) -> None:
+        numbers = np.arange(self.count, self.count + len(positions))
+        centred = positions - positions.mean(axis=1, keepdims=True)
+        self.file.write(
+            centred.astype(np.float32),
+            time=((numbers + 1) * self.interval_ps).astype(np.float32),
+            step=numbers.astype(np.int32),
+        )
+        self.count += len(positions)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _require_frames(path: Path, frames: int) -> None:
+    if frames < 2:
+        raise TrajectoryError(f"{path}: {frames} frames; at least two are needed: fetch or write it again.")
+
+
+def _stored_interval(path: Path, foreign: mdtraj.Topology, topology: Path) -> float:
+    """Time between the frames of a file, ps: a pass of its own, since the times that are written depend on it.
+
+    Raises TrajectoryError for times that are missing or uneven, and for a file of fewer than two frames.
+    """
+    times = FrameTimes(str(path))
+    for part in read_frames(path, foreign, np.array([0]), topology):
+        if part.times is None:
+            raise TrajectoryError(
+                f"{path}: does not carry the time between frames; set source.frame_interval, or frame_interval_ps in "
+                "the table."
+            )
+        times.add(part.times)
+    _require_frames(path, times.frames)
+    return float(f"{times.interval:.6g}")  # times are single precision
+
+
+def _convert(
+    path: Path,
+    foreign: mdtraj.Topology,
+    topology: Path,
+    atoms: AtomMap,
+    target: Target,
+    settings: SourceSettings,
+    writer: _Writer,
+) -> Tally:
+    """Check one file and append its kept frames to `writer`. Raises TrajectoryError for the first fault."""
+    tally, where, factor = Tally(path), str(path), None
+    for part in read_frames(path, foreign, atoms.indices, topology):
+        start, positions, box = tally.read, part.positions, part.box
+        require_finite(positions, where, start)
+        if factor is None:
+            factor = nm_per_unit(positions[:1], target.bonds, settings.length_unit, where)
+        if factor != 1.0:
+            positions, box = positions * factor, None if box is None else box * factor
+        positions, changed = make_whole(positions, box, target.bonds, target.tree)
+        has_box = box is not None and bool(np.abs(np.linalg.det(box)).min() > 0)
+        require_bonds(positions, target.bonds, target.labels, has_box, where, start)
+        require_l_residues(positions, target.centres, where, start)
+        kept = positions[-start % settings.stride :: settings.stride]
+        if tally.first is None:
+            tally.first = kept[0]
+        writer.write(kept)
+        tally.made_whole += int(changed.sum())
+        tally.kept += len(kept)
+        tally.read += len(positions)
+    _require_frames(path, tally.read)
+    return tally
+
+
+def _common_interval(intervals: dict[Path, float]) -> float:
+    """The time between frames that all files share, ps. Raises TrajectoryError naming the first that differs."""
+    (first, expected), *others = intervals.items()
+    for path, interval in others:
+        if abs(interval - expected) > _INTERVAL_TOLERANCE * expected:
+            raise TrajectoryError(
+                f"{path}: {interval:g} ps between frames, but {expected:g} ps in {first}; replicas need one interval."
+            )
+    return expected
+
+
+def _require_written(path: Path, frames: int) -> None:
+    """Raises OSError where the file lacks frames: on a full disk MDTraj's writer may fail without a word."""
+    with XTCTrajectoryFile(str(path)) as xtc:
+        found = len(xtc)
+    if found != frames:
+        raise OSError(errno.ENOSPC, f"{found} of {frames} frames could be written", str(path))
+
+
+def _notes(atoms: AtomMap, tallies: list[Tally], settings: SourceSettings) -> list[str]:
+    notes = list(atoms.notes)
+    if settings.length_unit != "nm":
+        notes.append(f"lengths converted from {settings.length_unit} to nm")
+    for tally in tallies:
+        if tally.made_whole:
+            notes.append(
+                f"{tally.made_whole} of {tally.read} frames of {tally.path.name} made whole over the periodic box"
+            )
+    if settings.stride > 1:
+        notes.append(f"one frame in {settings.stride} of each file kept")
+    return notes
+
+
+def _production(frames: int, interval: float, settings: SourceSettings) -> dict[str, Any]:
+    """The same keys as of a simulation; what is not known of foreign MD is null."""
+    per_frame = settings.seconds_per_frame
+    seconds_per_frame = None if per_frame is None else per_frame * settings.stride
+    return {
+        "frames": frames,
+        "frame_interval_ps": interval,
+        "state_interval_ps": None,
+        "seconds": None if seconds_per_frame is None else seconds_per_frame * frames,
+        "seconds_per_frame": seconds_per_frame,
+        "ns_per_day": None if seconds_per_frame is None else interval * 86.4 / seconds_per_frame,
+    }
+
+
+def import_to_files(
+    pdb: Path,
+    name: str,
+    files: SourceFiles,
+    settings: SourceSettings,
+    trajectory: Path,
+    topology: Path,
+    state: Path,
+    record: Path,
+    work: Path,
+) -> None:
+    """Import the MD of peptide `name` and publish trajectory (XTC), topology (PDB), state (CSV) and record (JSON).
+
+    The heavy atoms come out under the names and in the order of the built peptide in `pdb`, centred, whole and in nm,
+    replica after replica; the state has a header only, since files of positions tell no energies. Files are read in
+    stretches, and twice where their own times count: for these, then for the positions. Everything is written in `work`
+    and published when all of it is there; the record comes last. Raises TrajectoryError for the first fault found.
+    """
+    target = Target.from_built(pdb)
+    foreign = read_topology(files.topology)
+    atoms = map_atoms(foreign, target.topology, files.topology)
+    known = files.frame_interval_ps or settings.frame_interval
+    interval = known or _common_interval(
+        {path: _stored_interval(path, foreign, files.topology) for path in files.trajectories}
+    )
+    interval *= settings.stride
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with XTCTrajectoryFile(str(work / "trajectory.xtc"), "w") as xtc:
+            writer = _Writer(xtc, interval)
+            tallies = [
+                _convert(path, foreign, files.topology, atoms, target, settings, writer)
+                for path in tqdm(files.trajectories, desc=f"import of {name}", unit="file")
+            ]
+        _require_written(work / "trajectory.xtc", writer.count)
+        if writer.count < 2:
+            raise TrajectoryError(
+                f"{files.trajectories[0]}: source.stride {settings.stride} leaves one of its frames; lower it."
+            )
+        first = mdtraj.Trajectory(tallies[0].first[None], target.topology)
+        first.center_coordinates()
+        first.save_pdb(str(work / "topology.pdb"))
+        with open(work / "state.csv", "w", newline="", encoding="utf-8") as handle:
+            csv.writer(handle).writerow(STATE_COLUMNS)
+        for source, goal in (("trajectory.xtc", trajectory), ("topology.pdb", topology), ("state.csv", state)):
+            publish(work / source, goal)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    fixes = _notes(atoms, tallies, settings)
+    for note in fixes:
+        logger.info("%s: %s", name, note)
+    kept = [tally.kept for tally in tallies]
+    write_json(
+        record,
+        {
+            "peptide": name,
+            "settings": settings.model_dump(mode="json"),
+            "seed": None,
+            "platform": None,
+            "precision": None,
+            "threads": None,
+            "n_atoms": foreign.n_atoms,
+            "n_peptide_atoms": target.topology.n_atoms,
+            "stages": [],
+            "production": _production(sum(kept), interval, settings),
+            "boundaries": [0, *np.cumsum(kept).tolist()],
+            "import": {
+                "source": settings.kind,
+                "topology": {"file": files.topology.as_posix(), "sha256": sha256(files.topology)},
+                "trajectories": [
+                    {
+                        "file": tally.path.as_posix(),
+                        "sha256": sha256(tally.path),
+                        "frames_read": tally.read,
+                        "frames_kept": tally.kept,
+                    }
+                    for tally in tallies
+                ],
+                "frame_interval": "as told" if known is not None else "as stored in the files",
+                "frames_read": sum(tally.read for tally in tallies),
+                "frames_kept": sum(kept),
+                "fixes": fixes,
+            },
+            "provenance": provenance("mdtraj", "numpy", "h5py"),
+        },
+    )

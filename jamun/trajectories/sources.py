@@ -1,0 +1,138 @@
+"""Where the files of each peptide lie. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from jamun.config.source import SourceSettings
+from jamun.io.log import UserError
+
+TRAJECTORY_SUFFIXES = (".xtc", ".trr", ".dcd", ".h5", ".npz")
+_COLUMNS = ("peptide", "topology", "trajectory")
+_REPLICAS = ";"
+
+
+class SourceError(UserError):
+    """A source that lacks a folder, a table, a peptide or a file; the message names it."""
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """Files of one peptide: its topology, one trajectory for each replica, and the time between frames in ps where the
+    source's table tells it."""
+
+    topology: Path
+    trajectories: tuple[Path, ...]
+    frame_interval_ps: float | None = None
+
+
+def _timewarp(folder: Path, name: str) -> SourceFiles:
+    return SourceFiles(folder / f"{name}-traj-state0.pdb", (folder / f"{name}-traj-arrays.npz",))
+
+
+def _mdgen(folder: Path, name: str) -> SourceFiles:
+    own = folder / name
+    single = own / f"{name}.xtc"
+    # Published sets hold one trajectory by the peptide's name; without it, the files there are replicas.
+    replicas = () if single.exists() else tuple(sorted(own.glob("*.xtc")))
+    return SourceFiles(own / f"{name}.pdb", replicas or (single,))
+
+
+def _interval(text: str, where: str) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise SourceError(f"{where}: frame_interval_ps is {text!r}; give a number of ps above 0, or leave it empty.")
+    return value
+
+
+def read_files_table(path: Path) -> dict[str, SourceFiles]:
+    """The files of each peptide in a table (CSV); paths in it are relative to its folder.
+
+    Raises SourceError naming the file and the row: unreadable, a missing column, an empty entry, a peptide or a
+    trajectory listed twice, a format that is not read, an interval that is no time.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such file; set source.table to a CSV file of trajectories.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path}: not readable as text ({error.__class__.__name__}); give a CSV file.") from None
+    reader = csv.DictReader(text.splitlines())
+    missing = [column for column in _COLUMNS if column not in (reader.fieldnames or [])]
+    if missing:
+        raise SourceError(f"{path}: no column {missing[0]!r} in the first row; it needs {', '.join(_COLUMNS)}.")
+    found: dict[str, SourceFiles] = {}
+    for row in reader:
+        where = f"{path}, row {reader.line_num}"
+        entry = {column: (row.get(column) or "").strip() for column in (*_COLUMNS, "frame_interval_ps")}
+        empty = next((column for column in _COLUMNS if not entry[column]), None)
+        if empty is not None:
+            raise SourceError(f"{where}: {empty} is empty; fill it in, or leave the row out.")
+        if entry["peptide"] in found:
+            raise SourceError(
+                f"{where}: peptide {entry['peptide']} is listed twice; write the trajectories of its replicas in one "
+                f"row, separated by '{_REPLICAS}'."
+            )
+        trajectories = [path.parent / part.strip() for part in entry["trajectory"].split(_REPLICAS) if part.strip()]
+        if len(set(trajectories)) < len(trajectories):
+            raise SourceError(f"{where}: one trajectory is listed twice; list each replica once.")
+        for trajectory in trajectories:
+            if trajectory.suffix.lower() not in TRAJECTORY_SUFFIXES:
+                raise SourceError(
+                    f"{where}: {trajectory.name} is not of a format that is read; convert it to one of "
+                    f"{', '.join(TRAJECTORY_SUFFIXES)}."
+                )
+        found[entry["peptide"]] = SourceFiles(
+            path.parent / entry["topology"], tuple(trajectories), _interval(entry["frame_interval_ps"], where)
+        )
+    return found
+
+
+def locate(settings: SourceSettings, peptides: list[str], root: Path) -> dict[str, SourceFiles]:
+    """The files of each of `peptides`; relative paths of the source are taken from `root`.
+
+    Paths come back as the settings give them, so that they stay relative where those are. Raises SourceError for a
+    missing folder or table, a peptide that the source does not hold, or one of its files that is not there.
+    """
+    if settings.kind == "files":
+        relative = Path(settings.table or "")
+        listed = read_files_table(root / relative)
+        absent = [name for name in peptides if name not in listed]
+        if absent:
+            raise SourceError(
+                f"{relative}: no row for peptide {absent[0]}, which peptides asks for ({len(absent)} of "
+                f"{len(peptides)} are not listed); add it to the table, or take it out of peptides."
+            )
+        files = {name: listed[name] for name in peptides}
+    else:
+        relative = Path(settings.folder or "")
+        if not (root / relative).is_dir():
+            raise SourceError(f"{relative}: no such folder; set source.folder to the folder of the trajectories.")
+        find = _timewarp if settings.kind == "timewarp" else _mdgen
+        files = {name: find(root / relative, name) for name in peptides}
+    for name, found in files.items():
+        for path in (found.topology, *found.trajectories):
+            if not path.is_file():
+                raise SourceError(
+                    f"{_shown(path, root)}: no such file, but it is peptide {name} of source {settings.kind}; put it "
+                    "there, or take the peptide out of peptides."
+                )
+    return {
+        name: SourceFiles(
+            _shown(found.topology, root),
+            tuple(_shown(path, root) for path in found.trajectories),
+            found.frame_interval_ps,
+        )
+        for name, found in files.items()
+    }
+
+
+def _shown(path: Path, root: Path) -> Path:
+    return path.relative_to(root) if path.is_relative_to(root) else path

@@ -1,0 +1,33 @@
+# Needs:  results/{dataset}/peptides/{peptide}.pdb and the files that the source holds of the peptide
+# Makes:  results/{dataset}/md/{peptide}/: trajectory.xtc, topology.pdb, state.csv, md.json, in place of rule simulate
+
+
+rule import_trajectory:
+    input:
+        pdb="results/{dataset}/peptides/{peptide}.pdb",
+        source_topology=lambda wildcards: str(SOURCE_FILES[wildcards.peptide].topology),
+        source_trajectories=lambda wildcards: list(map(str, SOURCE_FILES[wildcards.peptide].trajectories)),
+    output:
+        trajectory="results/{dataset}/md/{peptide}/trajectory.xtc",
+        topology="results/{dataset}/md/{peptide}/topology.pdb",
+        state="results/{dataset}/md/{peptide}/state.csv",
+        record="results/{dataset}/md/{peptide}/md.json",
+    log:
+        "logs/{dataset}/import_trajectory/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/import_trajectory/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        settings=config["source"],
+        # What the table tells of this peptide, and not the whole table: a row more must not import the others again.
+        frame_interval_ps=lambda wildcards: SOURCE_FILES[wildcards.peptide].frame_interval_ps,
+        work="work/import/{dataset}/{peptide}",
+    message:
+        "Import the MD of {wildcards.peptide} ({params.settings[kind]})"
+    script:
+        "../workflow_scripts/import_trajectory.py"
