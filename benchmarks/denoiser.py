@@ -24,6 +24,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "model"))
 
+from e3nn import o3
 from e3nn_oracle import PerEdgeNetwork
 from toy import ensemble, molecule, random_conditioning
 
@@ -70,14 +71,29 @@ def problem(graphs: int, atoms: int, device: torch.device) -> tuple[torch.Tensor
     return 0.3 * torch.randn(graphs, atoms, 3, device=device), random_conditioning(graphs, atoms).to(device)
 
 
+def cuequivariance_product(inputs: o3.Irreps, harmonics: o3.Irreps, outputs: o3.Irreps) -> torch.nn.Module:
+    """The same tensor product by NVIDIA's cuEquivariance (pip install cuequivariance-torch and its kernels)."""
+    import cuequivariance
+    import cuequivariance_torch
+
+    return cuequivariance_torch.FullyConnectedTensorProduct(
+        *(cuequivariance.Irreps("O3", str(irreps)) for irreps in (inputs, harmonics, outputs)),
+        layout=cuequivariance.mul_ir,
+        shared_weights=False,
+        internal_weights=False,
+        method=None if torch.cuda.is_available() else "naive",
+    )
+
+
 class Side:
-    """Forward, and forward + backward, of one of the two forms."""
+    """Forward, and forward + backward, of one of the forms."""
 
     def __init__(self, name: str, denoiser: Denoiser, bf16: bool, compiled: bool) -> None:
         self.denoiser = denoiser
         self.device = denoiser.gain.device
-        self.call = PerEdgeNetwork(denoiser) if name == "e3nn" else denoiser
-        if compiled and name != "e3nn":
+        products = {"e3nn": None, "cuequivariance": cuequivariance_product}
+        self.call = PerEdgeNetwork(denoiser, products[name]) if name in products else denoiser
+        if compiled and name not in products:
             self.call = torch.compile(denoiser, dynamic=False)
         self.bf16 = bf16
 
@@ -121,6 +137,18 @@ def comparison(options: argparse.Namespace, device: torch.device) -> dict[str, A
     before = block(10)
     e3nn_forward = timed(lambda: plain.forward(y, conditioning), device, 2)
     e3nn_backward = timed(lambda: plain.backward(y, conditioning), device, 1)
+    other = {}
+    if options.cuequivariance:
+        third = Side("cuequivariance", denoiser, options.bf16, False)
+        third.forward(*small), third.backward(*small)
+        other = {
+            "cuequivariance_forward_ms_a_graph": 1e3
+            * timed(lambda: third.forward(y, conditioning), device, 2)
+            / graphs,
+            "cuequivariance_forward_backward_ms_a_graph": 1e3
+            * timed(lambda: third.backward(y, conditioning), device, 1)
+            / graphs,
+        }
     after = block(10)
     peak = max(before["peak"], after["peak"])
     forward, backward = (min(before[key], after[key]) for key in ("forward", "backward"))
@@ -140,7 +168,49 @@ def comparison(options: argparse.Namespace, device: torch.device) -> dict[str, A
         "forward_backward_ratio": e3nn_backward / backward,
         "forward_share_of_peak": flops / forward / peak,
         "forward_backward_share_of_peak": 3 * flops / backward / peak,
+        **other,
     }
+
+
+def demo_training(options: argparse.Namespace, device: torch.device) -> dict[str, float]:
+    """Forward + backward of the demo's network on a batch of the demo's size, in both forms."""
+    denoiser = network(DEMO, device)
+    y, conditioning = problem(32, 22, device)
+    milliseconds = {}
+    for name in ("dense", "e3nn"):
+        side = Side(name, denoiser, options.bf16, options.compile)
+        side.backward(y, conditioning), side.backward(y, conditioning)
+        milliseconds[name] = 1e3 * timed(lambda side=side: side.backward(y, conditioning), device, 5)
+    return {
+        "dense_ms_a_step": milliseconds["dense"],
+        "e3nn_ms_a_step": milliseconds["e3nn"],
+        "ratio": milliseconds["e3nn"] / milliseconds["dense"],
+    }
+
+
+def profile(options: argparse.Namespace, device: torch.device) -> list[dict[str, Any]]:
+    """Where the time of forward + backward goes, by operator: share of the total, and what its products reach."""
+    side = Side("dense", network(NetworkSettings(), device), options.bf16, False)
+    y, conditioning = problem(options.graphs, options.atoms, device)
+    for _ in range(3):
+        side.backward(y, conditioning)
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if device.type == "cuda":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
+    with torch.profiler.profile(activities=activities, record_shapes=True, with_flops=True) as profiler:
+        for _ in range(5):
+            side.backward(y, conditioning)
+    key = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    events = sorted(profiler.key_averages(), key=lambda event: -getattr(event, key))
+    total = sum(getattr(event, key) for event in events)
+    rows = []
+    for event in events[:10]:
+        microseconds = getattr(event, key)
+        row = {"operator": event.key, "share": microseconds / total, "calls": event.count // 5}
+        if event.flops:
+            row["gflops"] = event.flops / microseconds / 1e3
+        rows.append(row)
+    return rows
 
 
 def growth(options: argparse.Namespace, device: torch.device) -> list[dict[str, float]]:
@@ -285,7 +355,8 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="torch.compile for the dense form")
     parser.add_argument("--graphs", type=int, default=8, help="graphs in the comparison")
     parser.add_argument("--atoms", type=int, default=32, help="atoms of each graph in the comparison")
-    parts = ("comparison", "memory", "growth", "sampling", "loading")
+    parser.add_argument("--cuequivariance", action="store_true", help="cuEquivariance's tensor product as a third side")
+    parts = ("comparison", "demo_training", "memory", "growth", "sampling", "loading", "profile")
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts), help="which measurements to make")
     parser.add_argument("--json", type=Path, help="file for the result")
     parser.add_argument("--only-memory", help=argparse.SUPPRESS)
@@ -299,10 +370,12 @@ def main() -> None:
         return
     makers: dict[str, Callable[[], Any]] = {
         "comparison": lambda: comparison(options, device),
+        "demo_training": lambda: demo_training(options, device),
         "memory": lambda: memory(options),
         "growth": lambda: growth(options, device),
         "sampling": lambda: sampling(options, device),
         "loading": lambda: loading(options, device),
+        "profile": lambda: profile(options, device),
     }
     result: dict[str, Any] = {
         "machine": {

@@ -29,6 +29,13 @@ class SamplingSettings(Section):
     mass: float = Field(1.0, gt=0, description="Mass M of the walk; u = 1/M.")
     burn_in: int = Field(0, ge=0, description="Walk steps of each chain before its first sample.")
     stride: int = Field(1, ge=1, description="Walk steps between samples.")
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        description="Matrix products: full, or rounded operands (tf32 on GPUs that have it; bfloat16 by autocast).",
+    )
+    compile: Literal["off", "default", "cuda_graphs"] = Field(
+        "off", description="torch.compile of the network; pays where sampling lasts longer than a minute of compiling."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs.")
     seed: int = Field(0, ge=0, description="Seed; each peptide derives its own from it and its name.")
 

@@ -28,5 +28,14 @@ class TrainingSettings(Section):
     accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="Lightning's accelerator.")
     devices: int = Field(1, ge=1, description="Processes, one a device (DDP when more than one).")
     accumulate: int = Field(1, ge=1, description="Batches whose gradients are added up before a step.")
-    precision: Literal["32-true", "bf16-mixed"] = Field("32-true", description="Lightning's precision.")
+    early_stopping: int = Field(
+        0, ge=0, description="Validations without a better loss after which training stops; 0 never stops early."
+    )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        description="Matrix products: full, or rounded operands (tf32 on GPUs that have it; bfloat16 by autocast).",
+    )
+    compile: Literal["off", "default", "cuda_graphs"] = Field(
+        "off", description="torch.compile of the network; pays where training lasts longer than minutes of compiling."
+    )
     seed: int = Field(0, ge=0, description="Seed of the initial weights, the order of frames and the noise.")

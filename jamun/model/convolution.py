@@ -19,7 +19,7 @@ Weights, paths and normalisation are those of e3nn's FullyConnectedTensorProduct
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -53,6 +53,15 @@ class Path:
 def _coupling(l1: int, l2: int, l3: int) -> tuple[tuple[int, int, int, float], ...]:
     table = o3.wigner_3j(l1, l2, l3, dtype=torch.float64)
     return tuple((*map(int, index), float(table[tuple(index)])) for index in (table.abs() > 1e-9).nonzero())
+
+
+def _sum_of_products(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """sum a b, each term added where it is made: these arrays are as large as the products' own."""
+    (first, second), *rest = pairs
+    total = first * second
+    for a, b in rest:
+        total = torch.addcmul(total, a, b)
+    return total
 
 
 @dataclass
@@ -136,10 +145,9 @@ class Convolution(nn.Module):
             weight = self.weight[path.name]
             if self.aggregated[path.l3]:
                 weight = weight.transpose(0, 1)
-            matrix = weight.reshape(weight.shape[0], -1)
-            transformed[path.name] = [
-                (component @ matrix).unflatten(-1, weight.shape[1:]) for component in features[path.l1]
-            ]
+            # One product for all components: a product this narrow (U columns in) gains most from more rows.
+            product = features[path.l1] @ weight.reshape(weight.shape[0], -1)
+            transformed[path.name] = list(product.unflatten(-1, weight.shape[1:]).unbind(0))
         return transformed
 
     def forward(self, features: Features, edges: Edges, kept: dict[str, list[Tensor]] | None = None) -> Features:
@@ -174,8 +182,8 @@ class Convolution(nn.Module):
                 summed = (flat.transpose(1, 2) @ features[m1]).reshape(graphs * atoms, -1)
             else:
                 value = 1.0
-                product = sum(
-                    (coefficient * edges.harmonics[path.l2][m2])[..., None] * features[m1][:, None]
+                product = _sum_of_products(
+                    ((coefficient * edges.harmonics[path.l2][m2])[..., None], features[m1][:, None])
                     for m1, m2, coefficient in path.of_component(m3)
                 )
                 hidden = edges.hidden.reshape(graphs * atoms, atoms, width)
@@ -205,8 +213,8 @@ class Convolution(nn.Module):
             spread.append(product.view(graphs, atoms, atoms, -1))
         sign = (-1.0) ** path.l2  # Y_ij, read at [j, i]
         return [
-            sum(
-                (sign * coefficient * edges.harmonics[path.l2][m2])[..., None] * spread[m1]
+            _sum_of_products(
+                ((sign * coefficient * edges.harmonics[path.l2][m2])[..., None], spread[m1])
                 for m1, m2, coefficient in path.of_component(m3)
             ).sum(1)
             for m3 in range(2 * path.l3 + 1)

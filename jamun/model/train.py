@@ -10,13 +10,13 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -29,6 +29,7 @@ from jamun.io.atomic import atomic_path, read_json, write_json
 from jamun.io.log import UserError
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
+from jamun.model.acceleration import compiled, float32_products
 from jamun.model.batches import Batch, Stream, TrainingBatches, validation_batches
 from jamun.model.checkpoint import save_denoiser
 from jamun.model.denoiser import Denoiser, preconditioning
@@ -36,6 +37,8 @@ from jamun.model.geometry import centre, superpose
 
 logger = logging.getLogger("jamun.train")
 
+# Lightning's names of ours; TF32 is a mode of float32 products there.
+_LIGHTNING_PRECISION = {"float32": "32-true", "tf32": "32-true", "bfloat16": "bf16-mixed"}
 COLUMNS = ("step", "epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
 
 
@@ -91,11 +94,14 @@ class DenoiserTraining(lightning.LightningModule):
         c_out = float(preconditioning(sigma, mean_squared_distance)[2])
         self.loss_weight = 1.0 / (3.0 * c_out**2)
         self.report_weight = 1.0 / (3.0 * training.sigma**2)
+        self._call: Callable[..., Tensor] | None = None
         self._validation: list[Tensor] = []
         self._updated = -1
 
     def training_step(self, batch: Batch, _: int) -> dict[str, Tensor]:
-        error = self._error(self.denoiser, batch, "noise").mean()
+        # not before the process that trains has started: what is compiled cannot be sent to it
+        self._call = self._call or compiled(self.denoiser.forward, self.training_settings.compile, self.device)
+        error = self._error(self._call, batch, "noise").mean()
         return {"loss": error * self.loss_weight, "reported": error.detach() * self.report_weight}
 
     def validation_step(self, batch: Batch, _: int) -> None:
@@ -113,7 +119,7 @@ class DenoiserTraining(lightning.LightningModule):
     def on_validation_epoch_end(self) -> None:
         self.log("validation_loss", self.collect_validation())
 
-    def _error(self, denoiser: Denoiser, batch: Batch, purpose: str) -> Tensor:
+    def _error(self, denoiser: Callable[..., Tensor], batch: Batch, purpose: str) -> Tensor:
         settings, mask = self.training_settings, batch.conditioning.mask
         clean = centre(batch.positions, mask)
         seed = derived_seed(settings.seed, purpose, batch.number)
@@ -255,11 +261,12 @@ def _read(path: Path, what: str) -> dict[str, Any]:
 
 
 def _fingerprint(network: NetworkSettings, training: TrainingSettings, squared: float) -> dict[str, Any]:
-    """What must not differ between the runs of one training; where it runs may."""
-    free = {"accelerator", "devices", "max_steps", "validation_interval", "validation_frames"}
+    """What must not differ between the runs of one training; where it runs, and until when, may."""
+    where = {"accelerator", "devices", "compile"}
+    until = {"max_steps", "validation_interval", "validation_frames", "early_stopping"}
     return {
         "network": network.model_dump(mode="json"),
-        "training": training.model_dump(mode="json", exclude=free),
+        "training": training.model_dump(mode="json", exclude=where | until),
         "mean_squared_distance": squared,
     }
 
@@ -305,12 +312,14 @@ def fit(
         )
         for name, monitor in (("best", "validation_loss"), ("last", None))
     ]
+    patience = training.early_stopping
+    stoppers = [EarlyStopping("validation_loss", patience=patience)] if patience else []
     interval = min(training.validation_interval, training.max_steps)
     trainer = lightning.Trainer(
         accelerator=training.accelerator,
         devices=training.devices,
         strategy="auto" if training.devices == 1 else "ddp_spawn",
-        precision=training.precision,
+        precision=_LIGHTNING_PRECISION[training.precision],
         max_steps=training.max_steps,
         max_epochs=-1,
         val_check_interval=interval * training.accumulate,
@@ -318,7 +327,7 @@ def fit(
         num_sanity_val_steps=0,
         accumulate_grad_batches=training.accumulate,
         gradient_clip_val=training.gradient_clip or None,
-        callbacks=[history, *keepers, *_plain_progress()],
+        callbacks=[history, *keepers, *stoppers, *_plain_progress()],
         logger=[CSVLogger(work, name="csv"), TensorBoardLogger(work, name="tensorboard")],
         log_every_n_steps=every,
         enable_progress_bar=sys.stderr.isatty(),
@@ -326,7 +335,7 @@ def fit(
         default_root_dir=work,
         use_distributed_sampler=False,
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), float32_products(training.precision):
         # the stream continues by number, which Lightning cannot know; worker processes would only slow its tiny reads
         warnings.filterwarnings("ignore", message=".*mid-epoch.*")
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")

@@ -22,6 +22,7 @@ from jamun.io.atomic import publish, write_json
 from jamun.io.log import UserError
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
+from jamun.model.acceleration import compiled, matmul_precision
 from jamun.model.checkpoint import load_denoiser
 from jamun.model.conditioning import Conditioning
 from jamun.sampling.walk import walk_jump
@@ -95,6 +96,7 @@ def sample_to_files(
     began = time.perf_counter()
     with (
         torch.no_grad(),
+        matmul_precision(settings.precision, device),
         XTCTrajectoryFile(str(work / "samples.xtc"), "w") as xtc,
         tqdm(
             total=settings.samples,
@@ -104,7 +106,8 @@ def sample_to_files(
         ) as bar,
     ):
         prepared = denoiser.prepare(conditioning)
-        for jump in walk_jump(lambda y: denoiser(y, sigma, prepared), start, sigma, settings, seed):
+        denoise = compiled(denoiser, settings.compile, device)
+        for jump in walk_jump(lambda y: denoise(y, sigma, prepared), start, sigma, settings, seed):
             alive = jump.alive.cpu().numpy()
             tally.evaluations, tally.stopped = jump.evaluations, int((~alive).sum())
             if not alive.any():

@@ -6,6 +6,8 @@ parameters from a Denoiser, so gradients arrive at the same leaves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from e3nn import nn as e3nn_nn
 from e3nn import o3
@@ -26,11 +28,17 @@ def _mix(linear: torch.nn.Module, x: Tensor, irreps: o3.Irreps, outputs: o3.Irre
     return layer(x, torch.cat(weights))
 
 
+def _e3nn_product(inputs: o3.Irreps, harmonics: o3.Irreps, outputs: o3.Irreps) -> torch.nn.Module:
+    return o3.FullyConnectedTensorProduct(inputs, harmonics, outputs, shared_weights=False, internal_weights=False)
+
+
 class PerEdgeNetwork:
     """Callable with the arguments of ``Denoiser.forward``; holds e3nn modules, no parameters of its own."""
 
-    def __init__(self, denoiser: Denoiser) -> None:
-        self.denoiser = denoiser
+    def __init__(self, denoiser: Denoiser, product: Callable[..., torch.nn.Module] | None = None) -> None:
+        """`product` makes the tensor product of (inputs, harmonics, outputs) with a weight vector an edge in e3nn's
+        order, such as another library's; default is e3nn's own."""
+        self.denoiser, self._make_product = denoiser, product or _e3nn_product
         default = torch.get_default_dtype()
         torch.set_default_dtype(denoiser.gain.dtype)  # e3nn rounds its constants to the default type
         try:
@@ -52,12 +60,8 @@ class PerEdgeNetwork:
                 [torch.sigmoid] * len(gated),
                 gated,
             )
-            product = o3.FullyConnectedTensorProduct(
-                as_irreps(block.convolution.inputs),
-                self.harmonics,
-                as_irreps(block.convolution.outputs),
-                shared_weights=False,
-                internal_weights=False,
+            product = self._make_product(
+                as_irreps(block.convolution.inputs), self.harmonics, as_irreps(block.convolution.outputs)
             )
             self.products.append(product.to(parameter.device, parameter.dtype))
             self.gates.append(gate.to(parameter.device, parameter.dtype))

@@ -240,7 +240,6 @@ def test_only_our_checkpoints_are_read(data: dict[str, object], tmp_path: Path) 
     assert not (tmp_path / "executed").exists()
 
 
-@pytest.mark.full
 def test_two_processes_give_the_gradients_of_one(data: dict[str, object], tmp_path: Path) -> None:
     """Two processes with batches of 8 follow the same curve as one that accumulates two batches of 8."""
     two, one = tmp_path / "two", tmp_path / "one"
@@ -267,3 +266,37 @@ def test_last_and_best_are_kept_apart(data: dict[str, object], tmp_path: Path, m
     record = json.loads((tmp_path / "training.json").read_text())
     assert (record["steps"], record["best_step"]) == (50, 20)
     assert (record["best_validation_loss"], record["last_validation_loss"]) == (0.4, 0.8)
+
+
+def test_stops_where_the_validation_loss_no_longer_improves(
+    data: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([0.5, 0.4, 0.45, 0.41, 0.1])
+
+    def given(module: DenoiserTraining) -> torch.Tensor:
+        module._validation.clear()
+        return torch.tensor(next(losses), dtype=torch.float64)
+
+    monkeypatch.setattr(DenoiserTraining, "collect_validation", given)
+    train_to_files(**_arguments(data, tmp_path, max_steps=500, validation_interval=10, early_stopping=2))
+    record = json.loads((tmp_path / "training.json").read_text())
+    assert (record["steps"], record["best_step"], record["best_validation_loss"]) == (40, 20, 0.4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"precision": "bfloat16"}, id="bfloat16"),
+        pytest.param({"compile": "default"}, id="compiled", marks=pytest.mark.full),
+    ],
+)
+def test_trains_as_well_in_other_arithmetic(data: dict[str, object], tmp_path: Path, changes: dict) -> None:
+    """The same data and noise, so nearly the same loss; and the weights that are published are float32."""
+    small = {"max_steps": 40, "validation_interval": 40}
+    losses = []
+    for name, more in (("plain", {}), ("other", changes)):
+        train_to_files(**_arguments(data, tmp_path / name, **small, **more))
+        losses.append(json.loads((tmp_path / name / "training.json").read_text())["best_validation_loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=0.02 if "precision" in changes else 1e-3)
+    weights = load_denoiser(tmp_path / "other" / "checkpoint.ckpt").denoiser.parameters()
+    assert {parameter.dtype for parameter in weights} == {torch.float32}

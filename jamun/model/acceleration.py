@@ -1,0 +1,76 @@
+"""Faster arithmetic for the network, each a setting: narrower matrix products, and torch.compile."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+Precision = Literal["float32", "tf32", "bfloat16"]
+Compile = Literal["off", "default", "cuda_graphs"]
+
+# Kernels that torch.compile keeps: one for each number of atoms among the batches, of each direction.
+_KEPT_KERNELS = 64
+
+
+@contextlib.contextmanager
+def float32_products(precision: Precision) -> Iterator[None]:
+    """Within the block, products of float32 matrices keep all bits, or 10 of the mantissa for tf32 on a GPU that has it
+    (a processor ignores tf32)."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextlib.contextmanager
+def matmul_precision(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Matrix products in `precision` within the block: float32; tf32; or bfloat16, operands rounded to 8 bits by
+    autocast. Sums, distances and positions stay float32."""
+    narrow = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    with float32_products(precision), narrow:
+        yield
+
+
+@cache
+def compiler_works(device_type: str) -> str | None:
+    """None where torch.compile turns a small function and its gradient into kernels here, else why it does not."""
+
+    def probe(x: Tensor) -> Tensor:
+        return torch.sin(x).square().sum()
+
+    x = torch.ones(32, device=device_type, requires_grad=True)
+    try:
+        torch.compile(probe)(x).backward()
+    except Exception as error:  # whatever a missing compiler, driver or header raises
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+    return None
+
+
+def compiled(function: Callable[..., Tensor], mode: Compile, device: torch.device) -> Callable[..., Tensor]:
+    """`function` by torch.compile, or as it is where that is off or cannot work here, which is logged in one sentence.
+
+    cuda_graphs records the kernels of a call and replays them, which saves the time to launch them; without a GPU it
+    is the same as default.
+    """
+    if mode == "off":
+        return function
+    problem = compiler_works(device.type)
+    if problem is not None:
+        logger.warning("torch.compile does not work here (%s); going on without it, slower but the same.", problem)
+        return function
+    graphs = mode == "cuda_graphs"
+    if graphs and device.type != "cuda":
+        logger.warning("compile: cuda_graphs needs a GPU; compiling without them.")
+        graphs = False
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _KEPT_KERNELS)
+    return torch.compile(function, dynamic=False, mode="reduce-overhead" if graphs else "default")

@@ -1,0 +1,90 @@
+"""Narrower matrix products and torch.compile: what they change, and what happens where they cannot work."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+from test_denoiser import make, points
+from toy import random_conditioning
+
+from jamun.model import acceleration
+from jamun.model.acceleration import compiled, compiler_works, float32_products, matmul_precision
+
+CPU = torch.device("cpu")
+
+
+def test_compiled_is_the_same_function_with_the_same_gradients() -> None:
+    denoiser = make(torch.float32, n_convolutions=1)
+    assert compiler_works("cpu") is None, "the tests need a C++ compiler (gcc)"
+    fast = compiled(denoiser.forward, "default", CPU)
+    conditioning, y = random_conditioning(2, 6), points(2, 6, torch.float32)
+    results = []
+    for call in (denoiser, fast):
+        denoiser.zero_grad()
+        xhat = call(y, 0.04, conditioning)
+        xhat.square().sum().backward()
+        gradient = torch.cat([parameter.grad.flatten() for parameter in denoiser.parameters()])
+        results.append((xhat.detach(), gradient))
+    (plain, plain_gradient), (quick, quick_gradient) = results
+    torch.testing.assert_close(quick, plain, rtol=0, atol=1e-6)
+    assert float((quick_gradient - plain_gradient).norm() / plain_gradient.norm()) < 1e-5
+
+
+def test_without_a_compiler_it_goes_on_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no C++ compiler found")
+
+    compiler_works.cache_clear()
+    monkeypatch.setattr(torch, "compile", broken)
+    denoiser = make(torch.float32)
+    with caplog.at_level(logging.WARNING):
+        assert compiled(denoiser, "default", CPU) is denoiser
+    assert "no C++ compiler found" in caplog.text
+    assert "going on without it" in caplog.text
+    assert compiled(denoiser, "off", CPU) is denoiser
+    compiler_works.cache_clear()
+
+
+def test_cuda_graphs_without_a_gpu_become_plain_compilation(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = {}
+    monkeypatch.setattr(acceleration, "compiler_works", lambda _: None)
+    monkeypatch.setattr(torch, "compile", lambda function, **options: asked.update(options) or function)
+    with caplog.at_level(logging.WARNING):
+        compiled(make(torch.float32), "cuda_graphs", CPU)
+    assert asked["mode"] == "default"
+    assert "needs a GPU" in caplog.text
+    compiled(make(torch.float32), "cuda_graphs", torch.device("cuda"))
+    assert asked["mode"] == "reduce-overhead"
+
+
+def test_bfloat16_rounds_products_and_nothing_else() -> None:
+    """The error is that of 8 bits in the network's part of xhat, far below sigma; positions keep their own."""
+    denoiser, conditioning = make(torch.float32), random_conditioning(3, 8)
+    y = points(3, 8, torch.float32)
+    with torch.no_grad():
+        exact = denoiser(y, 0.04, conditioning)
+        with matmul_precision("bfloat16", CPU):
+            rounded = denoiser(y, 0.04, conditioning)
+        with matmul_precision("float32", CPU):
+            same = denoiser(y, 0.04, conditioning)
+        skip = 0.3 / (0.3 + 6 * 0.04**2) * (y - y.mean(1, keepdim=True))
+    assert rounded.dtype == torch.float32
+    assert torch.equal(same, exact)
+    update, error = (exact - skip).norm(), (rounded - exact).norm()
+    assert 1e-5 * update < error < 3e-2 * update
+
+
+def test_tf32_is_allowed_within_the_block_only() -> None:
+    assert torch.get_float32_matmul_precision() == "highest"
+    with float32_products("tf32"):
+        assert torch.get_float32_matmul_precision() == "high"
+        with float32_products("float32"):
+            assert torch.get_float32_matmul_precision() == "highest"
+        assert torch.get_float32_matmul_precision() == "high"
+    assert torch.get_float32_matmul_precision() == "highest"
