@@ -9,7 +9,7 @@ import typer
 
 from jamun.config import ConfigurationError, load
 from jamun.config.configuration import Configuration
-from jamun.io.log import UserError
+from jamun.io.log import Interrupted, UserError
 
 app = typer.Typer(
     help="Walk-jump sampling of peptides. Settings are read from a configuration file, as the workflow reads them.",
@@ -47,7 +47,10 @@ def simulate(
     config: Config = None,
     threads: Threads = 1,
 ) -> None:
-    """Simulate one peptide: trajectory.xtc, topology.pdb, state.csv and md.json in OUT."""
+    """Simulate one peptide: trajectory.xtc, topology.pdb, state.csv and md.json in OUT.
+
+    Stopped, the same command goes on from what is saved in OUT/work; with a longer production it extends.
+    """
     from jamun.simulate.run import simulate_to_files
 
     simulate_to_files(
@@ -102,9 +105,9 @@ def sample(
 
 
 def main() -> None:
-    """Entry point: errors that the user can put right are one sentence and exit code 1."""
+    """Entry point: errors that the user can put right are one sentence and exit code 1, or 143 after SIGTERM."""
     try:
         app()
     except (UserError, ConfigurationError) as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise SystemExit(1) from None
+        typer.echo(f"{'Stopped' if isinstance(error, Interrupted) else 'Error'}: {error}", err=True)
+        raise SystemExit(getattr(error, "exit_code", 1)) from None

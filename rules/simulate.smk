@@ -14,6 +14,8 @@ rule simulate:
         "logs/{dataset}/simulate/{peptide}.log",
     benchmark:
         "logs/{dataset}/simulate/{peptide}.tsv"
+    # A job that was stopped exits with an error, and goes on from its saved state when it is tried again.
+    retries: 3
     conda:
         "../envs/main.yaml"
     threads: 1

@@ -18,4 +18,5 @@ with job_log(snakemake.log[0]):
         record=Path(snakemake.output.record),
         work=Path(snakemake.params.work),
         threads=snakemake.threads,
+        slots=Path("work/gpu"),
     )

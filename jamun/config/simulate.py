@@ -12,6 +12,8 @@ from jamun.config.base import Quantity, Section
 LARGEST_STEP_FS = 2.5
 HEAVY_HYDROGEN_AMU = 2.5
 
+Start = Literal["built", "extended", "alpha", "beta", "ppii"]
+
 
 class EquilibrationStage(Section):
     """One stage between minimisation and production."""
@@ -72,7 +74,21 @@ class SimulateSettings(Section):
         "CPU for explicit solvent.",
     )
     precision: Literal["single", "mixed", "double"] = Field("mixed", description="Precision on CUDA and OpenCL.")
+    jobs_per_gpu: int = Field(
+        1, ge=1, le=64, description="Simulations that share a GPU of one machine; more of them wait for a free place."
+    )
     seed: int = Field(0, ge=0, description="Seed; each peptide derives its own from it and its name.")
+    replicas: int = Field(
+        1, ge=1, le=100, description="Independent simulations of each peptide, one after another, each as long."
+    )
+    starts: list[Start] = Field(
+        ["built"],
+        min_length=1,
+        description="Backbone in which the replicas start, in turn: as built, or with phi and psi of a conformation.",
+    )
+    checkpoint_interval: Quantity("s", gt=0, le=3600) = Field(
+        60.0, description="Wall-clock time between saved states, from which a stopped simulation goes on."
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> SimulateSettings:

@@ -57,9 +57,14 @@ def _heavy_atoms_pdb(peptide: Peptide, form: Form) -> str:
     return "\n".join(line for line in text.splitlines() if not line.startswith(("TER", "CONECT"))) + "\n"
 
 
-def _relax(topology: app.Topology, positions: unit.Quantity) -> unit.Quantity:
-    """A short minimisation in implicit solvent: fab leaves close contacts in bulky residues."""
+def relax(topology: app.Topology, positions: unit.Quantity, held: openmm.Force | None = None) -> unit.Quantity:
+    """A short minimisation in implicit solvent: fab leaves close contacts in bulky residues.
+
+    `held`, if given, is a force that acts beside the force field.
+    """
     system = force_field().createSystem(topology, nonbondedMethod=app.NoCutoff, constraints=None)
+    if held is not None:
+        system.addForce(held)
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     context.setPositions(positions)
     openmm.LocalEnergyMinimizer.minimize(context, _RELAXATION_TOLERANCE, 500)
@@ -100,7 +105,7 @@ def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology
             "set peptides.ph nearer to 7, or cap the chain."
         ) from None
     matched = templates(modeller.topology, force_field(), peptide.name)
-    positions = np.asarray(_relax(modeller.topology, modeller.positions).value_in_unit(unit.nanometer))
+    positions = np.asarray(relax(modeller.topology, modeller.positions).value_in_unit(unit.nanometer))
     record = {"templates": matched} | check(positions, mdtraj.Topology.from_openmm(modeller.topology), peptide.name)
     return modeller.topology, positions - positions.mean(0), record
 

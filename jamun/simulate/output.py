@@ -1,10 +1,10 @@
-"""What a production writes: the peptide's frames as XTC, thermodynamics as CSV, the topology as PDB."""
+"""What a production writes: the peptide's frames as XTC, thermodynamics as CSV, the topology of both."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from contextlib import contextmanager
+import errno
+import io
 from pathlib import Path
 
 import mdtraj
@@ -17,6 +17,8 @@ from jamun.simulate.system import SimulationSystem
 
 COLUMNS = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "volume_nm3", "density_g_ml")
 _GRAMS_PER_ML = 1.66053906660e-3  # of 1 amu/nm^3
+# Frames kept in memory between two saved states at most: some 50 MB of a peptide of ten residues.
+MOST_FRAMES = 20_000
 
 
 def thermodynamics(context: openmm.Context, solvated: SimulationSystem, time: float) -> dict[str, float | None]:
@@ -40,28 +42,60 @@ def peptide_topology(solvated: SimulationSystem) -> mdtraj.Topology:
     return mdtraj.Topology.from_openmm(solvated.topology).subset(solvated.peptide_atoms)
 
 
-class Frames:
-    """Writers of one production, open while it runs. Frames are the peptide alone, centred, without a box: OpenMM
-    keeps molecules whole as long as positions are not wrapped, which the engine checks for every frame."""
+class Chunk:
+    """Frames and rows of thermodynamics since the last saved state, in memory until the next.
 
-    def __init__(self, trajectory: XTCTrajectoryFile, state: csv.DictWriter) -> None:
-        self._trajectory, self._state, self._count = trajectory, state, 0
+    Frames are the peptide alone, centred, without a box: OpenMM keeps molecules whole as long as positions are not
+    wrapped, which the engine checks for every frame. `first` is the place of the chunk's first frame in the file.
+    """
 
-    def write(self, peptide: np.ndarray, time: float) -> None:
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self._frames: list[np.ndarray] = []
+        self._times: list[float] = []
+        self._rows: list[dict[str, float | None]] = []
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def add(self, peptide: np.ndarray, time: float) -> None:
         """Append one frame: `peptide` (atoms, 3) in nm, `time` in ps."""
-        centred = (peptide - peptide.mean(0)).astype(np.float32)
-        self._trajectory.write(centred[None], time=np.array([time], np.float32), step=np.array([self._count], np.int32))
-        self._count += 1
+        self._frames.append((peptide - peptide.mean(0)).astype(np.float32))
+        self._times.append(time)
 
-    def write_state(self, row: dict[str, float | None]) -> None:
+    def add_row(self, row: dict[str, float | None]) -> None:
         """Append one row of thermodynamics."""
-        self._state.writerow(row)
+        self._rows.append(row)
 
+    def trajectory(self, scratch: Path) -> bytes:
+        """The frames as XTC, whose frames follow one another without a header, so that bytes can be appended.
 
-@contextmanager
-def frame_writers(trajectory: Path, state: Path) -> Iterator[Frames]:
-    """Open both files for one production."""
-    with XTCTrajectoryFile(str(trajectory), "w") as xtc, open(state, "w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, COLUMNS)
-        writer.writeheader()
-        yield Frames(xtc, writer)
+        Written to `scratch` and read back: on a full disk MDTraj's writer may fail without a word. Raises OSError if
+        what is read is not what was written.
+        """
+        if not self._frames:
+            return b""
+        xyz, times = np.stack(self._frames), np.array(self._times, np.float32)
+        steps = np.arange(self.first, self.first + len(xyz), dtype=np.int32)
+        scratch.touch()  # what keeps a file from being opened has its own reason, which MDTraj would not tell
+        try:
+            with XTCTrajectoryFile(str(scratch), "w") as xtc:
+                xtc.write(xyz, time=times, step=steps)
+            with XTCTrajectoryFile(str(scratch), "r") as xtc:
+                read, read_times, *_ = xtc.read()
+            if read.shape != xyz.shape or not np.array_equal(read_times, times):
+                raise OSError("fewer frames are there than were written")
+            return scratch.read_bytes()
+        except (RuntimeError, OSError) as error:  # RuntimeError: of the library below MDTraj
+            raise OSError(getattr(error, "errno", None) or errno.ENOSPC, str(error)) from None
+        finally:
+            scratch.unlink(missing_ok=True)
+
+    def table(self, header: bool) -> bytes:
+        """The rows as CSV, below its header or without."""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS)
+        if header:
+            writer.writeheader()
+        writer.writerows(self._rows)
+        return text.getvalue().encode()

@@ -7,6 +7,7 @@ added to a system after its context was made has no effect.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,24 +76,27 @@ def stage_context(
     seed: int,
     platform: openmm.Platform,
     properties: dict[str, str],
+    steps: int = 0,
 ) -> openmm.Context:
     """A context of its own for one stage, at `start`; without velocities there they are drawn at the temperature.
 
-    Restraints hold the atoms where the stage starts, which is where minimisation left them.
+    Restraints hold the atoms where the stage starts, which is where minimisation left them. A context that goes on
+    after `steps` of the stage has random seeds of its own, lest it draws the numbers of the stage's first steps again.
     """
+    salt = (steps,) if steps else ()
     system = copy.deepcopy(solvated.system)
     if stage.ensemble == "NPT":
         barostat = openmm.MonteCarloBarostat(
             settings.pressure * unit.bar, settings.temperature * unit.kelvin, _BAROSTAT_INTERVAL
         )
-        barostat.setRandomNumberSeed(derived_seed(seed, stage.name, "barostat"))
+        barostat.setRandomNumberSeed(derived_seed(seed, stage.name, "barostat", *salt))
         system.addForce(barostat)
     if stage.restrained:
         system.addForce(_restraint(solvated, start.positions, settings.restraint_constant))
     integrator = openmm.LangevinMiddleIntegrator(
         settings.temperature * unit.kelvin, settings.friction / unit.picosecond, settings.timestep * unit.femtosecond
     )
-    integrator.setRandomNumberSeed(derived_seed(seed, stage.name, "integrator"))
+    integrator.setRandomNumberSeed(derived_seed(seed, stage.name, "integrator", *salt))
     context = openmm.Context(system, integrator, platform, properties)
     if start.box is not None:
         context.setPeriodicBoxVectors(*start.box.tolist())
@@ -117,14 +121,36 @@ def phase_space(context: openmm.Context) -> PhaseSpace:
     )
 
 
+class _StopMinimising(openmm.MinimizationReporter):
+    """Ends a minimisation when asked to."""
+
+    def __init__(self, stop: Callable[[], bool]) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def report(self, iteration: int, x: object, grad: object, args: object) -> bool:
+        """Whether to stop."""
+        return self._stop()
+
+
 def minimised(
-    solvated: SimulationSystem, settings: SimulateSettings, platform: openmm.Platform, properties: dict[str, str]
+    solvated: SimulationSystem,
+    settings: SimulateSettings,
+    platform: openmm.Platform,
+    properties: dict[str, str],
+    stop: Callable[[], bool] = lambda: False,
 ) -> PhaseSpace:
-    """The start of the first stage: positions at a minimum of the energy, no velocities yet."""
+    """The start of the first stage: positions at a minimum of the energy, no velocities yet.
+
+    `stop` is asked after every iteration; where it says yes, the positions are those reached by then.
+    """
     context = openmm.Context(solvated.system, openmm.VerletIntegrator(0.001), platform, properties)
     context.setPositions(solvated.positions)
     openmm.LocalEnergyMinimizer.minimize(
-        context, settings.minimize_tolerance * unit.kilojoule_per_mole / unit.nanometer, 0
+        context,
+        settings.minimize_tolerance * unit.kilojoule_per_mole / unit.nanometer,
+        0,
+        _StopMinimising(stop),
     )
     end = phase_space(context)
     return PhaseSpace(end.positions, None, end.box)

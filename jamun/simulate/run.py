@@ -1,167 +1,126 @@
-"""Simulate one peptide from its PDB to published files."""
+"""Simulate one peptide from its PDB to published files; the same call again goes on where a stopped one was."""
 
 from __future__ import annotations
 
 import logging
-import shutil
-import sys
-import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mdtraj
-import numpy as np
 import openmm
-from openmm import unit
-from tqdm import tqdm
 
-from jamun.config.simulate import SimulateSettings
-from jamun.io.atomic import publish, write_json
+from jamun.config.simulate import SimulateSettings, Start
+from jamun.io.atomic import atomic_path, write_json
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
-from jamun.simulate.output import Frames, frame_writers, peptide_topology, thermodynamics
+from jamun.simulate.devices import devices, multi_process_service, slot
+from jamun.simulate.disk import disk_errors, locked
+from jamun.simulate.engine import Engine
+from jamun.simulate.identity import differences, identity, read_identity, write_identity
+from jamun.simulate.merge import publish_table, publish_trajectory
+from jamun.simulate.output import peptide_topology
 from jamun.simulate.platform import choose
-from jamun.simulate.protocol import (
-    PhaseSpace,
-    Stage,
-    equilibration_stages,
-    minimised,
-    phase_space,
-    production_stage,
-    stage_context,
-)
-from jamun.simulate.system import SimulationError, SimulationSystem, make_system
+from jamun.simulate.progress import Progress
+from jamun.simulate.replica import STATE_EVERY_FRAMES, run_replica
+from jamun.simulate.saved import load_system, save_system
+from jamun.simulate.signals import StopRequest, stop_requests
+from jamun.simulate.system import SimulationError, make_system
 
 logger = logging.getLogger(__name__)
 
-# The energy of a frame costs a force evaluation of its own, so not every frame gets a row in the CSV.
-STATE_EVERY_FRAMES = 10
-# Steps between checks, and updates of the progress bar, in equilibration.
-_EQUILIBRATION_CHUNK = 250
-# No bond of a peptide comes near this, nm; across the boundary of a box it would be longer.
-_TORN_BOND = 0.3
+
+def replica_seed(settings: SimulateSettings, name: str, replica: int) -> int:
+    """The seed of a replica of a peptide; replicas count from 1, and the first has the peptide's own."""
+    return derived_seed(settings.seed, "simulate", name, *((replica,) if replica > 1 else ()))
 
 
-@dataclass
-class Engine:
-    """What every stage of one peptide's simulation needs."""
+def replica_start(settings: SimulateSettings, replica: int) -> Start:
+    """The conformation in which a replica starts."""
+    return settings.starts[(replica - 1) % len(settings.starts)]
 
-    solvated: SimulationSystem
-    settings: SimulateSettings
-    seed: int
-    platform: openmm.Platform
-    properties: dict[str, str]
-    name: str
 
-    def context(self, stage: Stage, start: PhaseSpace) -> openmm.Context:
-        """A context for one stage."""
-        return stage_context(self.solvated, stage, start, self.settings, self.seed, self.platform, self.properties)
+@contextmanager
+def _device(
+    platform: openmm.Platform, properties: dict[str, str], settings: SimulateSettings, slots: Path | None
+) -> Iterator[dict[str, str]]:
+    """The platform's properties with the index of a GPU that has a free slot; on processors as they are."""
+    if slots is None or platform.getName() not in ("CUDA", "OpenCL"):
+        yield properties
+        return
+    with slot(slots, devices(platform), settings.jobs_per_gpu) as index:
+        yield properties | {"DeviceIndex": str(index)}
 
-    def advance(self, context: openmm.Context, steps: int, stage: Stage, last_good: float) -> np.ndarray:
-        """Run `steps` and return the positions, (particles, 3) in nm; `last_good` is the stage's time so far, in ps.
 
-        Raises SimulationError, naming the stage and the last good time, for a position that is not finite, a box
-        that shrank below twice the cutoff, or a peptide that is torn.
-        """
-        try:
-            context.getIntegrator().step(steps)
-        except openmm.OpenMMException as error:
-            message = str(error).split(". ")[0].rstrip(".")
-            advice = (
-                "raise simulate.padding or lower simulate.cutoff"
-                if "box" in message
-                else "shorten simulate.timestep or add an equilibration stage"
-            )
-            raise SimulationError(
-                f"{self.name}, {stage.name}: stopped after the last good time of {last_good:g} ps ({message}); "
-                f"{advice}."
-            ) from None
-        positions = context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
-        self.require_finite(context, positions, stage, last_good)
-        self.require_whole(positions, stage, last_good)
-        return positions
+def _folder(work: Path, replica: int) -> Path:
+    return work / f"replica_{replica}"
 
-    def require_whole(self, positions: np.ndarray, stage: Stage, last_good: float) -> None:
-        """Raises SimulationError if a bond of the peptide is longer than any bond can be."""
-        first, second = self.solvated.peptide_bonds.T
-        lengths = np.linalg.norm(positions[first] - positions[second], axis=1)
-        longest = int(lengths.argmax())
-        if lengths[longest] > _TORN_BOND:
-            atoms = list(self.solvated.topology.atoms())
-            raise SimulationError(
-                f"{self.name}, {stage.name}: the bond between {atoms[first[longest]]} and {atoms[second[longest]]} is "
-                f"{lengths[longest]:.2f} nm long after the last good time of {last_good:g} ps; shorten "
-                "simulate.timestep or add an equilibration stage."
-            )
 
-    def require_finite(self, context: openmm.Context, positions: np.ndarray, stage: Stage, last_good: float) -> None:
-        """Raises SimulationError if a position is not finite."""
-        if np.isfinite(positions).all():
-            return
-        forces = context.getState(forces=True).getForces(asNumpy=True)
-        magnitude = np.nan_to_num(np.linalg.norm(np.asarray(forces._value), axis=1), nan=np.inf)
-        atoms = list(self.solvated.topology.atoms())
-        worst = ", ".join(str(atoms[index]) for index in np.argsort(magnitude)[-3:])
+def _prepare(work: Path, found: dict[str, Any]) -> None:
+    """Make `work` a folder of the simulation `found`, emptying it of another that is finished or has not begun.
+
+    Raises SimulationError, naming what changed, for another that is not finished.
+    """
+    old = read_identity(work)
+    changed = differences(old, found) if old else []
+    if old and not changed:
+        return
+    replicas = [Progress(folder, f"{found['peptide']} {folder.name}") for folder in sorted(work.glob("replica_*"))]
+    if any(progress.current and not progress.finished for progress in replicas):
+        reason = f"since it began there changed {', and '.join(changed)}" if old else "its settings.json is missing"
         raise SimulationError(
-            f"{self.name}, {stage.name}: positions are not finite after the last good time of {last_good:g} ps; "
-            f"largest forces on {worst}; shorten simulate.timestep or add an equilibration stage."
+            f"{work} holds an unfinished simulation, and {reason}; restore that to go on, or delete the folder to "
+            "simulate anew."
         )
+    if changed:
+        logger.info("%s: simulates anew, since there changed %s.", found["peptide"], ", and ".join(changed))
+    for progress in replicas:
+        progress.discard()
+    write_identity(work, found)
 
 
-def _bar(total: float, description: str) -> tqdm:
-    return tqdm(total=round(total, 6), desc=description, unit="ps", mininterval=5.0 if not sys.stderr.isatty() else 0.2)
+def _replica(
+    pdb: Path,
+    name: str,
+    settings: SimulateSettings,
+    replica: int,
+    platform: openmm.Platform,
+    properties: dict[str, str],
+    work: Path,
+    stop: StopRequest,
+) -> tuple[Engine, Progress]:
+    """Run one replica to its end, from wherever it had come."""
+    label = name if settings.replicas == 1 else f"{name} replica {replica}"
+    folder, seed = _folder(work, replica), replica_seed(settings, name, replica)
+    folder.mkdir(exist_ok=True)
+    progress = Progress(folder, label)
+    if progress.current is None:
+        water_seed = settings.seed if replica == 1 else seed
+        solvated = make_system(pdb, settings, replica_start(settings, replica), water_seed)
+        with disk_errors(folder, lambda: None):
+            progress.system = save_system(solvated, folder)
+    else:
+        solvated = load_system(folder, progress.system)
+    engine = Engine(solvated, settings, seed, platform, properties, label)
+    logger.info(
+        "%s: %d particles on %s %s", label, solvated.system.getNumParticles(), platform.getName(), properties or ""
+    )
+    run_replica(engine, progress, stop)
+    return engine, progress
 
 
-def _show(bar: tqdm, now: float) -> None:
-    """Move the bar to `now`, in ps; sums of small intervals would run past its end."""
-    bar.update(min(now, bar.total) - bar.n)
-
-
-def equilibrate(engine: Engine) -> tuple[PhaseSpace, list[dict[str, object]]]:
-    """Minimise and run the equilibration stages; returns where they end, and a record of each."""
-    start = minimised(engine.solvated, engine.settings, engine.platform, engine.properties)
-    records = []
-    for stage in equilibration_stages(engine.settings):
-        began = time.perf_counter()
-        context = engine.context(stage, start)
-        step_ps = engine.settings.timestep * 1e-3
-        with _bar(stage.steps * step_ps, f"{engine.name} {stage.name}") as bar:
-            done = 0
-            while done < stage.steps:
-                steps = min(_EQUILIBRATION_CHUNK, stage.steps - done)
-                engine.advance(context, steps, stage, done * step_ps)
-                done += steps
-                _show(bar, done * step_ps)
-        start = phase_space(context)
-        final = thermodynamics(context, engine.solvated, stage.steps * step_ps)
-        records.append(
-            {
-                "name": stage.name,
-                "ensemble": stage.ensemble,
-                "steps": stage.steps,
-                "restrained": stage.restrained,
-                "seconds": time.perf_counter() - began,
-                "end": final,
-            }
-        )
-    return start, records
-
-
-def produce(engine: Engine, start: PhaseSpace, frames: Frames) -> float:
-    """Run the production, writing as it goes; returns its wall-clock seconds."""
-    settings, stage = engine.settings, production_stage(engine.settings)
-    context = engine.context(stage, start)
-    began = time.perf_counter()
-    with _bar(settings.production, f"{engine.name} production") as bar:
-        for frame in range(1, settings.n_frames + 1):
-            now = frame * settings.frame_interval
-            positions = engine.advance(context, settings.steps_per_frame, stage, now - settings.frame_interval)
-            frames.write(positions[engine.solvated.peptide_atoms], now)
-            if frame % STATE_EVERY_FRAMES == 0 or frame == settings.n_frames:
-                frames.write_state(thermodynamics(context, engine.solvated, now))
-            _show(bar, now)
-            bar.set_postfix_str(f"{now * 86.4 / (time.perf_counter() - began):.1f} ns/day", refresh=False)
-    return time.perf_counter() - began
+def _replica_record(settings: SimulateSettings, replica: int, engine: Engine, progress: Progress) -> dict[str, Any]:
+    """What md.json tells of one replica; seconds are those of the frames that are published."""
+    point = progress.current
+    return {
+        "start": replica_start(settings, replica),
+        "seed": engine.seed,
+        "n_atoms": engine.solvated.system.getNumParticles(),
+        "seconds": point.seconds * settings.n_frames / point.frames,
+        "resumptions": progress.resumptions,
+        "stages": point.finished,
+    }
 
 
 def simulate_to_files(
@@ -174,50 +133,85 @@ def simulate_to_files(
     record: Path,
     work: Path,
     threads: int,
+    slots: Path | None = None,
 ) -> None:
     """Simulate the peptide in `pdb` and publish trajectory (XTC), topology (PDB), state (CSV) and record (JSON).
 
-    Everything is written in `work` and published, file by file, when all of it is there; the record comes last. `work`
-    may lie on another file system, such as a node's own disk. Raises SimulationError
-    for a peptide, box or platform that cannot be simulated, before the simulation starts, and for one that blows up.
+    Replicas run one after another, each in a folder of its own in `work`, where everything is saved as it comes. The
+    same call goes on from there if it was stopped, and extends a finished simulation if `production` or `replicas`
+    grew; if they shrank, it publishes as much as is asked for. Files are published one by one when all replicas are
+    done, the record last; `work` stays, to be extended, and shares the published files' disk space. It may lie on
+    another file system, such as a node's own disk; the files are copied then.
+
+    On GPUs, `slots` is the folder by which the simulations of one machine share them, `settings.jobs_per_gpu` on each;
+    without it OpenMM takes the GPU it likes.
+
+    Raises SimulationError for a peptide, box or platform that cannot be simulated, before the simulation starts; for
+    one that blows up; for a disk that cannot be written; and for an unfinished simulation of other settings in
+    `work`. Raises Interrupted, with everything saved, at SIGTERM or SIGUSR1.
     """
     platform, properties = choose(settings, threads)
-    solvated = make_system(pdb, settings)
-    engine = Engine(solvated, settings, derived_seed(settings.seed, "simulate", name), platform, properties, name)
-    logger.info(
-        "%s: %d particles on %s %s", name, solvated.system.getNumParticles(), platform.getName(), properties or ""
-    )
-    work.mkdir(parents=True, exist_ok=True)
-    start, stages = equilibrate(engine)
-    with frame_writers(work / "trajectory.xtc", work / "state.csv") as frames:
-        seconds = produce(engine, start, frames)
-    peptide = peptide_topology(solvated)
-    first = mdtraj.load_frame(str(work / "trajectory.xtc"), 0, top=peptide)
-    first.save_pdb(str(work / "topology.pdb"))
-    for source, target in (("trajectory.xtc", trajectory), ("topology.pdb", topology), ("state.csv", state)):
-        publish(work / source, target)
+    with disk_errors(work, lambda: None):
+        work.mkdir(parents=True, exist_ok=True)
+    with locked(work):
+        with disk_errors(work, lambda: None):
+            _prepare(work, identity(pdb, name, settings))
+        with _device(platform, properties, settings, slots) as chosen, stop_requests() as stop:
+            done = [
+                _replica(pdb, name, settings, replica, platform, chosen, work, stop)
+                for replica in range(1, settings.replicas + 1)
+            ]
+        with disk_errors(trajectory.parent, lambda: f"the whole simulation in {work}"):
+            _publish(done, settings, trajectory, topology, state)
+            _publish_record(done, name, settings, record, threads)
+            for _, progress in done:
+                progress.finish()
+
+
+def _publish(
+    done: list[tuple[Engine, Progress]], settings: SimulateSettings, trajectory: Path, topology: Path, state: Path
+) -> None:
+    folders = [progress.folder for _, progress in done]
+    for _, progress in done:
+        progress.trim()
+    publish_trajectory(folders, settings.n_frames, settings.frame_interval, trajectory)
+    first = mdtraj.load_frame(str(trajectory), 0, top=peptide_topology(done[0][0].solvated))
+    with atomic_path(topology) as temporary:
+        first.save_pdb(str(temporary))
+    publish_table(folders, settings.n_frames, settings.frame_interval, state)
+
+
+def _publish_record(
+    done: list[tuple[Engine, Progress]], name: str, settings: SimulateSettings, record: Path, threads: int
+) -> None:
+    replicas = [_replica_record(settings, place, *pair) for place, pair in enumerate(done, 1)]
+    engine = done[0][0]
+    seconds, frames = sum(replica["seconds"] for replica in replicas), len(replicas) * settings.n_frames
     write_json(
         record,
         {
             "peptide": name,
             "settings": settings.model_dump(mode="json"),
             "seed": engine.seed,
-            "platform": platform.getName(),
-            "precision": properties.get("Precision", "platform's own"),
+            "platform": engine.platform.getName(),
+            "precision": engine.properties.get("Precision", "platform's own"),
             "threads": threads,
-            "n_atoms": solvated.system.getNumParticles(),
-            "n_peptide_atoms": len(solvated.peptide_atoms),
-            "stages": stages,
+            "jobs_per_gpu": settings.jobs_per_gpu if engine.platform.getName() in ("CUDA", "OpenCL") else None,
+            "multi_process_service": multi_process_service(),
+            "n_atoms": engine.solvated.system.getNumParticles(),
+            "n_peptide_atoms": len(engine.solvated.peptide_atoms),
+            "stages": replicas[0]["stages"],
+            "replicas": replicas,
+            "resumptions": sum(replica["resumptions"] for replica in replicas),
             "production": {
-                "frames": settings.n_frames,
+                "frames": frames,
                 "frame_interval_ps": settings.frame_interval,
                 "state_interval_ps": STATE_EVERY_FRAMES * settings.frame_interval,
                 "seconds": seconds,
-                "seconds_per_frame": seconds / settings.n_frames,
-                "ns_per_day": settings.production * 86.4 / seconds,
+                "seconds_per_frame": seconds / frames,
+                "ns_per_day": frames * settings.frame_interval * 86.4 / seconds,
             },
-            "boundaries": [0, settings.n_frames],
+            "boundaries": [place * settings.n_frames for place in range(len(replicas) + 1)],
             "provenance": provenance("openmm", "mdtraj", "numpy"),
         },
     )
-    shutil.rmtree(work)

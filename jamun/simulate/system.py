@@ -10,8 +10,10 @@ import numpy as np
 import openmm
 from openmm import app, unit
 
-from jamun.config.simulate import SimulateSettings
+from jamun.config.simulate import SimulateSettings, Start
 from jamun.io.log import UserError
+from jamun.peptides.conformations import conformed
+from jamun.peptides.sequences import PeptideError
 
 _PEPTIDE_FILES = {"amber99sbildn": "amber99sbildn.xml", "amber14": "amber14/protein.ff14SB.xml"}
 _WATER_FILES = {"amber99sbildn": "tip3p.xml", "amber14": "amber14/tip3p.xml"}
@@ -74,20 +76,36 @@ def degrees_of_freedom(system: openmm.System) -> int:
     return 3 * massive - system.getNumConstraints() - held
 
 
-def make_system(pdb: Path, settings: SimulateSettings) -> SimulationSystem:
-    """Solvate (explicit solvent) and parametrise the peptide in `pdb`.
+def _start_positions(peptide: app.PDBFile, start: Start, pdb: Path) -> unit.Quantity:
+    if start == "built":
+        return peptide.positions
+    positions = np.asarray(peptide.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
+    try:
+        return conformed(peptide.topology, positions, start, pdb.stem) * unit.nanometer
+    except PeptideError as error:
+        raise SimulationError(f"{error} Take {start} out of simulate.starts.") from None
 
-    Raises SimulationError for a peptide the force field does not know, or a box too small for the cutoff.
+
+def make_system(
+    pdb: Path, settings: SimulateSettings, start: Start = "built", seed: int | None = None
+) -> SimulationSystem:
+    """Solvate (explicit solvent) and parametrise the peptide in `pdb`, with the backbone of `start`.
+
+    `seed` draws the waters that ions take the place of; without it, that of the settings does. Raises SimulationError
+    for a peptide the force field does not know, or that does not take the backbone of `start`, or a box too small for
+    the cutoff.
     """
     peptide = read_peptide(pdb)
     forcefield = _forcefield(settings)
-    modeller = app.Modeller(peptide.topology, peptide.positions)
+    modeller = app.Modeller(peptide.topology, _start_positions(peptide, start, pdb))
     n_peptide = peptide.topology.getNumAtoms()
     options: dict[str, object] = {"constraints": app.HBonds}
     try:
         if settings.solvent == "explicit":
             state = random.getstate()
-            random.seed(settings.seed)  # Modeller draws the waters that ions take the place of
+            random.seed(
+                settings.seed if seed is None else seed
+            )  # Modeller draws the waters that ions take the place of
             try:
                 modeller.addSolvent(
                     forcefield,

@@ -1,0 +1,127 @@
+"""Set the backbone of a built peptide to a conformation, from which a simulation can start."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import mdtraj
+import numpy as np
+import openmm
+from openmm import app, unit
+
+from jamun.peptides.build import relax
+from jamun.peptides.checks import check, peptide_bonds
+
+# phi and psi in degrees.
+CONFORMATIONS = {
+    "extended": (-155.0, 160.0),
+    "alpha": (-60.0, -45.0),
+    "beta": (-120.0, 130.0),
+    "ppii": (-75.0, 145.0),
+}
+# Of the torsions while contacts relax, kJ/mol: stiff, so that side chains give way and not the backbone.
+_STIFFNESS = 2000.0
+# Side chains are turned about CA-CB in these steps, degrees, to where the nearest contact is widest.
+_TURN = 30.0
+_WIDE_ENOUGH = 0.25  # nm
+
+Quartet = tuple[int, int, int, int]
+
+
+def backbone_torsions(topology: mdtraj.Topology) -> list[tuple[str, Quartet]]:
+    """("phi" or "psi", the four atoms) of every residue that has it, in the order of the chain."""
+    residues = [{atom.name: atom.index for atom in residue.atoms} for residue in topology.residues]
+    found: list[tuple[str, Quartet]] = []
+    for place, own in enumerate(residues):
+        if not {"N", "CA", "C"} <= own.keys():
+            continue
+        if place and "C" in residues[place - 1]:
+            found.append(("phi", (residues[place - 1]["C"], own["N"], own["CA"], own["C"])))
+        if place + 1 < len(residues) and "N" in residues[place + 1]:
+            found.append(("psi", (own["N"], own["CA"], own["C"], residues[place + 1]["N"])))
+    return found
+
+
+def torsion(positions: np.ndarray, quartet: Quartet) -> float:
+    """Dihedral angle of four atoms in radians; `positions` (atoms, 3)."""
+    a, b, c, d = positions[list(quartet)]
+    axis = (c - b) / np.linalg.norm(c - b)
+    left, right = np.cross(b - a, axis), np.cross(axis, d - c)
+    return float(np.arctan2(np.dot(np.cross(left, right), axis), np.dot(left, right)))
+
+
+def _beyond(topology: mdtraj.Topology, first: int, second: int) -> list[int] | None:
+    """Atoms on the side of `second` of the bond first-second; None if the bond is in a ring."""
+    neighbours = defaultdict(set)
+    for bond in topology.bonds:
+        neighbours[bond.atom1.index].add(bond.atom2.index)
+        neighbours[bond.atom2.index].add(bond.atom1.index)
+    reached, edge = {second}, neighbours[second] - {first}
+    while edge:
+        reached |= edge
+        edge = set().union(*(neighbours[atom] for atom in edge)) - reached
+    return None if first in reached else sorted(reached)
+
+
+def _turned(positions: np.ndarray, first: int, second: int, atoms: list[int], angle: float) -> np.ndarray:
+    """Positions with `atoms` turned by `angle`, radians, about the axis from `first` to `second`."""
+    axis = positions[second] - positions[first]
+    axis /= np.linalg.norm(axis)
+    relative = positions[atoms] - positions[second]
+    along = np.outer(relative @ axis, axis)
+    turned = positions.copy()
+    turned[atoms] = (
+        positions[second] + along + (relative - along) * np.cos(angle) + np.cross(axis, relative) * np.sin(angle)
+    )
+    return turned
+
+
+def _side_chains_away(positions: np.ndarray, topology: mdtraj.Topology) -> np.ndarray:
+    """Turn each side chain about CA-CB to where its nearest contact with the rest is widest."""
+    for residue in topology.residues:
+        atoms = {atom.name: atom.index for atom in residue.atoms}
+        side = _beyond(topology, atoms["CA"], atoms["CB"]) if {"CA", "CB"} <= atoms.keys() else None
+        if side is None:
+            continue
+        rest = np.setdiff1d(np.arange(len(positions)), [*side, atoms["CA"]])
+        moving = [atom for atom in side if atom != atoms["CB"]]
+        turned = [
+            _turned(positions, atoms["CA"], atoms["CB"], side, angle)
+            for angle in np.deg2rad(np.arange(0.0, 360.0, _TURN))
+        ]
+        nearest = [np.linalg.norm(place[moving][:, None] - place[rest], axis=-1).min() for place in turned]
+        # The first of the best, up to where wider is no better: a side chain that is free where it is stays there.
+        positions = turned[int(np.argmax(np.minimum(nearest, _WIDE_ENOUGH).round(4)))]
+    return positions
+
+
+def _holding(positions: np.ndarray, quartets: list[Quartet]) -> openmm.CustomTorsionForce:
+    """A force that keeps torsions as they are in `positions`."""
+    force = openmm.CustomTorsionForce("stiffness * (1 - cos(theta - theta0))")
+    force.addGlobalParameter("stiffness", _STIFFNESS)
+    force.addPerTorsionParameter("theta0")
+    for quartet in quartets:
+        force.addTorsion(*quartet, [torsion(positions, quartet)])
+    return force
+
+
+def conformed(topology: app.Topology, positions: np.ndarray, conformation: str, name: str) -> np.ndarray:
+    """Positions, (atoms, 3) in nm, of a peptide with hydrogens whose phi and psi are those of a conformation.
+
+    Starts from `positions` of the same shape. phi of proline stays, as its ring sets it. Contacts are relaxed while
+    the backbone is held. Raises PeptideError, which gives `name`, if the result fails the checks of a built peptide.
+    """
+    structure = mdtraj.Topology.from_openmm(topology)
+    phi, psi = np.deg2rad(CONFORMATIONS[conformation])
+    torsions = backbone_torsions(structure)
+    for kind, quartet in torsions:
+        atoms = _beyond(structure, quartet[1], quartet[2])
+        if atoms is not None:
+            target = phi if kind == "phi" else psi
+            positions = _turned(positions, quartet[1], quartet[2], atoms, target - torsion(positions, quartet))
+    positions = _side_chains_away(positions, structure)
+    quartets = [quartet for _, quartet in [*torsions, *peptide_bonds(structure)]]
+    relaxed = relax(topology, positions * unit.nanometer, _holding(positions, quartets))
+    relaxed = np.asarray(relaxed.value_in_unit(unit.nanometer))
+    check(relaxed, structure, name)
+    return relaxed - relaxed.mean(0)

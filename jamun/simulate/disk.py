@@ -1,0 +1,124 @@
+"""Writing to a disk that may be full, shared, or switched off at any moment."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jamun.io.atomic import atomic_path
+from jamun.simulate.system import SimulationError
+
+try:
+    import fcntl
+except ImportError:  # a system without POSIX locks
+    fcntl = None
+
+_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "files may not grow more"}
+
+
+@contextmanager
+def disk_errors(folder: Path, safe: Callable[[], str | None]) -> Iterator[None]:
+    """Turn an OSError of the block into a SimulationError; `safe` tells what is safe, None if nothing is."""
+    try:
+        yield
+    except OSError as error:
+        reason = _FULL.get(error.errno, error.strerror or str(error))
+        advice = "free space" if error.errno in _FULL else "put that right"
+        kept = f"{safe()} is safe" if safe() else "nothing was saved there yet"
+        raise SimulationError(
+            f"{folder}: cannot be written ({reason}); {kept}: {advice} and run the same command again."
+        ) from error
+
+
+@contextmanager
+def held(lock: Path) -> Iterator[bool]:
+    """Hold the file `lock` for the block, unless another process does: then the block runs with False.
+
+    The system frees the lock of a process that dies. Where there are no locks, it counts as held.
+    """
+    with open(lock, "w", encoding="utf-8") as handle:
+        if fcntl is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            except OSError:  # a file system without locks
+                pass
+        yield True
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of `folder`, made if missing. Raises SimulationError if another process holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder / "lock") as ours:
+        if not ours:
+            raise SimulationError(f"{folder}: another process simulates there; wait until it ends, or end it.")
+        yield
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that renames in it outlast a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(target: Path, content: bytes) -> str:
+    """Write `content` atomically, flushed to disk; returns its SHA-256."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest(path: Path, size: int | None = None) -> hashlib._Hash | None:
+    """SHA-256, to be updated, of the first `size` bytes of a file, or of all; None if it is missing or shorter."""
+    found, left = hashlib.sha256(), size
+    if size == 0:
+        return found
+    try:
+        with open(path, "rb") as handle:
+            while block := handle.read(1 << 20 if left is None else min(1 << 20, left)):
+                found.update(block)
+                left = None if left is None else left - len(block)
+    except FileNotFoundError:
+        return None
+    return None if left else found
+
+
+def file_sha256(path: Path) -> str | None:
+    """SHA-256 of a file, None if it is missing."""
+    found = digest(path)
+    return found.hexdigest() if found else None
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make `target`, which must not exist, a second name of `source`; a copy where that is not possible."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def append(path: Path, size: int, content: bytes) -> None:
+    """Cut the file to `size` bytes and append `content`, flushed to disk; a missing file is made if `size` is 0.
+
+    A file that has a second name, as a published one has, is copied first: only `path` changes.
+    """
+    if path.exists() and path.stat().st_nlink > 1:
+        with atomic_path(path) as temporary:
+            shutil.copyfile(path, temporary)
+    with open(path, "r+b" if path.exists() else "x+b") as handle:
+        handle.truncate(size)
+        handle.seek(size)
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())

@@ -1,0 +1,73 @@
+"""What a simulation in a work folder is a simulation of, so that it goes on only with what it began with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from jamun.config.simulate import SimulateSettings
+from jamun.io.atomic import read_json, write_json
+from jamun.simulate.system import SimulationError
+
+_NAME = "settings.json"
+_FORMAT = 1
+# How long, how often and where it runs: all of these may change from one run to the next.
+_FREE = {"production", "replicas", "platform", "precision", "jobs_per_gpu", "checkpoint_interval"}
+
+
+def _pdb_sha256(pdb: Path) -> str:
+    """SHA-256 of a PDB without its remarks, in which OpenMM writes the day."""
+    try:
+        lines = pdb.read_bytes().splitlines()
+    except OSError as error:
+        raise SimulationError(f"{pdb}: not readable as PDB ({error}); build the peptide again.") from None
+    return hashlib.sha256(b"\n".join(line for line in lines if not line.startswith(b"REMARK"))).hexdigest()
+
+
+def identity(pdb: Path, name: str, settings: SimulateSettings) -> dict[str, Any]:
+    """Name of the peptide, SHA-256 of its PDB, and the settings that decide what is simulated."""
+    dumped = settings.model_dump(mode="json")
+    return {
+        "format": _FORMAT,
+        "peptide": name,
+        "pdb_sha256": _pdb_sha256(pdb),
+        "settings": {key: value for key, value in dumped.items() if key not in _FREE},
+    }
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """What changed from one identity to another, in words; a setting that did not exist then had its default."""
+    changed = []
+    if old["peptide"] != new["peptide"]:
+        changed.append(f"the peptide from {old['peptide']} to {new['peptide']}")
+    if old["pdb_sha256"] != new["pdb_sha256"]:
+        changed.append("the peptide's PDB, which was built anew")
+    defaults = SimulateSettings().model_dump(mode="json")
+    for key, value in new["settings"].items():
+        before = old["settings"].get(key, defaults[key])
+        if before != value:
+            changed.append(f"simulate.{key} from {json.dumps(before)} to {json.dumps(value)}")
+    return changed
+
+
+def write_identity(folder: Path, value: dict[str, Any]) -> None:
+    """Write an identity to `folder`."""
+    write_json(folder / _NAME, value)
+
+
+def read_identity(folder: Path) -> dict[str, Any] | None:
+    """The identity in `folder`, None where none is. Raises SimulationError for one that cannot be read."""
+    try:
+        found = read_json(folder / _NAME)
+        if found["format"] == _FORMAT and found.keys() >= {"peptide", "pdb_sha256", "settings"}:
+            return found
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise SimulationError(
+        f"{folder / _NAME} cannot be read, so it is not known what was simulated in {folder}; restore the file, or "
+        "delete the folder to simulate anew."
+    )

@@ -1,0 +1,196 @@
+"""Run one replica through its stages, from wherever it had come."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+import openmm
+from tqdm import tqdm
+
+from jamun.io.log import Interrupted
+from jamun.simulate.disk import disk_errors
+from jamun.simulate.engine import Engine, made_by
+from jamun.simulate.output import MOST_FRAMES, Chunk, thermodynamics
+from jamun.simulate.progress import Progress, describe
+from jamun.simulate.protocol import Stage, equilibration_stages, minimised, phase_space, production_stage
+from jamun.simulate.signals import StopRequest
+from jamun.simulate.system import SimulationError
+
+logger = logging.getLogger(__name__)
+
+# The energy of a frame costs a force evaluation of its own, so not every frame gets a row in the CSV.
+STATE_EVERY_FRAMES = 10
+# Steps between checks, and updates of the progress bar, in equilibration.
+_EQUILIBRATION_CHUNK = 250
+# Wall-clock seconds of steps between two looks at whether to stop, and steps before the speed is known.
+_PIECE_SECONDS = 0.5
+_FIRST_PIECE = 10
+
+
+class _Pace:
+    """How many steps to run at a time, so that a request to stop is answered soon."""
+
+    def __init__(self) -> None:
+        self.piece = _FIRST_PIECE
+        self._then = time.perf_counter()
+
+    def took(self, steps: int) -> None:
+        """Note that `steps` have been run since the last note; a piece at most doubles, as first steps are slow."""
+        now = time.perf_counter()
+        rate = steps / max(now - self._then, 1e-6)
+        self.piece = max(1, min(2 * self.piece, int(rate * _PIECE_SECONDS)))
+        self._then = now
+
+
+class _StageRun:
+    """One stage of one replica while it runs."""
+
+    def __init__(self, engine: Engine, stage: Stage, progress: Progress, stop: StopRequest) -> None:
+        self.engine, self.stage, self.progress, self.stop = engine, stage, progress, stop
+        self.step_ps = engine.settings.timestep * 1e-3
+        self.producing = stage.name == "production"
+        self.interval = engine.settings.steps_per_frame if self.producing else _EQUILIBRATION_CHUNK
+        self.steps, self.earlier = progress.current.steps, progress.current.seconds
+        self.chunk = Chunk(progress.current.frames)
+        self.began = self.saved = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Wall clock spent in the stage, in earlier runs too."""
+        return self.earlier + time.perf_counter() - self.began
+
+    def run(self, context: openmm.Context) -> None:
+        """Run to the end of the stage; saves, and raises Interrupted, if asked to stop before."""
+        total = self.stage.steps * self.step_ps
+        first = self.steps * self.step_ps
+        pace = _Pace()
+        with tqdm(
+            total=round(total, 6),
+            initial=round(first, 6),
+            desc=f"{self.engine.name} {self.stage.name}",
+            unit="ps",
+            mininterval=5.0 if not sys.stderr.isatty() else 0.2,
+        ) as bar:
+            while self.steps < self.stage.steps:
+                self._answer_stop(context)
+                boundary = min((self.steps // self.interval + 1) * self.interval, self.stage.steps)
+                piece = min(pace.piece, boundary - self.steps)
+                last_good = self.steps // self.interval * self.interval * self.step_ps
+                if self.steps + piece < boundary:
+                    self.engine.step(context, piece, self.stage, last_good)
+                    self.steps += piece
+                else:
+                    self._to_boundary(context, piece, last_good)
+                    now = self.steps * self.step_ps
+                    bar.update(min(now, bar.total) - bar.n)  # sums of small intervals would run past the end
+                    speed = (now - first) * 86.4 / (time.perf_counter() - self.began)
+                    bar.set_postfix_str(f"{speed:.1f} ns/day", refresh=False)
+                    overdue = time.perf_counter() - self.saved > self.engine.settings.checkpoint_interval
+                    if overdue or len(self.chunk) >= MOST_FRAMES:
+                        self.save(context)
+                pace.took(piece)
+        if self.producing and self.steps != self.progress.current.steps:
+            self.save(context)
+
+    def _to_boundary(self, context: openmm.Context, piece: int, last_good: float) -> None:
+        """Run `piece` steps to the next boundary; in production, where a frame is due."""
+        positions = self.engine.advance(context, piece, self.stage, last_good)
+        self.steps += piece
+        if self.producing:
+            frame = self.steps // self.interval
+            now = frame * self.engine.settings.frame_interval
+            self.chunk.add(positions[self.engine.solvated.peptide_atoms], now)
+            if frame % STATE_EVERY_FRAMES == 0 or self.steps == self.stage.steps:
+                self.chunk.add_row(thermodynamics(context, self.engine.solvated, now))
+
+    def _answer_stop(self, context: openmm.Context) -> None:
+        if self.stop.signal:
+            if self.steps != self.progress.current.steps:
+                self.save(context)
+            raise Interrupted(
+                f"{self.engine.name}: stopped by {self.stop.signal} after {self.steps * self.step_ps:g} of "
+                f"{self.stage.steps * self.step_ps:g} ps of {self.stage.name}, all of it saved in "
+                f"{self.progress.folder}; the same command goes on from there."
+            )
+
+    def save(self, context: openmm.Context) -> None:
+        """Save the phase space, and what was written since the last time."""
+        state = context.getState(positions=True, velocities=True, parameters=True)
+        self.progress.save(
+            self.steps,
+            self.seconds,
+            self.chunk,
+            openmm.XmlSerializer.serialize(state),
+            context.createCheckpoint(),
+            made_by(context),
+        )
+        self.chunk = Chunk(self.progress.current.frames)
+        self.saved = time.perf_counter()
+
+    def record(self, context: openmm.Context) -> dict[str, Any]:
+        """Record of an equilibration stage at its end."""
+        return {
+            "name": self.stage.name,
+            "ensemble": self.stage.ensemble,
+            "steps": self.stage.steps,
+            "restrained": self.stage.restrained,
+            "seconds": self.seconds,
+            "end": thermodynamics(context, self.engine.solvated, self.stage.steps * self.step_ps),
+        }
+
+
+def run_replica(engine: Engine, progress: Progress, stop: StopRequest) -> None:
+    """Run the stages of one replica that are not done, from its saved state or from minimisation.
+
+    Raises Interrupted, with everything saved, if asked to stop; SimulationError if the simulation goes wrong, with
+    the frames before in the trajectory, or if the disk cannot be written, with the last saved state as it was.
+    """
+    step_ps = engine.settings.timestep * 1e-3
+    stages = [*equilibration_stages(engine.settings), production_stage(engine.settings)]
+
+    def safe() -> str | None:
+        return f"everything up to {describe(progress.current, step_ps)}" if progress.current else None
+
+    with disk_errors(progress.folder, safe):
+        _run_stages(engine, stages, progress, stop, step_ps)
+
+
+def _run_stages(engine: Engine, stages: list[Stage], progress: Progress, stop: StopRequest, step_ps: float) -> None:
+    context = None
+    if progress.current is None:
+        start = minimised(
+            engine.solvated, engine.settings, engine.platform, engine.properties, lambda: bool(stop.signal)
+        )
+        if stop.signal:
+            raise Interrupted(
+                f"{engine.name}: stopped by {stop.signal} before its first step; the same command starts again."
+            )
+        progress.begin(stages[0].name, start, [])
+        context = engine.context(stages[0], start)
+    else:
+        saved = progress.resume({stage.name for stage in stages if stage.restrained}, step_ps)
+        if saved.point.stage == stages[-1].name and saved.point.steps >= stages[-1].steps:
+            return
+        current = next(stage for stage in stages if stage.name == saved.point.stage)
+        context, source = engine.restored(current, saved)
+        progress.resumptions += 1
+        logger.info("%s: goes on after %s from %s", engine.name, describe(saved.point, step_ps), source)
+        stages = stages[stages.index(current) :]
+    for stage, following in zip(stages, [*stages[1:], None], strict=True):
+        run = _StageRun(engine, stage, progress, stop)
+        try:
+            run.run(context)
+        except SimulationError:
+            # The state is lost, the frames before are good: they stay in the file until the run goes on. If they
+            # cannot be written either, what the user must know is still the first error.
+            with suppress(OSError):
+                progress.append(run.chunk)
+            raise
+        if following is not None:
+            start = phase_space(context)
+            progress.begin(following.name, start, [*progress.current.finished, run.record(context)])
+            context = engine.context(following, start)

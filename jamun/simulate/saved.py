@@ -1,0 +1,85 @@
+"""Systems and phase spaces on disk: a simulation that goes on has exactly the particles and forces it began with."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+
+import numpy as np
+import openmm
+from openmm import app, unit
+
+from jamun.io.atomic import read_npz, write_npz
+from jamun.simulate.disk import file_sha256, write_bytes
+from jamun.simulate.protocol import PhaseSpace
+from jamun.simulate.system import SimulationError, SimulationSystem
+
+_SYSTEM, _TOPOLOGY, _ARRAYS = "system.xml.gz", "topology.cif.gz", "system.npz"
+
+
+def save_system(solvated: SimulationSystem, folder: Path) -> dict[str, str]:
+    """Write the system (OpenMM's XML), its topology (PDBx/mmCIF) and positions with the peptide's indices (NPZ).
+
+    Returns the SHA-256 of each file by its name. The mmCIF's positions are zero: those of the NPZ have all digits.
+    """
+    text = io.StringIO()
+    app.PDBxFile.writeFile(solvated.topology, np.zeros_like(solvated.positions) * unit.nanometer, text, keepIds=True)
+    hashes = {
+        name: write_bytes(folder / name, gzip.compress(content.encode(), mtime=0))
+        for name, content in (
+            (_SYSTEM, openmm.XmlSerializer.serialize(solvated.system)),
+            (_TOPOLOGY, text.getvalue()),
+        )
+    }
+    write_npz(
+        folder / _ARRAYS,
+        {
+            "positions_nm": solvated.positions,
+            "peptide_atoms": solvated.peptide_atoms,
+            "restrained_atoms": solvated.restrained_atoms,
+            "peptide_bonds": solvated.peptide_bonds,
+            "total_mass_amu": np.array(solvated.total_mass),
+            "degrees_of_freedom": np.array(solvated.degrees_of_freedom),
+        },
+    )
+    return hashes | {_ARRAYS: file_sha256(folder / _ARRAYS)}
+
+
+def load_system(folder: Path, hashes: dict[str, str]) -> SimulationSystem:
+    """Read what save_system wrote. Raises SimulationError naming a file that is missing or is not what was written."""
+    for name, expected in hashes.items():
+        if file_sha256(folder / name) != expected:
+            raise SimulationError(
+                f"{folder / name} is missing or damaged, so this simulation cannot go on with the same system; "
+                f"restore the file, or delete {folder} to simulate anew."
+            )
+    arrays = read_npz(folder / _ARRAYS)
+    text = gzip.decompress((folder / _TOPOLOGY).read_bytes()).decode()
+    return SimulationSystem(
+        topology=app.PDBxFile(io.StringIO(text)).topology,
+        system=openmm.XmlSerializer.deserialize(gzip.decompress((folder / _SYSTEM).read_bytes()).decode()),
+        positions=arrays["positions_nm"],
+        peptide_atoms=arrays["peptide_atoms"],
+        restrained_atoms=arrays["restrained_atoms"],
+        peptide_bonds=arrays["peptide_bonds"],
+        total_mass=float(arrays["total_mass_amu"]),
+        degrees_of_freedom=int(arrays["degrees_of_freedom"]),
+    )
+
+
+def write_phase_space(target: Path, phase_space: PhaseSpace) -> str:
+    """Write a phase space as NPZ, with all its digits; returns the SHA-256."""
+    arrays = {
+        "positions_nm": phase_space.positions,
+        "velocities_nm_per_ps": phase_space.velocities,
+        "box_nm": phase_space.box,
+    }
+    write_npz(target, {name: array for name, array in arrays.items() if array is not None})
+    return file_sha256(target)
+
+
+def read_phase_space(source: Path) -> PhaseSpace:
+    """Read what write_phase_space wrote."""
+    arrays = read_npz(source)
+    return PhaseSpace(arrays["positions_nm"], arrays.get("velocities_nm_per_ps"), arrays.get("box_nm"))

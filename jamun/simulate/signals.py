@@ -1,0 +1,40 @@
+"""Requests to stop: SIGTERM, which schedulers send before they kill, and SIGUSR1, which Slurm's --signal may send."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+
+
+@dataclass
+class StopRequest:
+    """Name of the signal that asked to stop, or None so far; a simulation looks here between two runs of steps."""
+
+    signal: str | None = None
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Note SIGTERM and SIGUSR1 instead of dying of them, until the block ends; the old handlers come back then.
+
+    Outside the main thread, where Python allows no handlers, nothing is noted.
+    """
+    request = StopRequest()
+
+    def note(number: int, _frame: object) -> None:
+        request.signal = signal.Signals(number).name
+
+    old = {}
+    if threading.current_thread() is threading.main_thread():
+        old = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in old.items():
+            # A handler that was not set from Python reads as None, and cannot be set back.
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

@@ -1,0 +1,60 @@
+"""Backbones set to a conformation: near phi and psi, L, trans, whatever the side chains."""
+
+import mdtraj
+import numpy as np
+import pytest
+
+from jamun.peptides.build import build_peptide
+from jamun.peptides.checks import chirality, stereocentres
+from jamun.peptides.conformations import CONFORMATIONS, backbone_torsions, conformed, torsion
+from jamun.peptides.sequences import PeptideError, parse_sequence
+
+
+@pytest.mark.parametrize(
+    ("sequence", "form"),
+    [
+        ("G", "capped"),
+        ("P", "capped"),
+        ("WP", "uncapped"),
+        ("VIT", "capped"),
+        ("GPG", "capped"),
+        ("ARNDCQEGHI", "capped"),
+        ("LKMFPSTWYV", "uncapped"),
+        ("WWWWWWWWWW", "capped"),
+    ],
+)
+def test_phi_and_psi_are_those_of_the_conformation(sequence, form):
+    topology, positions, _ = build_peptide(parse_sequence(sequence), form, 7.0)
+    structure = mdtraj.Topology.from_openmm(topology)
+    proline = {atom.index for atom in structure.atoms if atom.residue.name == "PRO"}
+    for conformation, targets in CONFORMATIONS.items():
+        moved = conformed(topology, positions, conformation, sequence)
+        assert moved.shape == positions.shape
+        torsions = backbone_torsions(structure)
+        assert len(torsions) == 2 * (len(sequence) - (form == "uncapped"))
+        for kind, quartet in torsions:
+            angle = np.rad2deg(torsion(moved, quartet))
+            # The ring sets phi of proline.
+            target, tolerance = (-65, 35) if kind == "phi" and quartet[1] in proline else (targets[kind == "psi"], 10)
+            assert abs((angle - target + 180) % 360 - 180) < tolerance, (conformation, kind, angle)
+        assert all(chirality(moved, centre, others) > 0 for _, centre, others in stereocentres(structure))
+        # Bonds are those of the built peptide, give or take what relaxation does.
+        first, second = np.array([(bond.atom1.index, bond.atom2.index) for bond in structure.bonds]).T
+        lengths = [np.linalg.norm(place[first] - place[second], axis=1) for place in (positions, moved)]
+        np.testing.assert_allclose(*lengths, atol=0.01)
+
+
+def test_torsions_are_those_of_mdtraj():
+    topology, positions, _ = build_peptide(parse_sequence("APW"), "capped", 7.0)
+    trajectory = mdtraj.Trajectory(positions[None], mdtraj.Topology.from_openmm(topology))
+    expected = {"phi": mdtraj.compute_phi(trajectory), "psi": mdtraj.compute_psi(trajectory)}
+    for kind, (quartets, angles) in expected.items():
+        found = [quartet for name, quartet in backbone_torsions(trajectory.topology) if name == kind]
+        assert [tuple(quartet) for quartet in quartets] == found
+        np.testing.assert_allclose([torsion(positions, quartet) for quartet in found], angles[0], atol=1e-5)
+
+
+def test_a_result_that_fails_the_checks_is_refused():
+    topology, positions, _ = build_peptide(parse_sequence("AA"), "capped", 7.0)
+    with pytest.raises(PeptideError, match=r"AA: .* inverted"):
+        conformed(topology, positions * [-1, 1, 1], "beta", "AA")
