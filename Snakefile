@@ -43,6 +43,7 @@ localrules:
     all,
     peptides,
     simulations,
+    simulation_figures,
     features,
     models,
     samples,
@@ -69,6 +70,12 @@ rule peptides:
 rule simulations:
     input:
         expand("results/{dataset}/md/{peptide}/md.json", dataset=DATASET, peptide=PEPTIDES),
+
+
+# The MD in time of every peptide; the target figures has that of the test peptides only.
+rule simulation_figures:
+    input:
+        expand("results/{dataset}/simulations/{peptide}.png", dataset=DATASET, peptide=PEPTIDES),
 
 
 rule features:

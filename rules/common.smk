@@ -72,11 +72,12 @@ def gpus(wanted):
 
 
 def figure_results():
-    """Every figure of the active models."""
+    """Every figure of the active models, and the MD in time of the peptides that they are compared on."""
     kinds = ("ramachandran", "torsions", "convergence", "msm")
     folder = f"results/{DATASET}/figures"
     return [
         *over_test_peptides([f"results/{{dataset}}/figures/{{model}}/{kind}/{{peptide}}.png" for kind in kinds]),
+        *expand("results/{dataset}/simulations/{peptide}.png", dataset=DATASET, peptide=SPLITS["test"]),
         *(f"{folder}/{model}/loss.png" for model in TRAINED_MODELS),
         f"{folder}/summary.png",
     ]

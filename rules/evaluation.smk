@@ -1,5 +1,30 @@
 # Needs:  results/{dataset}/md/{peptide}/ and results/{dataset}/samples/{model}/{peptide}/
-# Makes:  results/{dataset}/evaluation/{model}/{peptide}.json and .npz, the same below msm/, and evaluation/summary.csv
+# Makes:  results/{dataset}/evaluation/{model}/{peptide}.json and .npz, the same below msm/, and evaluation/summary.csv;
+#         results/{dataset}/simulations/{peptide}.npz, which is apart from them since a model may have any name
+
+
+rule describe_simulation:
+    input:
+        trajectory="results/{dataset}/md/{peptide}/trajectory.xtc",
+        topology="results/{dataset}/md/{peptide}/topology.pdb",
+        state="results/{dataset}/md/{peptide}/state.csv",
+        record="results/{dataset}/md/{peptide}/md.json",
+    output:
+        series="results/{dataset}/simulations/{peptide}.npz",
+    log:
+        "logs/{dataset}/describe_simulation/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/describe_simulation/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Thermodynamics and torsions of {wildcards.peptide} in time"
+    script:
+        "../workflow_scripts/describe_simulation.py"
 
 
 rule compare:

@@ -1,5 +1,35 @@
-# Needs:  results/{dataset}/evaluation/, and a model's metrics.csv
-# Makes:  results/{dataset}/figures/{model}/{kind}/{peptide}.png and .pdf, figures/{model}/loss.*, figures/summary.*
+# Needs:  results/{dataset}/evaluation/, results/{dataset}/simulations/{peptide}.npz, and a model's metrics.csv
+# Makes:  results/{dataset}/figures/{model}/{kind}/{peptide}.png and .pdf, figures/{model}/loss.*, figures/summary.*;
+#         results/{dataset}/simulations/{peptide}.png and .pdf
+
+
+rule plot_simulation:
+    input:
+        series="results/{dataset}/simulations/{peptide}.npz",
+    output:
+        png=report(
+            "results/{dataset}/simulations/{peptide}.png",
+            caption="../docs/captions/simulation.rst",
+            category="Simulations",
+            labels={"figure": "MD in time", "peptide": "{peptide}"},
+        ),
+        pdf="results/{dataset}/simulations/{peptide}.pdf",
+    log:
+        "logs/{dataset}/plot_simulation/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/plot_simulation/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=config["figures"],
+    message:
+        "MD of {wildcards.peptide} in time"
+    script:
+        "../workflow_scripts/plot_simulation.py"
 
 
 rule plot_ramachandran:

@@ -12,6 +12,8 @@ from matplotlib.text import Text
 
 from jamun.config.evaluation import EvaluationSettings
 from jamun.evaluation.compare import compare
+from jamun.evaluation.ensembles import replica_of_frames
+from jamun.evaluation.simulation import thinned_frames
 from jamun.evaluation.torsions import Torsion
 from jamun.io.atomic import write_json, write_npz
 
@@ -211,6 +213,47 @@ def make_summary(peptides: list[str], models: list[str], seed: int = 4, gaps: bo
                     row.append("" if absent else f"{level + 0.05 * rng.random():.4f}")
             lines.append(",".join([*row, "600", "4000", "2.1", "A note."]))
     return "\n".join(lines) + "\n"
+
+
+def make_series(
+    residues: list[str],
+    replicas: tuple[int, ...] = (800,),
+    interval_ps: float = 0.1,
+    solvent: str = "explicit",
+    rows: int = 80,
+    freedom: int = 1487,
+    capped: bool = True,
+    peptide: str = "AW",
+) -> dict[str, np.ndarray]:
+    """An MD in time as evaluation describes it, with `rows` of thermodynamics in all; solvent "" is an import."""
+    torsions = [torsion for torsion in make_torsions(residues, capped) if torsion.kind != "omega"]
+    boundaries = [0, *np.cumsum(replicas).tolist()]
+    frames = thinned_frames(boundaries)
+    rng = np.random.default_rng(5)
+    rows = rows if solvent else 0
+    ends = np.array(boundaries[1:]) * interval_ps
+    time = np.arange(1, rows + 1) * (ends[-1] / max(rows, 1))
+    return {
+        "peptide": np.array(peptide),
+        "imported": np.array(not solvent),
+        "solvent": np.array(solvent),
+        "frames": np.array(boundaries[-1]),
+        "frame_interval_ps": np.array(interval_ps),
+        "replica_ends_ps": ends,
+        "torsion_kind": np.array([torsion.kind for torsion in torsions], dtype=np.str_),
+        "torsion_residue": np.array([torsion.residue for torsion in torsions], dtype=np.int64),
+        "torsion_residue_name": np.array([torsion.residue_name for torsion in torsions], dtype=np.str_),
+        "torsion_angles": make_angles(torsions, len(frames), 6) if torsions else np.empty((len(frames), 0)),
+        "torsion_time_ps": (frames + 1) * interval_ps,
+        "torsion_replica": replica_of_frames(boundaries)[frames],
+        "state_time_ps": time,
+        "state_replica": np.searchsorted(ends + 1e-6, time),
+        "temperature_k": 300 * rng.chisquare(freedom, rows) / freedom,
+        "potential_kj_mol": (-9200 if solvent == "explicit" else -310) + 40 * rng.standard_normal(rows),
+        "density_g_ml": 0.99 + 0.01 * rng.standard_normal(rows) if solvent == "explicit" else np.full(rows, np.nan),
+        "thermostat_k": np.array(300.0 if solvent else np.nan),
+        "degrees_of_freedom": np.array(freedom if solvent else 0),
+    }
 
 
 def to_files(folder: Path, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Path, Path]:

@@ -39,7 +39,8 @@ class Workflow:
             assert "Nothing to be done" in output, output[-3000:]
             return {}
         counts = {line.split()[0]: int(line.split()[1]) for line in table.group(1).splitlines()}
-        targets = {"all", "peptides", "simulations", "features", "models", "samples", "evaluate", "figures", "report"}
+        targets = {"all", "peptides", "simulations", "simulation_figures", "features", "models", "samples"}
+        targets |= {"evaluate", "figures", "report"}
         return {rule: count for rule, count in counts.items() if rule not in targets}
 
     def with_changes(self, **changes: dict) -> "Workflow":

@@ -25,12 +25,16 @@ def test_plans(workflow_in, configuration, peptides, trained, tested):
     assert planned["train"] == planned["describe_dataset"] == planned["summarize"] == planned["report_html"] == 1
     for rule in ("sample", "compare", "msm", "plot_ramachandran", "plot_convergence", "plot_torsions", "plot_msm"):
         assert planned[rule] == tested
+    assert planned["describe_simulation"] == planned["plot_simulation"] == tested
 
 
 def test_each_target_alone(workflow_in):
     workflow = workflow_in("config.yaml")
     assert workflow.planned("peptides") == {"build_peptide": 5}
     assert workflow.planned("simulations") == {"build_peptide": 5, "simulate": 5}
+    assert workflow.planned("simulation_figures") == dict.fromkeys(
+        ("build_peptide", "simulate", "describe_simulation", "plot_simulation"), 5
+    )
     assert workflow.planned("features") == {
         "build_peptide": 5,
         "simulate": 5,
@@ -48,6 +52,14 @@ def test_one_figure_needs_only_its_own(workflow_in):
     planned = workflow_in("config.yaml").planned("results/capped_demo/figures/default/ramachandran/AW.png")
     assert planned["plot_ramachandran"] == planned["compare"] == planned["sample"] == planned["train"] == 1
     assert not {"msm", "plot_msm", "plot_loss", "summarize"} & set(planned)
+
+
+def test_a_figure_of_md_needs_its_simulation_alone(workflow_in):
+    # A peptide of training, and a model of a name that is a folder's elsewhere.
+    planned = workflow_in("config.yaml").planned(
+        "results/capped_demo/simulations/AA.png", "--config", "checkpoint=new.ckpt", "model=simulations"
+    )
+    assert planned == dict.fromkeys(("build_peptide", "simulate", "describe_simulation", "plot_simulation"), 1)
 
 
 @pytest.mark.parametrize(

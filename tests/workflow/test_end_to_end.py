@@ -24,6 +24,8 @@ def test_every_declared_file_opens_in_the_fields_tools(finished):
     rows = list(csv.DictReader((results / "evaluation/summary.csv").open()))
     assert {row["peptide"] for row in rows} == {"AV", "mean"}
     assert 0 < float(rows[0]["js_backbone"]) < 0.8326
+    assert (results / "simulations/AV.png").read_bytes().startswith(b"\x89PNG")
+    assert (results / "simulations/AV.pdf").read_bytes().startswith(b"%PDF")
     for record in ("peptides/AV.json", "md/AV/md.json", "models/default/training.json", "evaluation/default/AV.json"):
         provenance = json.loads((results / record).read_text())["provenance"]
         assert provenance["jamun"]
@@ -53,6 +55,7 @@ def test_a_second_run_does_nothing(finished):
     assert "Nothing to be done" in finished.run("--cores", "1", "all").stdout
 
 
+MD_FIGURES = {"describe_simulation", "plot_simulation"}
 FIGURES = {"plot_ramachandran", "plot_torsions", "plot_convergence", "plot_msm", "plot_loss", "plot_summary"}
 EVALUATION = {"compare", "msm_features", "msm", "summarize"}
 TEST_FIGURES = FIGURES - {"plot_loss"}
@@ -61,7 +64,7 @@ TEST_FIGURES = FIGURES - {"plot_loss"}
 @pytest.mark.parametrize(
     ("changes", "rules"),
     [
-        ({"figures": {"dpi": 80}}, FIGURES | {"report_html"}),
+        ({"figures": {"dpi": 80}}, FIGURES | {"plot_simulation", "report_html"}),
         (
             {"evaluation": {"torsion_bins": 60}},
             {"compare", "summarize", "plot_ramachandran", "plot_torsions", "plot_convergence", "plot_summary"}
@@ -76,7 +79,8 @@ TEST_FIGURES = FIGURES - {"plot_loss"}
         ({"network": {"radial_width": 9}}, {"train", "sample"} | EVALUATION | FIGURES | {"report_html"}),
         (
             {"simulate": {"seed": 9}},
-            {"simulate", "featurize", "describe_dataset", "train", "sample"} | EVALUATION | FIGURES | {"report_html"},
+            {"simulate", "featurize", "describe_dataset", "train", "sample", "report_html"}
+            | (EVALUATION | FIGURES | MD_FIGURES),
         ),
     ],
     ids=["figures", "evaluation", "evaluation.msm", "sampling", "training", "network", "simulate"],
@@ -91,7 +95,7 @@ def test_what_reruns(finished, changes, rules):
 def test_one_more_test_peptide_does_not_retrain(finished):
     planned = finished.with_changes(peptides={"test": ["AV", "VA"]}).planned("all")
     assert planned["build_peptide"] == planned["simulate"] == planned["featurize"] == planned["sample"] == 1
-    assert planned["compare"] == planned["msm"] == 1
+    assert planned["compare"] == planned["msm"] == planned["plot_simulation"] == 1
     assert planned["summarize"] == planned["plot_summary"] == 1
     assert not {"train", "describe_dataset", "plot_loss"} & set(planned)
 
