@@ -20,6 +20,7 @@ import pytest
 
 from jamun.config.simulate import SimulateSettings
 from jamun.io.log import Interrupted
+from jamun.io.signals import stop_requests
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate import progress, replica
@@ -27,7 +28,6 @@ from jamun.simulate.engine import Engine
 from jamun.simulate.output import peptide_topology
 from jamun.simulate.run import simulate_to_files
 from jamun.simulate.saved import load_system, save_system
-from jamun.simulate.signals import stop_requests
 from jamun.simulate.system import SimulationError, make_system
 
 RUNNER = Path(__file__).with_name("runner.py")
@@ -367,7 +367,7 @@ def test_a_writer_that_fails_without_a_word_is_noticed(pdb, half, whole, monkeyp
         if mode == "w":
             os.truncate(path, os.path.getsize(path) // 2)
 
-    monkeypatch.setattr("jamun.simulate.output.XTCTrajectoryFile", losing)
+    monkeypatch.setattr("jamun.io.xtc.XTCTrajectoryFile", losing)
     with pytest.raises(SimulationError, match=r"the disk is full.*everything up to 4 ps of production is safe"):
         simulate(pdb, half, SHORT)
     monkeypatch.undo()

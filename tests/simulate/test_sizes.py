@@ -19,7 +19,7 @@ SOLVENTS = {
     "implicit": {"equilibration": [{"ensemble": "NVT", "duration": 1.0}], "ensemble": "NVT"},
     "explicit": {
         "equilibration": [{"ensemble": "NVT", "duration": 1.0, "restrained": True}],
-        "padding": 0.9,
+        "padding": 1.2,
         "box": "dodecahedron",
         "cutoff": 0.7,
         "switch_distance": 0.0,
