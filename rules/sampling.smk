@@ -1,19 +1,26 @@
 # Needs:  results/{dataset}/models/{model}/checkpoint.ckpt and results/{dataset}/peptides/{peptide}.pdb
-# Makes:  results/{dataset}/samples/{model}/{peptide}/: samples.xtc, topology.pdb, sampling.json
+#         and the files that sampling.starts names, if any
+# Makes:  results/{dataset}/samples/{model}/{peptide}/: samples.xtc, topology.pdb, flags.npz, sampling.json
 
 
 rule sample:
     input:
         checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
         pdb="results/{dataset}/peptides/{peptide}.pdb",
+        starts=lambda wildcards: [
+            start.replace("{peptide}", wildcards.peptide) for start in config["sampling"]["starts"]
+        ],
     output:
         samples="results/{dataset}/samples/{model}/{peptide}/samples.xtc",
         topology="results/{dataset}/samples/{model}/{peptide}/topology.pdb",
+        flags="results/{dataset}/samples/{model}/{peptide}/flags.npz",
         record="results/{dataset}/samples/{model}/{peptide}/sampling.json",
     log:
         "logs/{dataset}/sample/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/sample/{model}/{peptide}.tsv"
+    # A job that was stopped exits with an error, and goes on from its saved state when it is tried again.
+    retries: 3
     conda:
         "../envs/main.yaml"
     threads: 8

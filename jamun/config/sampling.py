@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from jamun.config.base import Section
+from jamun.config.base import Quantity, Section
+
+Reason = Literal["broken", "inverted", "clash"]
 
 
 class SamplingSettings(Section):
     """Walk-jump sampling of each test peptide (paper: section 3.2, Appendices E, G and H)."""
 
-    samples: int = Field(100000, ge=1, description="Samples a peptide, over all chains.")
-    chains: int = Field(100, ge=1, le=10000, description="Independent chains, all in one batch.")
+    samples: int = Field(100000, ge=1, description="Accepted samples a peptide, over all chains.")
+    chains: int = Field(100, ge=1, le=10000, description="Independent chains.")
+    batch: int | None = Field(
+        None,
+        ge=1,
+        le=10000,
+        description="Chains that walk side by side; batches run one after another, and the samples are the same. null "
+        "takes as many as are estimated to fit 2 GiB, or half of the free memory of a GPU.",
+    )
+    starts: list[str] = Field(
+        default_factory=list,
+        description="PDB files to start from instead of the built peptide, every model of each; {peptide} in a path "
+        "stands for the peptide's name. Chain i starts from structure i modulo their number.",
+    )
+    sigma: Quantity("nm", gt=0, le=1) | None = Field(
+        None, description="Noise level of the walk; null is the one at which the model was trained."
+    )
     integrator: Literal["BAOAB", "ABOBA"] = Field("BAOAB", description="Splitting of the underdamped Langevin walk.")
     step: float = Field(1.0, gt=0, le=10, description="Walk step dt in units of sigma.")
     friction: float = Field(
@@ -27,8 +45,42 @@ class SamplingSettings(Section):
         "exp(-friction * dt), dt in nm as in the paper's equations.",
     )
     mass: float = Field(1.0, gt=0, description="Mass M of the walk; u = 1/M.")
+    score_clip: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Largest norm of an atom's score, in units of 1/sigma; longer ones are shortened; null is off.",
+    )
+    inverse_temperature: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="Factor beta of the (clipped) score: the walk samples the noisy density to the power of beta.",
+    )
     burn_in: int = Field(0, ge=0, description="Walk steps of each chain before its first sample.")
     stride: int = Field(1, ge=1, description="Walk steps between samples.")
+    jump_sigmas: list[Quantity("nm", gt=0, le=1)] = Field(
+        default_factory=list,
+        description="Decreasing noise levels below that of the walk through which a jump goes down, one more "
+        "evaluation of the network each; empty jumps at once. They need a network that was trained at these levels.",
+    )
+    reject: list[Reason] = Field(
+        default_factory=list,
+        description="What makes a sample not count: a broken bond, an inverted stereocentre, a clash. More are drawn "
+        "in place of rejected ones; samples.xtc holds all, flags.npz tells which count. All are reported always.",
+    )
+    bond_tolerance: Quantity("nm", gt=0, le=1) = Field(
+        0.05, description="A bond is broken when its length differs by more from that in the chain's start."
+    )
+    clash_distance: Quantity("nm", ge=0, le=1) = Field(
+        0.22, description="Heavy atoms more than three bonds apart clash when they are nearer."
+    )
+    most_generated: float = Field(
+        4.0, ge=1, le=1000, description="Samples generated at most, as a multiple of `samples`; more is an error."
+    )
+    checkpoint_interval: Quantity("s", gt=0, le=3600) = Field(
+        30.0, description="Wall-clock time between saved states, from which a stopped run goes on."
+    )
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32",
         description="Matrix products: full, or rounded operands (tf32 on GPUs that have it; bfloat16 by autocast).",
@@ -43,4 +95,11 @@ class SamplingSettings(Section):
     def _possible(self) -> SamplingSettings:
         if self.chains > self.samples:
             raise ValueError(f"chains ({self.chains}) cannot exceed samples ({self.samples})")
+        for before, after in pairwise([*([] if self.sigma is None else [self.sigma]), *self.jump_sigmas]):
+            if after >= before:
+                raise ValueError(
+                    f"jump_sigmas must decrease from below the walk's sigma, but {after:g} nm follows {before:g} nm"
+                )
+        if len(set(self.reject)) < len(self.reject):
+            raise ValueError("reject names a reason twice; give each once")
         return self

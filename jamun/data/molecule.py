@@ -10,6 +10,8 @@ import numpy as np
 from jamun.io.log import UserError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import mdtraj
 
 
@@ -23,6 +25,18 @@ def heavy_atoms(topology: mdtraj.Topology) -> np.ndarray:
         [atom.index for atom in topology.atoms if atom.element is not None and atom.element.symbol not in ("H", "VS")],
         dtype=np.int64,
     )
+
+
+def save_structure(structure: mdtraj.Trajectory, path: Path) -> None:
+    """Write the structure as PDB, numbering atoms from 1.
+
+    MDTraj keeps the serial numbers of the file that atoms came from; after hydrogens are left out they have gaps, and
+    the bonds that it writes by place would then join other atoms.
+    """
+    renumbered = structure[:]
+    for atom in renumbered.topology.atoms:
+        atom.serial = None
+    renumbered.save_pdb(str(path))
 
 
 @dataclass(frozen=True)

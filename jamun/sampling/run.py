@@ -6,57 +6,41 @@ import hashlib
 import logging
 import shutil
 import sys
-import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import mdtraj
-import numpy as np
 import torch
-from mdtraj.formats import XTCTrajectoryFile
 from tqdm import tqdm
 
 from jamun.config.sampling import SamplingSettings
-from jamun.data.molecule import Molecule, heavy_atoms
-from jamun.io.atomic import publish, write_json
-from jamun.io.log import UserError
+from jamun.data.molecule import Molecule, save_structure
+from jamun.io.atomic import atomic_path, write_json, write_npz
+from jamun.io.disk import disk_errors, link_or_copy, locked
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
+from jamun.io.signals import StopRequest, stop_requests
 from jamun.model.acceleration import compiled, matmul_precision
-from jamun.model.checkpoint import load_denoiser
+from jamun.model.checkpoint import LoadedDenoiser, load_denoiser
 from jamun.model.conditioning import Conditioning
-from jamun.sampling.walk import walk_jump
+from jamun.sampling.checks import REASONS, Checks
+from jamun.sampling.memory import choose_batch
+from jamun.sampling.progress import SAMPLES, Progress, State
+from jamun.sampling.sampler import Sampler, reject_mask
+from jamun.sampling.starts import SamplingError, read_start, read_starts, starts_sha256
+
+__all__ = ["SamplingError", "choose_device", "read_start", "sample_to_files"]
 
 logger = logging.getLogger(__name__)
 
 LAYOUT = (
-    "Frames are ordered by step, then by chain; in the XTC, a frame's step is its chain (from 0) and its time its "
-    "number within that chain (from 1)."
+    "Frames are ordered by round, batch, step and chain, so those of a chain are in the order of its walk; in the XTC, "
+    "a frame's step is its chain (from 0) and its time its number within that chain (from 1). flags.npz has a value a "
+    "frame, in the same order."
 )
-
-
-class SamplingError(UserError):
-    """Sampling that cannot start, or whose chains all left the molecule."""
-
-
-@dataclass
-class Tally:
-    """What was written, by chain, and how chains ended."""
-
-    lengths: np.ndarray
-    written: int = 0
-    stopped: int = 0
-    evaluations: int = 0
-    seconds: float = 0.0
-
-
-def read_start(pdb: Path) -> mdtraj.Trajectory:
-    """Heavy atoms of a structure. Raises SamplingError for a file that MDTraj cannot read."""
-    try:
-        structure = mdtraj.load_frame(str(pdb), 0)
-    except (OSError, ValueError, IndexError, KeyError, TypeError) as error:
-        raise SamplingError(f"{pdb}: not readable as a structure ({error}); give a PDB of the peptide.") from None
-    return structure.atom_slice(heavy_atoms(structure.topology))
+# What may change from one run to the next that goes on with it; `starts` are told by what is in the files.
+_FREE = {"most_generated", "checkpoint_interval", "compile", "device", "starts"}
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -66,97 +50,215 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+def _levels(settings: SamplingSettings, trained: float) -> tuple[float, list[str]]:
+    """Noise level of the walk (nm), and sentences on levels that the network was not trained at.
+
+    Raises SamplingError for jumps that do not begin below the walk's level.
+    """
+    sigma = trained if settings.sigma is None else settings.sigma
+    if settings.jump_sigmas and settings.jump_sigmas[0] >= sigma:
+        raise SamplingError(
+            f"sampling.jump_sigmas begins at {settings.jump_sigmas[0]:g} nm, which is not below the walk's sigma of "
+            f"{sigma:g} nm; give lower levels."
+        )
+    notes = []
+    if sigma != trained:
+        notes.append(f"The walk is at sigma {sigma:g} nm; the network was trained at {trained:g} nm only.")
+    if settings.jump_sigmas:
+        levels = ", ".join(f"{level:g}" for level in settings.jump_sigmas)
+        notes.append(
+            f"Jumps go down through {levels} nm; the network was trained at {trained:g} nm only, so what it says there "
+            "is extrapolated."
+        )
+    return sigma, notes
+
+
+def _identity(
+    peptide: str, settings: SamplingSettings, sigma: float, checkpoint_sha256: str, starts: mdtraj.Trajectory
+) -> dict[str, Any]:
+    """What decides the samples, by name."""
+    dumped = settings.model_dump(mode="json")
+    return {
+        "the peptide": peptide,
+        "the checkpoint": checkpoint_sha256,
+        "sigma": sigma,
+        "the starting structures": starts_sha256(starts),
+    } | {f"sampling.{key}": value for key, value in dumped.items() if key not in _FREE}
+
+
 def sample_to_files(
     checkpoint: Path,
-    pdb: Path,
+    pdbs: Sequence[Path],
     peptide: str,
     settings: SamplingSettings,
     samples: Path,
     topology: Path,
     record: Path,
+    flags: Path,
     work: Path,
     threads: int,
+    built: Path | None = None,
 ) -> None:
-    """Walk-jump sampling of the peptide in `pdb`; publishes samples (XTC), topology (PDB, heavy atoms), record (JSON).
+    """Walk-jump sampling of the peptide in `pdbs`, whose models the chains start from in turn.
 
-    Frames are streamed to `work` and renamed when all are there. Chains that leave the molecule or are not finite are
-    stopped and counted; the others go on until the asked number of samples is written. Raises SamplingError when no
-    chain is left, or for a structure or device that cannot be used.
+    Publishes samples (XTC), topology (PDB, heavy atoms of the first start), flags (NPZ: for each frame whether it is
+    accepted, broken, inverted, clashing) and record (JSON). Where `built` is given, the starts must be its molecule.
+
+    Frames are appended to files in `work` and get their names when all are there. A run that was killed or stopped goes
+    on from its last saved state in `work`, and anew where what decides the samples has changed. Chains that leave the
+    molecule or are not finite are stopped and counted; the others go on until the asked number of samples is accepted.
+    Raises SamplingError when that cannot be, or for a structure, device or disk that cannot be used; Interrupted, with
+    everything saved, at SIGTERM or SIGUSR1.
     """
     torch.set_num_threads(threads)
     device = choose_device(settings.device)
-    structure = read_start(pdb)
+    reference = None if built is None else read_start(built).topology
+    starts = read_starts(pdbs, reference)
+    if len(starts) > settings.chains:
+        logger.warning("%s: %d starts for %d chains; the last are not used.", peptide, len(starts), settings.chains)
     loaded = load_denoiser(checkpoint, device)
-    denoiser, sigma = loaded.denoiser, loaded.sigma
-    conditioning = Conditioning.from_molecule(Molecule.from_topology(structure.topology)).to(device)
-    start = torch.as_tensor(structure.xyz[0], dtype=torch.float32, device=device)
-    seed = derived_seed(settings.seed, "sample", peptide)
-    work.mkdir(parents=True, exist_ok=True)
-    tally = Tally(np.zeros(settings.chains, dtype=np.int64))
-    began = time.perf_counter()
+    sigma, notes = _levels(settings, loaded.sigma)
+    for note in notes:
+        logger.warning("%s: %s", peptide, note)
+    sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    with locked(work, SamplingError, "samples"):
+        progress = Progress(work, peptide, _identity(peptide, settings, sigma, sha256, starts))
+        state = progress.load()
+        if state is None:
+            progress.clear()
+            batch = choose_batch(settings.chains, settings.batch, loaded.network, starts.n_atoms, device)
+            state = State.new(settings.chains, starts.n_atoms, batch)
+        else:
+            state.counts["resumptions"] += 1
+            logger.info("%s: goes on after %d of %d samples", peptide, state.counts["accepted"], settings.samples)
+
+        def safe() -> str | None:
+            written = state.sizes[SAMPLES]
+            return f"what was saved ({written} bytes of samples)" if written else None
+
+        with disk_errors(work, safe, SamplingError), stop_requests() as stop:
+            try:
+                _run(peptide, loaded, starts, sigma, settings, device, state, progress, stop)
+            except torch.OutOfMemoryError:
+                raise SamplingError(
+                    f"{peptide}: {state.batch} chains side by side do not fit the memory of the device; set "
+                    f"sampling.batch to less than {state.batch}."
+                ) from None
+        with disk_errors(samples.parent, lambda: f"everything in {work}", SamplingError):
+            _publish(starts, settings, state, progress, samples, topology, flags)
+            write_json(
+                record,
+                _record(peptide, settings, state, device)
+                | {
+                    "sigma_nm": sigma,
+                    "trained_sigma_nm": loaded.sigma,
+                    "checkpoint": {"file": str(checkpoint), "sha256": sha256},
+                    "starts": {"files": [str(pdb) for pdb in pdbs], "structures": len(starts)},
+                    "threads": threads,
+                    "atoms": starts.n_atoms,
+                    "notes": notes,
+                    "layout": LAYOUT,
+                    "provenance": provenance("torch", "e3nn", "mdtraj", "numpy"),
+                },
+            )
+            progress.clear()
+    # The lock is free, and what is left is nothing that a later run would go on from.
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _run(
+    peptide: str,
+    loaded: LoadedDenoiser,
+    structures: mdtraj.Trajectory,
+    sigma: float,
+    settings: SamplingSettings,
+    device: torch.device,
+    state: State,
+    progress: Progress,
+    stop: StopRequest,
+) -> None:
+    """Sample from `state` to the end, with a progress bar."""
+    starts = torch.as_tensor(structures.xyz, dtype=torch.float32, device=device)
+    checks = Checks(structures.topology, starts, settings.bond_tolerance, settings.clash_distance)
+    conditioning = Conditioning.from_molecule(Molecule.from_topology(structures.topology)).to(device)
     with (
         torch.no_grad(),
         matmul_precision(settings.precision, device),
-        XTCTrajectoryFile(str(work / "samples.xtc"), "w") as xtc,
         tqdm(
             total=settings.samples,
+            initial=state.counts["accepted"],
             desc=f"{peptide} samples",
             unit="sample",
             mininterval=5.0 if not sys.stderr.isatty() else 0.2,
         ) as bar,
     ):
-        prepared = denoiser.prepare(conditioning)
-        denoise = compiled(denoiser, settings.compile, device)
-        for jump in walk_jump(lambda y: denoise(y, sigma, prepared), start, sigma, settings, seed):
-            alive = jump.alive.cpu().numpy()
-            tally.evaluations, tally.stopped = jump.evaluations, int((~alive).sum())
-            if not alive.any():
-                raise SamplingError(
-                    f"{peptide}: all {settings.chains} chains left the molecule within {jump.step} steps, after "
-                    f"{tally.written} samples; train the model longer, or lower sampling.step."
-                )
-            chains = np.flatnonzero(alive)[: settings.samples - tally.written]
-            frames = jump.samples.cpu().numpy()[chains].astype(np.float32)
-            tally.lengths[chains] += 1
-            xtc.write(frames, time=tally.lengths[chains].astype(np.float32), step=chains.astype(np.int32))
-            tally.written += len(chains)
-            bar.update(len(chains))
-            if tally.written == settings.samples:
-                break
-    tally.seconds = time.perf_counter() - began
-    structure.save_pdb(str(work / "topology.pdb"))
-    for source, target in (("samples.xtc", samples), ("topology.pdb", topology)):
-        publish(work / source, target)
-    write_json(
-        record,
-        {
-            "peptide": peptide,
-            "settings": settings.model_dump(mode="json"),
-            "seed": seed,
-            "sigma_nm": sigma,
-            "checkpoint": {
-                "file": str(checkpoint),
-                "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
-            },
-            "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-            "threads": threads,
-            "atoms": structure.n_atoms,
-            "samples": {
-                "asked": settings.samples,
-                "generated": tally.written,
-                "rejected": 0,
-            },
-            "chains": settings.chains,
-            "chains_stopped": {
-                "count": tally.stopped,
-                "reason": "a sample was not finite, or reached beyond twice the start's radius and 0.5 nm",
-            },
-            "chain_lengths": tally.lengths,
-            "network_evaluations": tally.evaluations,
-            "seconds": tally.seconds,
-            "milliseconds_per_sample": 1e3 * tally.seconds / tally.written,
-            "layout": LAYOUT,
-            "provenance": provenance("torch", "e3nn", "mdtraj", "numpy"),
+        prepared = loaded.denoiser.prepare(conditioning)
+        denoise = compiled(loaded.denoiser, settings.compile, device)
+        Sampler(
+            peptide,
+            lambda y, level: denoise(y, level, prepared),
+            starts,
+            sigma,
+            settings,
+            derived_seed(settings.seed, "sample", peptide),
+            checks,
+            state,
+            progress,
+            stop,
+            bar.update,
+        ).run()
+
+
+def _publish(
+    starts: mdtraj.Trajectory,
+    settings: SamplingSettings,
+    state: State,
+    progress: Progress,
+    samples: Path,
+    topology: Path,
+    flags: Path,
+) -> None:
+    """Give the finished files their names; those in the work folder stay until the record is there too."""
+    progress.trim(state)
+    with atomic_path(samples) as temporary:
+        temporary.unlink(missing_ok=True)
+        link_or_copy(progress.folder / SAMPLES, temporary)
+    with atomic_path(topology) as temporary:
+        save_structure(starts[0], temporary)
+    bits = progress.flags()
+    arrays = {reason: (bits >> place & 1).astype(bool) for place, reason in enumerate(REASONS)}
+    write_npz(flags, {"accepted": bits & reject_mask(settings) == 0} | arrays)
+
+
+def _record(peptide: str, settings: SamplingSettings, state: State, device: torch.device) -> dict[str, Any]:
+    """What was made: counts, chains and time."""
+    counts, written = state.counts, state.written
+    flaws = {name: {"count": counts[name], "share": counts[name] / written} for name in REASONS}
+    rejected_for = {"lost": counts["lost"]} | {name: counts[name] for name in REASONS if name in settings.reject}
+    return {
+        "peptide": peptide,
+        "settings": settings.model_dump(mode="json"),
+        "seed": derived_seed(settings.seed, "sample", peptide),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "samples": {
+            "asked": settings.samples,
+            "generated": state.generated,
+            "written": written,
+            "accepted": counts["accepted"],
+            "rejected": state.generated - counts["accepted"],
+            "rejected_for": rejected_for,
         },
-    )
-    shutil.rmtree(work)
+        "flaws": flaws,
+        "chains": settings.chains,
+        "batch": state.batch,
+        "chains_stopped": {
+            "count": counts["lost"],
+            "reason": "a sample was not finite, or reached beyond twice the start's radius and 0.5 nm",
+        },
+        "chain_lengths": state.lengths.numpy(),
+        "network_evaluations": counts["evaluations"],
+        "jump_evaluations": counts["jump_evaluations"],
+        "resumptions": counts["resumptions"],
+        "seconds": state.seconds,
+        "milliseconds_per_sample": 1e3 * state.seconds / counts["accepted"],
+    }

@@ -1,11 +1,11 @@
-"""Walk-jump sampling: underdamped Langevin dynamics on the noisy density, and jumps back to clean structures.
+"""The walk: underdamped Langevin dynamics on the noisy density.
 
-The walk samples p_Y of Y = X + sigma eps by (paper: equations 2 and 3, Appendix E)
+The walk samples p_Y^beta, with p_Y the density of Y = X + sigma eps, by (paper: equations 2 and 3, Appendix E)
 
-    dy = v dt,   dv = u score(y) dt - gamma v dt + sqrt(2 gamma u) dW,   u = 1/M,
+    dy = v dt,   dv = u beta score(y) dt - gamma v dt + sqrt(2 gamma u) dW,   u = 1/M,
 
-with score(y) = (xhat(y) - y) / sigma^2 (equation 6). The jump is xhat(y) itself, so each step takes exactly one
-evaluation of the denoiser, and the jump never feeds back into the walk.
+with score(y) = (xhat(y) - y) / sigma^2 (equation 6); beta is 1 in the paper. The jump is xhat(y) itself, so each step
+takes exactly one evaluation of the denoiser, and the jump never feeds back into the walk.
 """
 
 from __future__ import annotations
@@ -18,36 +18,14 @@ import torch
 from torch import Tensor
 
 from jamun.config.sampling import SamplingSettings
-from jamun.io.seeds import derived_seed
+from jamun.sampling.noise import ChainNoise
 
 Denoise = Callable[[Tensor], Tensor]
 
-# Steps for which a chain draws its random numbers at a time. Fixed, since the numbers depend on the size of a draw.
-_NOISE_STEPS = 32
 # A chain whose sample reaches this many times the radius of the start (and 0.5 nm more) has left the molecule.
 _RADIUS_FACTOR, _RADIUS_EXTRA = 2.0, 0.5
-
-
-class ChainNoise:
-    """Standard normal numbers (chains, atoms, 3), from a generator of each chain's own.
-
-    A chain's numbers depend on the seed and its index alone, whatever the number of chains beside it.
-    """
-
-    def __init__(self, seed: int, chains: int, atoms: int, dtype: torch.dtype, device: torch.device) -> None:
-        self._generators = [torch.Generator().manual_seed(derived_seed(seed, "chain", i)) for i in range(chains)]
-        self._shape, self._dtype, self._device = (_NOISE_STEPS, atoms, 3), dtype, device
-        self._ready: Tensor | None = None
-        self._next = 0
-
-    def __call__(self) -> Tensor:
-        """The next numbers of every chain."""
-        if self._ready is None or self._next == _NOISE_STEPS:
-            drawn = [torch.randn(self._shape, generator=each, dtype=torch.float64) for each in self._generators]
-            self._ready = torch.stack(drawn, 1).to(self._dtype).to(self._device)
-            self._next = 0
-        self._next += 1
-        return self._ready[self._next - 1]
+# Draws of a chain before its first step: of its noise and of its velocities.
+DRAWS_AT_START = 2
 
 
 def centred(x: Tensor) -> Tensor:
@@ -57,27 +35,42 @@ def centred(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Langevin:
-    """Constants of the walk: time step dt (nm, for velocities without unit), u = 1/M, and what the O part keeps of a
-    velocity, a = exp(-gamma dt)."""
+    """Constants of the walk: time step dt (nm, for velocities without unit), u = 1/M, what the O part keeps of a
+    velocity, a = exp(-gamma dt), the inverse temperature beta, and the largest norm of an atom's score (1/nm)."""
 
     dt: float
     u: float
     keep: float
+    beta: float = 1.0
+    largest_score: float | None = None
 
     @classmethod
     def from_settings(cls, settings: SamplingSettings, sigma: float) -> Langevin:
         """dt = step * sigma; the friction in the settings' convention."""
         dt = settings.step * sigma
         exponent = settings.friction * (dt if settings.friction_convention == "gamma" else 1.0)
-        return cls(dt, 1.0 / settings.mass, math.exp(-exponent))
+        largest = None if settings.score_clip is None else settings.score_clip / sigma
+        return cls(dt, 1.0 / settings.mass, math.exp(-exponent), settings.inverse_temperature, largest)
 
     def ornstein_uhlenbeck(self, v: Tensor, noise: Tensor) -> Tensor:
         """The O part: v -> a v + sqrt(u (1 - a^2)) R."""
         return self.keep * v + math.sqrt(self.u * (1 - self.keep**2)) * noise
 
+    def force(self, score: Tensor) -> Tensor:
+        """beta score, where the score (..., atoms, 3) of each atom is shortened to the largest norm, if there is one.
+
+        Clipped first, so that the largest force is beta times the largest score.
+        """
+        if self.largest_score is not None:
+            # The least that a norm is divided by keeps a score of zero from becoming NaN; NaN stays NaN.
+            norm = score.norm(dim=-1, keepdim=True).clamp(min=self.largest_score)
+            score = score * (self.largest_score / norm)
+        return score if self.beta == 1.0 else self.beta * score
+
 
 class Walk:
-    """The state of all chains: y, v (chains, atoms, 3), and xhat(y) where the last score was evaluated.
+    """The state of chains that walk side by side: y, v, and force (all (chains, atoms, 3)), which is that at y, or None
+    before the first step and for ABOBA. xhat is the last estimate, of the positions `evaluated`.
 
     Positions and noise are kept mean-centred: the score has no part along a translation, so without this the centre of
     every chain would only diffuse, at the cost of floating-point accuracy.
@@ -86,45 +79,61 @@ class Walk:
     def __init__(
         self,
         denoise: Denoise,
-        start: Tensor,
         sigma: float,
         langevin: Langevin,
         integrator: str,
         noise: Callable[[], Tensor],
+        state: tuple[Tensor, Tensor, Tensor | None],
         remove_translation: bool = True,
     ) -> None:
         self._denoise, self._sigma, self._langevin, self._noise = denoise, sigma, langevin, noise
         self._centre = centred if remove_translation else (lambda x: x)
         self._advance = {"BAOAB": self._baoab, "ABOBA": self._aboba}[integrator]
         self.evaluations = 0
-        self.y = self._centre(start + sigma * noise())
-        self.v = self._centre(math.sqrt(langevin.u) * noise())
-        self.xhat = start.expand_as(self.y)
-        self._score: Tensor | None = None
+        self.y, self.v, self.force = state
+        self.evaluated = self.xhat = self.y
+
+    @classmethod
+    def begin(
+        cls,
+        denoise: Denoise,
+        start: Tensor,
+        sigma: float,
+        langevin: Langevin,
+        integrator: str,
+        noise: Callable[[], Tensor],
+        remove_translation: bool = True,
+    ) -> Walk:
+        """Chains that begin at `start` (chains, atoms, 3) with noise added, and velocities of their distribution."""
+        walk = cls(denoise, sigma, langevin, integrator, noise, (start, start, None), remove_translation)
+        walk.y = walk._centre(start + sigma * noise())
+        walk.v = walk._centre(math.sqrt(langevin.u) * noise())
+        return walk
 
     def _evaluate(self) -> Tensor:
         self.evaluations += 1
+        self.evaluated = self.y
         self.xhat = self._denoise(self.y)
-        return (self.xhat - self.y) / self._sigma**2
+        return self._langevin.force((self.xhat - self.y) / self._sigma**2)
 
     def _baoab(self) -> None:
         half, u = 0.5 * self._langevin.dt, self._langevin.u
         # The last B of a step and the first of the next are at the same y: one evaluation serves both.
-        score = self._evaluate() if self._score is None else self._score
-        self.v = self.v + u * half * score
+        force = self._evaluate() if self.force is None else self.force
+        self.v = self.v + u * half * force
         self.y = self.y + half * self.v
         self.v = self._langevin.ornstein_uhlenbeck(self.v, self._centre(self._noise()))
         self.y = self.y + half * self.v
-        self._score = self._evaluate()
-        self.v = self.v + u * half * self._score
+        self.force = self._evaluate()
+        self.v = self.v + u * half * self.force
 
     def _aboba(self) -> None:
         half, u = 0.5 * self._langevin.dt, self._langevin.u
         self.y = self.y + half * self.v
-        score = self._evaluate()
-        self.v = self.v + u * half * score
+        force = self._evaluate()
+        self.v = self.v + u * half * force
         self.v = self._langevin.ornstein_uhlenbeck(self.v, self._centre(self._noise()))
-        self.v = self.v + u * half * score
+        self.v = self.v + u * half * force
         self.y = self.y + half * self.v
 
     def step(self) -> None:
@@ -137,8 +146,57 @@ class Walk:
         at = chains[:, None, None]
         self.y = torch.where(at, self._centre(start), self.y)
         self.v = torch.where(at, torch.zeros_like(self.v), self.v)
-        if self._score is not None:
-            self._score = torch.where(at, torch.zeros_like(self._score), self._score)
+        if self.force is not None:
+            self.force = torch.where(at, torch.zeros_like(self.force), self.force)
+
+
+class Chains:
+    """Chains that walk side by side, and which of them are still at the molecule.
+
+    origin: (chains, atoms, 3), the clean structure of each chain. A chain whose estimate is not finite, or larger than
+    twice its start and 0.5 nm, is stopped for good. Without `remove_translation`, which is for densities that are not
+    invariant under translation, only the former stops it.
+    """
+
+    def __init__(
+        self,
+        denoise: Denoise,
+        origin: Tensor,
+        sigma: float,
+        settings: SamplingSettings,
+        noise: Callable[[], Tensor],
+        state: tuple[Tensor, Tensor, Tensor | None] | None = None,
+        alive: Tensor | None = None,
+        remove_translation: bool = True,
+    ) -> None:
+        langevin = Langevin.from_settings(settings, sigma)
+        self._origin = centred(origin) if remove_translation else origin
+        self._removed = remove_translation
+        self._bound = _RADIUS_FACTOR * self._origin.norm(dim=-1).amax(-1, keepdim=True) + _RADIUS_EXTRA
+        options = (sigma, langevin, settings.integrator, noise)
+        if state is None:
+            self.walk = Walk.begin(denoise, self._origin, *options, remove_translation)
+        else:
+            self.walk = Walk(denoise, *options, state, remove_translation)
+        self.alive = torch.ones(len(origin), dtype=torch.bool, device=origin.device) if alive is None else alive
+
+    def keep_inside(self, samples: Tensor) -> None:
+        """Stop the chains whose samples (chains, atoms, 3) are not finite or outside the bound."""
+        # A comparison with NaN is False, so a chain that is not finite is not inside.
+        inside = (samples.norm(dim=-1) < self._bound).all(-1) if self._removed else samples.isfinite().all((-2, -1))
+        self.alive = self.alive & inside
+        if not self.alive.all():
+            self.walk.reset(~self.alive, self._origin)
+
+    def step(self) -> None:
+        """One step of every chain."""
+        self.walk.step()
+        self.keep_inside(self.walk.xhat)
+
+
+def jump_is_due(step: int, settings: SamplingSettings) -> bool:
+    """Whether a chain jumps after its step number `step`, from 1."""
+    return step > settings.burn_in and (step - settings.burn_in) % settings.stride == 0
 
 
 @dataclass(frozen=True)
@@ -161,28 +219,18 @@ def walk_jump(
     seed: int,
     remove_translation: bool = True,
 ) -> Iterator[Jump]:
-    """Sample without end: all of `settings.chains` chains from `start`, one Jump every `settings.stride` steps.
+    """Sample without end, in memory: all chains in one batch, a Jump every `settings.stride` steps.
 
     Parameters: denoise maps y (chains, atoms, 3) to xhat of the same shape, lengths in nm; start (atoms, 3), the same
-    clean structure for every chain (each adds noise of its own); sigma in nm. A chain whose sample is not finite, or
-    larger than twice the start and 0.5 nm, is stopped for good. `remove_translation` is for densities that are
-    invariant under translation; turn it off for others.
+    clean structure for every chain (each adds noise of its own); sigma in nm, whatever the settings say. Jumps are of
+    one step, and nothing is rejected.
     """
-    atoms = start.shape[0]
-    noise = ChainNoise(seed, settings.chains, atoms, start.dtype, start.device)
-    langevin = Langevin.from_settings(settings, sigma)
-    origin = (centred(start) if remove_translation else start).expand(settings.chains, atoms, 3)
-    walk = Walk(denoise, origin, sigma, langevin, settings.integrator, noise, remove_translation)
-    bound = _RADIUS_FACTOR * origin[0].norm(dim=-1).max() + _RADIUS_EXTRA
-    alive = torch.ones(settings.chains, dtype=torch.bool, device=start.device)
+    noise = ChainNoise(seed, range(settings.chains), start.shape[0], start.dtype, start.device)
+    origin = start.expand(settings.chains, *start.shape)
+    chains = Chains(denoise, origin, sigma, settings, noise, remove_translation=remove_translation)
     step = 0
     while True:
-        walk.step()
+        chains.step()
         step += 1
-        # A comparison with NaN is False, so a chain that is not finite is not inside.
-        inside = (walk.xhat.norm(dim=-1) < bound).all(-1) if remove_translation else walk.xhat.isfinite().all((-2, -1))
-        alive = alive & inside
-        if not alive.all():
-            walk.reset(~alive, origin)
-        if step > settings.burn_in and (step - settings.burn_in) % settings.stride == 0:
-            yield Jump(step, walk.xhat, alive, walk.evaluations)
+        if jump_is_due(step, settings):
+            yield Jump(step, chains.walk.xhat, chains.alive, chains.walk.evaluations)

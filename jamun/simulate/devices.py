@@ -15,7 +15,7 @@ from pathlib import Path
 
 import openmm
 
-from jamun.simulate.disk import held
+from jamun.io.disk import held
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from mdtraj.formats import XTCTrajectoryFile
 
 from jamun.io.atomic import atomic_path
-from jamun.simulate.disk import link_or_copy
+from jamun.io.disk import link_or_copy
 from jamun.simulate.progress import STATE, TRAJECTORY
 
 # A frame of XTC begins with a magic number and the number of atoms, then step (int) and time (float), big-endian.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
 from pathlib import Path
 
 import mdtraj
 import numpy as np
 import openmm
-from mdtraj.formats import XTCTrajectoryFile
 from openmm import unit
 
+from jamun.io.xtc import xtc_bytes
 from jamun.simulate.system import SimulationSystem
 
 COLUMNS = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "volume_nm3", "density_g_ml")
@@ -68,28 +67,11 @@ class Chunk:
         self._rows.append(row)
 
     def trajectory(self, scratch: Path) -> bytes:
-        """The frames as XTC, whose frames follow one another without a header, so that bytes can be appended.
-
-        Written to `scratch` and read back: on a full disk MDTraj's writer may fail without a word. Raises OSError if
-        what is read is not what was written.
-        """
+        """The frames as XTC, by way of the file `scratch`; see xtc_bytes."""
         if not self._frames:
             return b""
-        xyz, times = np.stack(self._frames), np.array(self._times, np.float32)
-        steps = np.arange(self.first, self.first + len(xyz), dtype=np.int32)
-        scratch.touch()  # what keeps a file from being opened has its own reason, which MDTraj would not tell
-        try:
-            with XTCTrajectoryFile(str(scratch), "w") as xtc:
-                xtc.write(xyz, time=times, step=steps)
-            with XTCTrajectoryFile(str(scratch), "r") as xtc:
-                read, read_times, *_ = xtc.read()
-            if read.shape != xyz.shape or not np.array_equal(read_times, times):
-                raise OSError("fewer frames are there than were written")
-            return scratch.read_bytes()
-        except (RuntimeError, OSError) as error:  # RuntimeError: of the library below MDTraj
-            raise OSError(getattr(error, "errno", None) or errno.ENOSPC, str(error)) from None
-        finally:
-            scratch.unlink(missing_ok=True)
+        steps = np.arange(self.first, self.first + len(self._frames), dtype=np.int32)
+        return xtc_bytes(np.stack(self._frames), np.array(self._times, np.float32), steps, scratch)
 
     def table(self, header: bool) -> bytes:
         """The rows as CSV, below its header or without."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jamun.io.atomic import read_json, write_json
-from jamun.simulate.disk import append, digest, file_sha256, link_or_copy, sync_folder, write_bytes
+from jamun.io.disk import append, digest, file_sha256, link_or_copy, sync_folder, write_bytes
 from jamun.simulate.output import Chunk
 from jamun.simulate.protocol import PhaseSpace
 from jamun.simulate.saved import read_phase_space, write_phase_space

@@ -11,13 +11,13 @@ from typing import Any
 import openmm
 from tqdm import tqdm
 
+from jamun.io.disk import disk_errors
 from jamun.io.log import Interrupted
-from jamun.simulate.disk import disk_errors
+from jamun.io.signals import StopRequest
 from jamun.simulate.engine import Engine, made_by
 from jamun.simulate.output import MOST_FRAMES, Chunk, thermodynamics
 from jamun.simulate.progress import Progress, describe
 from jamun.simulate.protocol import Stage, equilibration_stages, minimised, phase_space, production_stage
-from jamun.simulate.signals import StopRequest
 from jamun.simulate.system import SimulationError
 
 logger = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ def run_replica(engine: Engine, progress: Progress, stop: StopRequest) -> None:
     def safe() -> str | None:
         return f"everything up to {describe(progress.current, step_ps)}" if progress.current else None
 
-    with disk_errors(progress.folder, safe):
+    with disk_errors(progress.folder, safe, SimulationError):
         _run_stages(engine, stages, progress, stop, step_ps)
 
 

@@ -13,10 +13,11 @@ import openmm
 
 from jamun.config.simulate import SimulateSettings, Start
 from jamun.io.atomic import atomic_path, write_json
+from jamun.io.disk import disk_errors, locked
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
+from jamun.io.signals import StopRequest, stop_requests
 from jamun.simulate.devices import devices, multi_process_service, slot
-from jamun.simulate.disk import disk_errors, locked
 from jamun.simulate.engine import Engine
 from jamun.simulate.identity import differences, identity, read_identity, write_identity
 from jamun.simulate.merge import publish_table, publish_trajectory
@@ -25,7 +26,6 @@ from jamun.simulate.platform import choose
 from jamun.simulate.progress import Progress
 from jamun.simulate.replica import STATE_EVERY_FRAMES, run_replica
 from jamun.simulate.saved import load_system, save_system
-from jamun.simulate.signals import StopRequest, stop_requests
 from jamun.simulate.system import SimulationError, make_system
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def _replica(
     if progress.current is None:
         water_seed = settings.seed if replica == 1 else seed
         solvated = make_system(pdb, settings, replica_start(settings, replica), water_seed)
-        with disk_errors(folder, lambda: None):
+        with disk_errors(folder, lambda: None, SimulationError):
             progress.system = save_system(solvated, folder)
     else:
         solvated = load_system(folder, progress.system)
@@ -151,17 +151,17 @@ def simulate_to_files(
     `work`. Raises Interrupted, with everything saved, at SIGTERM or SIGUSR1.
     """
     platform, properties = choose(settings, threads)
-    with disk_errors(work, lambda: None):
+    with disk_errors(work, lambda: None, SimulationError):
         work.mkdir(parents=True, exist_ok=True)
-    with locked(work):
-        with disk_errors(work, lambda: None):
+    with locked(work, SimulationError, "simulates"):
+        with disk_errors(work, lambda: None, SimulationError):
             _prepare(work, identity(pdb, name, settings))
         with _device(platform, properties, settings, slots) as chosen, stop_requests() as stop:
             done = [
                 _replica(pdb, name, settings, replica, platform, chosen, work, stop)
                 for replica in range(1, settings.replicas + 1)
             ]
-        with disk_errors(trajectory.parent, lambda: f"the whole simulation in {work}"):
+        with disk_errors(trajectory.parent, lambda: f"the whole simulation in {work}", SimulationError):
             _publish(done, settings, trajectory, topology, state)
             _publish_record(done, name, settings, record, threads)
             for _, progress in done:

@@ -11,7 +11,7 @@ import openmm
 from openmm import app, unit
 
 from jamun.io.atomic import read_npz, write_npz
-from jamun.simulate.disk import file_sha256, write_bytes
+from jamun.io.disk import file_sha256, write_bytes
 from jamun.simulate.protocol import PhaseSpace
 from jamun.simulate.system import SimulationError, SimulationSystem
 

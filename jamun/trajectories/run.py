@@ -17,7 +17,7 @@ from mdtraj.formats import XTCTrajectoryFile
 from tqdm import tqdm
 
 from jamun.config.source import SourceSettings
-from jamun.data.molecule import Molecule
+from jamun.data.molecule import Molecule, save_structure
 from jamun.io.atomic import publish, write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.checks import stereocentres
@@ -241,7 +241,7 @@ def import_to_files(
             )
         first = mdtraj.Trajectory(tallies[0].first[None], target.topology)
         first.center_coordinates()
-        first.save_pdb(str(work / "topology.pdb"))
+        save_structure(first, work / "topology.pdb")
         with open(work / "state.csv", "w", newline="", encoding="utf-8") as handle:
             csv.writer(handle).writerow(STATE_COLUMNS)
         for source, goal in (("trajectory.xtc", trajectory), ("topology.pdb", topology), ("state.csv", state)):

@@ -13,7 +13,7 @@ import pytest
 from jamun.config.features import FeatureSettings
 from jamun.data import featurize
 from jamun.data.featurize import featurize_to_file, kept_frames, summarize_to_file
-from jamun.data.molecule import Molecule, MoleculeError, heavy_atoms
+from jamun.data.molecule import Molecule, MoleculeError, heavy_atoms, save_structure
 from jamun.data.store import FeatureError, FeatureFile, mean_squared_pair_distance
 from jamun.data.vocabulary import ATOM_NAMES, ELEMENTS, RESIDUES, VocabularyError, encode
 from jamun.model import denoiser
@@ -175,3 +175,16 @@ def test_dataset_summary_averages_over_training_frames(tmp_path: Path) -> None:
     assert described["validation"]["peptides"] == 1
     with pytest.raises(FeatureError, match="no training peptides"):
         summarize_to_file([], targets, tmp_path / "none.json")
+
+
+def test_a_structure_without_its_hydrogens_keeps_its_bonds_on_disk(tmp_path: Path) -> None:
+    """Serial numbers with gaps, as a PDB with hydrogens leaves them, must not move bonds to other atoms."""
+    top = topology()
+    whole = mdtraj.Trajectory(np.random.default_rng(0).normal(size=(1, top.n_atoms, 3)), top)
+    whole.save_pdb(str(tmp_path / "whole.pdb"))
+    read = mdtraj.load(str(tmp_path / "whole.pdb"))
+    heavy = read.atom_slice(heavy_atoms(read.topology))
+    save_structure(heavy, tmp_path / "heavy.pdb")
+    again = Molecule.from_topology(mdtraj.load_topology(str(tmp_path / "heavy.pdb")))
+    np.testing.assert_array_equal(again.bonds, Molecule.from_topology(heavy.topology).bonds)
+    assert [atom.serial for atom in heavy.topology.atoms] != list(range(1, heavy.n_atoms + 1))  # left as it was

@@ -1,6 +1,7 @@
 """Sampling from files to files: what is written, what never is, and what the record says."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -10,16 +11,19 @@ import pytest
 import torch
 from mdtraj.formats import XTCTrajectoryFile
 
+from jamun.config.configuration import ConfigurationError, parse
 from jamun.config.network import NetworkSettings
 from jamun.config.sampling import SamplingSettings
 from jamun.config.training import TrainingSettings
-from jamun.io.atomic import read_json
+from jamun.io.atomic import read_json, read_npz
 from jamun.io.seeds import derived_seed
 from jamun.model.checkpoint import save_denoiser
 from jamun.model.denoiser import Denoiser
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.sampling import run
+from jamun.sampling import progress, run
+from jamun.sampling.memory import bytes_per_chain, choose_batch
+from jamun.sampling.progress import Progress
 from jamun.sampling.run import SamplingError, read_start, sample_to_files
 from jamun.sampling.walk import walk_jump
 
@@ -44,13 +48,14 @@ class NearStart:
 
 
 class Breaking(NearStart):
-    """The same, but from the fifth evaluation chain 1 is not a number, and from the ninth chain 3 is far away."""
+    """The same, but from the fifth evaluation chain 1 is not a number, and from the ninth chain 3 is far away, as long
+    as all five chains walk."""
 
     def __call__(self, y, sigma, prepared):
         xhat = super().__call__(y, sigma, prepared)
-        if self.calls >= 5:
+        if self.calls >= 5 and len(xhat) == 5:
             xhat[1] = float("nan")
-        if self.calls >= 9:
+        if self.calls >= 9 and len(xhat) == 5:
             xhat[3] *= 100
         return xhat
 
@@ -66,6 +71,7 @@ class Broken(NearStart):
 class Loaded:
     denoiser: Any
     sigma: float = SIGMA
+    network: NetworkSettings = field(default_factory=NetworkSettings)
 
 
 @pytest.fixture(scope="module")
@@ -79,21 +85,24 @@ def pdb(tmp_path_factory):
 def sample(pdb, tmp_path, monkeypatch):
     """Sample AG with a denoiser of one of the classes above; returns the denoiser, the record and the folder."""
 
-    def do(kind, folder="out", **settings):
-        denoiser = kind(torch.as_tensor(read_start(pdb).xyz[0]))
+    def do(kind, folder="out", pdbs=(), built=None, **settings):
+        pdbs = list(pdbs) or [pdb]
+        denoiser = kind(torch.as_tensor(read_start(pdbs[0]).xyz[0]))
         monkeypatch.setattr(run, "load_denoiser", lambda path, device: Loaded(denoiser))
         (tmp_path / "model.ckpt").write_bytes(b"weights")
         target = tmp_path / folder
         sample_to_files(
             tmp_path / "model.ckpt",
-            pdb,
+            pdbs,
             "AG",
             SamplingSettings(device="cpu", **settings),
             target / "samples.xtc",
             target / "topology.pdb",
             target / "sampling.json",
+            target / "flags.npz",
             tmp_path / "work" / "AG",
             1,
+            built,
         )
         return denoiser, read_json(target / "sampling.json"), target
 
@@ -112,7 +121,21 @@ def test_frames_chains_and_record(sample, pdb, tmp_path):
     # 103 is not a multiple of 10: the last step writes the first three chains.
     assert step.tolist() == (list(range(10)) * 11)[:103]
     assert time.tolist() == [1 + frame // 10 for frame in range(103)]
-    assert record["samples"] == {"asked": 103, "generated": 103, "rejected": 0}
+    assert record["samples"] == {
+        "asked": 103,
+        "generated": 103,
+        "written": 103,
+        "accepted": 103,
+        "rejected": 0,
+        "rejected_for": {"lost": 0},
+    }
+    assert record["flaws"] == {name: {"count": 0, "share": 0} for name in ("broken", "inverted", "clash")}
+    assert record["batch"] == 10
+    assert record["notes"] == []
+    assert all(record[name] == 0 for name in ("jump_evaluations", "resumptions"))
+    flags = read_npz(out / "flags.npz")
+    assert flags.keys() == {"accepted", "broken", "inverted", "clash"}
+    assert flags["accepted"].tolist() == [True] * 103
     assert record["chain_lengths"] == [11] * 3 + [10] * 7
     # 4 steps of burn-in, 11 samples 2 steps apart, and the evaluation at the start.
     assert record["network_evaluations"] == denoiser.calls == 4 + 11 * 2 + 1
@@ -152,6 +175,8 @@ def test_lost_chains_are_counted_and_never_written(sample):
     _, record, out = sample(Breaking, samples=100, chains=5)
     xyz, time, step = read_xtc(out / "samples.xtc")
     assert len(xyz) == 100
+    assert record["samples"]["generated"] == 102
+    assert record["samples"]["rejected"] == record["samples"]["rejected_for"]["lost"] == 2
     assert np.isfinite(xyz).all()
     assert np.abs(xyz).max() < 1.5
     assert record["chains_stopped"]["count"] == 2
@@ -175,12 +200,13 @@ def test_a_real_checkpoint(pdb, tmp_path):
     save_denoiser(tmp_path / "checkpoint.ckpt", denoiser, network, TrainingSettings(sigma=SIGMA), {})
     sample_to_files(
         tmp_path / "checkpoint.ckpt",
-        pdb,
+        [pdb],
         "AG",
         SamplingSettings(device="cpu", samples=25, chains=10),
         tmp_path / "samples.xtc",
         tmp_path / "topology.pdb",
         tmp_path / "sampling.json",
+        tmp_path / "flags.npz",
         tmp_path / "work",
         1,
     )
@@ -200,3 +226,236 @@ def test_structures_and_devices_that_cannot_be_used(sample, tmp_path):
     if not torch.cuda.is_available():
         with pytest.raises(SamplingError, match=r"sampling\.device is cuda"):
             run.choose_device("cuda")
+
+
+def by_chain(out):
+    """Frames of each chain in the order of its walk."""
+    xyz, time, step = read_xtc(out / "samples.xtc")
+    for chain in np.unique(step):
+        assert time[step == chain].tolist() == list(range(1, (step == chain).sum() + 1))
+    return {int(chain): xyz[step == chain] for chain in np.unique(step)}
+
+
+@pytest.mark.parametrize("integrator", ["BAOAB", "ABOBA"])
+def test_batches_of_any_size_give_the_same_samples(sample, integrator):
+    options = {"samples": 95, "chains": 10, "burn_in": 3, "integrator": integrator}
+    whole = by_chain(sample(NearStart, "whole", **options)[2])
+    for batch in (1, 3, 4, 7, 9):
+        denoiser, record, out = sample(NearStart, f"batch_{batch}", batch=batch, **options)
+        parts = by_chain(out)
+        assert record["batch"] == batch
+        assert record["samples"]["accepted"] == 95
+        assert record["network_evaluations"] == denoiser.calls
+        for chain, frames in whole.items():
+            np.testing.assert_allclose(parts[chain], frames, atol=1.1e-3)
+
+
+def test_batches_that_reject_give_the_same_samples(sample):
+    options = {"samples": 60, "chains": 6, "reject": ["broken"], "most_generated": 50}
+    whole = by_chain(sample(Stretching, "whole", **options)[2])
+    parts = by_chain(sample(Stretching, "parts", batch=4, **options)[2])
+    for chain, frames in whole.items():
+        np.testing.assert_allclose(parts[chain], frames, atol=1.1e-3)
+
+
+def test_a_compiled_network_sees_one_size_of_batch(sample, monkeypatch):
+    sizes = set()
+
+    def counted(function, mode, device):
+        return lambda y, *rest: (sizes.add(len(y)), function(y, *rest))[1]
+
+    whole = by_chain(sample(NearStart, "whole", samples=43, chains=10)[2])
+    monkeypatch.setattr(run, "compiled", counted)
+    _, record, out = sample(NearStart, "compiled", samples=43, chains=10, batch=4, compile="default")
+    assert sizes == {4}
+    assert record["samples"]["accepted"] == 43
+    for chain, frames in by_chain(out).items():
+        np.testing.assert_allclose(frames, whole[chain], atol=1.1e-3)
+
+
+def test_one_evaluation_a_step_of_each_batch(sample):
+    for integrator, extra in (("BAOAB", 1), ("ABOBA", 0)):
+        denoiser, record, _ = sample(NearStart, integrator, samples=80, chains=8, batch=4, integrator=integrator)
+        assert record["network_evaluations"] == denoiser.calls == 2 * (10 + extra)
+
+
+class Stretching(NearStart):
+    """The end of the peptide is pulled away by 0.1 nm where the first coordinate of its walk is positive."""
+
+    def __call__(self, y, sigma, prepared):
+        xhat = super().__call__(y, sigma, prepared)
+        xhat[:, -1, 0] += 0.1 * (y[:, 0, 0] - self.start[0, 0] > 0)
+        return xhat
+
+
+def test_rejected_samples_are_written_reported_and_replaced(sample):
+    _, record, out = sample(Stretching, samples=200, chains=10, reject=["broken", "inverted"])
+    flags, samples = read_npz(out / "flags.npz"), record["samples"]
+    assert samples["asked"] == samples["accepted"] == flags["accepted"].sum() == 200
+    assert samples["generated"] == samples["written"] == len(flags["accepted"]) == len(read_xtc(out / "samples.xtc")[0])
+    assert 300 < samples["generated"] < 600
+    assert samples["rejected"] == samples["rejected_for"]["broken"] == flags["broken"].sum()
+    assert samples["rejected_for"] == {"lost": 0, "broken": samples["rejected"], "inverted": 0}
+    assert np.array_equal(flags["accepted"], ~flags["broken"])
+    assert not flags["inverted"].any()
+    assert record["flaws"]["broken"]["share"] == pytest.approx(samples["rejected"] / samples["generated"])
+    assert flags["accepted"][-1]  # nothing is made beyond the last that counts
+    # What is flagged is what is in the file: the last bond is longer.
+    trajectory = mdtraj.load(out / "samples.xtc", top=out / "topology.pdb")
+    bonds = [(first.index, second.index) for first, second in trajectory.topology.bonds]
+    lengths = mdtraj.compute_distances(trajectory, bonds)
+    stretched = np.abs(lengths - mdtraj.compute_distances(mdtraj.load(out / "topology.pdb"), bonds)).max(1)
+    assert (stretched[flags["broken"]] > 0.05 - 2 * XTC_ROUNDING).all()
+    assert (stretched[~flags["broken"]] < 0.05 + 2 * XTC_ROUNDING).all()
+
+
+def test_flaws_are_reported_where_nothing_is_rejected(sample):
+    _, record, out = sample(Stretching, samples=200, chains=10)
+    flags = read_npz(out / "flags.npz")
+    assert record["samples"]["generated"] == record["samples"]["accepted"] == 200
+    assert flags["accepted"].all()
+    assert record["flaws"]["broken"] == {"count": flags["broken"].sum(), "share": flags["broken"].mean()}
+    assert 0.2 < flags["broken"].mean() < 0.8
+
+
+class Torn(NearStart):
+    """No sample is whole."""
+
+    def __call__(self, y, sigma, prepared):
+        xhat = super().__call__(y, sigma, prepared)
+        xhat[:, -1, 0] += 0.1
+        return xhat
+
+
+def test_too_few_accepted_samples_are_an_error(sample, tmp_path):
+    with pytest.raises(
+        SamplingError,
+        match=r"150 samples were generated and 0 of 50 accepted \(0 lost, 150 broken\).*most_generated \(3 ",
+    ):
+        sample(Torn, samples=50, chains=10, reject=["broken"], most_generated=3)
+    assert not (tmp_path / "out").exists()
+
+
+def several(pdb, folder, shifts):
+    """PDBs of the peptide with its last atom moved along x."""
+    paths = []
+    for place, shift in enumerate(shifts):
+        structure = mdtraj.load(pdb)
+        heavy = read_start(pdb).topology.n_atoms
+        index = [atom.index for atom in structure.topology.atoms if atom.element.symbol != "H"][heavy - 1]
+        structure.xyz[0, index, 0] += shift
+        paths.append(folder / f"start_{place}.pdb")
+        structure.save_pdb(str(paths[-1]))
+    return paths
+
+
+class Loose(NearStart):
+    """A score of zero: chains stay where they began."""
+
+    def __call__(self, y, sigma, prepared):
+        return y - y.mean(1, keepdim=True)
+
+
+def test_chains_start_from_the_structures_in_turn(sample, pdb, tmp_path):
+    files = several(pdb, tmp_path, (0.0, 0.3, 0.6))
+    models = tmp_path / "models.pdb"
+    mdtraj.join([mdtraj.load(path) for path in files]).save_pdb(str(models))
+    options = {"samples": 7, "chains": 7, "step": 1e-6, "batch": 3, "sigma": 1e-3}
+
+    frames = by_chain(sample(Loose, "files", pdbs=files, **options)[2])
+    length = [np.linalg.norm(frames[chain][0, -1] - frames[chain][0, -2]) for chain in range(7)]
+    built = [np.linalg.norm(x[-1] - x[-2]) for x in (read_start(path).xyz[0] for path in files)]
+    np.testing.assert_allclose(length, [built[chain % 3] for chain in range(7)], atol=0.01)
+    _, record, out = sample(Loose, "models", pdbs=[models], **options)
+    assert record["starts"]["structures"] == 3
+    for chain, frame in by_chain(out).items():
+        np.testing.assert_allclose(frame, frames[chain], atol=1.1e-3)
+
+
+def test_starts_of_other_molecules_are_refused(sample, pdb, tmp_path):
+    build_to_files(parse_sequence("AA"), "capped", 7.0, tmp_path / "AA.pdb", tmp_path / "AA.json")
+    lines = pdb.read_text().splitlines()
+    atoms = [place for place, line in enumerate(lines) if line.startswith(("ATOM", "HETATM")) and " ACE " in line]
+    first, second = [place for place in atoms if lines[place].split()[2] in ("C", "O")]
+    lines[first], lines[second] = lines[second], lines[first]
+    (tmp_path / "other_order.pdb").write_text("\n".join(lines) + "\n")
+    with pytest.raises(SamplingError, match=r"AA\.pdb: 15 heavy atoms, but .*AG\.pdb has 14; all starts"):
+        sample(NearStart, pdbs=[pdb, tmp_path / "AA.pdb"], samples=10, chains=2)
+    with pytest.raises(SamplingError, match=r"other_order\.pdb: has ACE1-\w+ where .* in the same order"):
+        sample(NearStart, pdbs=[pdb, tmp_path / "other_order.pdb"], samples=10, chains=2)
+    with pytest.raises(SamplingError, match=r"AA\.pdb: 15 heavy atoms, but the built peptide has 14"):
+        sample(NearStart, pdbs=[tmp_path / "AA.pdb"], built=pdb, samples=10, chains=2)
+
+
+class AnyLevel(NearStart):
+    """The exact denoiser at every noise level."""
+
+    def __call__(self, y, sigma, prepared):
+        self.calls += 1
+        return self.start + 0.01**2 / (0.01**2 + sigma**2) * (y - self.start)
+
+
+def test_jumps_through_levels_cost_an_evaluation_each(sample):
+    denoiser, record, out = sample(AnyLevel, samples=300, chains=10, jump_sigmas=[0.02, 0.01, 0.005])
+    assert record["jump_evaluations"] == 3 * 30
+    assert record["network_evaluations"] == denoiser.calls == 31 + 90
+    assert len(record["notes"]) == 1
+    assert "0.02, 0.01, 0.005 nm; the network was trained at 0.04 nm only" in record["notes"][0]
+    # A single jump returns the mean of the posterior, 1/4 of an angstrom wide; going down restores most of the width.
+    one = by_chain(sample(AnyLevel, "one", samples=300, chains=10)[2])
+    spread = [np.concatenate(list(frames.values())).std(0).mean() for frames in (one, by_chain(out))]
+    assert spread[1] > 2 * spread[0]
+
+
+def test_sigma_of_the_settings_is_noted(sample):
+    _, record, _ = sample(AnyLevel, samples=20, chains=10, sigma="0.02 nm")
+    assert record["sigma_nm"] == 0.02
+    assert record["trained_sigma_nm"] == SIGMA
+    assert record["notes"] == ["The walk is at sigma 0.02 nm; the network was trained at 0.04 nm only."]
+
+
+def test_a_jump_must_go_down(sample):
+    with pytest.raises(SamplingError, match=r"begins at 0\.05 nm, which is not below the walk's sigma of 0\.04 nm"):
+        sample(NearStart, samples=20, chains=10, jump_sigmas=[0.05])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"chains": 20, "samples": 10}, "cannot exceed samples"),
+        ({"jump_sigmas": [0.01, 0.02]}, "must decrease"),
+        ({"sigma": 0.02, "jump_sigmas": [0.02]}, "must decrease from below the walk's sigma"),
+        ({"reject": ["broken", "broken"]}, "names a reason twice"),
+        ({"reject": ["ugly"]}, "'broken', 'inverted' or 'clash'"),
+        ({"score_clip": 0}, "greater than 0"),
+        ({"inverse_temperature": -1}, "greater than or equal to 0"),
+        ({"chains": 10001}, "less than or equal to 10000"),
+        ({"sigma": "4 K"}, "is not a length"),
+    ],
+)
+def test_settings_that_cannot_be(settings, words):
+    with pytest.raises(ConfigurationError, match=re.escape(words)) as error:
+        parse({"sampling": settings})
+    assert "\n" not in str(error.value)
+
+
+def test_memory_does_not_grow_with_the_samples(sample, monkeypatch):
+    waiting = []
+    add = Progress.add
+    monkeypatch.setattr(progress, "_MOST_WAITING", 50_000)
+    monkeypatch.setattr(Progress, "add", lambda self, *frames: (add(self, *frames), waiting.append(self._bytes)))
+    _, record, out = sample(NearStart, samples=2000, chains=10, checkpoint_interval=3600)
+    assert max(waiting) < 50_000 + 10 * 14 * 12
+    assert len(read_xtc(out / "samples.xtc")[0]) == record["samples"]["written"] == 2000
+
+
+def test_batches_that_fit_the_memory():
+    network, device = NetworkSettings(), torch.device("cpu")
+    assert choose_batch(100, None, network, 24, device) == 100
+    most = 2**31 // bytes_per_chain(network, 50)
+    assert 50 < most < 500
+    batch = choose_batch(10_000, None, network, 50, device)
+    assert 0.9 * most < batch <= most
+    assert choose_batch(10_000, None, network, 5000, device) == 1
+    assert choose_batch(10, 3, network, 50, device) == 3
+    assert choose_batch(10, 300, network, 50, device) == 10

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from jamun.config.sampling import SamplingSettings
-from jamun.sampling.walk import ChainNoise, Langevin, Walk, walk_jump
+from jamun.sampling.jump import descend
+from jamun.sampling.noise import ChainNoise
+from jamun.sampling.walk import Langevin, Walk, walk_jump
 
 
 def gaussian(variance, sigma):
@@ -26,9 +28,9 @@ def test_baoab_is_exact_for_a_harmonic_well():
     # unit of time. BAOAB's configurational variance is exact at any stable step (Leimkuhler and Matthews 2013).
     sigma, chains = 0.04, 1000
     langevin = Langevin.from_settings(SamplingSettings(integrator="BAOAB", step=1.0), sigma)
-    noise = ChainNoise(1, chains, 4, torch.float64, torch.device("cpu"))
+    noise = ChainNoise(1, range(chains), 4, torch.float64, torch.device("cpu"))
     start = torch.zeros(chains, 4, 3, dtype=torch.float64)
-    walk = Walk(torch.zeros_like, start, sigma, langevin, "BAOAB", noise, remove_translation=False)
+    walk = Walk.begin(torch.zeros_like, start, sigma, langevin, "BAOAB", noise, remove_translation=False)
     visited = []
     for step in range(300):
         walk.step()
@@ -171,7 +173,7 @@ def test_a_chain_does_not_depend_on_the_others():
 
 
 def test_noise_is_standard_normal():
-    noise = ChainNoise(3, 4, 5, torch.float64, torch.device("cpu"))
+    noise = ChainNoise(3, range(4), 5, torch.float64, torch.device("cpu"))
     numbers = torch.stack([noise() for _ in range(600)])
     assert abs(numbers.mean()) < 4 / math.sqrt(numbers.numel())
     assert abs(numbers.var() - 1) < 4 * math.sqrt(2 / numbers.numel())
@@ -208,3 +210,92 @@ def test_exploding_and_nan_chains_stop_and_leave_the_others_alone():
     expected = collect(clean, start, 0.04, settings, 60)
     for chain in (0, 2, 4):
         np.testing.assert_allclose(jumps[-1].samples[chain], expected[-1, chain], atol=1e-12)
+
+
+@pytest.mark.parametrize("beta", [0.5, 2.0, 4.0])
+def test_inverse_temperature_narrows_the_walk(beta):
+    # p_Y^beta of Y ~ N(0, s^2 + sigma^2) has the variance (s^2 + sigma^2) / beta, here seen through xhat's gain.
+    sigma, variance = 0.04, 3 * 0.04**2
+    settings = SamplingSettings(samples=1000, chains=1000, inverse_temperature=beta, burn_in=100)
+    start = torch.zeros(4, 3, dtype=torch.float64)
+    samples = collect(gaussian(variance, sigma), start, sigma, settings, 300, remove_translation=False)
+    gain = variance / (variance + sigma**2)
+    assert samples.var().item() == pytest.approx(gain**2 * (variance + sigma**2) / beta, rel=0.01)
+
+
+def test_without_inverse_temperature_the_walk_is_free():
+    # Velocities keep their distribution and nothing pulls back: the variance grows with the number of steps.
+    settings = SamplingSettings(samples=500, chains=500, inverse_temperature=0.0)
+    start = torch.zeros(4, 3, dtype=torch.float64)
+    samples = collect(gaussian(0.01, 0.04), start, 0.04, settings, 400, remove_translation=False)
+    assert samples[-1].var() > 1.8 * samples[199].var()
+
+
+def test_the_score_is_clipped_by_atom():
+    sigma = 0.04
+    langevin = Langevin.from_settings(SamplingSettings(score_clip=2.0, inverse_temperature=3.0), sigma)
+    score = torch.tensor([[[10.0, 0.0, 0.0], [300.0, -400.0, 0.0], [0.0, 0.0, 0.0]]], dtype=torch.float64)
+    force = langevin.force(score)
+    torch.testing.assert_close(force[0, 0], 3 * score[0, 0])
+    torch.testing.assert_close(force[0, 1], 3 * 50.0 * score[0, 1] / 500.0)  # 2 / sigma is 50 1/nm
+    assert (force[0, 2] == 0).all()
+    assert langevin.force(score * float("nan")).isnan().all()
+    assert torch.equal(Langevin.from_settings(SamplingSettings(), sigma).force(score), score)
+
+
+def test_a_clipped_walk_is_bounded():
+    # A denoiser that throws each atom 100 sigma away at every step: velocities of the walk are those of the clip.
+    sigma, clip = 0.04, 1.5
+    direction = torch.zeros(5, 3, dtype=torch.float64)
+    direction[::2, 0], direction[1::2, 0] = 1.0, -1.0
+    settings = SamplingSettings(samples=3, chains=3, score_clip=clip)
+    noise = ChainNoise(1, range(3), 5, torch.float64, torch.device("cpu"))
+    walk = Walk.begin(
+        lambda y: y + 100 * sigma * direction,
+        torch.zeros(3, 5, 3, dtype=torch.float64),
+        sigma,
+        Langevin.from_settings(settings, sigma),
+        "BAOAB",
+        noise,
+    )
+    for _ in range(20):
+        walk.step()
+        torch.testing.assert_close(walk.force.norm(dim=-1), torch.full((3, 5), clip / sigma, dtype=torch.float64))
+
+
+def test_numbers_are_found_by_counting():
+    def made(chains, drawn=None):
+        return ChainNoise(7, chains, 4, torch.float64, torch.device("cpu"), drawn)
+
+    whole = made(range(5))
+    numbers = torch.stack([whole() for _ in range(100)])
+    # Chains 3 and 1, from after draws that lie in other blocks and other places of them.
+    later = made([3, 1], np.array([40, 61]))
+    for step in range(39):
+        both = later()
+        assert torch.equal(both[0], numbers[40 + step, 3])
+        assert torch.equal(both[1], numbers[61 + step, 1])
+
+
+def test_descending_a_gaussian():
+    # xhat(y; s) = y A / (A + s^2): one step from s to t maps xhat and y to y (A + s t) / (A + s^2), by hand.
+    variance, sigma, low = 0.01, 0.04, 0.01
+    y = torch.randn(3, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def denoise(y, level):
+        calls.append(level)
+        return gaussian(variance, level)(y)
+
+    calls = []
+    xhat = gaussian(variance, sigma)(y)
+    assert descend(denoise, y, xhat, sigma, []) is xhat
+    expected = y * (variance + sigma * low) / (variance + sigma**2) * variance / (variance + low**2)
+    torch.testing.assert_close(descend(denoise, y, xhat, sigma, [low], remove_translation=False), expected)
+    assert calls == [low]
+    # Many levels: the flow keeps y / sqrt(A + s^2), so that samples have the variance of X itself.
+    levels = list(np.geomspace(sigma, 1e-4, 2001)[1:])
+    exact = y * math.sqrt(variance / (variance + sigma**2))
+    torch.testing.assert_close(
+        descend(denoise, y, xhat, sigma, levels, remove_translation=False), exact, rtol=1e-3, atol=0
+    )
+    assert descend(denoise, y, xhat, sigma, [low]).mean(-2).abs().max() < 1e-15

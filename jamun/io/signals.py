@@ -13,7 +13,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(
 
 @dataclass
 class StopRequest:
-    """Name of the signal that asked to stop, or None so far; a simulation looks here between two runs of steps."""
+    """Name of the signal that asked to stop, or None so far; a job looks here between two pieces of its work."""
 
     signal: str | None = None
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jamun.io.atomic import atomic_path
-from jamun.simulate.system import SimulationError
+from jamun.io.log import UserError
 
 try:
     import fcntl
@@ -22,15 +22,15 @@ _FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up",
 
 
 @contextmanager
-def disk_errors(folder: Path, safe: Callable[[], str | None]) -> Iterator[None]:
-    """Turn an OSError of the block into a SimulationError; `safe` tells what is safe, None if nothing is."""
+def disk_errors(folder: Path, safe: Callable[[], str | None], kind: type[UserError]) -> Iterator[None]:
+    """Turn an OSError of the block into an error of `kind`; `safe` tells what is safe, None if nothing is."""
     try:
         yield
     except OSError as error:
         reason = _FULL.get(error.errno, error.strerror or str(error))
         advice = "free space" if error.errno in _FULL else "put that right"
         kept = f"{safe()} is safe" if safe() else "nothing was saved there yet"
-        raise SimulationError(
+        raise kind(
             f"{folder}: cannot be written ({reason}); {kept}: {advice} and run the same command again."
         ) from error
 
@@ -54,12 +54,15 @@ def held(lock: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`, made if missing. Raises SimulationError if another process holds it."""
+def locked(folder: Path, kind: type[UserError], works: str) -> Iterator[None]:
+    """Hold the lock of `folder`, made if missing.
+
+    Raises an error of `kind` if another process holds it, which `works` there: a verb such as "simulates".
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder / "lock") as ours:
         if not ours:
-            raise SimulationError(f"{folder}: another process simulates there; wait until it ends, or end it.")
+            raise kind(f"{folder}: another process {works} there; wait until it ends, or end it.")
         yield
 
 

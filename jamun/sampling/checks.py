@@ -1,0 +1,61 @@
+"""What can be wrong with a sample: broken bonds, inverted stereocentres, clashes."""
+
+from __future__ import annotations
+
+import mdtraj
+import numpy as np
+import torch
+from torch import Tensor
+
+from jamun.peptides.checks import stereocentres
+
+# In this order: bits of the flags, from the lowest.
+REASONS = ("broken", "inverted", "clash")
+_BONDS_APART = 3
+
+
+def _far_pairs(atoms: int, bonds: np.ndarray) -> np.ndarray:
+    """Pairs (P, 2) of atoms more than three bonds apart."""
+    near = np.eye(atoms, dtype=np.int64)
+    near[bonds[:, 0], bonds[:, 1]] = near[bonds[:, 1], bonds[:, 0]] = 1
+    far = np.linalg.matrix_power(near.astype(float), _BONDS_APART) == 0
+    return np.argwhere(np.triu(far, 1))
+
+
+class Checks:
+    """Tests samples against the structure that their chain started from.
+
+    Parameters: topology of heavy atoms, starts (S, atoms, 3) in nm, bond_tolerance and clash_distance in nm.
+
+    broken: a bond is longer or shorter than in the start by more than the tolerance, so what is bonded to what could
+    not be told from positions. inverted: the sign of v1.(v2 x v3) at a stereocentre (alpha carbons with a side chain,
+    the beta carbons of isoleucine and threonine) differs from the start's. clash: two heavy atoms more than three bonds
+    apart are nearer than the distance.
+    """
+
+    def __init__(self, topology: mdtraj.Topology, starts: Tensor, bond_tolerance: float, clash_distance: float) -> None:
+        bonds = np.array([(first.index, second.index) for first, second in topology.bonds], dtype=np.int64)
+        bonds = bonds.reshape(-1, 2)
+        centres = [(centre, *neighbours) for _, centre, neighbours in stereocentres(topology)]
+        device = starts.device
+        self._bonds = torch.as_tensor(bonds.T, device=device)
+        self._far = torch.as_tensor(_far_pairs(topology.n_atoms, bonds).T, device=device)
+        self._centres = torch.as_tensor(np.array(centres, dtype=np.int64).reshape(-1, 4).T, device=device)
+        self._tolerance, self._clash = bond_tolerance, clash_distance
+        self._lengths, self._signs = self._distances(starts, self._bonds), self._volumes(starts).sign()
+
+    @staticmethod
+    def _distances(x: Tensor, pairs: Tensor) -> Tensor:
+        return (x[:, pairs[0]] - x[:, pairs[1]]).norm(dim=-1)
+
+    def _volumes(self, x: Tensor) -> Tensor:
+        centre, *neighbours = (x[:, atoms] for atoms in self._centres)
+        v1, v2, v3 = (neighbour - centre for neighbour in neighbours)
+        return (v1 * torch.linalg.cross(v2, v3)).sum(-1)
+
+    def __call__(self, samples: Tensor, starts: Tensor) -> Tensor:
+        """Flags (F, 3) bool, in the order of REASONS, of samples (F, atoms, 3) in nm; starts (F,): which each had."""
+        broken = (self._distances(samples, self._bonds) - self._lengths[starts]).abs() > self._tolerance
+        inverted = self._volumes(samples) * self._signs[starts] < 0
+        clash = self._distances(samples, self._far) < self._clash
+        return torch.stack([found.any(-1) for found in (broken, inverted, clash)], -1)

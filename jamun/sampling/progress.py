@@ -1,0 +1,171 @@
+"""How far sampling has come, on disk: saved so that a run killed at any moment goes on as if it had not been.
+
+A folder holds samples.xtc and flags.bin, which only grow, and state.pt, which tells where every chain is and the sizes
+up to which the growing files belong to that. To save is to append, and then to rename state.pt into place: whatever
+happens before that rename leaves the state before, and what was appended past its sizes is cut off later.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jamun.io.atomic import atomic_path
+from jamun.io.disk import append, sync_folder
+from jamun.io.xtc import xtc_bytes
+
+logger = logging.getLogger(__name__)
+
+SAMPLES, FLAGS, _STATE, _SEGMENT = "samples.xtc", "flags.bin", "state.pt", "segment.xtc"
+_FORMAT = 1
+# Bytes of frames that wait in memory for the next saved state at most.
+_MOST_WAITING = 32 * 2**20
+
+
+def _no_counts() -> dict[str, int]:
+    names = ("accepted", "lost", "broken", "inverted", "clash", "evaluations", "jump_evaluations", "resumptions")
+    return dict.fromkeys(names, 0)
+
+
+@dataclass
+class State:
+    """Where all chains are, on the CPU.
+
+    y, v, force: (chains, atoms, 3), see Walk, of chains that made a step; steps: (chains,) int64, steps each made;
+    alive: (chains,) bool; lengths: (chains,) int64, frames each wrote. members: chains of the round that is under way,
+    int64, in order, none between rounds; jumps: how many each of them makes in it; place: where in members the present
+    batch begins; done: jumps that batch made. batch: chains side by side; counts: of frames accepted, chains lost,
+    frames with each flaw, evaluations of the network (those of jumps also apart), and resumptions; seconds: wall clock;
+    sizes: bytes of the growing files.
+    """
+
+    y: Tensor
+    v: Tensor
+    force: Tensor
+    steps: Tensor
+    alive: Tensor
+    lengths: Tensor
+    members: Tensor
+    batch: int
+    jumps: int = 0
+    place: int = 0
+    done: int = 0
+    counts: dict[str, int] = field(default_factory=_no_counts)
+    seconds: float = 0.0
+    sizes: dict[str, int] = field(default_factory=lambda: {SAMPLES: 0, FLAGS: 0})
+
+    @classmethod
+    def new(cls, chains: int, atoms: int, batch: int) -> State:
+        """Before the first step."""
+        y, v, force = torch.zeros(3, chains, atoms, 3)
+        steps, lengths = torch.zeros(2, chains, dtype=torch.int64)
+        alive, members = torch.ones(chains, dtype=torch.bool), torch.empty(0, dtype=torch.int64)
+        return cls(y.clone(), v.clone(), force.clone(), steps.clone(), alive, lengths.clone(), members, batch)
+
+    @property
+    def written(self) -> int:
+        """Frames in samples.xtc."""
+        return int(self.lengths.sum())
+
+    @property
+    def generated(self) -> int:
+        """Samples made: those written, and the last of each lost chain."""
+        return self.written + self.counts["lost"]
+
+
+class Progress:
+    """The saved state in a folder, and the frames made since. Methods that write raise OSError where the disk refuses.
+
+    identity: what decides the samples, as JSON's types; a state that was saved with another is not gone on with.
+    """
+
+    def __init__(self, folder: Path, label: str, identity: dict[str, Any]) -> None:
+        self.folder, self._label = folder, label
+        self._identity = json.loads(json.dumps(identity))
+        self._frames: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._flags: list[np.ndarray] = []
+        self._bytes = 0
+
+    def load(self) -> State | None:
+        """The saved state; None, told in the log, where there is none that can be gone on with."""
+        path = self.folder / _STATE
+        if not path.exists():
+            return None
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            if content["format"] != _FORMAT:
+                raise ValueError(f"format {content['format']}, not {_FORMAT}")
+            before, state = json.loads(content["identity"]), State(**content["state"])
+        except (OSError, RuntimeError, ValueError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            reason = " ".join(str(error).split())[:120]
+            logger.warning("%s: %s cannot be read (%s), so sampling starts anew.", self._label, path, reason)
+            return None
+        changed = [
+            f"{key} from {json.dumps(before.get(key))} to {json.dumps(self._identity.get(key))}"
+            for key in dict.fromkeys([*self._identity, *before])
+            if before.get(key) != self._identity.get(key)
+        ]
+        if changed:
+            logger.info("%s: sampling starts anew, since it changed: %s", self._label, "; ".join(changed))
+            return None
+        for name, size in state.sizes.items():
+            if size and (not (self.folder / name).exists() or (self.folder / name).stat().st_size < size):
+                logger.warning("%s: %s is missing or cut short, so sampling starts anew.", self._label, name)
+                return None
+        return state
+
+    def clear(self) -> None:
+        """Forget what is saved; the state goes first, so that no part of the rest is ever taken for the whole."""
+        for name in (_STATE, SAMPLES, FLAGS, _SEGMENT):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def add(self, frames: np.ndarray, numbers: np.ndarray, chains: np.ndarray, flags: np.ndarray) -> None:
+        """Keep frames for the next save.
+
+        frames (F, atoms, 3) float32 in nm, numbers (F,) of each in its chain from 1, chains (F,) from 0, flags (F,)
+        uint8, whose bits are those of jamun.sampling.checks.REASONS from the lowest.
+        """
+        self._frames.append((frames, numbers, chains))
+        self._flags.append(flags)
+        self._bytes += frames.nbytes
+
+    @property
+    def full(self) -> bool:
+        """Whether so many frames wait that the state should be saved."""
+        return self._bytes >= _MOST_WAITING
+
+    def save(self, state: State) -> None:
+        """Append the frames that wait, and save the state; `state.sizes` become those of the files."""
+        sizes = dict(state.sizes)
+        if self._frames:
+            frames, numbers, chains = (np.concatenate(part) for part in zip(*self._frames, strict=True))
+            xtc = xtc_bytes(frames, numbers.astype(np.float32), chains.astype(np.int32), self.folder / _SEGMENT)
+            for name, content in ((SAMPLES, xtc), (FLAGS, np.concatenate(self._flags).astype(np.uint8).tobytes())):
+                append(self.folder / name, sizes[name], content)
+                sizes[name] += len(content)
+            sync_folder(self.folder)  # names of the new files, before the state that counts on them
+        state.sizes = sizes
+        content = {each.name: getattr(state, each.name) for each in fields(state)}
+        with atomic_path(self.folder / _STATE) as temporary:
+            torch.save({"format": _FORMAT, "identity": json.dumps(self._identity), "state": content}, temporary)
+        sync_folder(self.folder)
+        self._frames, self._flags, self._bytes = [], [], 0
+
+    def trim(self, state: State) -> None:
+        """Cut off what was appended to the files after the state was saved."""
+        for name, size in state.sizes.items():
+            path = self.folder / name
+            if path.exists() and path.stat().st_size > size:
+                append(path, size, b"")
+
+    def flags(self) -> np.ndarray:
+        """Flags (F,) uint8 of all frames saved."""
+        return np.fromfile(self.folder / FLAGS, dtype=np.uint8)
