@@ -35,7 +35,10 @@ include: "rules/data.smk"
 include: "rules/model.smk"
 include: "rules/sampling.smk"
 include: "rules/evaluation.smk"
+include: "rules/dynamics.smk"
+include: "rules/physicality.smk"
 include: "rules/figures.smk"
+include: "rules/ensemble.smk"
 include: "rules/report.smk"
 
 

@@ -71,37 +71,68 @@ def sample(
     checkpoint: Annotated[Path, typer.Option("--checkpoint", help="A trained denoiser, checkpoint.ckpt.")],
     out: Out,
     sequence: Annotated[str | None, typer.Option("--sequence", help="Sequence to build and sample.")] = None,
-    pdb: Annotated[Path | None, typer.Option("--pdb", help="Structure to start from instead of a built one.")] = None,
+    pdb: Annotated[
+        list[Path] | None,
+        typer.Option("--pdb", help="Structure to start from; repeated, or with several models, chains take turns."),
+    ] = None,
     samples: Annotated[int | None, typer.Option("--samples", min=1, help="Samples; overrides the settings.")] = None,
     config: Config = None,
     threads: Threads = 1,
 ) -> None:
-    """Sample one peptide: samples.xtc, topology.pdb and sampling.json in OUT."""
-    from jamun.sampling.run import sample_to_files
+    """Sample one peptide: samples.xtc, topology.pdb, flags.npz and sampling.json in OUT.
 
-    if (sequence is None) == (pdb is None):
+    Stopped, the same command goes on from what is saved in OUT/work.
+    """
+    from jamun.sampling.run import sample_to_files
+    from jamun.sampling.starts import start_files
+
+    if (sequence is None) == (not pdb):
         raise UserError("give either --sequence to build a peptide, or --pdb to start from a structure")
     settings = _settings(config)
     sampling = settings.sampling
     if samples is not None:
         changed = {"samples": samples, "chains": min(sampling.chains, samples)}
         sampling = type(sampling)(**(sampling.model_dump() | changed))
-    if pdb is None:
+    built = None
+    if pdb:
+        peptide = pdb[0].stem
+    else:
         build(sequence, out, config)
         from jamun.peptides.sequences import parse_sequence
 
-        pdb = out / f"{parse_sequence(sequence).name}.pdb"
+        peptide = parse_sequence(sequence).name
+        built = out / f"{peptide}.pdb"
+        pdb = start_files(sampling.starts, peptide) or [built]
     sample_to_files(
         checkpoint,
         pdb,
-        pdb.stem,
+        peptide,
         sampling,
         samples=out / "samples.xtc",
         topology=out / "topology.pdb",
         record=out / "sampling.json",
+        flags=out / "flags.npz",
         work=out / "work",
         threads=threads,
+        built=built,
     )
+
+
+@app.command()
+def evaluate(
+    reference: Annotated[Path, typer.Option("--reference", help="Reference MD, in any format that MDTraj reads.")],
+    samples: Annotated[Path, typer.Option("--samples", help="Samples of the same molecule, in any such format.")],
+    topology: Annotated[Path, typer.Option("--topology", help="Structure of the reference, such as a PDB.")],
+    samples_topology: Annotated[
+        Path | None, typer.Option("--samples-topology", help="Structure of the samples, where it is another.")
+    ] = None,
+    out: Out = Path("evaluation"),
+    config: Config = None,
+) -> None:
+    """Evaluate two trajectories of one molecule: a table here, JSON, NPZ and figures in OUT."""
+    from jamun.evaluation.command import evaluate_to_files
+
+    typer.echo(evaluate_to_files(reference, samples, topology, samples_topology, _settings(config), out))
 
 
 def main() -> None:

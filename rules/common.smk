@@ -73,13 +73,16 @@ def gpus(wanted):
 
 def figure_results():
     """Every figure of the active models, and the MD in time of the peptides that they are compared on."""
-    kinds = ("ramachandran", "torsions", "convergence", "msm")
+    kinds = ("ramachandran", "torsions", "convergence", "msm", "dynamics", "physicality", "ensemble")
     folder = f"results/{DATASET}/figures"
     return [
+        f"results/{DATASET}/evaluation/summary.html",
         *over_test_peptides([f"results/{{dataset}}/figures/{{model}}/{kind}/{{peptide}}.png" for kind in kinds]),
         *expand("results/{dataset}/simulations/{peptide}.png", dataset=DATASET, peptide=SPLITS["test"]),
         *(f"{folder}/{model}/loss.png" for model in TRAINED_MODELS),
+        *over_test_peptides("results/{dataset}/figures/{model}/viewer/{peptide}.html"),
         f"{folder}/summary.png",
+        f"{folder}/timing.png",
     ]
 
 

@@ -49,7 +49,9 @@ rule compare:
         mem_mb=4000,
         runtime=60,
     params:
-        settings={key: value for key, value in config["evaluation"].items() if key != "msm"},
+        settings={
+            key: value for key, value in config["evaluation"].items() if key not in ("msm", "dynamics", "physicality")
+        },
     message:
         "Compare samples of {wildcards.peptide} by model {wildcards.model} with its MD"
     script:
@@ -114,13 +116,15 @@ rule summarize:
     input:
         results=over_test_peptides("results/{dataset}/evaluation/{model}/{peptide}.json"),
         msm=over_test_peptides("results/{dataset}/evaluation/{model}/msm/{peptide}.json"),
+        dynamics=over_test_peptides("results/{dataset}/evaluation/{model}/dynamics/{peptide}.json"),
+        physicality=over_test_peptides("results/{dataset}/evaluation/{model}/physicality/{peptide}.json"),
         records=over_test_peptides("results/{dataset}/samples/{model}/{peptide}/sampling.json"),
     output:
         summary=report(
             "results/{dataset}/evaluation/summary.csv",
             caption="../docs/captions/table.rst",
             category="Summary",
-            labels={"figure": "Table of results", "model": "all"},
+            labels={"question": "1. How close to MD?", "figure": "Table of results (CSV)", "model": "all"},
         ),
     log:
         "logs/{dataset}/summarize.log",

@@ -40,8 +40,8 @@ rule plot_ramachandran:
         png=report(
             "results/{dataset}/figures/{model}/ramachandran/{peptide}.png",
             caption="../docs/captions/ramachandran.rst",
-            category="{peptide}",
-            labels={"figure": "Ramachandran maps", "model": "{model}"},
+            category="Peptide {peptide}",
+            labels={"question": "2. Which conformations?", "figure": "Ramachandran maps", "model": "{model}"},
         ),
         pdf="results/{dataset}/figures/{model}/ramachandran/{peptide}.pdf",
     log:
@@ -70,8 +70,8 @@ rule plot_torsions:
         png=report(
             "results/{dataset}/figures/{model}/torsions/{peptide}.png",
             caption="../docs/captions/torsions.rst",
-            category="{peptide}",
-            labels={"figure": "Torsion distributions", "model": "{model}"},
+            category="Peptide {peptide}",
+            labels={"question": "2. Which conformations?", "figure": "Torsion distributions", "model": "{model}"},
         ),
         pdf="results/{dataset}/figures/{model}/torsions/{peptide}.pdf",
     log:
@@ -99,8 +99,8 @@ rule plot_convergence:
         png=report(
             "results/{dataset}/figures/{model}/convergence/{peptide}.png",
             caption="../docs/captions/convergence.rst",
-            category="{peptide}",
-            labels={"figure": "JS distance against time", "model": "{model}"},
+            category="Peptide {peptide}",
+            labels={"question": "3. How fast?", "figure": "JS distance against time", "model": "{model}"},
         ),
         pdf="results/{dataset}/figures/{model}/convergence/{peptide}.pdf",
     log:
@@ -129,8 +129,8 @@ rule plot_msm:
         png=report(
             "results/{dataset}/figures/{model}/msm/{peptide}.png",
             caption="../docs/captions/msm.rst",
-            category="{peptide}",
-            labels={"figure": "Macrostates of the MSM", "model": "{model}"},
+            category="Peptide {peptide}",
+            labels={"question": "4. How do they move?", "figure": "Macrostates of the MSM", "model": "{model}"},
         ),
         pdf="results/{dataset}/figures/{model}/msm/{peptide}.pdf",
     log:
@@ -189,7 +189,7 @@ rule plot_summary:
             "results/{dataset}/figures/summary.png",
             caption="../docs/captions/summary.rst",
             category="Summary",
-            labels={"figure": "JS distances", "model": "all"},
+            labels={"question": "1. How close to MD?", "figure": "JS distances", "model": "all"},
         ),
         pdf="results/{dataset}/figures/summary.pdf",
     log:

@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from jamun.config.base import Section
+from jamun.config.dynamics import DynamicsSettings
+from jamun.config.physicality import PhysicalitySettings
 
 
 class MSMSettings(Section):
@@ -46,3 +48,7 @@ class EvaluationSettings(Section):
         12, ge=2, le=100, description="Points, evenly spaced in the logarithm of time, of the JS-against-time curves."
     )
     msm: MSMSettings = Field(default_factory=MSMSettings, description="Markov state model.")
+    dynamics: DynamicsSettings = Field(default_factory=DynamicsSettings, description="Slow motions and transport.")
+    physicality: PhysicalitySettings = Field(
+        default_factory=PhysicalitySettings, description="Physicality of samples and their basins."
+    )

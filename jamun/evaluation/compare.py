@@ -19,6 +19,7 @@ from jamun.evaluation.js import (
     pair_histograms,
 )
 from jamun.evaluation.torsions import Torsion, compute_torsions, phi_psi_pairs
+from jamun.evaluation.wall_clock import machines, wall_clock_notes
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
 
@@ -249,19 +250,7 @@ def compare_to_files(
         md["production"]["seconds_per_frame"],
         sampling["seconds"],
     )
-    notes = []
-    # Imported MD ran elsewhere: its record tells of the machine that imported it.
-    imported = md["platform"] is None
-    hardware = [None if imported else md["provenance"]["processor"], sampling["provenance"]["processor"]]
-    devices = [md["platform"], sampling["device"]]
-    if imported:
-        notes.append("The MD was imported; what it ran on is not known.")
-    elif hardware[0] != hardware[1]:
-        notes.append(f"MD ran on {hardware[0]}, sampling on {hardware[1]}: wall clocks are of different machines.")
-    if not imported and (md["platform"] in ("CUDA", "OpenCL")) != (sampling["device"] != "cpu"):
-        notes.append(f"MD ran on {devices[0]}, sampling on {devices[1]}: wall clocks are of different devices.")
-    if not imported and md["threads"] != sampling["threads"] and sampling["device"] == "cpu":
-        notes.append(f"MD ran on {md['threads']} threads, sampling on {sampling['threads']}.")
+    where, notes = machines(md, sampling), wall_clock_notes(md, sampling)
     reason = compared["baselines"]["md_equal_wall_clock"].get("reason")
     if reason:
         notes.append(f"No MD at equal wall clock: {reason}.")
@@ -282,17 +271,15 @@ def compare_to_files(
                 "frame_interval_ps": interval_ps,
                 "replicas": len(md["boundaries"]) - 1,
                 "seconds": md["production"]["seconds"],
-                "processor": hardware[0],
-                "device": devices[0],
-            },
+            }
+            | where["reference"],
             "samples": {
                 "file": str(samples),
                 "frames": second.n_frames,
                 "chains": sampling["chains"],
                 "seconds": sampling["seconds"],
-                "processor": hardware[1],
-                "device": devices[1],
-            },
+            }
+            | where["samples"],
         }
         | compared
         | {"notes": notes, "provenance": provenance("mdtraj", "numpy", "scipy")},

@@ -12,15 +12,43 @@ from jamun.evaluation.compare import GROUPS
 from jamun.io.atomic import atomic_path, read_json
 
 MEAN = "mean"
+# Columns with intervals beside the JS distances: where their estimates lie in the results of a stage.
+_DYNAMICS = {
+    "js_tica_0": ("distances", "tica_0"),
+    "js_tica_0_1": ("distances", "tica_01"),
+    "w2_torsions": ("distances", "torsion_w2"),
+    "w2_tica": ("distances", "tica_w2"),
+    "speed_up": ("ess", "speed_up"),
+}
+_PHYSICALITY = {
+    "broken": ("raw", "shares", "broken"),
+    "inverted": ("raw", "shares", "inverted"),
+    "clash": ("raw", "shares", "clash"),
+    "basin_coverage": ("raw", "basins", "coverage"),
+}
+ESTIMATES = ("js_msm", *_DYNAMICS, *_PHYSICALITY)
+# The stages whose results a row is made of, by the folders that they lie in beside the comparison.
+STAGES = ("msm", "dynamics", "physicality")
 
 
-def _row(result: dict[str, Any], msm: dict[str, Any] | None) -> dict[str, Any]:
+def _estimate(result: dict[str, Any] | None, path: tuple[str, ...], name: str) -> dict[str, float | None]:
+    """Value, low and high of one estimate; None where there is no result, or no number in it."""
+    for part in path:
+        result = (result or {}).get(part)
+    return {f"{name}{end}": (result or {}).get(key) for end, key in (("", "value"), ("_low", "low"), ("_high", "high"))}
+
+
+def _row(result: dict[str, Any], stages: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
+    msm = stages.get("msm")
     row: dict[str, Any] = {key: result[key] for key in ("dataset", "model", "peptide")}
     for group in GROUPS:
         row[f"js_{group}"] = result["js"][group]["value"]
         row[f"js_{group}_low"] = result["js"][group]["low"]
         row[f"js_{group}_high"] = result["js"][group]["high"]
-    row["js_msm"] = msm["js"]["value"] if msm else None
+    row |= _estimate(msm, ("js",), "js_msm")
+    for stage, columns in (("dynamics", _DYNAMICS), ("physicality", _PHYSICALITY)):
+        for name, path in columns.items():
+            row |= _estimate(stages.get(stage), path, name)
     for baseline in ("md_equal_wall_clock", "md_tenth", "md_halves"):
         for group in GROUPS:
             point = result["baselines"][baseline][group]
@@ -34,25 +62,31 @@ def _row(result: dict[str, Any], msm: dict[str, Any] | None) -> dict[str, Any]:
     return row
 
 
-def summarize(pairs: list[tuple[dict[str, Any], dict[str, Any] | None]]) -> pd.DataFrame:
-    """Rows of (comparison, MSM) results, and per model a row whose peptide is "mean": means over its peptides of what
-    is there, the low and high of a mean from the standard error over peptides (1.96 of them), empty for one peptide."""
-    table = pd.DataFrame([_row(result, msm) for result, msm in pairs])
+def summarize(results: list[tuple[dict[str, Any], dict[str, dict[str, Any] | None]]]) -> pd.DataFrame:
+    """Rows of comparisons, each with the results of the other STAGES, and per model a row whose peptide is "mean".
+
+    Means are over the peptides where a number is there; their low and high are 1.96 standard errors over peptides from
+    them, empty for one peptide.
+    """
+    table = pd.DataFrame([_row(result, stages) for result, stages in results])
     means = []
     for (dataset, model), rows in table.groupby(["dataset", "model"], sort=False):
         numbers = rows.drop(columns=["dataset", "model", "peptide", "notes"]).apply(pd.to_numeric)
         mean = numbers.mean()
-        for group in GROUPS:
-            values = numbers[f"js_{group}"].dropna()
+        for name in (*(f"js_{group}" for group in GROUPS), *ESTIMATES):
+            values = numbers[name].dropna()
             error = 1.96 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-            mean[f"js_{group}_low"], mean[f"js_{group}_high"] = mean[f"js_{group}"] - error, mean[f"js_{group}"] + error
+            mean[f"{name}_low"], mean[f"{name}_high"] = mean[name] - error, mean[name] + error
         notes = f"Mean of {len(rows)} peptides."
         means.append({"dataset": dataset, "model": model, "peptide": MEAN, **mean.to_dict(), "notes": notes})
     return pd.concat([table, pd.DataFrame(means)], ignore_index=True)
 
 
-def summarize_to_files(results: list[tuple[Path, Path]], target: Path) -> None:
-    """Read (comparison, MSM) JSON files, the second of which may be missing, and write the CSV."""
-    pairs = [(read_json(result), read_json(msm) if msm.exists() else None) for result, msm in results]
+def summarize_to_files(results: list[Path], target: Path) -> None:
+    """Read the comparisons (JSON), and beside each those of the other STAGES that are there, and write the CSV."""
+    rows = []
+    for path in results:
+        others = {stage: path.parent / stage / path.name for stage in STAGES}
+        rows.append((read_json(path), {stage: read_json(other) for stage, other in others.items() if other.exists()}))
     with atomic_path(target) as temporary:
-        summarize(pairs).to_csv(temporary, index=False, float_format="%.6g")
+        summarize(rows).to_csv(temporary, index=False, float_format="%.6g")

@@ -216,8 +216,13 @@ def test_files_and_summary(files, tmp_path):
     assert result["reference"]["replicas"] == 2
     assert len(result["notes"]) == 3  # machines, threads, a stopped chain
     msm = {"js": {"value": None}, "reason": "too few frames"}
+    dynamics = {"ess": {"speed_up": {"value": 8.0, "low": 6.0, "high": 9.0}}, "distances": {}}
+    more = {"ess": {"speed_up": {"value": 4.0, "low": 3.0, "high": 5.0}}, "distances": {}}
     other = {**result, "peptide": "RA"}
-    table = summarize([(result, msm), (other, None)])
+    table = summarize([(result, {"msm": msm, "dynamics": dynamics}), (other, {"dynamics": more})])
+    assert table["speed_up"].tolist() == [8.0, 4.0, 6.0]
+    assert table["speed_up_low"].tolist() == pytest.approx([6.0, 3.0, 6.0 - 1.96 * 2.0])
+    assert table["basin_coverage"].isna().all()
     assert table["peptide"].tolist() == ["AR", "RA", "mean"]
     assert table["js_backbone"][2] == pytest.approx(result["js"]["backbone"]["value"])
     assert table["ms_per_sample"][0] == pytest.approx(50.0)

@@ -40,8 +40,12 @@ def test_logs_are_kept(finished):
 
 
 def test_nothing_is_left_aside(finished):
-    leftovers = [path for path in (finished.folder / "work").rglob("*") if path.is_file()]
+    work = finished.folder / "work"
+    leftovers = [path for path in work.rglob("*") if path.is_file() and not path.is_relative_to(work / "simulate")]
     assert leftovers == []
+    # The MD's last state stays, to be extended; its frames share the disk space of the published ones.
+    kept = work / "simulate/small/AV/replica_1/trajectory.xtc"
+    assert kept.samefile(finished.folder / "results/small/md/AV/trajectory.xtc")
     assert {path.name for path in finished.folder.iterdir()} <= {
         "results",
         "work",
@@ -56,9 +60,14 @@ def test_a_second_run_does_nothing(finished):
 
 
 MD_FIGURES = {"describe_simulation", "plot_simulation"}
-FIGURES = {"plot_ramachandran", "plot_torsions", "plot_convergence", "plot_msm", "plot_loss", "plot_summary"}
-EVALUATION = {"compare", "msm_features", "msm", "summarize"}
-TEST_FIGURES = FIGURES - {"plot_loss"}
+SHARED_FIGURES = {"plot_summary", "plot_timing"}
+TEST_FIGURES = SHARED_FIGURES | {
+    f"plot_{kind}"
+    for kind in ("ramachandran", "torsions", "convergence", "msm", "dynamics", "physicality", "ensemble")
+}
+FIGURES = TEST_FIGURES | {"plot_loss"}
+SUMMARY = {"summarize", "tabulate", "report_html"} | SHARED_FIGURES
+EVALUATION = {"compare", "msm_features", "msm", "dynamics", "physicality", "superpose", "make_viewer"} | SUMMARY
 
 
 @pytest.mark.parametrize(
@@ -67,23 +76,34 @@ TEST_FIGURES = FIGURES - {"plot_loss"}
         ({"figures": {"dpi": 80}}, FIGURES | {"plot_simulation", "report_html"}),
         (
             {"evaluation": {"torsion_bins": 60}},
-            {"compare", "summarize", "plot_ramachandran", "plot_torsions", "plot_convergence", "plot_summary"}
-            | {"report_html"},
+            {"compare", "plot_ramachandran", "plot_torsions", "plot_convergence", "plot_ensemble", "make_viewer"}
+            | SUMMARY,
         ),
         (
             {"evaluation": {"msm": {"backend": "deeptime", "clusters": 10, "macrostates": 2, "its_lags": [1, 2]}}},
-            {"msm_features", "msm", "summarize", "plot_msm", "plot_summary", "report_html"},
+            {"msm_features", "msm", "plot_msm"} | SUMMARY,
         ),
-        ({"sampling": {"seed": 9}}, {"sample"} | EVALUATION | TEST_FIGURES | {"report_html"}),
-        ({"training": {"learning_rate": 0.02}}, {"train", "sample"} | EVALUATION | FIGURES | {"report_html"}),
-        ({"network": {"radial_width": 9}}, {"train", "sample"} | EVALUATION | FIGURES | {"report_html"}),
+        ({"evaluation": {"dynamics": {"tica_lag": 5}}}, {"dynamics", "plot_dynamics"} | SUMMARY),
+        ({"evaluation": {"physicality": {"bond_tolerance": 0.04}}}, {"physicality", "plot_physicality"} | SUMMARY),
+        ({"sampling": {"seed": 9}}, {"sample"} | EVALUATION | TEST_FIGURES),
+        ({"training": {"learning_rate": 0.02}}, {"train", "sample"} | EVALUATION | FIGURES),
+        ({"network": {"radial_width": 9}}, {"train", "sample"} | EVALUATION | FIGURES),
         (
             {"simulate": {"seed": 9}},
-            {"simulate", "featurize", "describe_dataset", "train", "sample", "report_html"}
-            | (EVALUATION | FIGURES | MD_FIGURES),
+            {"simulate", "featurize", "describe_dataset", "train", "sample"} | EVALUATION | FIGURES | MD_FIGURES,
         ),
     ],
-    ids=["figures", "evaluation", "evaluation.msm", "sampling", "training", "network", "simulate"],
+    ids=[
+        "figures",
+        "evaluation",
+        "evaluation.msm",
+        "evaluation.dynamics",
+        "evaluation.physicality",
+        "sampling",
+        "training",
+        "network",
+        "simulate",
+    ],
 )
 def test_what_reruns(finished, changes, rules):
     planned = finished.with_changes(**changes).planned("all")
@@ -96,6 +116,7 @@ def test_one_more_test_peptide_does_not_retrain(finished):
     planned = finished.with_changes(peptides={"test": ["AV", "VA"]}).planned("all")
     assert planned["build_peptide"] == planned["simulate"] == planned["featurize"] == planned["sample"] == 1
     assert planned["compare"] == planned["msm"] == planned["plot_simulation"] == 1
+    assert planned["dynamics"] == planned["physicality"] == 1
     assert planned["summarize"] == planned["plot_summary"] == 1
     assert not {"train", "describe_dataset", "plot_loss"} & set(planned)
 

@@ -25,7 +25,7 @@ def test_the_report_shows_every_figure(finished):
         page.on("request", lambda request: requests.append(request.url))
         page.goto(report.as_uri())
         page.wait_for_load_state("load")
-        page.get_by_text("AV", exact=True).first.click()
+        page.get_by_text("Peptide AV", exact=True).first.click()
         drawn = []
         for figure in (
             "Ramachandran maps",
@@ -41,7 +41,9 @@ def test_the_report_shows_every_figure(finished):
         browser.close()
     names = {name for name, mime, size in results if mime == "image/png" and size > 5000}
     assert {"AV.png", "loss.png", "summary.png"} <= names
-    assert sum(name == "AV.png" for name, *_ in results) == 5  # the peptide's four, and its MD in time
+    assert sum(name == "AV.png" for name, *_ in results) == 8  # the peptide's seven, and its MD in time
+    pages = {name for name, mime, size in results if mime == "text/html" and size > 5000}
+    assert pages == {"summary.html", "AV.html"}  # the tables, and the viewer
     assert len(set(drawn)) == 4  # four different pictures were shown
     assert not problems
     assert not [url for url in requests if url.startswith("http")]

@@ -1,0 +1,209 @@
+"""Basins of a map over phi and psi, and how samples cover them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from jamun.config.physicality import PhysicalitySettings
+from jamun.evaluation.bootstrap import REFERENCE_SEED, SAMPLES_SEED, centred, nothing, ratio
+from jamun.evaluation.js import BLOCKS, JS_MAX, block_weights, js_distance
+
+# Gas constant (CODATA 2018), kcal/mol/K.
+GAS_CONSTANT_KCAL = 8.314462618e-3 / 4.184
+
+
+@dataclass(frozen=True)
+class Basins:
+    """Basins of one residue's map: labels (bins, bins), 0 outside, 1 the most populated; minima (K, 2), phi and psi of
+    each basin's minimum in radians; free energies (K,) of the minima above the lowest, kcal/mol; left_out: basins with
+    too few frames."""
+
+    labels: np.ndarray
+    minima: np.ndarray
+    energies: np.ndarray
+    left_out: int
+
+    @property
+    def count(self) -> int:
+        return len(self.minima)
+
+
+def free_energy_kcal(density: np.ndarray, temperature: float) -> np.ndarray:
+    """F = kT ln(max p / p) in kcal/mol, infinite where nothing is."""
+    if not density.any():
+        return np.full(density.shape, np.inf)
+    with np.errstate(divide="ignore"):
+        return GAS_CONSTANT_KCAL * temperature * np.log(density.max() / density)
+
+
+def _watershed(energy: np.ndarray, low_enough: np.ndarray, barrier: float) -> tuple[np.ndarray, list[int]]:
+    """Label (cells,) of each cell of a periodic square map, -1 outside, and the cell of each label's minimum.
+
+    Cells are flooded from the lowest up. A cell joins the basin of its lowest neighbour of eight that is already under
+    water (steepest descent), or starts one of its own. Where two basins meet, the one with the higher minimum is merged
+    into the other if that minimum lies less than `barrier` below the cell (persistence; Chazal et al., J. ACM 60, 41,
+    2013).
+    """
+    bins, flat = len(energy), energy.ravel()
+    parent = np.full(flat.size, -1)
+    steps = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+
+    def root(cell: int) -> int:
+        while parent[cell] != cell:
+            parent[cell] = parent[parent[cell]]
+            cell = parent[cell]
+        return cell
+
+    # A root is the cell of its basin's minimum, so that its energy is the basin's.
+    joined = np.full(flat.size, -1)
+    for cell in np.argsort(flat, kind="stable"):
+        if not low_enough.ravel()[cell]:
+            continue
+        row, column = divmod(int(cell), bins)
+        around = [(row + i) % bins * bins + (column + j) % bins for i, j in steps]
+        flooded = sorted((other for other in set(around) if joined[other] >= 0), key=lambda other: (flat[other], other))
+        if not flooded:
+            parent[cell] = joined[cell] = cell
+            continue
+        joined[cell] = joined[flooded[0]]
+        for other in flooded:
+            lower, higher = sorted((root(joined[cell]), root(joined[other])), key=lambda one: (flat[one], one))
+            if lower != higher and flat[cell] - flat[higher] < barrier:
+                parent[higher] = lower
+    labels, minima = np.full(flat.size, -1), []
+    for cell in np.flatnonzero(joined >= 0):
+        top = root(joined[cell])
+        if top not in minima:
+            minima.append(top)
+        labels[cell] = minima.index(top)
+    return labels.reshape(energy.shape), minima
+
+
+def find_basins(counts: np.ndarray, temperature: float, settings: PhysicalitySettings) -> Basins:
+    """Basins of a map's counts (bins, bins) over (-pi, pi)^2, both directions periodic.
+
+    The counts are smoothed with a Gaussian; cells within `basin_energy` of the lowest are grouped by `_watershed`.
+    """
+    bins = len(counts)
+    width = 2 * np.pi / bins
+    density = gaussian_filter(counts.astype(float), settings.basin_smoothing / width, mode="wrap")
+    energy = free_energy_kcal(density, temperature)
+    barrier = settings.basin_barrier * GAS_CONSTANT_KCAL * temperature
+    found, cells = _watershed(energy, energy <= settings.basin_energy, barrier)
+    frames = np.array([counts[found == label].sum() for label in range(len(cells))])
+    kept = [label for label in np.argsort(-frames, kind="stable") if frames[label] >= settings.basin_frames]
+    labels = np.zeros(counts.shape, dtype=np.int16)
+    for place, label in enumerate(kept, start=1):
+        labels[found == label] = place
+    rows = np.array([divmod(int(cells[label]), bins) for label in kept], dtype=float).reshape(-1, 2)
+    return Basins(
+        labels,
+        -np.pi + (rows + 0.5) * width,
+        np.array([energy.ravel()[cells[label]] for label in kept]),
+        len(cells) - len(kept),
+    )
+
+
+def occupancies(counts: np.ndarray, basins: Basins) -> np.ndarray:
+    """Frames (..., K + 1) in no basin and in each, of maps (..., bins, bins)."""
+    inside = basins.labels.ravel()[:, None] == np.arange(basins.count + 1)
+    return counts.reshape(*counts.shape[:-2], -1) @ inside.astype(counts.dtype)
+
+
+def _metric(value: float, resampled: np.ndarray, halves: list[float], count: int, kind: str) -> dict[str, Any]:
+    """One number with its interval: percentiles of a share, whose bounds include the value; a distance is centred."""
+    if not np.isfinite(value):
+        return nothing("no basins in the MD" if count == 0 else "no frames", count)
+    if kind == "distance":
+        entry = centred(value, resampled, count, BLOCKS, JS_MAX)
+    else:
+        low, high = np.percentile(resampled[np.isfinite(resampled)], [2.5, 97.5])
+        entry = {"value": value, "low": min(float(low), value), "high": max(float(high), value), "count": count}
+    return entry | {"md_halves": halves[0] if kind == "distance" else halves}
+
+
+def _visited(frames: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sum (...) of the weights (K,) of basins with at least one of the frames (..., K + 1); NaN without basins."""
+    if len(weights) == 0:
+        return np.full(frames.shape[:-1], np.nan)
+    return np.clip((frames[..., 1:] > 0) @ weights, 0.0, 1.0)
+
+
+def cover(
+    reference: np.ndarray, samples: np.ndarray, halves: np.ndarray, basins: list[Basins]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How samples cover the basins of every residue: the means over residues, and each residue's numbers.
+
+    Counts by block: reference (blocks, P, bins, bins), samples (blocks, P, bins, bins); `halves` (2, P, bins, bins) are
+    those of the MD's first and second half. Basins are those of all MD and are not found anew for halves or resamples.
+
+    coverage: share of basins with at least one sample; weighted_coverage: the same weighted by the MD's population;
+    outside: share of samples in no basin; unseen: share of samples in cells without one MD frame; js: JS distance of
+    the occupancies, no basin included.
+    """
+    drawn = block_weights(len(samples), SAMPLES_SEED)
+    drawn_reference = block_weights(len(reference), REFERENCE_SEED)
+    kinds = {"coverage": "share", "weighted_coverage": "share", "outside": "share", "unseen": "share", "js": "distance"}
+    residues, parts = [], {name: [] for name in kinds}
+    for place, found in enumerate(basins):
+        md, theirs = occupancies(reference[:, place], found), occupancies(samples[:, place], found)
+        half = occupancies(halves[:, place], found)
+        md_all, theirs_all, resampled = md.sum(0), theirs.sum(0), drawn @ theirs
+        share = md_all[1:] / max(md_all[1:].sum(), 1)
+        equal = np.full(found.count, 1 / max(found.count, 1))
+        empty = reference[:, place].sum(0) == 0
+        unseen = np.where(empty, samples[:, place], 0).sum((1, 2))
+        unseen_halves = [halves[one, place][halves[1 - one, place] == 0].sum() for one in range(2)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            numbers = {
+                "coverage": (_visited(theirs_all, equal), _visited(resampled, equal), _visited(half, equal)),
+                "weighted_coverage": (_visited(theirs_all, share), _visited(resampled, share), _visited(half, share)),
+                "outside": (
+                    theirs_all[0] / theirs_all.sum(),
+                    resampled[:, 0] / resampled.sum(1),
+                    half[:, 0] / half.sum(1),
+                ),
+                "unseen": (
+                    unseen.sum() / theirs_all.sum(),
+                    (drawn @ unseen) / resampled.sum(1),
+                    np.array(unseen_halves) / half.sum(1),
+                ),
+                "js": (
+                    js_distance(theirs_all, md_all),
+                    js_distance(resampled, drawn_reference @ md),
+                    js_distance(half[:1], half[1:]),
+                ),
+            }
+        entry: dict[str, Any] = {}
+        for name, (value, of_resamples, of_halves) in numbers.items():
+            parts[name].append((float(value), of_resamples, of_halves))
+            entry[name] = _metric(float(value), of_resamples, np.asarray(of_halves).tolist(), found.count, kinds[name])
+        entry["outside"]["md"] = ratio(md[:, 0], md.sum(1), REFERENCE_SEED)
+        entry["left_out"] = found.left_out
+        entry["basins"] = [
+            {
+                "index": label,
+                "phi": float(found.minima[label - 1, 0]),
+                "psi": float(found.minima[label - 1, 1]),
+                "free_energy_kcal_mol": float(found.energies[label - 1]),
+                "md": ratio(md[:, label], md.sum(1), REFERENCE_SEED),
+                "samples": ratio(theirs[:, label], theirs.sum(1), SAMPLES_SEED),
+                "md_halves": [float(one[label] / max(one.sum(), 1)) for one in half],
+                "visited": bool(theirs_all[label] > 0),
+            }
+            for label in range(1, found.count + 1)
+        ]
+        residues.append(entry)
+    means = {}
+    for name, rows in parts.items():
+        known = [row for row in rows if np.isfinite(row[0])]
+        if not known:
+            means[name] = nothing("no residue has basins: it has not both phi and psi, or too little MD")
+            continue
+        value, of_resamples, of_halves = (np.mean([row[k] for row in known], axis=0) for k in range(3))
+        means[name] = _metric(float(value), of_resamples, np.asarray(of_halves).tolist(), len(known), kinds[name])
+    return means, residues

@@ -1,0 +1,291 @@
+"""Evaluation of any two trajectories of one molecule, without the workflow: files, figures and a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+
+from jamun.config.configuration import Configuration
+from jamun.config.figures import FigureSettings
+from jamun.data.molecule import Molecule
+from jamun.evaluation.compare import compare
+from jamun.evaluation.dynamics import Series, dynamics
+from jamun.evaluation.ensembles import (
+    Ensemble,
+    EvaluationError,
+    frame_chains,
+    load_heavy,
+    replica_of_frames,
+    require_same_molecule,
+)
+from jamun.evaluation.msm.backend import MSMError, load_backend
+from jamun.evaluation.msm.model import build_msm, insufficient
+from jamun.evaluation.physicality import physicality, read_flags
+from jamun.evaluation.torsions import CAPS, compute_torsions, phi_psi_pairs
+from jamun.io.atomic import read_json, write_json, write_npz
+from jamun.io.provenance import provenance
+from jamun.trajectories.checks import make_whole, spanning_tree
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Both ensembles with what is known of them: `record` is the md.json or sampling.json beside each, or empty."""
+
+    reference: Ensemble
+    samples: Ensemble
+    md: dict[str, Any]
+    sampling: dict[str, Any]
+    interval_ps: float | None
+    notes: list[str]
+
+    @property
+    def boundaries(self) -> list[int]:
+        """Offsets (R+1) of the reference's replicas."""
+        return self.md.get("boundaries", [0, self.reference.n_frames])
+
+    @property
+    def md_seconds_per_frame(self) -> float | None:
+        """Wall clock of a frame of MD."""
+        return self.md.get("production", {}).get("seconds_per_frame")
+
+    @property
+    def sampling_seconds(self) -> float | None:
+        """Wall clock of all samples."""
+        return self.sampling.get("seconds")
+
+
+def _record(path: Path, frames: int, count: Any) -> dict[str, Any]:
+    """The record beside a trajectory if it tells of so many frames, else nothing: then it is not this one's."""
+    try:
+        record = read_json(path)
+        return record if count(record) == frames else {}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+
+
+def _whole(trajectory: mdtraj.Trajectory, what: str, notes: list[str]) -> mdtraj.Trajectory:
+    """Undo breaks of the molecule over a periodic box, if the file has one."""
+    box = trajectory.unitcell_vectors
+    if box is None:
+        return trajectory
+    bonds = Molecule.from_topology(trajectory.topology).bonds
+    positions, changed = make_whole(trajectory.xyz, box, bonds, spanning_tree(trajectory.n_atoms, bonds))
+    if changed.any():
+        notes.append(f"{int(changed.sum())} frames of the {what} were made whole over the periodic box.")
+    return mdtraj.Trajectory(positions, trajectory.topology, time=trajectory.time)
+
+
+def _interval(trajectory: mdtraj.Trajectory, record: dict[str, Any]) -> float | None:
+    """Time between frames in ps; None where the file's own times are uneven or only count frames."""
+    known = record.get("production", {}).get("frame_interval_ps")
+    if known:
+        return known
+    steps = np.diff(trajectory.time.astype(float))
+    even = steps.min() > 0 and np.ptp(steps) < 1e-2 * steps.mean()
+    counted = np.array_equal(trajectory.time, np.arange(trajectory.n_frames))
+    return float(f"{steps.mean():.6g}") if even and not counted else None
+
+
+def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology: Path | None) -> Inputs:
+    """Read two trajectories, of any format that MDTraj reads, hydrogens left out.
+
+    An md.json or sampling.json of this package beside them tells replicas, temperature and wall clock. Chains of
+    samples are the steps in an XTC file where these repeat; else all frames are one chain. Raises EvaluationError for
+    files that cannot be read or are not of one molecule, and MoleculeError for a topology without bonds.
+    """
+    notes: list[str] = []
+    try:
+        first = load_heavy(reference, topology)
+        second = load_heavy(samples, samples_topology or topology)
+    except ImportError as error:
+        needed = " ".join(str(error).split())
+        raise EvaluationError(f"{reference}, {samples}: a format that needs another package ({needed}).") from None
+    require_same_molecule(first.topology, second.topology, samples)
+    md = _record(reference.parent / "md.json", first.n_frames, lambda record: record["boundaries"][-1])
+    sampling = _record(samples.parent / "sampling.json", second.n_frames, lambda record: record["samples"]["generated"])
+    chains = frame_chains(samples, second.n_frames)
+    if len(np.unique(chains)) == len(chains):
+        chains = np.zeros_like(chains)
+    interval = _interval(first, md)
+    replicas = replica_of_frames(md.get("boundaries", [0, first.n_frames]))
+    first, second = _whole(first, "reference", notes), _whole(second, "samples", notes)
+    if not md:
+        notes.append("The reference has no record beside it: one replica, wall clock unknown.")
+    if not sampling:
+        notes.append("The samples have no record beside them: wall clock unknown.")
+    return Inputs(Ensemble(first, replicas), Ensemble(second, chains), md, sampling, interval, notes)
+
+
+def _head(inputs: Inputs, reference: Path, samples: Path) -> dict[str, Any]:
+    """What was compared: the same keys as in the workflow's results."""
+    names = [r.name for r in inputs.reference.trajectory.topology.residues if r.name not in CAPS]
+    return {
+        "dataset": None,
+        "model": inputs.sampling.get("model") or samples.stem,
+        "peptide": inputs.md.get("peptide") or "-".join(names),
+        "reference": {
+            "file": str(reference),
+            "frames": inputs.reference.n_frames,
+            "frame_interval_ps": inputs.interval_ps,
+            "replicas": len(inputs.boundaries) - 1,
+            "seconds": inputs.md.get("production", {}).get("seconds"),
+        },
+        "samples": {
+            "file": str(samples),
+            "frames": inputs.samples.n_frames,
+            "chains": len(np.unique(inputs.samples.chains)),
+            "walk_steps_per_sample": inputs.sampling.get("settings", {}).get("stride", 1),
+            "seconds": inputs.sampling_seconds,
+        },
+    }
+
+
+def _msm(inputs: Inputs, torsions: list, angles: tuple[np.ndarray, np.ndarray], settings: dict[str, Any]):
+    """The Markov state model by deeptime, or the reason why there is none."""
+    kept = [column for column, torsion in enumerate(torsions) if torsion.group != "omega"]
+    chosen = [torsions[column] for column in kept]
+    pairs = np.array(phi_psi_pairs(chosen), dtype=np.int64).reshape(-1, 2)
+    boundaries = np.asarray(inputs.boundaries, dtype=np.int64)
+    first, second = (values[:, kept] for values in angles)
+    try:
+        backend = load_backend("deeptime")
+        result, arrays = build_msm(backend, first, boundaries, second, inputs.samples.chains, pairs, settings)
+    except MSMError as error:
+        result, arrays = insufficient(str(error), len(first), len(pairs))
+    labels = [f"{chosen[phi].residue_name.capitalize()}{chosen[phi].residue}" for phi, _ in pairs]
+    return {"backend": "deeptime", "settings": settings} | result, arrays | {
+        "residue_labels": np.array(labels, dtype=np.str_)
+    }
+
+
+def evaluate_to_files(
+    reference: Path,
+    samples: Path,
+    topology: Path,
+    samples_topology: Path | None,
+    settings: Configuration,
+    out: Path,
+) -> str:
+    """Evaluate `samples` against `reference`; returns a table of the main numbers.
+
+    Writes comparison, physicality, msm and dynamics to `out`, each as .json and .npz with the workflow's definitions,
+    and figures/. Raises what load_inputs raises.
+    """
+    inputs = load_inputs(reference, samples, topology, samples_topology)
+    chosen, head = settings.evaluation, _head(inputs, reference, samples)
+    torsions, md_angles = compute_torsions(inputs.reference.trajectory)
+    _, angles = compute_torsions(inputs.samples.trajectory)
+    flags = read_flags(samples, inputs.samples.n_frames)
+    accepted = None if flags is None else flags["accepted"]
+    counts = None if flags is None else {name: int(values.sum()) for name, values in flags.items()}
+    step, unit = inputs.interval_ps or 1.0, "ps" if inputs.interval_ps else "frames"
+    series = (
+        Series(md_angles, inputs.reference.chains, head["reference"]["seconds"], step, unit),
+        Series(angles, inputs.samples.chains, inputs.sampling_seconds, 1.0, "samples"),
+    )
+    found = {
+        "comparison": compare(
+            md_angles,
+            inputs.reference.chains,
+            angles,
+            inputs.samples.chains,
+            torsions,
+            chosen,
+            inputs.md_seconds_per_frame,
+            inputs.sampling_seconds,
+        ),
+        "physicality": physicality(
+            inputs.reference,
+            inputs.samples,
+            accepted,
+            inputs.md.get("settings", {}).get("temperature"),
+            chosen.physicality,
+            chosen.ramachandran_bins,
+        ),
+        "msm": _msm(inputs, torsions, (md_angles, angles), chosen.msm.model_dump() | {"backend": "deeptime"}),
+        "dynamics": dynamics(*series, torsions, chosen.dynamics, inputs.md_seconds_per_frame),
+    }
+    made_by = {"provenance": provenance("mdtraj", "numpy", "scipy", "deeptime")}
+    for name, (result, arrays) in found.items():
+        notes = {"notes": inputs.notes + result.get("notes", [])}
+        described = head | {"samples": head["samples"] | {"flags": counts}} if name == "physicality" else head
+        write_npz(out / f"{name}.npz", arrays)
+        write_json(out / f"{name}.json", described | result | notes | made_by)
+    _draw(out, head["peptide"], settings.figures)
+    return table({name: result for name, (result, _) in found.items()}, head)
+
+
+def _draw(out: Path, peptide: str, settings: FigureSettings) -> None:
+    """Every figure that the files in `out` have."""
+    from jamun.figures.convergence import convergence_to_files
+    from jamun.figures.dynamics import dynamics_to_files
+    from jamun.figures.msm import msm_to_files
+    from jamun.figures.physicality import physicality_to_files
+    from jamun.figures.ramachandran import ramachandran_to_files
+    from jamun.figures.torsions import torsions_to_files
+
+    def pictures(name: str) -> tuple[Path, Path]:
+        return out / "figures" / f"{name}.png", out / "figures" / f"{name}.pdf"
+
+    comparison = out / "comparison.json", out / "comparison.npz"
+    ramachandran_to_files(*comparison, settings, *pictures("ramachandran"))
+    torsions_to_files(*comparison, settings, *pictures("torsions"))
+    convergence_to_files(comparison[0], settings, *pictures("convergence"))
+    dynamics_to_files(out / "dynamics.json", out / "dynamics.npz", settings, *pictures("dynamics"))
+    msm_to_files(out / "msm.json", out / "msm.npz", peptide, settings, *pictures("msm"))
+    physicality_to_files(out / "physicality.json", out / "physicality.npz", settings, *pictures("physicality"))
+
+
+def _rows(found: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any], Any, float]]:
+    """Words, number, the MD's halves, and the factor to the unit in the words."""
+    js, halves = found["comparison"]["js"], found["comparison"]["baselines"]["md_halves"]
+    raw = found["physicality"]["raw"]
+    rows = [
+        (f"JS {words}", js[group], (halves[group] or {}).get("value"), 1.0)
+        for group, words in {
+            "backbone": "backbone",
+            "side_chain": "side chain",
+            "all": "all torsions",
+            "ramachandran": "phi, psi",
+        }.items()
+    ]
+    rows.append(("JS macrostates", found["msm"]["js"], None, 1.0))
+    for name, words in {"tica_0": "JS TICA-0", "tica_01": "JS TICA-0,1", "torsion_w2": "torsion W2 (rad)"}.items():
+        floor = (found["dynamics"]["baselines"]["md_halves"].get(name) or {}).get("value")
+        rows.append((words, found["dynamics"]["distances"][name], floor, 1.0))
+    rows += [
+        ("bonds W1 (pm)", raw["bonds"]["w1"], raw["bonds"]["w1"].get("md_halves"), 1000.0),
+        ("angles W1 (deg)", raw["angles"]["w1"], raw["angles"]["w1"].get("md_halves"), 180 / np.pi),
+    ]
+    for name, words in {
+        "physical": "physical frames (%)",
+        "broken": "bond broken (%)",
+        "inverted": "centre inverted (%)",
+        "clash": "atoms clash (%)",
+    }.items():
+        rows.append((words, raw["shares"][name], np.mean(raw["shares"][name]["md_halves"]), 100.0))
+    for name, words in {"coverage": "basins visited (%)", "unseen": "unseen by MD (%)"}.items():
+        halves_of = raw["basins"][name].get("md_halves")
+        rows.append((words, raw["basins"][name], None if halves_of is None else np.mean(halves_of), 100.0))
+    return rows
+
+
+def table(found: dict[str, dict[str, Any]], head: dict[str, Any]) -> str:
+    """The main numbers with their intervals and the MD's own halves, as lines of text; or why there is none."""
+    frames = head["samples"]["frames"], head["reference"]["frames"]
+    lines = [
+        f"{head['peptide']}: {frames[0]:,} samples against {frames[1]:,} frames of reference",
+        f"{'':<22}{'value':>9}{'low':>9}{'high':>9}{'MD halves':>11}",
+    ]
+    for words, number, floor, factor in _rows(found):
+        if number["value"] is None:
+            lines.append(f"{words:<22}{'-':>9}  {number.get('reason', '')}".rstrip())
+            continue
+        cells = [number["value"], number.get("low"), number.get("high"), floor]
+        texts = ["-" if cell is None else f"{factor * float(cell):.3f}" for cell in cells]
+        lines.append(f"{words:<22}{texts[0]:>9}{texts[1]:>9}{texts[2]:>9}{texts[3]:>11}")
+    return "\n".join(lines)

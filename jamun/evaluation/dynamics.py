@@ -1,0 +1,345 @@
+"""Slow motions of samples and reference MD: TICA, decorrelation, effective samples a second, optimal transport."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jamun.config.dynamics import DynamicsSettings
+from jamun.evaluation.compare import frames_at_equal_wall_clock
+from jamun.evaluation.decorrelation import (
+    curve_lags,
+    decorrelation,
+    effective_estimates,
+    effective_samples,
+    speed_up,
+)
+from jamun.evaluation.ensembles import load_pair
+from jamun.evaluation.estimates import FEWEST_FRAMES, missing, waiting_time
+from jamun.evaluation.runs import Runs, cut_into_runs
+from jamun.evaluation.tica import KEPT, Projection, TICAError, block_counts, component_js, fit_tica
+from jamun.evaluation.torsions import Torsion, compute_torsions
+from jamun.evaluation.transport import euclidean_cost, torsion_cost, transport_distance
+from jamun.evaluation.wall_clock import machines, wall_clock_notes
+from jamun.io.atomic import read_json, write_json, write_npz
+from jamun.io.provenance import provenance
+
+DISTANCES = ("tica_0", "tica_01", "torsion_w2", "tica_w2")
+GROUPS = ("backbone", "side_chain", "all")
+_NO_TORSION = "the molecule has none of these"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One ensemble: angles (F, K) in radians, the chain or replica of each frame (F,), seconds of wall clock of all
+    frames (None where unknown), and the time from one frame to the next, `step`, in `unit`."""
+
+    angles: np.ndarray
+    chains: np.ndarray
+    seconds: float | None
+    step: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Frames to compare: torsions but omega (F, K), slow components (F, d) or None, and their runs."""
+
+    torsions: np.ndarray
+    components: np.ndarray | None
+    runs: Runs
+
+    @classmethod
+    def of(cls, torsions: np.ndarray, components: np.ndarray | None, chains: np.ndarray, frames: slice) -> _Part:
+        chosen = None if components is None else components[frames]
+        return cls(torsions[frames], chosen, cut_into_runs(chains[frames]))
+
+
+def _distances(first: _Part, second: _Part, no_tica: str | None, settings: DynamicsSettings) -> dict[str, Any]:
+    """The four distances between two sets of frames of one molecule."""
+    count = min(first.runs.blocks, second.runs.blocks)
+    options = settings.transport_frames, settings.transport_repeats, settings.seed
+    result: dict[str, Any] = dict.fromkeys(DISTANCES)
+    for name, axes, bins in (("tica_0", 1, settings.tica_bins), ("tica_01", 2, settings.tica_map_bins)):
+        if first.components is None or second.components is None:
+            result[name] = missing(f"no TICA: {no_tica}", count)
+        elif first.components.shape[1] < axes:
+            result[name] = missing("TICA has a single component", count)
+        else:
+            parts = first.components[:, :axes], first.runs, second.components[:, :axes], second.runs
+            result[name] = component_js(*parts, bins)[0]
+    if first.torsions.shape[1] == 0:
+        result["torsion_w2"] = missing(_NO_TORSION, count)
+    else:
+        result["torsion_w2"] = transport_distance(
+            first.torsions, first.runs, second.torsions, second.runs, torsion_cost, *options
+        )
+    if first.components is None or second.components is None:
+        result["tica_w2"] = missing(f"no TICA: {no_tica}", count)
+    else:
+        result["tica_w2"] = transport_distance(
+            first.components[:, :2], first.runs, second.components[:, :2], second.runs, euclidean_cost, *options
+        )
+    return result
+
+
+def _baselines(
+    torsions: np.ndarray,
+    components: np.ndarray | None,
+    chains: np.ndarray,
+    cut: int | None,
+    no_cut: str | None,
+    no_tica: str | None,
+    settings: DynamicsSettings,
+) -> dict[str, Any]:
+    """The distances of pieces of the MD: its halves from each other, its beginnings from all of it."""
+    frames = len(torsions)
+    half, tenth = frames // 2, max(1, frames // 10)
+    whole = slice(None)
+    pieces = {
+        "md_halves": (half, slice(half), slice(half, None)),
+        "md_equal_wall_clock": (cut, slice(cut), whole),
+        "md_tenth": (tenth, slice(tenth), whole),
+    }
+    result = {}
+    for name, (size, first, second) in pieces.items():
+        if size is None or size < FEWEST_FRAMES:
+            reason = no_cut if size is None else f"{size} frames are fewer than {FEWEST_FRAMES}"
+            result[name] = {"frames": size, "reason": reason} | {key: missing(reason or "") for key in DISTANCES}
+        else:
+            parts = (_Part.of(torsions, components, chains, chosen) for chosen in (first, second))
+            result[name] = {"frames": size} | _distances(*parts, no_tica, settings)
+    return result
+
+
+def _decorrelations(
+    series: Series, runs: Runs, torsions: list[Torsion], seed: int
+) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, np.ndarray]]:
+    """Each torsion's decorrelation time, their medians by group, and the curves (K, lags) with their lags in frames."""
+    kept = curve_lags(int(runs.lengths.max()) // 2)
+    times, resampled, curves = [], [], []
+    for column in series.angles.T:
+        estimate, drawn, curve = decorrelation(column, runs, series.step, seed)
+        times.append(estimate)
+        resampled.append(drawn)
+        curves.append(curve)
+    medians = {}
+    for group in GROUPS:
+        members = [
+            place
+            for place, torsion in enumerate(torsions)
+            if (torsion.group != "omega" if group == "all" else torsion.group == group)
+        ]
+        if not members:
+            medians[group] = missing(_NO_TORSION, 0)
+            continue
+        values = [np.inf if times[place]["value"] is None else times[place]["value"] / series.step for place in members]
+        reason = "half of these torsions or more have no decorrelation time"
+        medians[group] = waiting_time(
+            float(np.median(values)),
+            np.median(np.stack(np.broadcast_arrays(*(resampled[place] for place in members))), axis=0),
+            runs.blocks,
+            series.step,
+            reason,
+        )
+    arrays = {"lags": kept} | {
+        end: np.array([curve[end] for curve in curves]).reshape(len(torsions), len(kept))
+        for end in ("value", "low", "high")
+    }
+    return times, medians, arrays
+
+
+def _tica_record(projection: Projection | None, reason: str | None, lag: int, step: float, unit: str) -> dict[str, Any]:
+    record: dict[str, Any] = {"status": "insufficient" if projection is None else "ok", "reason": reason}
+    record |= {"lag_frames": lag, "lag": lag * step, "unit": unit, "scaling": "kinetic_map"}
+    if projection is None:
+        return record | {"features": None, "pairs": None, "eigenvalues": [], "timescales": []}
+    return record | {
+        "features": len(projection.mean),
+        "pairs": projection.pairs,
+        "eigenvalues": projection.eigenvalues[:KEPT],
+        "timescales": projection.timescales[:KEPT] * step,
+    }
+
+
+def _histograms(
+    reference: _Part, samples: _Part, chains: np.ndarray, cut: int | None, settings: DynamicsSettings
+) -> dict[str, np.ndarray]:
+    """Counts of MD, MD at equal wall clock and samples along TIC 0 and over TIC 0 and 1, on common edges."""
+    none = np.zeros(0)
+    names = ("reference", "equal", "samples")
+    empty = {f"tica_0_{name}": none for name in names} | {f"tica_01_{name}": np.zeros((0, 0)) for name in names}
+    arrays = {"tica_0_edges": none, "tica_01_edges": np.zeros((2, 0))} | empty
+    if reference.components is None or samples.components is None:
+        return arrays
+    parts = {"reference": (reference.components, reference.runs), "samples": (samples.components, samples.runs)}
+    if cut is not None:
+        parts["equal"] = reference.components[:cut], cut_into_runs(chains[:cut])
+    for name, axes, bins in (("tica_0", 1, settings.tica_bins), ("tica_01", 2, settings.tica_map_bins)):
+        if reference.components.shape[1] < axes:
+            continue
+        _, edges = component_js(
+            reference.components[:, :axes], reference.runs, samples.components[:, :axes], samples.runs, bins
+        )
+        arrays[f"{name}_edges"] = edges[0] if axes == 1 else np.array(edges)
+        for part in names:
+            arrays[f"{name}_{part}"] = np.zeros((bins,) * axes, dtype=np.int64)
+        for part, (components, runs) in parts.items():
+            arrays[f"{name}_{part}"] = block_counts(components[:, :axes], edges, runs).sum(0)
+    return arrays
+
+
+def dynamics(
+    reference: Series,
+    samples: Series,
+    torsions: list[Torsion],
+    settings: DynamicsSettings,
+    md_seconds_per_frame: float | None = None,
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Compare the slow motions of reference MD and samples.
+
+    Parameters: the two ensembles with angles of the same `torsions` (K), and the seconds of wall clock a frame of MD,
+    for the cut at equal wall clock. Returns what goes into the result's JSON (definitions: docs/evaluation.md), and the
+    curves and histograms for the figure. TICA, transport and effective samples leave omega out.
+    """
+    kept = [column for column, torsion in enumerate(torsions) if torsion.group != "omega"]
+    first, second = reference.angles[:, kept], samples.angles[:, kept]
+    first_runs, second_runs = cut_into_runs(reference.chains), cut_into_runs(samples.chains)
+    replicas = [first[reference.chains == replica] for replica in np.unique(reference.chains)]
+    projection, no_tica = None, None
+    try:
+        projection = fit_tica(replicas, settings.tica_lag, settings.minimum_frames)
+    except TICAError as error:
+        no_tica = str(error)
+    components = (None, None) if projection is None else (projection(first), projection(second))
+    whole = _Part(first, components[0], first_runs)
+    drawn = _Part(second, components[1], second_runs)
+    cut, no_cut = frames_at_equal_wall_clock(md_seconds_per_frame, len(first), samples.seconds)
+
+    curves, times, medians = {}, {}, {}
+    for seed, (name, series, runs) in enumerate((("md", reference, first_runs), ("samples", samples, second_runs)), 1):
+        times[name], medians[name], curves[name] = _decorrelations(series, runs, torsions, seed)
+
+    effective: dict[str, Any] = {}
+    bootstrap, by_run = {}, {"md": np.zeros(0), "samples": np.zeros(0)}
+    for seed, (name, series, part) in enumerate((("md", reference, whole), ("samples", samples, drawn)), 1):
+        if part.components is None:
+            count, reason = part.runs.blocks, f"no TICA: {no_tica}"
+            effective[name] = {"samples": missing(reason, count), "per_second": missing(reason, count)}
+            effective[name] |= {"runs": len(part.runs.lengths), "runs_used": 0}
+            bootstrap[name] = np.zeros(0)
+        else:
+            by_run[name], bootstrap[name] = effective_samples(part.components[:, 0], part.runs, seed)
+            no_seconds = "its wall clock is not recorded"
+            effective[name] = effective_estimates(
+                by_run[name], bootstrap[name], part.runs.blocks, series.seconds, no_seconds
+            )
+        effective[name] |= {"frames": len(part.torsions), "seconds": series.seconds}
+    effective["speed_up"] = speed_up(effective["samples"], bootstrap["samples"], effective["md"], bootstrap["md"])
+
+    result = {
+        "tica": _tica_record(projection, no_tica, settings.tica_lag, reference.step, reference.unit),
+        "distances": _distances(drawn, whole, no_tica, settings),
+        "baselines": _baselines(first, components[0], reference.chains, cut, no_cut, no_tica, settings),
+        "decorrelation": {
+            "torsions": [
+                {
+                    "kind": torsion.kind,
+                    "residue": torsion.residue,
+                    "residue_name": torsion.residue_name,
+                    "group": torsion.group,
+                    "md": times["md"][place],
+                    "samples": times["samples"][place],
+                }
+                for place, torsion in enumerate(torsions)
+            ],
+            "median": medians,
+            "units": {"md": reference.unit, "samples": samples.unit},
+            "frame": {"md": reference.step, "samples": samples.step},
+        },
+        "ess": effective,
+    }
+    arrays = _histograms(whole, drawn, reference.chains, cut, settings) | {
+        f"decorrelation_{name}_{end}": array for name in curves for end, array in curves[name].items()
+    }
+    return result, arrays | {f"ess_{name}": values for name, values in by_run.items()}
+
+
+def dynamics_to_files(
+    reference: Path,
+    reference_topology: Path,
+    md_record: Path,
+    samples: Path,
+    samples_topology: Path,
+    sampling_record: Path,
+    dataset: str,
+    model: str,
+    peptide: str,
+    settings: DynamicsSettings,
+    result: Path,
+    arrays: Path,
+) -> None:
+    """Compare the slow motions of one peptide's samples and MD and publish result (JSON) and arrays (NPZ).
+
+    Raises EvaluationError for files that are not two ensembles of one molecule.
+    """
+    md, sampling = read_json(md_record), read_json(sampling_record)
+    first, second = load_pair(reference, reference_topology, md["boundaries"], samples, samples_topology)
+    torsions, reference_angles = compute_torsions(first.trajectory)
+    _, sample_angles = compute_torsions(second.trajectory)
+    production, stride = md["production"], sampling["settings"]["stride"]
+    interval_ps = production["frame_interval_ps"]
+    compared, array_values = dynamics(
+        Series(
+            reference_angles,
+            first.chains,
+            production["seconds"],
+            interval_ps or 1.0,
+            "ps" if interval_ps else "frames",
+        ),
+        Series(sample_angles, second.chains, sampling["seconds"], 1.0, "samples"),
+        torsions,
+        settings,
+        production["seconds_per_frame"],
+    )
+    notes = wall_clock_notes(md, sampling)
+    if compared["tica"]["reason"]:
+        notes.append(f"No TICA: {compared['tica']['reason']}.")
+    no_cut = compared["baselines"]["md_equal_wall_clock"].get("reason")
+    if no_cut:
+        notes.append(f"No MD at equal wall clock: {no_cut}.")
+    stopped = sampling["chains_stopped"]["count"]
+    if stopped:
+        notes.append(f"{stopped} of {sampling['chains']} chains were stopped.")
+    where = machines(md, sampling)
+    write_npz(arrays, array_values)
+    write_json(
+        result,
+        {
+            "dataset": dataset,
+            "model": model,
+            "peptide": peptide,
+            "reference": {
+                "file": str(reference),
+                "frames": first.n_frames,
+                "frame_interval_ps": interval_ps,
+                "replicas": len(md["boundaries"]) - 1,
+                "seconds": production["seconds"],
+            }
+            | where["reference"],
+            "samples": {
+                "file": str(samples),
+                "frames": second.n_frames,
+                "chains": sampling["chains"],
+                "walk_steps_per_sample": stride,
+                "seconds": sampling["seconds"],
+            }
+            | where["samples"],
+            "settings": settings.model_dump(),
+        }
+        | compared
+        | {"notes": notes, "provenance": provenance("mdtraj", "numpy", "scipy", "deeptime", "POT")},
+    )

@@ -1,0 +1,228 @@
+"""Bonds, angles, peptide bonds, stereocentres and contacts of a molecule, measured in every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import mdtraj
+import numpy as np
+
+from jamun.data.molecule import Molecule
+from jamun.evaluation.torsions import CAPS
+from jamun.peptides.checks import chirality, peptide_bonds, stereocentres
+
+# Longer than any covalent bond of a peptide (S-S: 0.205 nm): a pair that is so far apart on average is not bonded,
+# whatever its file says. PDB files with gaps in their serial numbers can name such pairs in CONECT records.
+LONGEST_BOND_NM = 0.25
+# Numbers held at once while frames are measured.
+_CHUNK = 4_000_000
+_BACKBONE_BONDS = {
+    frozenset({"N", "CA"}): "N–CA",
+    frozenset({"CA", "C"}): "CA–C",
+    frozenset({"C", "O"}): "C=O",
+    frozenset({"CA", "CB"}): "CA–CB",
+}
+_BACKBONE_ANGLES = {
+    ("N", "CA", "C"): "N–CA–C",
+    ("CA", "C", "O"): "CA–C–O",
+    ("CA", "C", "N"): "CA–C–N",
+    ("O", "C", "N"): "O–C–N",
+    ("C", "N", "CA"): "C–N–CA",
+    ("N", "CA", "CB"): "N–CA–CB",
+    ("C", "CA", "CB"): "C–CA–CB",
+}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is measured: atoms of each term, and its label and type in words.
+
+    bonds (B, 2); angles (A, 3), the vertex second; omegas (O, 4); centres (S, 4), the stereocentre first; contacts
+    (C, 2), pairs more than three bonds apart. dropped: labels of bonds in the topology that are none.
+    """
+
+    bonds: np.ndarray
+    bond_labels: list[str]
+    bond_types: list[str]
+    angles: np.ndarray
+    angle_labels: list[str]
+    angle_types: list[str]
+    omegas: np.ndarray
+    omega_labels: list[str]
+    centres: np.ndarray
+    centre_labels: list[str]
+    contacts: np.ndarray
+    dropped: list[str]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Every frame's bonds (F, B) nm, angles (F, A) radians on (0, pi), omegas (F, O) radians on (-pi, pi), signed
+    volumes (F, S) nm^3, and nearest contact (F,) nm, infinite for a molecule without pairs so far apart."""
+
+    bonds: np.ndarray
+    angles: np.ndarray
+    omegas: np.ndarray
+    volumes: np.ndarray
+    nearest: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.nearest)
+
+    def chosen(self, frames: np.ndarray | slice) -> Measured:
+        """The same of some frames, by a mask or a slice."""
+        parts = (self.bonds, self.angles, self.omegas, self.volumes, self.nearest)
+        return Measured(*(part[frames] for part in parts))
+
+
+def _residue_labels(topology: mdtraj.Topology) -> dict[int, str]:
+    """``Ala1`` by the index of the residue, counted along the sequence without caps; caps by their name alone."""
+    labels, place = {}, 0
+    for residue in topology.residues:
+        place += residue.name not in CAPS
+        labels[residue.index] = residue.name.capitalize() + ("" if residue.name in CAPS else str(place))
+    return labels
+
+
+def _joined(atoms: list[mdtraj.core.topology.Atom], residues: dict[int, str]) -> str:
+    """``Ala1 N–CA``; with the residue of each stretch where a term spans two: ``Ala1 C–Trp2 N``."""
+    words, last = [], None
+    for atom in atoms:
+        words.append(atom.name if atom.residue.index == last else f"{residues[atom.residue.index]} {atom.name}")
+        last = atom.residue.index
+    return "–".join(words)
+
+
+def _bond_type(first: mdtraj.core.topology.Atom, second: mdtraj.core.topology.Atom) -> str:
+    names = frozenset({first.name, second.name})
+    if first.residue.index != second.residue.index:
+        return "C–N peptide" if names == {"C", "N"} else "cross-link"
+    if first.residue.name in CAPS:
+        return "caps"
+    if names == {"C", "OXT"}:
+        return "C=O"
+    if names in _BACKBONE_BONDS:
+        return _BACKBONE_BONDS[names]
+    return "side chain " + "–".join(sorted((first.element.symbol, second.element.symbol)))
+
+
+def _angle_type(atoms: list[mdtraj.core.topology.Atom]) -> str:
+    names = tuple("O" if atom.name == "OXT" else atom.name for atom in atoms)
+    spans = {atom.residue.index for atom in atoms}
+    if all(atom.residue.name in CAPS for atom in atoms):
+        return "caps"
+    for key in (names, names[::-1]):
+        if key in _BACKBONE_ANGLES:
+            return _BACKBONE_ANGLES[key]
+    if names == ("O", "C", "O"):
+        return "O–C–O"
+    return "side chain" if len(spans) == 1 else "caps"
+
+
+def _neighbours(atoms: int, bonds: np.ndarray) -> list[list[int]]:
+    near: list[list[int]] = [[] for _ in range(atoms)]
+    for first, second in bonds.tolist():
+        near[first].append(second)
+        near[second].append(first)
+    return [sorted(others) for others in near]
+
+
+def _far_pairs(near: list[list[int]]) -> np.ndarray:
+    """Pairs (C, 2) of atoms with more than three bonds between them, or none at all."""
+    pairs = []
+    for atom in range(len(near)):
+        reached = {atom}
+        for _ in range(3):
+            reached |= {other for one in reached for other in near[one]}
+        pairs += [(atom, other) for other in range(atom + 1, len(near)) if other not in reached]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def find_terms(reference: mdtraj.Trajectory) -> Terms:
+    """The terms of a molecule's heavy atoms, from the topology of the reference.
+
+    Pairs that the topology calls bonded but that are more than LONGEST_BOND_NM apart on average are left out and named
+    in `dropped`. Raises MoleculeError for a topology without bonds.
+    """
+    topology, residues = reference.topology, _residue_labels(reference.topology)
+    atoms = list(topology.atoms)
+    bonds = Molecule.from_topology(topology).bonds
+    lengths = _lengths(reference.xyz[:: max(1, len(reference.xyz) // 1000)], bonds).mean(0)
+    dropped = [_joined([atoms[a] for a in pair], residues) for pair in bonds[lengths > LONGEST_BOND_NM]]
+    bonds = bonds[lengths <= LONGEST_BOND_NM]
+    near = _neighbours(len(atoms), bonds)
+    angles = [(one, vertex, two) for vertex, ends in enumerate(near) for one, two in combinations(ends, 2)]
+    centres = stereocentres(topology)
+    peptide = peptide_bonds(topology)
+    return Terms(
+        bonds=bonds,
+        bond_labels=[_joined([atoms[a] for a in pair], residues) for pair in bonds],
+        bond_types=[_bond_type(*(atoms[a] for a in pair)) for pair in bonds],
+        angles=np.array(angles, dtype=np.int64).reshape(-1, 3),
+        angle_labels=[_joined([atoms[a] for a in triple], residues) for triple in angles],
+        angle_types=[_angle_type([atoms[a] for a in triple]) for triple in angles],
+        omegas=np.array([quartet for _, quartet in peptide], dtype=np.int64).reshape(-1, 4),
+        omega_labels=[
+            f"{residues[atoms[q[1]].residue.index]}–{residues[atoms[q[2]].residue.index]}" for _, q in peptide
+        ],
+        centres=np.array([(centre, *others) for _, centre, others in centres], dtype=np.int64).reshape(-1, 4),
+        centre_labels=[f"{residues[atoms[c].residue.index]} {atoms[c].name}" for _, c, _ in centres],
+        contacts=_far_pairs(near),
+        dropped=dropped,
+    )
+
+
+def _vectors(positions: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return positions[:, second] - positions[:, first]
+
+
+def _lengths(positions: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Distances (F, P) in nm of pairs (P, 2)."""
+    apart = _vectors(positions, pairs[:, 0], pairs[:, 1])
+    return np.sqrt(np.einsum("fpi,fpi->fp", apart, apart))
+
+
+def _angles(positions: np.ndarray, triples: np.ndarray) -> np.ndarray:
+    """Angles (F, A) at the middle atom, atan2(|u x v|, u.v): accurate where arccos is not, near 0 and pi."""
+    one = _vectors(positions, triples[:, 1], triples[:, 0])
+    two = _vectors(positions, triples[:, 1], triples[:, 2])
+    return np.arctan2(np.linalg.norm(np.cross(one, two), axis=-1), np.einsum("fai,fai->fa", one, two))
+
+
+def _dihedrals(positions: np.ndarray, quartets: np.ndarray) -> np.ndarray:
+    """Dihedrals (F, O) on (-pi, pi] by the IUPAC sign: pi is trans."""
+    one, two, three = (_vectors(positions, quartets[:, k], quartets[:, k + 1]) for k in range(3))
+    normal, other = np.cross(one, two), np.cross(two, three)
+    along = np.linalg.norm(two, axis=-1) * np.einsum("foi,foi->fo", one, other)
+    return np.arctan2(along, np.einsum("foi,foi->fo", normal, other))
+
+
+def _chunks(frames: int, atoms: int, terms: Terms) -> Iterator[slice]:
+    widest = 6 * max(len(terms.contacts), len(terms.angles), atoms, 1)
+    step = max(1, _CHUNK // widest)
+    for start in range(0, frames, step):
+        yield slice(start, start + step)
+
+
+def measure(positions: np.ndarray, terms: Terms) -> Measured:
+    """Measure `terms` in positions (F, N, 3) in nm, stretch by stretch, in single precision."""
+    frames = len(positions)
+    measured = Measured(
+        np.empty((frames, len(terms.bonds)), np.float32),
+        np.empty((frames, len(terms.angles)), np.float32),
+        np.empty((frames, len(terms.omegas)), np.float32),
+        np.empty((frames, len(terms.centres)), np.float32),
+        np.full(frames, np.inf, np.float32),
+    )
+    for part in _chunks(frames, positions.shape[1], terms):
+        now = np.asarray(positions[part], dtype=np.float32)
+        measured.bonds[part] = _lengths(now, terms.bonds)
+        measured.angles[part] = _angles(now, terms.angles)
+        measured.omegas[part] = _dihedrals(now, terms.omegas)
+        for column, (centre, *others) in enumerate(terms.centres.tolist()):
+            measured.volumes[part, column] = chirality(now, centre, tuple(others))
+        if len(terms.contacts):
+            measured.nearest[part] = _lengths(now, terms.contacts).min(1)
+    return measured

@@ -1,0 +1,283 @@
+"""Tables of the summary for papers and for the report: Markdown, LaTeX and HTML of the same cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jamun.evaluation.summary import MEAN
+from jamun.evaluation.table_text import to_html, to_latex, to_markdown
+from jamun.io.atomic import atomic_path, read_json, write_text
+
+DASH = "–"
+_GROUPS = {"backbone": "backbone", "side_chain": "side chains", "all": "all torsions"}
+_BASELINES = {
+    "md_equal_wall_clock": "MD, equal wall clock",
+    "md_tenth": "MD, first tenth",
+    "md_halves": "MD, half against half",
+}
+# Columns that need not be there: name and how it is written.
+_MORE = {
+    "js_tica_0": ("JS, TICA 1", "distance"),
+    "js_tica_0_1": ("JS, TICA 1 and 2", "distance"),
+    "speed_up": ("speed-up", "factor"),
+    "w2_torsions": ("W2, torsions", "distance"),
+    "w2_tica": ("W2, TICA", "distance"),
+    "broken": ("broken", "share"),
+    "inverted": ("inverted", "share"),
+    "clash": ("clash", "share"),
+    "basin_coverage": ("basins visited", "share"),
+}
+_COST = ("samples", "ms_per_sample", "seconds", "atoms", "device", "md_frames")
+_KEYS = ("dataset", "model", "peptide", "notes")
+_ENDS = ("_low", "_high")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its key in the summary, its name, what kind of number it holds, and a name over it."""
+
+    key: str
+    name: str
+    kind: str = "distance"
+    over: str = ""
+
+
+@dataclass
+class Table:
+    """What every format writes: `rows` of cells, texts with the marks of their footnotes; those of `means` are bold."""
+
+    title: str
+    columns: list[Column]
+    rows: list[list[tuple[str, str]]] = field(default_factory=list)
+    means: list[bool] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def mark(self, reason: str) -> str:
+        """The letter of a footnote, the same for the same words."""
+        if reason not in self.notes:
+            place, letters = len(self.notes), ""
+            while place >= 0:
+                place, letters = place // 26 - 1, chr(ord("a") + place % 26) + letters
+            self.notes[reason] = letters
+        return self.notes[reason]
+
+
+def duration(seconds: float) -> str:
+    """Seconds in a fitting unit, three digits at most."""
+    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * size:
+            return f"{significant(seconds / size)} {unit}"
+    return f"{significant(seconds)} s"
+
+
+def significant(value: float) -> str:
+    """Three significant digits without an exponent, thousands apart."""
+    if value == 0 or not np.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, 2 - int(np.floor(np.log10(abs(value)))))
+    return f"{value:,.{decimals}f}"
+
+
+def percent(value: float) -> str:
+    """A share in percent, of small ones two digits."""
+    return f"{100 * value:.{0 if value == 0 else 1 if value >= 0.01 else 2}f} %"
+
+
+_FORMATS: dict[str, Callable[[Any], str]] = {
+    "distance": lambda value: f"{value:.3f}",
+    "factor": lambda value: f"{significant(value)}×",
+    "share": percent,
+    "count": lambda value: f"{round(value):,}",
+    "number": significant,
+    "time": duration,
+    "text": str,
+}
+
+
+def interval(low: float, high: float, kind: str) -> str:
+    """Both ends with as many digits as tell them apart: [0.28, 0.30]."""
+    if kind in ("factor", "number"):
+        return f"[{significant(low)}, {significant(high)}]"
+    if kind == "share":
+        return f"[{percent(low).removesuffix(' %')}, {percent(high)}]"
+    decimals = 2 if high - low >= 0.01 else 3
+    return f"[{low:.{decimals}f}, {high:.{decimals}f}]"
+
+
+def _missing(row: pd.Series, column: Column) -> str:
+    """Why a value is missing, from the summary's notes and what the column is."""
+    notes = str(row.get("notes") or "")
+    for key, beginning in (("js_msm", "No MSM: "), ("md_equal_wall_clock", "No MD at equal wall clock: ")):
+        if key in column.key:
+            found = re.search(f"{re.escape(beginning)}(.*?)\\.(?: [A-Z]|$)", notes)
+            if found:
+                return f"{beginning}{found[1]}."
+    # The other columns of a peptide without side chains are there.
+    if "side_chain" in column.key:
+        return "No such torsions."
+    return "No peptide has it." if row["peptide"] == MEAN else "Not recorded."
+
+
+def _cell(row: pd.Series, column: Column, table: Table, peptides: pd.DataFrame) -> tuple[str, str]:
+    value = row.get(column.key)
+    if value is None or pd.isna(value) or value == "":
+        return DASH, table.mark(_missing(row, column))
+    text, mark = _FORMATS[column.kind](value), ""
+    ends = [row.get(f"{column.key}{end}") for end in _ENDS]
+    if all(end is not None and not pd.isna(end) for end in ends):
+        text += f" {interval(*ends, column.kind)}"
+    if row["peptide"] == MEAN and column.kind != "text":
+        there = int(peptides[column.key].notna().sum())
+        if there < len(peptides):
+            mark = table.mark(f"Mean of {there} of {len(peptides)} peptides, which have it.")
+    return text, mark
+
+
+def _fill(table: Table, summary: pd.DataFrame, notes: bool = False) -> Table:
+    """Rows of every peptide and model; with `notes`, what the summary notes of a peptide and no other cell tells."""
+    models = summary["model"].nunique()
+    for _, row in summary.iterrows():
+        own = summary[(summary["model"] == row["model"]) & (summary["peptide"] != MEAN)]
+        mean = row["peptide"] == MEAN
+        said = str(row.get("notes") or "") if notes and not mean else ""
+        said = re.sub(r"No (MSM|MD at equal wall clock): .*?\.(?= [A-Z]|$)", "", said).strip()
+        cells = [(str(row["peptide"]), table.mark(said) if said else "")]
+        if models > 1:
+            cells.append((str(row["model"]), ""))
+        table.rows.append(cells + [_cell(row, column, table, own) for column in table.columns[len(cells) :]])
+        table.means.append(mean)
+    return table
+
+
+def _names(summary: pd.DataFrame) -> list[Column]:
+    names = [Column("peptide", "peptide", "text")]
+    return [*names, Column("model", "model", "text")] if summary["model"].nunique() > 1 else names
+
+
+def _ordered(summary: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one peptide together, means last; no means of a single peptide, which would say everything twice."""
+    peptides = [peptide for peptide in dict.fromkeys(summary["peptide"]) if peptide != MEAN]
+    if len(peptides) == 1:
+        return summary[summary["peptide"] != MEAN]
+    places = summary["peptide"].map({peptide: place for place, peptide in enumerate([*peptides, MEAN])})
+    return summary.loc[places.sort_values(kind="stable").index]
+
+
+def make_tables(summary: pd.DataFrame) -> list[Table]:
+    """Samples against MD, MD against itself, what sampling took, and whatever else the summary holds.
+
+    `summary` is evaluation's table, with rows of means; columns that it lacks are left out, those that are not
+    known here go to the last table.
+    """
+    summary = _ordered(summary)
+    columns = set(summary.columns)
+    names = _names(summary)
+    one = f" Model {summary['model'].iloc[0]}." if summary["model"].nunique() == 1 else ""
+    against = [Column(f"js_{group}", name) for group, name in _GROUPS.items()]
+    against += [Column("js_ramachandran", "φ, ψ pairs"), Column("js_msm", "MSM states")]
+    tables = [(f"JS distance of samples to MD, with 95 % intervals.{one}", against, False)]
+    itself = [
+        Column(f"js_{group}_{key}", name, over=over)
+        for key, over in _BASELINES.items()
+        for group, name in _GROUPS.items()
+    ]
+    tables.append(
+        (
+            "JS distance of MD cut short to all of it, and of its halves to each other, which is the floor.",
+            itself,
+            False,
+        )
+    )
+    more = [Column(key, name, kind) for key, (name, kind) in _MORE.items()]
+    tables.append((f"Dynamics and geometry of the samples.{one}", more, False))
+    cost = [
+        Column("samples", "samples", "count"),
+        Column("ms_per_sample", "ms a sample", "number"),
+        Column("seconds", "time", "time"),
+        Column("atoms", "heavy atoms", "count"),
+        Column("device", "device", "text"),
+        Column("md_frames", "MD frames", "count"),
+    ]
+    tables.append((f"What sampling took.{one}", cost, True))
+    known = {column.key for _, listed, _ in tables for column in listed} | set(_KEYS) | set(_COST)
+    known |= {f"{key}_{baseline}" for key in ("js_ramachandran",) for baseline in _BASELINES}
+    others = [
+        Column(key, key.replace("_", " "), "number")
+        for key in summary.columns
+        if key not in known and not key.endswith(_ENDS) and pd.api.types.is_numeric_dtype(summary[key])
+    ]
+    tables.append((f"Other numbers of the summary.{one}", others, False))
+    made = []
+    for title, listed, notes in tables:
+        present = [column for column in listed if column.key in columns and summary[column.key].notna().any()]
+        # A known column without any value says why, an empty one that was added does not.
+        present = present if listed in (more, others) else [column for column in listed if column.key in columns]
+        if present:
+            made.append(_fill(Table(title, [*names, *present]), summary, notes))
+    return made
+
+
+def read_summary(path: Path) -> pd.DataFrame:
+    """The summary's CSV; only blanks are missing in it: the peptide Asn-Ala is called NA."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+def with_records(summary: pd.DataFrame, evaluation: Path, samples: Path) -> pd.DataFrame:
+    """The summary with the interval of the MSM's distance, and the time, atoms and device of sampling where the
+    folders `evaluation` and `samples` of the dataset tell them and it does not."""
+    rows = []
+    for _, row in summary.iterrows():
+        known = row.dropna().to_dict()
+        model, peptide = str(row["model"]), str(row["peptide"])
+        more: dict[str, Any] = {}
+        if peptide != MEAN:
+            record = samples / model / peptide / "sampling.json"
+            result = evaluation / model / f"{peptide}.json"
+            msm = evaluation / model / "msm" / f"{peptide}.json"
+            if msm.exists() and (js := read_json(msm).get("js")):
+                more |= {"js_msm_low": js["low"], "js_msm_high": js["high"]}
+            if result.exists():
+                drawn = read_json(result)["samples"]
+                device = drawn["processor"] if drawn["device"] == "cpu" else drawn["device"]
+                more |= {"seconds": drawn["seconds"], "device": device}
+            if record.exists():
+                sampling = read_json(record)
+                more["atoms"] = sampling["atoms"]
+                if sampling["device"] == "cpu" and more.get("device"):
+                    more["device"] += f", {sampling['threads']} threads"
+        rows.append({**more, **known})
+    merged = pd.DataFrame(rows)
+    order = [*summary.columns, *(name for name in merged.columns if name not in summary.columns)]
+    merged = merged.reindex(columns=order)
+    for model in merged["model"].unique():
+        own = (merged["model"] == model) & (merged["peptide"] != MEAN)
+        mean = (merged["model"] == model) & (merged["peptide"] == MEAN)
+        for name in ("seconds", "atoms"):
+            if name in merged and name not in summary:
+                merged.loc[mean, name] = merged.loc[own, name].mean()
+        if "device" in merged and merged.loc[own, "device"].nunique() == 1:
+            merged.loc[mean, "device"] = merged.loc[own, "device"].iloc[0]
+    return merged
+
+
+def tables_to_files(summary: Path, samples: Path, markdown: Path, latex: Path, page: Path, timing: Path) -> None:
+    """Write the tables of the summary (CSV) in three formats, and what sampling took (CSV) for the figure of it.
+
+    The summary lies in evaluation's folder of the dataset, `samples` is the sampler's.
+    """
+    table = with_records(read_summary(summary), summary.parent, samples)
+    dataset = str(table["dataset"].iloc[0])
+    tables = make_tables(table)
+    write_text(markdown, to_markdown(tables, dataset))
+    write_text(latex, to_latex(tables, dataset))
+    write_text(page, to_html(tables, dataset))
+    columns = ["dataset", "model", "peptide", *_COST[:-1]]
+    with atomic_path(timing) as temporary:
+        table[table["peptide"] != MEAN].reindex(columns=columns).to_csv(temporary, index=False, float_format="%.6g")

@@ -1,0 +1,239 @@
+"""Slow motions: decorrelation of torsions, densities along TIC 0, free energies over TIC 0 and 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from jamun.config.figures import FigureSettings
+from jamun.figures.ramachandran import row_energies
+from jamun.figures.style import (
+    CYCLE,
+    EQUAL,
+    FLOOR,
+    GREEK,
+    REFERENCE,
+    SAMPLES,
+    add_panel,
+    colormap,
+    duration,
+    headline,
+    in_words,
+    residue_label,
+    save,
+    simulated,
+    styled,
+)
+from jamun.figures.torsions import join_bins
+from jamun.io.atomic import read_json, read_npz
+
+# Panels, the gaps between them and the margins, in inches.
+_SIDE, _GAP, _LEFT, _RIGHT, _BELOW, _ABOVE = 2.15, 0.62, 0.72, 0.85, 0.55, 0.72
+_UPPER, _BETWEEN, _LEGEND_ROW = 1.75, 1.02, 0.2
+_LEVEL = 1 / np.e
+# More intervals than this on top of each other are a grey cloud.
+_MOST_BANDS = 8
+_KINDS = ("phi", "psi", "chi1", "chi2", "chi3", "chi4", "chi5")
+_STYLES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (6, 1, 1, 1, 1, 1)), (0, (2, 2)), (0, (1, 3)))
+_SERIES = {"MD": "reference", "MD at equal wall clock": "equal", "JAMUN": "samples"}
+
+
+def _shown(torsions: list[dict[str, Any]]) -> list[int]:
+    return [place for place, torsion in enumerate(torsions) if torsion["kind"] != "omega"]
+
+
+def _curves(
+    panel: Axes, torsions: list[dict[str, Any]], arrays: dict[str, np.ndarray], name: str, unit: float, label: str
+) -> None:
+    """Decorrelation of every torsion but omega against time: lag 0 is left out of a logarithmic axis."""
+    lags = arrays[f"decorrelation_{name}_lags"][1:] * unit
+    drawn = False
+    residues = sorted({torsion["residue"] for torsion in torsions})
+    for place in _shown(torsions):
+        torsion = torsions[place]
+        value, low, high = (arrays[f"decorrelation_{name}_{end}"][place, 1:] for end in ("value", "low", "high"))
+        if len(lags) > 1 and np.isfinite(value).any():
+            colour = CYCLE[residues.index(torsion["residue"]) % len(CYCLE)]
+            if len(_shown(torsions)) <= _MOST_BANDS:
+                panel.fill_between(lags, low, high, color=colour, alpha=0.07, linewidth=0)
+            panel.plot(lags, value, color=colour, linestyle=_STYLES[_KINDS.index(torsion["kind"])], linewidth=1.3)
+            drawn = True
+    if not drawn:
+        in_words(panel, "no torsion moves, or too few frames" if torsions else "this molecule has no torsion", 30)
+        panel.set(xticks=[], yticks=[])
+        return
+    lowest = min(float(np.nanmin(line.get_ydata())) for line in panel.lines)
+    panel.set_xscale("log")
+    panel.axhline(0, color=FLOOR, linewidth=0.6, zorder=0)
+    panel.axhline(_LEVEL, color=FLOOR, linestyle="--", linewidth=0.9, zorder=0)
+    panel.set(xlim=(lags[0], lags[-1]), ylim=(max(lowest, -0.5) - 0.04, 1.02), yticks=[0, 0.5, 1], xlabel=label)
+    panel.text(1.02, _LEVEL, "1/e", transform=panel.get_yaxis_transform(), va="center", fontsize=7)
+
+
+def _densities(panel: Axes, arrays: dict[str, np.ndarray]) -> None:
+    """Probability densities along TIC 0: MD filled, the cut and the samples as lines."""
+    edges = arrays["tica_0_edges"]
+    looks = {
+        "reference": {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0},
+        "equal": {"color": EQUAL, "linewidth": 1.0},
+        "samples": {"color": SAMPLES, "linewidth": 1.4},
+    }
+    for words, name in _SERIES.items():
+        counts = arrays[f"tica_0_{name}"]
+        if counts.any():
+            joined = join_bins(counts)
+            places = np.linspace(edges[0], edges[-1], len(joined) + 1)
+            heights = joined / joined.sum() / np.diff(places)
+            panel.stairs(heights, places, label=words, **looks[name])
+    panel.set(xlim=(edges[0], edges[-1]), yticks=[], xlabel="TIC 0")
+    panel.set_ylim(0, panel.get_ylim()[1] * 1.12)
+    panel.spines["left"].set_visible(False)
+
+
+def _titles(result: dict[str, Any]) -> list[str]:
+    reference, samples = result["reference"], result["samples"]
+    interval, cut = reference["frame_interval_ps"], result["baselines"]["md_equal_wall_clock"]["frames"]
+    drawn = f"{samples['frames']:,} samples"
+    if samples["seconds"] is not None:
+        drawn += f" in {duration(samples['seconds'])}"
+
+    def amount(frames: int | None) -> str:
+        return "" if frames is None else ", ".join(filter(None, [simulated(frames, interval), f"{frames:,} frames"]))
+
+    return [f"MD\n{amount(reference['frames'])}", f"MD at equal wall clock\n{amount(cut)}".rstrip(), f"JAMUN\n{drawn}"]
+
+
+def _corner(panel: Axes, text: str) -> None:
+    box = {"facecolor": "white", "alpha": 0.92, "edgecolor": "none", "pad": 1.5}
+    panel.text(0.97, 0.035, text, transform=panel.transAxes, ha="right", fontsize=8, bbox=box, zorder=5)
+
+
+def _maps(
+    figure: Figure,
+    panels: list[Axes],
+    result: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+    settings: FigureSettings,
+) -> None:
+    """Free energies over TIC 0 and 1 of MD, the cut and the samples, on one scale, white where there are no frames."""
+    edges = arrays["tica_01_edges"]
+    counts = [arrays[f"tica_01_{name}"] for name in _SERIES.values()]
+    cut = result["baselines"]["md_equal_wall_clock"]
+    distances = [None, cut["tica_01"], result["distances"]["tica_01"]]
+    energies, colours, image = row_energies(counts), colormap(settings), None
+    for column, (panel, energy, distance) in enumerate(zip(panels, energies, distances, strict=True)):
+        if np.isfinite(energy).any():
+            image = panel.pcolormesh(*edges, energy.T, cmap=colours, vmin=0, vmax=settings.energy_max, rasterized=True)
+        else:
+            reason = cut.get("reason") if column == 1 else None
+            in_words(panel, f"no such cut: {reason.rstrip('.')}" if reason else "no frames")
+        if distance and distance["value"] is not None:
+            _corner(panel, f"JS {distance['value']:.2f}")
+        panel.set(xlim=edges[0, [0, -1]], ylim=edges[1, [0, -1]], xlabel="TIC 0", ylabel="" if column else "TIC 1")
+        panel.spines[["top", "right"]].set_visible(True)
+        if column:
+            panel.set_yticklabels([])
+    if image is not None:
+        place = panels[-1].inset_axes((1.07, 0.0, 0.06, 1.0))
+        values = np.concatenate([energy[np.isfinite(energy)] for energy in energies])
+        above, below = bool((values > settings.energy_max).any()), bool((values < -1e-9).any())
+        extend = {(False, False): "neither", (True, False): "max", (False, True): "min", (True, True): "both"}
+        figure.colorbar(image, cax=place, extend=extend[above, below]).set_label("free energy (kT)")
+
+
+def _torsion_legend(figure: Figure, torsions: list[dict[str, Any]], height: float, width: float) -> None:
+    """Residues by colour and kinds by line, centred below the panels of the curves; `height`, `width` in inches."""
+    shown = [torsions[place] for place in _shown(torsions)]
+    residues = sorted({(torsion["residue"], torsion["residue_name"]) for torsion in shown})
+    kinds = [kind for kind in _KINDS if any(torsion["kind"] == kind for torsion in shown)]
+    handles = [
+        Line2D([], [], color=CYCLE[place % len(CYCLE)], linewidth=4, label=residue_label(name, residue))
+        for place, (residue, name) in enumerate(residues)
+    ]
+    handles += [
+        Line2D([], [], color="black", linestyle=_STYLES[_KINDS.index(kind)], linewidth=1.3, label=GREEK[kind])
+        for kind in kinds
+    ]
+    if handles:
+        across, up = figure.get_size_inches()
+        figure.legend(
+            handles=handles,
+            loc="upper center",
+            bbox_to_anchor=((_LEFT + width / 2) / across, height / up),
+            ncols=min(len(handles), 6),
+            handlelength=2.0,
+            columnspacing=1.2,
+            borderaxespad=0,
+        )
+
+
+def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
+    """Decorrelation of MD and of samples, densities along TIC 0; below, free energies over TIC 0 and 1.
+
+    `result` and `arrays` are evaluation's, of its step dynamics. The two decorrelation panels have axes of their own:
+    simulated time in ps for MD, steps of the walk for samples. Raises FigureError for an unknown colour map.
+    """
+    torsions, units = result["decorrelation"]["torsions"], result["decorrelation"]["units"]
+    steps = result["samples"]["walk_steps_per_sample"]
+    shown = [torsions[place] for place in _shown(torsions)]
+    entries = len({t["residue"] for t in shown}) + len({t["kind"] for t in shown})
+    extra = _LEGEND_ROW * max(0, -(-entries // 6) - 1)
+    between = _BETWEEN + extra + 0.15
+    curves_width = 2 * _SIDE + _GAP
+    width, height = _LEFT + 3 * _SIDE + 2 * _GAP + _RIGHT, _ABOVE + _UPPER + between + _SIDE + _BELOW
+    with styled():
+        figure = plt.figure(figsize=(width, height))
+        lefts = [_LEFT + column * (_SIDE + _GAP) for column in range(3)]
+        upper = [add_panel(figure, left, _BELOW + _SIDE + between, _SIDE, _UPPER) for left in lefts]
+        lower = [add_panel(figure, left, _BELOW, _SIDE, _SIDE) for left in lefts]
+        time = "simulated time (ps)" if units["md"] == "ps" else "MD frames"
+        _curves(upper[0], torsions, arrays, "md", result["decorrelation"]["frame"]["md"], time)
+        _curves(upper[1], torsions, arrays, "samples", steps, "walk steps")
+        upper[0].set_ylabel("torsion autocorrelation")
+        drawn = [panel for panel in upper[:2] if panel.lines]
+        for panel in drawn:
+            panel.set_ylim(bottom=min(other.get_ylim()[0] for other in drawn))
+        for panel, title in zip(upper, ("MD", "JAMUN", "slowest component"), strict=True):
+            panel.set_title(title)
+        _torsion_legend(figure, torsions, _BELOW + _SIDE + between - 0.47, curves_width)
+        no_tica = result["tica"]["reason"]
+        if no_tica or not arrays["tica_0_samples"].size:
+            for panel in (upper[2], *lower):
+                panel.set(xticks=[], yticks=[])
+                in_words(panel, f"no TICA: {no_tica}")
+        else:
+            _densities(upper[2], arrays)
+            distance = result["distances"]["tica_0"]["value"]
+            upper[2].set_title(f"slowest component   JS {distance:.2f}")
+            across, up = figure.get_size_inches()
+            figure.legend(
+                *upper[2].get_legend_handles_labels(),
+                loc="upper center",
+                bbox_to_anchor=((lefts[2] + _SIDE / 2) / across, (_BELOW + _SIDE + between - 0.4) / up),
+                ncols=2,
+                handlelength=1.3,
+                columnspacing=1.0,
+                borderaxespad=0,
+            )
+            if arrays["tica_01_samples"].size:
+                _maps(figure, lower, result, arrays, settings)
+            else:
+                for panel in lower:
+                    panel.set(xticks=[], yticks=[])
+                    in_words(panel, "TICA has a single component")
+        for panel, title in zip(lower, _titles(result), strict=True):
+            panel.set_title(title)
+        headline(figure, f"{result['peptide']}, model {result['model']}: slow motions")
+    return figure
+
+
+def dynamics_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
+    """Draw one peptide's figure from evaluation's files (JSON, NPZ). Raises FigureError for an unknown colour map."""
+    with styled():
+        save(plot_dynamics(read_json(result), read_npz(arrays), settings), settings, png, pdf)

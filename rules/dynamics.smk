@@ -1,0 +1,62 @@
+# Needs:  results/{dataset}/md/{peptide}/ and results/{dataset}/samples/{model}/{peptide}/
+# Makes:  results/{dataset}/evaluation/{model}/dynamics/{peptide}.json and .npz;
+#         results/{dataset}/figures/{model}/dynamics/{peptide}.png and .pdf
+
+
+rule dynamics:
+    input:
+        reference=rules.compare.input.reference,
+        reference_topology=rules.compare.input.reference_topology,
+        md_record=rules.compare.input.md_record,
+        samples=rules.compare.input.samples,
+        samples_topology=rules.compare.input.samples_topology,
+        sampling_record=rules.compare.input.sampling_record,
+    output:
+        result="results/{dataset}/evaluation/{model}/dynamics/{peptide}.json",
+        arrays="results/{dataset}/evaluation/{model}/dynamics/{peptide}.npz",
+    log:
+        "logs/{dataset}/dynamics/{model}/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/dynamics/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=config["evaluation"]["dynamics"],
+    message:
+        "Slow motions of {wildcards.peptide}, samples by model {wildcards.model}"
+    script:
+        "../workflow_scripts/dynamics.py"
+
+
+rule plot_dynamics:
+    input:
+        result=rules.dynamics.output.result,
+        arrays=rules.dynamics.output.arrays,
+    output:
+        png=report(
+            "results/{dataset}/figures/{model}/dynamics/{peptide}.png",
+            caption="../docs/captions/dynamics.rst",
+            category="Peptide {peptide}",
+            labels={"question": "4. How do they move?", "figure": "Slow motions", "model": "{model}"},
+        ),
+        pdf="results/{dataset}/figures/{model}/dynamics/{peptide}.pdf",
+    log:
+        "logs/{dataset}/plot_dynamics/{model}/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/plot_dynamics/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=config["figures"],
+    message:
+        "Slow motions of {wildcards.peptide}"
+    script:
+        "../workflow_scripts/plot_dynamics.py"

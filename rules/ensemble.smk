@@ -1,0 +1,162 @@
+# Needs:  results/{dataset}/md/{peptide}/, samples/{model}/{peptide}/, evaluation/
+# Makes:  results/{dataset}/evaluation/{model}/ensemble/{peptide}/: md.pdb, samples.pdb;
+#         results/{dataset}/evaluation/: summary.md, summary.tex, summary.html, timing.csv;
+#         results/{dataset}/figures/{model}/ensemble/{peptide}.png and .pdf, viewer/{peptide}.html, figures/timing.*
+
+
+rule superpose:
+    input:
+        reference=rules.compare.input.reference,
+        reference_topology=rules.compare.input.reference_topology,
+        md_record=rules.compare.input.md_record,
+        samples=rules.compare.input.samples,
+        samples_topology=rules.compare.input.samples_topology,
+    output:
+        md="results/{dataset}/evaluation/{model}/ensemble/{peptide}/md.pdb",
+        samples="results/{dataset}/evaluation/{model}/ensemble/{peptide}/samples.pdb",
+    log:
+        "logs/{dataset}/superpose/{model}/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/superpose/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        frames=40,
+    message:
+        "Superpose some samples of {wildcards.peptide} by model {wildcards.model} and some of its MD"
+    script:
+        "../workflow_scripts/superpose.py"
+
+
+rule tabulate:
+    input:
+        summary="results/{dataset}/evaluation/summary.csv",
+        results=over_test_peptides("results/{dataset}/evaluation/{model}/{peptide}.json"),
+        msm=over_test_peptides("results/{dataset}/evaluation/{model}/msm/{peptide}.json"),
+        records=over_test_peptides("results/{dataset}/samples/{model}/{peptide}/sampling.json"),
+    output:
+        page=report(
+            "results/{dataset}/evaluation/summary.html",
+            caption="../docs/captions/tables.rst",
+            category="Summary",
+            labels={"question": "1. How close to MD?", "figure": "Tables of results", "model": "all"},
+        ),
+        markdown="results/{dataset}/evaluation/summary.md",
+        latex="results/{dataset}/evaluation/summary.tex",
+        timing="results/{dataset}/evaluation/timing.csv",
+    log:
+        "logs/{dataset}/tabulate.log",
+    benchmark:
+        "logs/{dataset}/tabulate.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        samples=lambda wildcards: f"results/{wildcards.dataset}/samples",
+    message:
+        "Tables of every model evaluated on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/tabulate.py"
+
+
+rule plot_ensemble:
+    input:
+        md=rules.superpose.output.md,
+        samples=rules.superpose.output.samples,
+        result="results/{dataset}/evaluation/{model}/{peptide}.json",
+    output:
+        png=report(
+            "results/{dataset}/figures/{model}/ensemble/{peptide}.png",
+            caption="../docs/captions/ensemble.rst",
+            category="Peptide {peptide}",
+            labels={
+                "question": "1. What do they look like?",
+                "figure": "Superposed conformations",
+                "model": "{model}",
+            },
+        ),
+        pdf="results/{dataset}/figures/{model}/ensemble/{peptide}.pdf",
+    log:
+        "logs/{dataset}/plot_ensemble/{model}/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/plot_ensemble/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        settings=config["figures"],
+    message:
+        "Superposed conformations of {wildcards.peptide}"
+    script:
+        "../workflow_scripts/plot_ensemble.py"
+
+
+rule make_viewer:
+    input:
+        md=rules.superpose.output.md,
+        samples=rules.superpose.output.samples,
+        result="results/{dataset}/evaluation/{model}/{peptide}.json",
+    output:
+        page=report(
+            "results/{dataset}/figures/{model}/viewer/{peptide}.html",
+            caption="../docs/captions/viewer.rst",
+            category="Peptide {peptide}",
+            labels={
+                "question": "1. What do they look like?",
+                "figure": "Conformations to turn and play",
+                "model": "{model}",
+            },
+        ),
+    log:
+        "logs/{dataset}/make_viewer/{model}/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/make_viewer/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    message:
+        "Viewer of the conformations of {wildcards.peptide}"
+    script:
+        "../workflow_scripts/make_viewer.py"
+
+
+rule plot_timing:
+    input:
+        timing=rules.tabulate.output.timing,
+    output:
+        png=report(
+            "results/{dataset}/figures/timing.png",
+            caption="../docs/captions/timing.rst",
+            category="Summary",
+            labels={"question": "2. How fast?", "figure": "Time a sample against atoms", "model": "all"},
+        ),
+        pdf="results/{dataset}/figures/timing.pdf",
+    log:
+        "logs/{dataset}/plot_timing.log",
+    benchmark:
+        "logs/{dataset}/plot_timing.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=config["figures"],
+    message:
+        "Time a sample against atoms"
+    script:
+        "../workflow_scripts/plot_timing.py"

@@ -1,0 +1,258 @@
+"""Slow motions of two ensembles: identities, baselines, what is too little, and the files."""
+
+import json
+
+import mdtraj
+import numpy as np
+import pytest
+from scipy.spatial.distance import jensenshannon
+
+from jamun.config.dynamics import DynamicsSettings
+from jamun.evaluation.dynamics import DISTANCES, Series, dynamics, dynamics_to_files
+from jamun.evaluation.ensembles import EvaluationError
+from jamun.evaluation.tica import fit_tica
+from jamun.evaluation.torsions import Torsion
+from jamun.io.atomic import read_npz, write_json
+from jamun.peptides.build import build_peptide
+from jamun.peptides.sequences import parse_sequence
+
+SETTINGS = DynamicsSettings(transport_frames=200, transport_repeats=3)
+TORSIONS = [
+    Torsion("phi", 1, "ALA"),
+    Torsion("psi", 1, "ALA"),
+    Torsion("omega", 1, "ALA"),
+    Torsion("chi1", 2, "TRP"),
+]
+
+
+def angles(frames, seed, phi=0.95):
+    """Angles (frames, 4) that swing with a memory of 1 / (1 - phi) frames and more; omega barely does."""
+    rng = np.random.default_rng(seed)
+    memory = np.array([phi, phi**2, 0.2, phi**4])
+    values = rng.normal(size=(frames, 4))
+    for frame in range(1, frames):
+        values[frame] = memory * values[frame - 1] + np.sqrt(1 - memory**2) * values[frame]
+    return values * [0.7, 0.6, 0.05, 0.5] + [-1.2, 2.5, 3.0, 1.0]
+
+
+def md(frames=3000, replicas=1, seconds=300.0, seed=1):
+    return Series(angles(frames, seed), np.arange(frames) * replicas // frames, seconds, 2.0, "ps")
+
+
+def drawn(frames=2000, chains=10, seconds=20.0, seed=3):
+    return Series(angles(frames, seed, 0.8), np.arange(frames) * chains // frames, seconds, 1.0, "samples")
+
+
+@pytest.fixture(scope="module")
+def compared():
+    return dynamics(md(), drawn(), TORSIONS, SETTINGS, md_seconds_per_frame=0.1)
+
+
+def numbers(value):
+    """Every number with an interval in a result."""
+    if isinstance(value, dict):
+        if {"value", "low", "high", "count"} <= set(value):
+            yield value
+        else:
+            for item in value.values():
+                yield from numbers(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from numbers(item)
+
+
+def test_every_number_has_an_interval_or_a_reason(compared):
+    found = list(numbers(compared[0]))
+    # Four distances of samples and three baselines; two times a torsion; medians; effective samples, rates; speed-up.
+    assert len(found) == 4 * 4 + 2 * len(TORSIONS) + 2 * 3 + 4 + 1
+    for number in found:
+        assert number["count"] > 0
+        if number["value"] is None:
+            assert number["reason"]
+        else:
+            assert 0 <= number["low"] <= number["value"] <= number["high"]
+
+
+def test_js_is_that_of_scipy_on_the_projection_of_the_md(compared):
+    first, second = md().angles[:, [0, 1, 3]], drawn().angles[:, [0, 1, 3]]
+    project = fit_tica([first], SETTINGS.tica_lag)
+    one, two = project(first), project(second)
+    for axes, bins, name in ((1, 100, "tica_0"), (2, 50, "tica_01")):
+        ranges = [(min(a.min(), b.min()), max(a.max(), b.max())) for a, b in zip(one.T, two.T, strict=True)][:axes]
+        histograms = [
+            np.histogramdd(points[:, :axes], bins=[bins] * axes, range=ranges)[0].ravel() for points in (one, two)
+        ]
+        assert compared[0]["distances"][name]["value"] == pytest.approx(jensenshannon(*histograms), abs=1e-6)
+        np.testing.assert_array_equal(compared[1][f"{name}_samples"].ravel(), histograms[1])
+        np.testing.assert_array_equal(compared[1][f"{name}_reference"].ravel(), histograms[0])
+    assert compared[1]["tica_0_equal"].sum() == 200
+
+
+def test_units_and_speed_up(compared):
+    result = compared[0]
+    assert result["tica"]["lag"] == 20
+    assert result["decorrelation"]["units"] == {"md": "ps", "samples": "samples"}
+    # For normal swings of deviation s and autocorrelation r, <cos(a_0 - a_t)> = exp(-s^2 (1 - r)), b = exp(-s^2); the
+    # curve is at 1/e where r = memory^t is:
+    b = np.exp(-(0.7**2))
+    r = 1 + np.log(b + (1 - b) / np.e) / 0.7**2
+    first = result["decorrelation"]["torsions"][0]
+    assert first["md"]["value"] == pytest.approx(2 * np.log(r) / np.log(0.95), rel=0.25)
+    assert first["samples"]["value"] == pytest.approx(np.log(r) / np.log(0.8), rel=0.25)
+    assert result["decorrelation"]["median"]["md"]["backbone"]["value"] == pytest.approx(
+        np.mean([result["decorrelation"]["torsions"][place]["md"]["value"] for place in (0, 1)])
+    )
+    rates = [result["ess"][name]["per_second"]["value"] for name in ("samples", "md")]
+    assert result["ess"]["speed_up"]["value"] == pytest.approx(rates[0] / rates[1])
+    assert rates[0] == pytest.approx(result["ess"]["samples"]["samples"]["value"] / 20)
+
+
+def test_baselines(compared):
+    baselines = compared[0]["baselines"]
+    assert [baselines[name]["frames"] for name in ("md_halves", "md_equal_wall_clock", "md_tenth")] == [1500, 200, 300]
+    for name in DISTANCES:
+        assert baselines["md_halves"][name]["value"] > 0
+        assert baselines["md_tenth"][name]["value"] > 0
+
+
+def test_md_with_itself_is_zero():
+    reference = md()
+    itself = Series(reference.angles, reference.chains, 10.0, 1.0, "samples")
+    result, _ = dynamics(reference, itself, TORSIONS, SETTINGS)
+    for name in DISTANCES:
+        assert result["distances"][name]["value"] == pytest.approx(0, abs=1e-6)
+    assert result["ess"]["speed_up"]["value"] == pytest.approx(30)
+
+
+def test_replicas_are_kept_apart():
+    reference = md(replicas=3)
+    chosen = reference.angles[:, [0, 1, 3]]
+    result, arrays = dynamics(reference, drawn(), TORSIONS, SETTINGS)
+    expected = fit_tica(np.split(chosen, 3), SETTINGS.tica_lag)
+    np.testing.assert_allclose(result["tica"]["eigenvalues"], expected.eigenvalues[:5])
+    assert result["tica"]["pairs"] == 3000 - 3 * SETTINGS.tica_lag
+    assert (len(arrays["ess_md"]), len(arrays["ess_samples"])) == (3, 10)
+    assert arrays["decorrelation_md_lags"][-1] == 500
+
+
+def test_short_md_has_no_tica_but_all_else():
+    result, arrays = dynamics(md(60), drawn(200), TORSIONS, SETTINGS)
+    assert result["tica"]["status"] == "insufficient"
+    assert "fewer than the 100" in result["tica"]["reason"]
+    for name in ("tica_0", "tica_01", "tica_w2"):
+        assert result["distances"][name]["value"] is None
+        assert "fewer than the 100" in result["distances"][name]["reason"]
+    assert result["distances"]["torsion_w2"]["value"] > 0
+    assert result["ess"]["speed_up"]["value"] is None
+    assert "fewer than the 100" in result["ess"]["speed_up"]["reason"]
+    assert "6 frames are fewer" in result["baselines"]["md_tenth"]["reason"]
+    assert "not recorded" in result["baselines"]["md_equal_wall_clock"]["torsion_w2"]["reason"]
+    assert arrays["tica_0_samples"].size == 0
+
+
+def test_short_chains_have_no_correlation_functions():
+    result, _ = dynamics(md(), drawn(300, chains=100), TORSIONS, SETTINGS)
+    assert result["distances"]["tica_0"]["value"] > 0
+    assert "no run has 20 frames" in result["decorrelation"]["torsions"][0]["samples"]["reason"]
+    assert "no run has 20 frames" in result["ess"]["samples"]["samples"]["reason"]
+    assert result["decorrelation"]["median"]["samples"]["all"]["value"] is None
+
+
+def test_untimed_md_has_no_speed_up():
+    result, _ = dynamics(md(seconds=None), drawn(), TORSIONS, SETTINGS)
+    assert result["ess"]["md"]["samples"]["value"] > 0
+    assert result["ess"]["speed_up"]["reason"] == "MD: its wall clock is not recorded"
+
+
+def test_a_molecule_without_torsions():
+    bare = [Series(np.zeros((200, 0)), np.zeros(200, int), 1.0, 1.0, unit) for unit in ("ps", "samples")]
+    result, arrays = dynamics(*bare, [], SETTINGS)
+    assert "no torsion" in result["tica"]["reason"]
+    assert result["distances"]["torsion_w2"]["value"] is None
+    assert result["decorrelation"]["torsions"] == []
+    assert arrays["decorrelation_md_value"].shape == (0, len(arrays["decorrelation_md_lags"]))
+
+
+@pytest.fixture
+def files(tmp_path):
+    topology, positions, _ = build_peptide(parse_sequence("AV"), "capped", 7.0)
+    topology = mdtraj.Topology.from_openmm(topology)
+    rng = np.random.default_rng(0)
+    paths = {name: tmp_path / name for name in ("md.xtc", "md.pdb", "s.xtc", "s.pdb", "md.json", "sampling.json")}
+    for name, frames in (("md", 240), ("s", 200)):
+        drift = np.cumsum(rng.normal(0, 0.002, size=(frames, *positions.shape)), 0)
+        drift -= np.linspace(0, 1, frames)[:, None, None] * drift[-1]
+        trajectory = mdtraj.Trajectory(positions + drift, topology)
+        trajectory.save_xtc(paths[f"{name}.xtc"])
+        trajectory[0].save_pdb(paths[f"{name}.pdb"])
+    production = {"seconds": 120.0, "seconds_per_frame": 0.5, "frame_interval_ps": 2.0}
+    write_json(
+        paths["md.json"],
+        {
+            "boundaries": [0, 120, 240],
+            "platform": "CPU",
+            "threads": 1,
+            "production": production,
+            "provenance": {"processor": "one"},
+        },
+    )
+    write_json(
+        paths["sampling.json"],
+        {
+            "settings": {"stride": 3},
+            "seconds": 20.0,
+            "device": "cpu",
+            "threads": 2,
+            "chains": 20,
+            "chains_stopped": {"count": 1},
+            "provenance": {"processor": "another"},
+        },
+    )
+    return paths
+
+
+def run(files, folder):
+    names = ("md.xtc", "md.pdb", "md.json", "s.xtc", "s.pdb", "sampling.json")
+    inputs = [files[name] for name in names]
+    dynamics_to_files(*inputs, "set", "model", "AV", SETTINGS, folder / "AV.json", folder / "AV.npz")
+    return json.loads((folder / "AV.json").read_text()), read_npz(folder / "AV.npz")
+
+
+def test_files_say_what_they_compared(files, tmp_path):
+    result, arrays = run(files, tmp_path / "a")
+    assert [result[key] for key in ("dataset", "model", "peptide")] == ["set", "model", "AV"]
+    assert result["reference"]["replicas"] == 2
+    assert result["samples"]["walk_steps_per_sample"] == 3
+    assert result["settings"]["tica_lag"] == result["tica"]["lag_frames"] == 10
+    assert set(result["provenance"]["packages"]) == {"mdtraj", "numpy", "scipy", "deeptime", "POT"}
+    assert len(result["notes"]) == 3  # machines, threads, a stopped chain
+    again, arrays_again = run(files, tmp_path / "b")
+    assert {k: v for k, v in again.items() if k != "provenance"} == {
+        k: v for k, v in result.items() if k != "provenance"
+    }
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, arrays_again[name])
+
+
+def test_imported_md_without_wall_clock(files, tmp_path):
+    record = json.loads(files["md.json"].read_text())
+    record |= {"platform": None, "threads": None}
+    record["production"] |= {"seconds": None, "seconds_per_frame": None}
+    write_json(files["md.json"], record)
+    result, _ = run(files, tmp_path)
+    assert result["reference"]["processor"] is None
+    assert result["ess"]["md"]["per_second"]["value"] is None
+    assert result["ess"]["speed_up"]["value"] is None
+    assert any("imported" in note for note in result["notes"])
+    assert any("No MD at equal wall clock" in note for note in result["notes"])
+
+
+def test_another_molecule_is_refused(files, tmp_path):
+    names = ("md.xtc", "md.pdb", "md.json", "md.xtc", "md.pdb", "sampling.json")
+    inputs = [files[name] for name in names]
+    shorter = mdtraj.load(files["s.xtc"], top=files["s.pdb"]).atom_slice(range(20))
+    shorter.save_xtc(tmp_path / "x.xtc")
+    shorter[0].save_pdb(tmp_path / "x.pdb")
+    inputs[3:5] = tmp_path / "x.xtc", tmp_path / "x.pdb"
+    with pytest.raises(EvaluationError, match="another molecule"):
+        dynamics_to_files(*inputs, "set", "model", "AV", SETTINGS, tmp_path / "AV.json", tmp_path / "AV.npz")

@@ -1,0 +1,17 @@
+"""Draw the slow motions of one peptide."""
+
+from pathlib import Path
+
+from jamun.io.log import job_log
+
+with job_log(snakemake.log[0]):
+    from jamun.config.figures import FigureSettings
+    from jamun.figures.dynamics import dynamics_to_files
+
+    dynamics_to_files(
+        Path(snakemake.input.result),
+        Path(snakemake.input.arrays),
+        FigureSettings(**snakemake.params.settings),
+        Path(snakemake.output.png),
+        Path(snakemake.output.pdf),
+    )

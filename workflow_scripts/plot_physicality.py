@@ -1,0 +1,17 @@
+"""Draw the physicality figure of one peptide."""
+
+from pathlib import Path
+
+from jamun.io.log import job_log
+
+with job_log(snakemake.log[0]):
+    from jamun.config.figures import FigureSettings
+    from jamun.figures.physicality import physicality_to_files
+
+    physicality_to_files(
+        Path(snakemake.input.result),
+        Path(snakemake.input.arrays),
+        FigureSettings(**snakemake.params.settings),
+        Path(snakemake.output.png),
+        Path(snakemake.output.pdf),
+    )
