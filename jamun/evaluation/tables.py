@@ -23,12 +23,14 @@ _BASELINES = {
     "md_halves": "MD, half against half",
 }
 # Columns that need not be there: name and how it is written.
-_MORE = {
-    "js_tica_0": ("JS, TICA 1", "distance"),
-    "js_tica_0_1": ("JS, TICA 1 and 2", "distance"),
-    "speed_up": ("speed-up", "factor"),
+_DYNAMICS = {
+    "js_tica_0": ("JS, TICA-0", "distance"),
+    "js_tica_0_1": ("JS, TICA-0,1", "distance"),
     "w2_torsions": ("W2, torsions", "distance"),
     "w2_tica": ("W2, TICA", "distance"),
+    "speed_up": ("speed-up", "factor"),
+}
+_GEOMETRY = {
     "broken": ("broken", "share"),
     "inverted": ("inverted", "share"),
     "clash": ("clash", "share"),
@@ -195,8 +197,9 @@ def make_tables(summary: pd.DataFrame) -> list[Table]:
             False,
         )
     )
-    more = [Column(key, name, kind) for key, (name, kind) in _MORE.items()]
-    tables.append((f"Dynamics and geometry of the samples.{one}", more, False))
+    dynamics, geometry = ([Column(key, *rest) for key, rest in part.items()] for part in (_DYNAMICS, _GEOMETRY))
+    tables.append((f"Slow motions and transport.{one}", dynamics, False))
+    tables.append((f"Geometry of the samples, and basins of the MD.{one}", geometry, False))
     cost = [
         Column("samples", "samples", "count"),
         Column("ms_per_sample", "ms a sample", "number"),
@@ -218,7 +221,11 @@ def make_tables(summary: pd.DataFrame) -> list[Table]:
     for title, listed, notes in tables:
         present = [column for column in listed if column.key in columns and summary[column.key].notna().any()]
         # A known column without any value says why, an empty one that was added does not.
-        present = present if listed in (more, others) else [column for column in listed if column.key in columns]
+        present = (
+            present
+            if listed in (dynamics, geometry, others)
+            else [column for column in listed if column.key in columns]
+        )
         if present:
             made.append(_fill(Table(title, [*names, *present]), summary, notes))
     return made

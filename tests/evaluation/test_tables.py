@@ -142,15 +142,11 @@ def test_columns_that_were_added_appear_and_absent_ones_do_not():
     titles = [table.title for table in make_tables(summary())]
     assert len(titles) == 3
     added = summary(js_tica_0=0.3, js_tica_0_1=0.4, speed_up=12.345, broken=0.0314, inverted=0.0, new_score=1234.5)
-    dynamics, other = make_tables(added)[2], make_tables(added)[-1]
-    assert [column.key for column in dynamics.columns[2:]] == [
-        "js_tica_0",
-        "js_tica_0_1",
-        "speed_up",
-        "broken",
-        "inverted",
-    ]
-    assert [text for text, _ in dynamics.rows[0][2:]] == ["0.300", "0.400", "12.3×", "3.1 %", "0 %"]
+    dynamics, geometry, *_, other = make_tables(added)[2:]
+    assert [column.key for column in dynamics.columns[2:]] == ["js_tica_0", "js_tica_0_1", "speed_up"]
+    assert [text for text, _ in dynamics.rows[0][2:]] == ["0.300", "0.400", "12.3×"]
+    assert [column.key for column in geometry.columns[2:]] == ["broken", "inverted"]
+    assert [text for text, _ in geometry.rows[0][2:]] == ["3.1 %", "0 %"]
     assert [(column.key, column.name) for column in other.columns[2:]] == [("new_score", "new score")]
     few = make_tables(summary()[["dataset", "model", "peptide", "js_backbone", "notes"]])
     assert [[column.key for column in table.columns] for table in few] == [["peptide", "model", "js_backbone"]]

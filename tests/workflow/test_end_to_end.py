@@ -62,8 +62,7 @@ def test_a_second_run_does_nothing(finished):
 MD_FIGURES = {"describe_simulation", "plot_simulation"}
 SHARED_FIGURES = {"plot_summary", "plot_timing"}
 TEST_FIGURES = SHARED_FIGURES | {
-    f"plot_{kind}"
-    for kind in ("ramachandran", "torsions", "convergence", "msm", "dynamics", "physicality", "ensemble")
+    f"plot_{kind}" for kind in ("ramachandran", "torsions", "convergence", "msm", "dynamics", "physicality", "ensemble")
 }
 FIGURES = TEST_FIGURES | {"plot_loss"}
 SUMMARY = {"summarize", "tabulate", "report_html"} | SHARED_FIGURES
