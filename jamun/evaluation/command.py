@@ -12,19 +12,20 @@ import numpy as np
 from jamun.config.configuration import Configuration
 from jamun.config.figures import FigureSettings
 from jamun.data.molecule import Molecule
-from jamun.evaluation.compare import compare
+from jamun.evaluation.compare import compare, compare_accepted
 from jamun.evaluation.dynamics import Series, dynamics
 from jamun.evaluation.ensembles import (
     Ensemble,
     EvaluationError,
     frame_chains,
     load_heavy,
+    read_flags,
     replica_of_frames,
     require_same_molecule,
 )
 from jamun.evaluation.msm.backend import MSMError, load_backend
 from jamun.evaluation.msm.model import build_msm, insufficient
-from jamun.evaluation.physicality import physicality, read_flags
+from jamun.evaluation.physicality import physicality
 from jamun.evaluation.torsions import CAPS, compute_torsions, phi_psi_pairs
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
@@ -210,6 +211,9 @@ def evaluate_to_files(
         "dynamics": dynamics(*series, torsions, chosen.dynamics, inputs.md_seconds_per_frame),
     }
     made_by = {"provenance": provenance("mdtraj", "numpy", "scipy", "deeptime")}
+    found["comparison"][0].update(
+        compare_accepted(accepted, md_angles, inputs.reference.chains, angles, inputs.samples.chains, torsions, chosen)
+    )
     for name, (result, arrays) in found.items():
         notes = {"notes": inputs.notes + result.get("notes", [])}
         described = head | {"samples": head["samples"] | {"flags": counts}} if name == "physicality" else head

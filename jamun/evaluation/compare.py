@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jamun.config.evaluation import EvaluationSettings
-from jamun.evaluation.ensembles import load_pair
+from jamun.evaluation.ensembles import load_pair, none_rejected, read_flags
 from jamun.evaluation.js import (
     block_weights,
     blocks_of_chains,
@@ -34,6 +34,10 @@ class Counts:
 
     torsions: np.ndarray
     pairs: np.ndarray
+
+    def total(self) -> Counts:
+        """Sums over blocks (first axis)."""
+        return Counts(self.torsions.sum(0), self.pairs.sum(0))
 
     def weighted(self, weights: np.ndarray) -> Counts:
         """Sums over blocks (first axis) with weights (R, blocks): (R, K, bins) and (R, P, bins, bins)."""
@@ -89,8 +93,17 @@ class Binning:
 
 
 def _point(binning: Binning, first: Counts, second: Counts, frames: int) -> dict[str, Any]:
-    means = binning.means(binning.distances(first, second))
-    return {"frames": frames} | {group: {"value": float(value)} for group, value in means.items()}
+    """Mean distances of two sets of frames, counted by block, with intervals."""
+    means = binning.means(binning.distances(first.total(), second.total()))
+    resampled = binning.means(
+        binning.distances(
+            first.weighted(block_weights(len(first.torsions), 1)),
+            second.weighted(block_weights(len(second.torsions), 2)),
+        )
+    )
+    return {"frames": frames} | {
+        group: interval(float(value), resampled[group], binning.members(group)) for group, value in means.items()
+    }
 
 
 def lengths_in_time(frames: int, points: int) -> np.ndarray:
@@ -148,8 +161,7 @@ def compare(
     binning = Binning(torsions, pairs, settings.torsion_bins, settings.ramachandran_bins)
     reference_blocks = binning.count_blocks(reference_angles, blocks_of_chains(reference_chains))
     sample_blocks = binning.count_blocks(sample_angles, blocks_of_chains(sample_chains))
-    reference = Counts(reference_blocks.torsions.sum(0), reference_blocks.pairs.sum(0))
-    samples = Counts(sample_blocks.torsions.sum(0), sample_blocks.pairs.sum(0))
+    reference, samples = reference_blocks.total(), sample_blocks.total()
 
     value = binning.distances(samples, reference)
     resampled = binning.distances(
@@ -163,13 +175,16 @@ def compare(
     equal = binning.count(reference_angles[:cut]) if cut is not None else None
     equal_values = binning.distances(equal, reference) if equal is not None else None
     half, tenth = frames // 2, max(1, frames // 10)
-    first_half, second_half = binning.count(reference_angles[:half]), binning.count(reference_angles[half:])
+
+    def piece(start: int, stop: int) -> Counts:
+        return binning.count_blocks(reference_angles[start:stop], blocks_of_chains(reference_chains[start:stop]))
+
     baselines = {
-        "md_halves": _point(binning, first_half, second_half, half),
-        "md_equal_wall_clock": _point(binning, equal, reference, cut)
-        if equal is not None and cut is not None
+        "md_halves": _point(binning, piece(0, half), piece(half, frames), half),
+        "md_equal_wall_clock": _point(binning, piece(0, cut), reference_blocks, cut)
+        if cut is not None
         else {"frames": None, "reason": reason} | dict.fromkeys(GROUPS),
-        "md_tenth": _point(binning, binning.count(reference_angles[:tenth]), reference, tenth),
+        "md_tenth": _point(binning, piece(0, tenth), reference_blocks, tenth),
     }
     result = {
         "torsions": [
@@ -218,6 +233,28 @@ def compare(
     return result, arrays
 
 
+def compare_accepted(
+    accepted: np.ndarray | None,
+    reference_angles: np.ndarray,
+    reference_chains: np.ndarray,
+    sample_angles: np.ndarray,
+    sample_chains: np.ndarray,
+    torsions: list[Torsion],
+    settings: EvaluationSettings,
+) -> dict[str, Any]:
+    """JS distances of the samples that the sampler accepted: entries `accepted` and `accepted_reason`.
+
+    `accepted` (F,) bool, or None where the sampler judged none; other parameters as for ``compare``.
+    """
+    reason = none_rejected(accepted)
+    if reason is not None:
+        return {"accepted": None, "accepted_reason": reason}
+    kept = sample_angles[accepted], sample_chains[accepted]
+    found, _ = compare(reference_angles, reference_chains, *kept, torsions, settings)
+    distances = {key: found[key] for key in ("torsions", "ramachandran", "js")}
+    return {"accepted": {"frames": int(accepted.sum()), **distances}, "accepted_reason": None}
+
+
 def compare_to_files(
     reference: Path,
     reference_topology: Path,
@@ -249,6 +286,16 @@ def compare_to_files(
         settings,
         md["production"]["seconds_per_frame"],
         sampling["seconds"],
+    )
+    flags = read_flags(samples, second.n_frames)
+    compared |= compare_accepted(
+        None if flags is None else flags["accepted"],
+        reference_angles,
+        first.chains,
+        sample_angles,
+        second.chains,
+        torsions,
+        settings,
     )
     where, notes = machines(md, sampling), wall_clock_notes(md, sampling)
     reason = compared["baselines"]["md_equal_wall_clock"].get("reason")

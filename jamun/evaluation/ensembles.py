@@ -10,6 +10,7 @@ import numpy as np
 from mdtraj.formats import XTCTrajectoryFile
 
 from jamun.data.molecule import heavy_atoms
+from jamun.io.atomic import read_npz
 from jamun.io.log import UserError
 
 # A covalent bond of this length or more is not in nm.
@@ -81,6 +82,38 @@ def frame_chains(trajectory: Path, frames: int) -> np.ndarray:
     with XTCTrajectoryFile(str(trajectory)) as xtc:
         _, _, steps, _ = xtc.read(atom_indices=[0])
     return np.asarray(steps, dtype=np.int64)
+
+
+def read_flags(samples: Path, frames: int) -> dict[str, np.ndarray] | None:
+    """The sampler's own verdict on every frame, from flags.npz beside the samples; None without one.
+
+    Boolean arrays (frames,), `accepted` and any of `broken`, `inverted`, `clash`. Raises EvaluationError for a file
+    that is not of these frames.
+    """
+    path = samples.parent / "flags.npz"
+    if not path.is_file():
+        return None
+    try:
+        flags = read_npz(path)
+    except (OSError, ValueError) as error:
+        raise EvaluationError(f"{path}: cannot be read ({error}); sample again, or remove it.") from None
+    if "accepted" not in flags:
+        raise EvaluationError(f"{path}: has no array accepted; sample again, or remove it.")
+    for name, values in flags.items():
+        if values.shape != (frames,) or values.dtype != bool:
+            raise EvaluationError(f"{path}: {name} is not one flag for each of the {frames} samples; sample again.")
+    return flags
+
+
+def none_rejected(accepted: np.ndarray | None) -> str | None:
+    """Why accepted samples cannot be told from all of them; None where `accepted` (F,) leaves some frames out."""
+    if accepted is None:
+        return "the sampler has not judged its frames"
+    if accepted.all():
+        return "the sampler accepted every frame"
+    if accepted.sum() < 2:
+        return "the sampler accepted fewer than two frames"
+    return None
 
 
 def replica_of_frames(boundaries: list[int]) -> np.ndarray:

@@ -20,11 +20,11 @@ from jamun.evaluation.bootstrap import (
     ratio,
     wasserstein,
 )
-from jamun.evaluation.ensembles import Ensemble, EvaluationError, load_pair
+from jamun.evaluation.ensembles import Ensemble, load_pair, none_rejected, read_flags
 from jamun.evaluation.geometry import Measured, Terms, find_terms, measure
 from jamun.evaluation.js import BLOCKS, JS_MAX, block_weights, blocks_of_chains, js_distance, pair_histograms
 from jamun.evaluation.torsions import Torsion, compute_torsions, phi_psi_pairs
-from jamun.io.atomic import read_json, read_npz, write_json, write_npz
+from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
 
 # Histograms (low, high, bins, bins joined to one for JS). Fine bins make W1 exact enough, JS needs fuller ones.
@@ -351,27 +351,6 @@ def edges(bins: int) -> dict[str, np.ndarray]:
     return found | {"ramachandran_edges": np.linspace(-np.pi, np.pi, bins + 1)}
 
 
-def read_flags(samples: Path, frames: int) -> dict[str, np.ndarray] | None:
-    """The sampler's own verdict on every frame, from flags.npz beside the samples; None without one.
-
-    Boolean arrays (frames,), `accepted` and any of `broken`, `inverted`, `clash`. Raises EvaluationError for a file
-    that is not of these frames.
-    """
-    path = samples.parent / "flags.npz"
-    if not path.is_file():
-        return None
-    try:
-        flags = read_npz(path)
-    except (OSError, ValueError) as error:
-        raise EvaluationError(f"{path}: cannot be read ({error}); sample again, or remove it.") from None
-    if "accepted" not in flags:
-        raise EvaluationError(f"{path}: has no array accepted; sample again, or remove it.")
-    for name, values in flags.items():
-        if values.shape != (frames,) or values.dtype != bool:
-            raise EvaluationError(f"{path}: {name} is not one flag for each of the {frames} samples; sample again.")
-    return flags
-
-
 def physicality(
     reference: Ensemble,
     samples: Ensemble,
@@ -400,15 +379,8 @@ def physicality(
     drawn = Side.of(samples, terms, sample_angles, SAMPLES_SEED)
     rest = (terms, torsions, temperature, settings, bins)
     raw, arrays = assess(held, drawn, *rest)
-    reason = None
-    after = None
-    if accepted is None:
-        reason = "the sampler has not judged its frames"
-    elif accepted.all():
-        reason = "the sampler accepted every frame"
-    elif not accepted.any():
-        reason = "the sampler accepted no frame"
-    else:
+    after, reason = None, none_rejected(accepted)
+    if reason is None:
         after, more = assess(held, drawn.chosen(accepted), *rest)
         arrays |= {
             name.removesuffix("samples") + "accepted": counts

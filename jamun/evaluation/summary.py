@@ -51,8 +51,7 @@ def _row(result: dict[str, Any], stages: dict[str, dict[str, Any] | None]) -> di
             row |= _estimate(stages.get(stage), path, name)
     for baseline in ("md_equal_wall_clock", "md_tenth", "md_halves"):
         for group in GROUPS:
-            point = result["baselines"][baseline][group]
-            row[f"js_{group}_{baseline}"] = point["value"] if point else None
+            row |= _estimate(result, ("baselines", baseline, group), f"js_{group}_{baseline}")
     row["md_frames"] = result["reference"]["frames"]
     row["samples"] = result["samples"]["frames"]
     seconds = result["samples"]["seconds"]

@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from jamun.config.evaluation import EvaluationSettings
-from jamun.evaluation.compare import compare, compare_to_files, frames_at_equal_wall_clock
+from jamun.evaluation.compare import compare, compare_accepted, compare_to_files, frames_at_equal_wall_clock
 from jamun.evaluation.ensembles import EvaluationError, load_pair, replica_of_frames
 from jamun.evaluation.js import JS_MAX
 from jamun.evaluation.msm_input import msm_features_to_file
@@ -107,6 +107,29 @@ def test_means_are_means_of_what_is_reported(ensemble):
     assert result["js"]["backbone"]["low"] < result["js"]["backbone"]["value"] < result["js"]["backbone"]["high"]
     halves = result["baselines"]["md_halves"]["backbone"]["value"]
     assert 0 < halves < 0.45  # 200 frames in 100 bins
+    for baseline in ("md_halves", "md_tenth"):
+        point = result["baselines"][baseline]["backbone"]
+        assert point["low"] < point["value"] < point["high"]
+        assert point["count"] == 4
+
+
+def test_accepted_samples_are_compared_beside_all(ensemble):
+    """Rejecting a bad half of the samples must not hide what all of them are like."""
+    torsions, angles = compute_torsions(ensemble)
+    chains = np.repeat(np.arange(10), 40)
+    bad = np.arange(len(angles)) % 2 == 1
+    mixed = np.where(bad[:, None], np.random.default_rng(0).uniform(-np.pi, np.pi, angles.shape), angles)
+    rest = (angles, chains, mixed, chains, torsions, SETTINGS)
+    result = compare_accepted(~bad, *rest)
+    everything, _ = compare(*rest)
+    assert result["accepted"]["frames"] == 200
+    assert result["accepted"]["js"]["backbone"]["value"] < 0.6 * everything["js"]["backbone"]["value"]
+    alone, _ = compare(angles, chains, angles[~bad], chains[~bad], torsions, SETTINGS)
+    assert result["accepted"]["torsions"] == alone["torsions"]
+    for accepted, reason in ((None, "not judged"), (np.ones(400, bool), "every frame"), (bad & False, "fewer than")):
+        nothing = compare_accepted(accepted, *rest)
+        assert nothing["accepted"] is None
+        assert reason in nothing["accepted_reason"]
 
 
 def test_a_mirror_image_is_far(ensemble):

@@ -9,10 +9,10 @@ from scipy.stats import wasserstein_distance
 
 from jamun.config.physicality import PhysicalitySettings
 from jamun.evaluation.bootstrap import binned, centred, ratio, wasserstein
-from jamun.evaluation.ensembles import Ensemble, EvaluationError
+from jamun.evaluation.ensembles import Ensemble, EvaluationError, read_flags
 from jamun.evaluation.geometry import find_terms, measure
 from jamun.evaluation.js import JS_MAX
-from jamun.evaluation.physicality import physicality, physicality_to_files, read_flags
+from jamun.evaluation.physicality import physicality, physicality_to_files
 from jamun.io.atomic import read_npz, write_json
 from jamun.peptides.build import build_peptide
 from jamun.peptides.sequences import parse_sequence
@@ -223,7 +223,7 @@ def test_accepted_samples_are_reported_beside_raw_ones(md):
     assert result["accepted"]["frames"] == 240
     assert result["accepted_reason"] is None
     assert arrays["bond_accepted"].sum(1).tolist() == [240] * len(result["raw"]["bonds"]["terms"])
-    for flags, words in ((np.ones(300, bool), "every"), (np.zeros(300, bool), "no frame")):
+    for flags, words in ((np.ones(300, bool), "every"), (np.zeros(300, bool), "fewer than two")):
         assert words in run(md, samples, flags)[0]["accepted_reason"]
 
 
