@@ -33,6 +33,7 @@ from jamun.config.training import TrainingSettings
 from jamun.data.store import FeatureFile, write_features
 from jamun.io.atomic import write_json
 from jamun.io.provenance import provenance
+from jamun.model.acceleration import compiled as accelerated
 from jamun.model.batches import TrainingBatches
 from jamun.model.conditioning import Conditioning
 from jamun.model.denoiser import Denoiser
@@ -94,7 +95,7 @@ class Side:
         products = {"e3nn": None, "cuequivariance": cuequivariance_product}
         self.call = PerEdgeNetwork(denoiser, products[name]) if name in products else denoiser
         if compiled and name not in products:
-            self.call = torch.compile(denoiser, dynamic=False)
+            self.call = accelerated(denoiser, "default", self.device)
         self.bf16 = bf16
 
     def _mode(self) -> contextlib.AbstractContextManager:

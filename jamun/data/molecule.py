@@ -27,6 +27,11 @@ def heavy_atoms(topology: mdtraj.Topology) -> np.ndarray:
     )
 
 
+def atom_labels(topology: mdtraj.Topology) -> list[str]:
+    """Labels such as ``ALA2-CB`` of all atoms, residues counted from 1 with caps: equal for equal molecules."""
+    return [f"{atom.residue.name}{atom.residue.index + 1}-{atom.name}" for atom in topology.atoms]
+
+
 def save_structure(structure: mdtraj.Trajectory, path: Path) -> None:
     """Write the structure as PDB, numbering atoms from 1.
 

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from jamun.config.physicality import PhysicalitySettings
-from jamun.evaluation.bootstrap import REFERENCE_SEED, SAMPLES_SEED, centred, nothing, ratio
+from jamun.evaluation.bootstrap import REFERENCE_SEED, SAMPLES_SEED, centred, ratio
+from jamun.evaluation.estimates import missing
 from jamun.evaluation.js import BLOCKS, JS_MAX, block_weights, js_distance
 
 # Gas constant (CODATA 2018), kcal/mol/K.
@@ -117,7 +118,7 @@ def occupancies(counts: np.ndarray, basins: Basins) -> np.ndarray:
 def _metric(value: float, resampled: np.ndarray, halves: list[float], count: int, kind: str) -> dict[str, Any]:
     """One number with its interval: percentiles of a share, whose bounds include the value; a distance is centred."""
     if not np.isfinite(value):
-        return nothing("no basins in the MD" if count == 0 else "no frames", count)
+        return missing("no basins in the MD" if count == 0 else "no frames", count)
     if kind == "distance":
         entry = centred(value, resampled, count, BLOCKS, JS_MAX)
     else:
@@ -202,7 +203,7 @@ def cover(
     for name, rows in parts.items():
         known = [row for row in rows if np.isfinite(row[0])]
         if not known:
-            means[name] = nothing("no residue has basins: it has not both phi and psi, or too little MD")
+            means[name] = missing("no residue has basins: it has not both phi and psi, or too little MD")
             continue
         value, of_resamples, of_halves = (np.mean([row[k] for row in known], axis=0) for k in range(3))
         means[name] = _metric(float(value), of_resamples, np.asarray(of_halves).tolist(), len(known), kinds[name])

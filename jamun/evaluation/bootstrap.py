@@ -6,15 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from jamun.evaluation.estimates import missing
 from jamun.evaluation.js import BLOCKS, block_weights
 
 # Seeds of the bootstrap, of samples and of reference: fixed, so that the same data give the same intervals.
 SAMPLES_SEED, REFERENCE_SEED = 1, 2
-
-
-def nothing(reason: str, count: int = 0) -> dict[str, Any]:
-    """A metric without a value, and why."""
-    return {"value": None, "low": None, "high": None, "count": count, "reason": reason}
 
 
 def _bounds(resampled: np.ndarray, frames: int) -> dict[str, Any]:
@@ -33,7 +29,7 @@ def ratio(sums: np.ndarray, frames: np.ndarray, seed: int, count: int | None = N
     """
     total = int(frames.sum())
     if total == 0:
-        return nothing("no frames")
+        return missing("no frames")
     weights = block_weights(len(frames), seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         resampled = (weights @ sums) / (weights @ frames)
@@ -49,7 +45,7 @@ def centred(value: float, resampled: np.ndarray, count: int, frames: int, top: f
     {"value", "low", "high", "count"}, `count` as given; `frames` are those of the smaller ensemble.
     """
     if not np.isfinite(value):
-        return nothing("no frames or nothing of this kind", count)
+        return missing("no frames or nothing of this kind", count)
     bounds = _bounds(resampled, frames)
     if bounds["low"] is not None:
         shift = value - float(np.mean(resampled[np.isfinite(resampled)]))

@@ -19,7 +19,7 @@ from jamun.evaluation.js import (
     pair_histograms,
 )
 from jamun.evaluation.torsions import Torsion, compute_torsions, phi_psi_pairs
-from jamun.evaluation.wall_clock import machines, wall_clock_notes
+from jamun.evaluation.wall_clock import compared_ensembles, loss_notes, wall_clock_notes
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
 
@@ -297,14 +297,8 @@ def compare_to_files(
         torsions,
         settings,
     )
-    where, notes = machines(md, sampling), wall_clock_notes(md, sampling)
-    reason = compared["baselines"]["md_equal_wall_clock"].get("reason")
-    if reason:
-        notes.append(f"No MD at equal wall clock: {reason}.")
-    stopped = sampling["chains_stopped"]["count"]
-    if stopped:
-        notes.append(f"{stopped} of {sampling['chains']} chains were stopped.")
-    interval_ps = md["production"]["frame_interval_ps"]
+    notes = wall_clock_notes(md, sampling)
+    notes += loss_notes(compared["baselines"]["md_equal_wall_clock"].get("reason"), sampling)
     write_npz(arrays, histogram_arrays)
     write_json(
         result,
@@ -312,22 +306,8 @@ def compare_to_files(
             "dataset": dataset,
             "model": model,
             "peptide": peptide,
-            "reference": {
-                "file": str(reference),
-                "frames": first.n_frames,
-                "frame_interval_ps": interval_ps,
-                "replicas": len(md["boundaries"]) - 1,
-                "seconds": md["production"]["seconds"],
-            }
-            | where["reference"],
-            "samples": {
-                "file": str(samples),
-                "frames": second.n_frames,
-                "chains": sampling["chains"],
-                "seconds": sampling["seconds"],
-            }
-            | where["samples"],
         }
+        | compared_ensembles(reference, samples, (first, second), md, sampling)
         | compared
         | {"notes": notes, "provenance": provenance("mdtraj", "numpy", "scipy")},
     )

@@ -20,10 +20,10 @@ from jamun.evaluation.decorrelation import (
 from jamun.evaluation.ensembles import load_pair
 from jamun.evaluation.estimates import FEWEST_FRAMES, missing, waiting_time
 from jamun.evaluation.runs import Runs, cut_into_runs
-from jamun.evaluation.tica import KEPT, Projection, TICAError, block_counts, component_js, fit_tica
+from jamun.evaluation.tica import KEPT, Projection, TICAError, block_counts, component_js, fit_tica, joint_edges
 from jamun.evaluation.torsions import Torsion, compute_torsions
 from jamun.evaluation.transport import euclidean_cost, torsion_cost, transport_distance
-from jamun.evaluation.wall_clock import machines, wall_clock_notes
+from jamun.evaluation.wall_clock import compared_ensembles, loss_notes, wall_clock_notes
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
 
@@ -181,9 +181,7 @@ def _histograms(
     for name, axes, bins in (("tica_0", 1, settings.tica_bins), ("tica_01", 2, settings.tica_map_bins)):
         if reference.components.shape[1] < axes:
             continue
-        _, edges = component_js(
-            reference.components[:, :axes], reference.runs, samples.components[:, :axes], samples.runs, bins
-        )
+        edges = [joint_edges(reference.components[:, k], samples.components[:, k], bins) for k in range(axes)]
         arrays[f"{name}_edges"] = edges[0] if axes == 1 else np.array(edges)
         for part in names:
             arrays[f"{name}_{part}"] = np.zeros((bins,) * axes, dtype=np.int64)
@@ -308,13 +306,9 @@ def dynamics_to_files(
     notes = wall_clock_notes(md, sampling)
     if compared["tica"]["reason"]:
         notes.append(f"No TICA: {compared['tica']['reason']}.")
-    no_cut = compared["baselines"]["md_equal_wall_clock"].get("reason")
-    if no_cut:
-        notes.append(f"No MD at equal wall clock: {no_cut}.")
-    stopped = sampling["chains_stopped"]["count"]
-    if stopped:
-        notes.append(f"{stopped} of {sampling['chains']} chains were stopped.")
-    where = machines(md, sampling)
+    notes += loss_notes(compared["baselines"]["md_equal_wall_clock"].get("reason"), sampling)
+    ensembles = compared_ensembles(reference, samples, (first, second), md, sampling)
+    ensembles["samples"]["walk_steps_per_sample"] = stride
     write_npz(arrays, array_values)
     write_json(
         result,
@@ -322,24 +316,9 @@ def dynamics_to_files(
             "dataset": dataset,
             "model": model,
             "peptide": peptide,
-            "reference": {
-                "file": str(reference),
-                "frames": first.n_frames,
-                "frame_interval_ps": interval_ps,
-                "replicas": len(md["boundaries"]) - 1,
-                "seconds": production["seconds"],
-            }
-            | where["reference"],
-            "samples": {
-                "file": str(samples),
-                "frames": second.n_frames,
-                "chains": sampling["chains"],
-                "walk_steps_per_sample": stride,
-                "seconds": sampling["seconds"],
-            }
-            | where["samples"],
             "settings": settings.model_dump(),
         }
+        | ensembles
         | compared
         | {"notes": notes, "provenance": provenance("mdtraj", "numpy", "scipy", "deeptime", "POT")},
     )

@@ -9,7 +9,7 @@ import mdtraj
 import numpy as np
 from mdtraj.formats import XTCTrajectoryFile
 
-from jamun.data.molecule import heavy_atoms
+from jamun.data.molecule import atom_labels, heavy_atoms
 from jamun.io.atomic import read_npz
 from jamun.io.log import UserError
 
@@ -58,13 +58,9 @@ def load_heavy(trajectory: Path, topology: Path) -> mdtraj.Trajectory:
     return loaded
 
 
-def _names(topology: mdtraj.Topology) -> list[str]:
-    return [f"{atom.residue.name}{atom.residue.index + 1}-{atom.name}" for atom in topology.atoms]
-
-
 def require_same_molecule(reference: mdtraj.Topology, samples: mdtraj.Topology, where: Path) -> None:
     """Raises EvaluationError, naming the first difference, unless heavy atoms agree in name, residue and order."""
-    first, second = _names(reference), _names(samples)
+    first, second = atom_labels(reference), atom_labels(samples)
     if first == second:
         return
     if sorted(first) == sorted(second):

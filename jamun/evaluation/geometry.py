@@ -11,7 +11,7 @@ import numpy as np
 
 from jamun.data.molecule import Molecule
 from jamun.evaluation.torsions import CAPS
-from jamun.peptides.checks import chirality, peptide_bonds, stereocentres
+from jamun.peptides.checks import chirality, far_pairs, peptide_bonds, stereocentres
 
 # Longer than any covalent bond of a peptide (S-S: 0.205 nm): a pair that is so far apart on average is not bonded,
 # whatever its file says. PDB files with gaps in their serial numbers can name such pairs in CONECT records.
@@ -129,17 +129,6 @@ def _neighbours(atoms: int, bonds: np.ndarray) -> list[list[int]]:
     return [sorted(others) for others in near]
 
 
-def _far_pairs(near: list[list[int]]) -> np.ndarray:
-    """Pairs (C, 2) of atoms with more than three bonds between them, or none at all."""
-    pairs = []
-    for atom in range(len(near)):
-        reached = {atom}
-        for _ in range(3):
-            reached |= {other for one in reached for other in near[one]}
-        pairs += [(atom, other) for other in range(atom + 1, len(near)) if other not in reached]
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
-
-
 def find_terms(reference: mdtraj.Trajectory) -> Terms:
     """The terms of a molecule's heavy atoms, from the topology of the reference.
 
@@ -169,7 +158,7 @@ def find_terms(reference: mdtraj.Trajectory) -> Terms:
         ],
         centres=np.array([(centre, *others) for _, centre, others in centres], dtype=np.int64).reshape(-1, 4),
         centre_labels=[f"{residues[atoms[c].residue.index]} {atoms[c].name}" for _, c, _ in centres],
-        contacts=_far_pairs(near),
+        contacts=far_pairs(len(atoms), bonds),
         dropped=dropped,
     )
 

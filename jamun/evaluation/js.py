@@ -7,6 +7,8 @@ import math
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 
+from jamun.evaluation.estimates import missing
+
 # The largest possible value: distributions that share nothing.
 JS_MAX = math.sqrt(math.log(2.0))
 # Blocks that a run is cut into for the bootstrap, and resamples.
@@ -82,7 +84,7 @@ def interval(value: float, resampled: np.ndarray, count: int) -> dict[str, float
     resampled = resampled[np.isfinite(resampled)]
     if not np.isfinite(value) or len(resampled) == 0:
         reason = "the molecule has none of these" if count == 0 else "a histogram is empty"
-        return {"value": None, "low": None, "high": None, "count": count, "reason": reason}
+        return missing(reason, count)
     low, high = np.percentile(resampled, [2.5, 97.5]) - resampled.mean()
     return {
         "value": float(value),

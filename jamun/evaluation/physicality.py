@@ -16,11 +16,11 @@ from jamun.evaluation.bootstrap import (
     binned,
     block_sums,
     centred,
-    nothing,
     ratio,
     wasserstein,
 )
 from jamun.evaluation.ensembles import Ensemble, load_pair, none_rejected, read_flags
+from jamun.evaluation.estimates import missing
 from jamun.evaluation.geometry import Measured, Terms, find_terms, measure
 from jamun.evaluation.js import BLOCKS, JS_MAX, block_weights, blocks_of_chains, js_distance, pair_histograms
 from jamun.evaluation.torsions import Torsion, compute_torsions, phi_psi_pairs
@@ -92,7 +92,7 @@ class Side:
     def spread(self, values: np.ndarray) -> dict[str, Any]:
         """Standard deviation of numbers (F,), with its interval."""
         if len(self) == 0:
-            return nothing("no frames")
+            return missing("no frames")
         centre = float(values.mean(dtype=float))
         off = values.astype(float) - centre
         frames = np.bincount(self.blocks, minlength=self.number)
@@ -100,7 +100,7 @@ class Side:
             [frames, block_sums(off, self.blocks, self.number), block_sums(off**2, self.blocks, self.number)]
         )
         with np.errstate(invalid="ignore", divide="ignore"):
-            count, first, second = self.weights() @ sums[0], self.weights() @ sums[1], self.weights() @ sums[2]
+            count, first, second = (self.weights() @ sums.T).T
             resampled = np.sqrt(np.maximum(second / count - (first / count) ** 2, 0))
         return centred(float(values.std(dtype=float)), resampled, len(self), len(self))
 
@@ -162,13 +162,13 @@ class _Distances:
         """The mean over all of them."""
         count = len(self.values[name])
         if not count:
-            return nothing("the molecule has none of these")
+            return missing("the molecule has none of these")
         entry = self._entry(name, self.values[name].mean(), self.resampled[name].mean(1), count)
         return entry | {"md_halves": float(self.halves[name].mean())}
 
     def _entry(self, name: str, value: float, resampled: np.ndarray, count: int) -> dict[str, Any]:
         if self.frames < BLOCKS:
-            return nothing(f"only {self.frames} frames; a distribution needs {BLOCKS}", count)
+            return missing(f"only {self.frames} frames; a distribution needs {BLOCKS}", count)
         return centred(float(value), resampled, count, self.frames, JS_MAX if name == "js" else np.inf)
 
 
@@ -192,9 +192,10 @@ def _distances(
     own, theirs = counts(reference.side), counts(samples)
     halves = [counts(half, whole=True)[0] for half in reference.halves]
     columns = own.shape[1]
-    resampled = {name: np.empty((len(samples.weights()), columns)) for name in ("w1", "js")}
+    drawn, drawn_reference = samples.weights(), reference.side.weights()
+    resampled = {name: np.empty((len(drawn), columns)) for name in ("w1", "js")}
     for column in range(columns):
-        one, two = samples.weights() @ theirs[:, column], reference.side.weights() @ own[:, column]
+        one, two = drawn @ theirs[:, column], drawn_reference @ own[:, column]
         for name, values in both(one, two).items():
             resampled[name][:, column] = values
     own, theirs = own.sum(0), theirs.sum(0)
@@ -250,8 +251,8 @@ def _contacts(reference: Reference, samples: Side, terms: Terms) -> tuple[dict[s
         "pairs": len(terms.contacts),
         "minimum": {name: float(values.min()) if len(values) else None for name, values in nearest.items()},
         "md_nearest": reference.contact,
-        "w1": distances.of("w1", 0) if len(terms.contacts) else nothing(reason),
-        "js": distances.of("js", 0) if len(terms.contacts) else nothing(reason),
+        "w1": distances.of("w1", 0) if len(terms.contacts) else missing(reason),
+        "js": distances.of("js", 0) if len(terms.contacts) else missing(reason),
     }, arrays
 
 

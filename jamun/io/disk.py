@@ -111,6 +111,14 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def trim(folder: Path, sizes: dict[str, int]) -> None:
+    """Cut each named file of `folder` that is longer than its size to that size."""
+    for name, size in sizes.items():
+        path = folder / name
+        if path.exists() and path.stat().st_size > size:
+            append(path, size, b"")
+
+
 def append(path: Path, size: int, content: bytes) -> None:
     """Cut the file to `size` bytes and append `content`, flushed to disk; a missing file is made if `size` is 0.
 

@@ -59,29 +59,24 @@ def peptide_bonds(topology: mdtraj.Topology) -> list[tuple[str, tuple[int, int, 
     return quartets
 
 
-def _bonds_apart(topology: mdtraj.Topology, most: int) -> np.ndarray:
-    """Boolean (atoms, atoms): at most `most` bonds lie between the two."""
-    near = np.eye(topology.n_atoms, dtype=bool)
-    adjacent = np.zeros_like(near)
-    for bond in topology.bonds:
-        adjacent[bond.atom1.index, bond.atom2.index] = adjacent[bond.atom2.index, bond.atom1.index] = True
-    reach = near.copy()
-    for _ in range(most):
-        reach = (reach.astype(int) @ (adjacent | near).astype(int)) > 0
-    return reach
+def far_pairs(atoms: int, bonds: np.ndarray) -> np.ndarray:
+    """Pairs (P, 2) of atoms, the lower first, with more than three bonds (B, 2) between them, or none at all."""
+    step = np.eye(atoms)
+    step[bonds[:, 0], bonds[:, 1]] = step[bonds[:, 1], bonds[:, 0]] = 1
+    return np.argwhere(np.triu(np.linalg.matrix_power(step, 3) == 0, 1))
 
 
 def closest_contacts(positions: np.ndarray, topology: mdtraj.Topology) -> dict[str, float]:
     """Smallest distances (nm) between atoms more than three bonds apart: heavy-heavy, and any with a hydrogen."""
-    apart = ~_bonds_apart(topology, 3)
-    distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    bonds = np.array([(bond.atom1.index, bond.atom2.index) for bond in topology.bonds], dtype=np.int64).reshape(-1, 2)
+    first, second = far_pairs(topology.n_atoms, bonds).T
+    distance = np.linalg.norm(positions[first] - positions[second], axis=-1)
     heavy = np.array([atom.element.symbol != "H" for atom in topology.atoms])
-    both_heavy = heavy[:, None] & heavy[None]
-
-    def smallest(selected: np.ndarray) -> float:
-        return float(distance[selected].min()) if selected.any() else float("inf")
-
-    return {"heavy": smallest(apart & both_heavy), "hydrogen": smallest(apart & ~both_heavy)}
+    both_heavy = heavy[first] & heavy[second]
+    return {
+        "heavy": float(distance[both_heavy].min(initial=np.inf)),
+        "hydrogen": float(distance[~both_heavy].min(initial=np.inf)),
+    }
 
 
 def templates(topology: app.Topology, forcefield: app.ForceField, name: str) -> list[str]:

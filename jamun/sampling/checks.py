@@ -7,19 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jamun.peptides.checks import stereocentres
+from jamun.peptides.checks import far_pairs, stereocentres
 
 # In this order: bits of the flags, from the lowest.
 REASONS = ("broken", "inverted", "clash")
-_BONDS_APART = 3
-
-
-def _far_pairs(atoms: int, bonds: np.ndarray) -> np.ndarray:
-    """Pairs (P, 2) of atoms more than three bonds apart."""
-    near = np.eye(atoms, dtype=np.int64)
-    near[bonds[:, 0], bonds[:, 1]] = near[bonds[:, 1], bonds[:, 0]] = 1
-    far = np.linalg.matrix_power(near.astype(float), _BONDS_APART) == 0
-    return np.argwhere(np.triu(far, 1))
 
 
 class Checks:
@@ -39,7 +30,7 @@ class Checks:
         centres = [(centre, *neighbours) for _, centre, neighbours in stereocentres(topology)]
         device = starts.device
         self._bonds = torch.as_tensor(bonds.T, device=device)
-        self._far = torch.as_tensor(_far_pairs(topology.n_atoms, bonds).T, device=device)
+        self._far = torch.as_tensor(far_pairs(topology.n_atoms, bonds).T, device=device)
         self._centres = torch.as_tensor(np.array(centres, dtype=np.int64).reshape(-1, 4).T, device=device)
         self._tolerance, self._clash = bond_tolerance, clash_distance
         self._lengths, self._signs = self._distances(starts, self._bonds), self._volumes(starts).sign()

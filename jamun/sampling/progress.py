@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from jamun.io.atomic import atomic_path
-from jamun.io.disk import append, sync_folder
+from jamun.io.disk import append, sync_folder, trim
 from jamun.io.xtc import xtc_bytes
 
 logger = logging.getLogger(__name__)
@@ -161,10 +161,7 @@ class Progress:
 
     def trim(self, state: State) -> None:
         """Cut off what was appended to the files after the state was saved."""
-        for name, size in state.sizes.items():
-            path = self.folder / name
-            if path.exists() and path.stat().st_size > size:
-                append(path, size, b"")
+        trim(self.folder, state.sizes)
 
     def flags(self) -> np.ndarray:
         """Flags (F,) uint8 of all frames saved."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 import sys
@@ -17,7 +16,7 @@ from tqdm import tqdm
 from jamun.config.sampling import SamplingSettings
 from jamun.data.molecule import Molecule, save_structure
 from jamun.io.atomic import atomic_path, write_json, write_npz
-from jamun.io.disk import disk_errors, link_or_copy, locked
+from jamun.io.disk import disk_errors, file_sha256, link_or_copy, locked
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
@@ -120,7 +119,7 @@ def sample_to_files(
     sigma, notes = _levels(settings, loaded.sigma)
     for note in notes:
         logger.warning("%s: %s", peptide, note)
-    sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    sha256 = file_sha256(checkpoint)
     with locked(work, SamplingError, "samples"):
         progress = Progress(work, peptide, _identity(peptide, settings, sigma, sha256, starts))
         state = progress.load()

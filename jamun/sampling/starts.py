@@ -9,7 +9,7 @@ from pathlib import Path
 import mdtraj
 import numpy as np
 
-from jamun.data.molecule import heavy_atoms
+from jamun.data.molecule import atom_labels, heavy_atoms
 from jamun.io.log import UserError
 
 
@@ -31,10 +31,6 @@ def read_start(pdb: Path) -> mdtraj.Trajectory:
     return structure.atom_slice(heavy)
 
 
-def _names(topology: mdtraj.Topology) -> list[str]:
-    return [f"{atom.residue.name}{atom.residue.index + 1}-{atom.name}" for atom in topology.atoms]
-
-
 def read_starts(pdbs: Sequence[Path], reference: mdtraj.Topology | None = None) -> mdtraj.Trajectory:
     """All models of all files as one trajectory, in the topology of `reference` (heavy atoms) or of the first file.
 
@@ -42,10 +38,10 @@ def read_starts(pdbs: Sequence[Path], reference: mdtraj.Topology | None = None) 
     """
     structures = [read_start(pdb) for pdb in pdbs]
     topology = structures[0].topology if reference is None else reference
-    expected = _names(topology)
+    expected = atom_labels(topology)
     first = "the built peptide" if reference is not None else str(pdbs[0])
     for pdb, structure in zip(pdbs, structures, strict=True):
-        found = _names(structure.topology)
+        found = atom_labels(structure.topology)
         if len(found) != len(expected):
             raise SamplingError(
                 f"{pdb}: {len(found)} heavy atoms, but {first} has {len(expected)}; all starts must be one molecule."
@@ -65,5 +61,5 @@ def start_files(starts: Sequence[str], peptide: str) -> list[Path]:
 def starts_sha256(starts: mdtraj.Trajectory) -> str:
     """SHA-256 of the atoms' names, bonds and positions: what of a file matters, not its remarks."""
     bonds = sorted(tuple(sorted((first.index, second.index))) for first, second in starts.topology.bonds)
-    text = repr((_names(starts.topology), bonds))
+    text = repr((atom_labels(starts.topology), bonds))
     return hashlib.sha256(text.encode() + np.ascontiguousarray(starts.xyz, np.float32).tobytes()).hexdigest()

@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import openmm
@@ -49,8 +49,8 @@ def slot(folder: Path, indices: list[int], jobs_per_gpu: int) -> Iterator[int]:
     while True:
         for place in range(jobs_per_gpu):
             for index in indices:
-                with ExitStack() as stack:
-                    if stack.enter_context(held(folder / f"gpu_{index}_slot_{place}.lock")):
+                with held(folder / f"gpu_{index}_slot_{place}.lock") as ours:
+                    if ours:
                         yield index
                         return
         if not waiting:

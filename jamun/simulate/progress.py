@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jamun.io.atomic import read_json, write_json
-from jamun.io.disk import append, digest, file_sha256, link_or_copy, sync_folder, write_bytes
+from jamun.io.disk import append, digest, file_sha256, link_or_copy, sync_folder, trim, write_bytes
 from jamun.simulate.output import Chunk
 from jamun.simulate.protocol import PhaseSpace
 from jamun.simulate.saved import read_phase_space, write_phase_space
@@ -216,10 +216,7 @@ class Progress:
 
     def trim(self) -> None:
         """Cut off what was appended to the files after the newest point."""
-        for name, size in self.current.sizes.items():
-            path = self.folder / name
-            if path.exists() and path.stat().st_size > size:
-                append(path, size, b"")
+        trim(self.folder, self.current.sizes)
 
     def finish(self) -> None:
         """Note that the replica's files are published; points before the newest are dropped but the stage's start."""

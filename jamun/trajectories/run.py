@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import errno
-import hashlib
 import logging
 import shutil
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from tqdm import tqdm
 from jamun.config.source import SourceSettings
 from jamun.data.molecule import Molecule, save_structure
 from jamun.io.atomic import publish, write_json
+from jamun.io.disk import file_sha256
 from jamun.io.provenance import provenance
 from jamun.peptides.checks import stereocentres
 from jamun.trajectories.atoms import AtomMap, map_atoms, own_heavy_atoms, read_topology
@@ -90,12 +90,6 @@ class _Writer:
             step=numbers.astype(np.int32),
         )
         self.count += len(positions)
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _require_frames(path: Path, frames: int) -> None:
@@ -268,11 +262,11 @@ def import_to_files(
             "boundaries": [0, *np.cumsum(kept).tolist()],
             "import": {
                 "source": settings.kind,
-                "topology": {"file": files.topology.as_posix(), "sha256": sha256(files.topology)},
+                "topology": {"file": files.topology.as_posix(), "sha256": file_sha256(files.topology)},
                 "trajectories": [
                     {
                         "file": tally.path.as_posix(),
-                        "sha256": sha256(tally.path),
+                        "sha256": file_sha256(tally.path),
                         "frames_read": tally.read,
                         "frames_kept": tally.kept,
                     }
