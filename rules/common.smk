@@ -44,6 +44,7 @@ DATASET = config["dataset"]
 SPLITS = {split: [peptide.name for peptide in members] for split, members in SPLIT_PEPTIDES.items()}
 SEQUENCES = {peptide.name: peptide.letters for members in SPLIT_PEPTIDES.values() for peptide in members}
 PEPTIDES = list(SEQUENCES)
+SPLIT_OF = {name: split for split, names in SPLITS.items() for name in names}
 MODELS = SETTINGS.active_models()
 BROUGHT_MODELS = [name for name in MODELS if SETTINGS.checkpoint_of(name)]
 TRAINED_MODELS = [name for name in MODELS if not SETTINGS.checkpoint_of(name)]

@@ -2,6 +2,11 @@
 # Makes:  results/{dataset}/md/{peptide}/: trajectory.xtc, topology.pdb, state.csv, md.json
 
 
+def simulate_settings(wildcards):
+    """Settings of a peptide's MD, which may differ between splits."""
+    return SETTINGS.simulate_of(SPLIT_OF[wildcards.peptide]).model_dump(mode="json")
+
+
 rule simulate:
     input:
         pdb="results/{dataset}/peptides/{peptide}.pdb",
@@ -22,9 +27,9 @@ rule simulate:
     resources:
         mem_mb=4000,
         runtime=lambda wildcards, attempt: 1440 * attempt,
-        gpu=gpus(config["simulate"]["platform"] in ("CUDA", "OpenCL")),
+        gpu=lambda wildcards: gpus(simulate_settings(wildcards)["platform"] in ("CUDA", "OpenCL")),
     params:
-        settings=config["simulate"],
+        settings=simulate_settings,
         work="work/simulate/{dataset}/{peptide}",
     message:
         "Simulate {wildcards.peptide} for {params.settings[production]} ps ({params.settings[solvent]} solvent)"

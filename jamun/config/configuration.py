@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
@@ -22,6 +22,9 @@ from jamun.config.training import TrainingSettings
 
 # A name becomes a folder: no separators, nothing hidden, nothing that climbs out of results/.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+Split = Literal["train", "validation", "test"]
 
 
 class ConfigurationError(ValueError):
@@ -42,6 +45,12 @@ class ModelEntry(Section):
         return self
 
 
+class SplitEntry(Section):
+    """What differs for the peptides of one split."""
+
+    simulate: dict[str, Any] = Field(default_factory=dict, description="Keys of `simulate` that differ for this split.")
+
+
 class Configuration(Section):
     """A dataset, the models on it, and every stage's settings."""
 
@@ -49,6 +58,9 @@ class Configuration(Section):
     peptides: PeptideSettings = Field(default_factory=PeptideSettings, description="Sequences and splits.")
     source: SourceSettings = Field(default_factory=SourceSettings, description="Where the MD comes from.")
     simulate: SimulateSettings = Field(default_factory=SimulateSettings, description="Molecular dynamics.")
+    splits: dict[Split, SplitEntry] = Field(
+        default_factory=dict, description="What differs for a split, by its name, such as longer MD of test peptides."
+    )
     features: FeatureSettings = Field(default_factory=FeatureSettings, description="Training features.")
     network: NetworkSettings = Field(default_factory=NetworkSettings, description="Denoiser network.")
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="Training of the denoiser.")
@@ -84,6 +96,11 @@ class Configuration(Section):
                 self.training_of(name)
             except ValidationError as error:
                 raise ValueError(f"models.{name}: {_sentence(error)}") from None
+        for name in self.splits:
+            try:
+                self.simulate_of(name)
+            except ValidationError as error:
+                raise ValueError(f"splits.{name}.simulate: {_sentence(error)}") from None
         return self
 
     def active_models(self) -> list[str]:
@@ -95,6 +112,11 @@ class Configuration(Section):
         if self.checkpoint is not None and name == self.model:
             return self.checkpoint
         return self.models[name].checkpoint
+
+    def simulate_of(self, split: Split) -> SimulateSettings:
+        """The simulate section with the differences of `split`."""
+        differences = self.splits[split].simulate if split in self.splits else {}
+        return SimulateSettings(**(self.simulate.model_dump() | differences))
 
     def network_of(self, name: str) -> NetworkSettings:
         """The network section with the differences of model `name`."""
