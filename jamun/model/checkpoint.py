@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from jamun.data.vocabulary import VOCABULARY_VERSION
 from jamun.io.atomic import atomic_path
 from jamun.io.log import UserError
 from jamun.model.denoiser import Denoiser
+from jamun.model.published import SUFFIX, read_published
 
 FORMAT = "jamun-denoiser"
 FORMAT_VERSION = 1
@@ -36,6 +38,33 @@ class LoadedDenoiser:
     network: NetworkSettings
     training: TrainingSettings
     record: dict[str, Any]
+
+
+def _read(path: Path) -> Any:
+    """What the file holds, read without running code in it."""
+    if path.suffix == SUFFIX:
+        return read_published(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """The mapping in a checkpoint of this program, of this version, either form. Raises CheckpointError."""
+    try:
+        content = _read(path)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint.") from None
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise CheckpointError(f"{path}: not a checkpoint that can be read safely ({reason}).") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: not a checkpoint of this program; give one that its train rule published.")
+    for what, expected in (("format_version", FORMAT_VERSION), ("vocabulary_version", VOCABULARY_VERSION)):
+        if content.get(what) != expected:
+            raise CheckpointError(
+                f"{path}: its {what} is {content.get(what)}, this program's is {expected}; train the model again or "
+                "use the version that made it."
+            )
+    return content
 
 
 def save_denoiser(
@@ -58,27 +87,13 @@ def save_denoiser(
 
 
 def load_denoiser(path: str | Path, device: str | torch.device = "cpu") -> LoadedDenoiser:
-    """Read a checkpoint that this program published.
+    """Read a checkpoint that this program published: ``checkpoint.ckpt``, or a shipped ``model.safetensors``.
 
-    Nothing in the file is executed: it is read with ``weights_only=True``. Raises CheckpointError, in one sentence, for
-    a file that is missing, is no checkpoint of this program, or comes from another version of it.
+    Nothing in the file is executed: the first is read with ``weights_only=True``. Raises CheckpointError, in one
+    sentence, for a file that is missing, is no checkpoint of this program, or comes from another version of it.
     """
     path = Path(path)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such checkpoint.") from None
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise CheckpointError(f"{path}: not a checkpoint that can be read safely ({reason}).") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: not a checkpoint of this program; give one that its train rule published.")
-    for what, expected in (("format_version", FORMAT_VERSION), ("vocabulary_version", VOCABULARY_VERSION)):
-        if content.get(what) != expected:
-            raise CheckpointError(
-                f"{path}: its {what} is {content.get(what)}, this program's is {expected}; train the model again or "
-                "use the version that made it."
-            )
+    content = read_content(path)
     try:
         network = NetworkSettings(**content["network"])
         training = TrainingSettings(**content["training"])
@@ -90,3 +105,13 @@ def load_denoiser(path: str | Path, device: str | torch.device = "cpu") -> Loade
         raise CheckpointError(f"{path}: damaged, or of another version of this program ({reason}).") from None
     denoiser.to(device).eval().requires_grad_(False)
     return LoadedDenoiser(denoiser, sigma, network, training, record)
+
+
+def import_checkpoint(source: Path, published: Path) -> None:
+    """Take in a checkpoint of either form under another name, once it is seen to be whole. Raises CheckpointError."""
+    load_denoiser(source)
+    with atomic_path(published) as temporary:
+        if source.suffix == SUFFIX:
+            torch.save(read_content(source), temporary)
+        else:
+            shutil.copyfile(source, temporary)

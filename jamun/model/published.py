@@ -1,0 +1,49 @@
+"""A model to be shipped: weights as safetensors, with what rebuilds the network in the same file, and a card beside it.
+
+`models/study/model.safetensors` and `models/study/card.json`. The card is for people; sampling reads the weights only.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from jamun.io.atomic import atomic_path, write_json
+
+SUFFIX = ".safetensors"
+WEIGHTS, CARD = "model.safetensors", "card.json"
+# Beside the package, as in a clone of the repository.
+SHIPPED = Path(__file__).resolve().parents[2] / "models" / "study" / WEIGHTS
+_KEY = "jamun"
+
+
+def write_published(folder: Path, content: dict[str, Any], card: dict[str, Any]) -> None:
+    """Write `content`, a checkpoint's mapping with its `state_dict`, and `card` (of JSON's types) into `folder`."""
+    described = {key: value for key, value in content.items() if key != "state_dict"}
+    weights = {name: value.contiguous() for name, value in content["state_dict"].items()}
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file(weights, temporary, metadata={_KEY: json.dumps(described)})
+    write_json(folder / CARD, card)
+
+
+def read_published(path: Path) -> dict[str, Any]:
+    """A checkpoint's mapping from a safetensors file; no code can be in one.
+
+    Raises OSError for a file that cannot be opened, ValueError for one that is not safetensors or not of this program.
+    """
+    try:
+        with safe_open(path, framework="pt") as stored:
+            described = (stored.metadata() or {}).get(_KEY)
+            weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
+    if described is None:
+        raise ValueError("safetensors without this program's description")
+    content = json.loads(described)
+    if not isinstance(content, dict):
+        raise ValueError("safetensors with a damaged description")
+    return content | {"state_dict": weights}

@@ -1,0 +1,81 @@
+"""Shipped models: the same network from safetensors, and nothing else read."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from jamun.config.network import NetworkSettings
+from jamun.config.training import TrainingSettings
+from jamun.model.checkpoint import CheckpointError, import_checkpoint, load_denoiser, read_content, save_denoiser
+from jamun.model.denoiser import Denoiser
+from jamun.model.published import CARD, WEIGHTS, read_published, write_published
+
+NETWORK = NetworkSettings(hidden_irreps="8x0e + 4x1e", n_convolutions=2, n_radial=4, radial_width=8)
+TRAINING = TrainingSettings(sigma=0.05)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    torch.manual_seed(0)
+    denoiser = Denoiser(NETWORK, 0.3)
+    torch.nn.init.constant_(denoiser.gain, 0.7)
+    path = tmp_path / "checkpoint.ckpt"
+    save_denoiser(path, denoiser, NETWORK, TRAINING, {"best_validation_loss": 0.2})
+    return path
+
+
+@pytest.fixture
+def shipped(checkpoint, tmp_path):
+    write_published(tmp_path / "shipped", read_content(checkpoint), {"limits": "none known"})
+    return tmp_path / "shipped" / WEIGHTS
+
+
+def same(one, other):
+    first, second = one.denoiser.state_dict(), other.denoiser.state_dict()
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert (one.sigma, one.network, one.training, one.record) == (
+        other.sigma,
+        other.network,
+        other.training,
+        other.record,
+    )
+
+
+def test_a_shipped_model_is_the_trained_one(checkpoint, shipped):
+    same(load_denoiser(checkpoint), load_denoiser(shipped))
+    assert json.loads((shipped.parent / CARD).read_text()) == {"limits": "none known"}
+
+
+@pytest.mark.parametrize("which", ["checkpoint", "shipped"])
+def test_either_form_is_taken_in_as_a_checkpoint(which, checkpoint, shipped, tmp_path):
+    import_checkpoint(checkpoint if which == "checkpoint" else shipped, tmp_path / "taken.ckpt")
+    same(load_denoiser(checkpoint), load_denoiser(tmp_path / "taken.ckpt"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda path: path.unlink(), "no such checkpoint"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-40]), "cannot be read safely|can be read safely"),
+        (lambda path: path.write_bytes(b"x" * 200), "can be read safely"),
+        (lambda path: save_file({"a": torch.zeros(2)}, path), "without this program's description"),
+        (lambda path: save_file({"a": torch.zeros(2)}, path, {"jamun": "[1]"}), "damaged description"),
+        (lambda path: save_file({"a": torch.zeros(2)}, path, {"jamun": "{"}), "can be read safely"),
+        (
+            lambda path: save_file(
+                {"a": torch.zeros(2)},
+                path,
+                {"jamun": json.dumps({k: v for k, v in read_published(path).items() if k != "state_dict"})},
+            ),
+            "damaged, or of another version",
+        ),
+    ],
+)
+def test_what_is_no_shipped_model_is_one_sentence(damage, reason, shipped):
+    damage(shipped)
+    with pytest.raises(CheckpointError, match=reason) as caught:
+        load_denoiser(shipped)
+    assert "\n" not in str(caught.value)
