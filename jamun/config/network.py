@@ -8,14 +8,18 @@ from pydantic import Field, StringConstraints, model_validator
 
 from jamun.config.base import Quantity, Section
 
-Irreps = Annotated[str, StringConstraints(pattern=r"^\s*\d+x\d+e(\s*\+\s*\d+x\d+e)*\s*$")]
+Irreps = Annotated[str, StringConstraints(pattern=r"^\s*\d+x\d+[eo](\s*\+\s*\d+x\d+[eo])*\s*$")]
 
 
 class NetworkSettings(Section):
     """The SE(3)-equivariant denoiser (paper: section 3.4 and Appendix H); the defaults are the public network with
     10.5 million parameters."""
 
-    hidden_irreps: Irreps = Field("120x0e + 32x1e", description="Hidden features of an atom, even irreps of e3nn.")
+    hidden_irreps: Irreps = Field(
+        "120x0e + 32x1e",
+        description="Hidden features of an atom, irreps of e3nn: even ones (0e, 1e, ...), as in the paper; those of "
+        "natural parity (0e, 1o, ...) make a network that cannot tell mirror images apart.",
+    )
     lmax: int = Field(1, ge=1, le=3, description="Highest degree of the spherical harmonics of an edge.")
     n_convolutions: int = Field(6, ge=1, le=20, description="Message-passing blocks, the initial one included.")
     radial_basis: Literal["bessel", "gaussian"] = Field("bessel", description="Basis in which distances are embedded.")
@@ -37,7 +41,11 @@ class NetworkSettings(Section):
 
     @model_validator(mode="after")
     def _scalars_and_vectors(self) -> NetworkSettings:
-        degrees = {part.split("x")[1].strip() for part in self.hidden_irreps.split("+")}
-        if not {"0e", "1e"} <= degrees:
+        irreps = {part.split("x")[1].strip() for part in self.hidden_irreps.split("+")}
+        odd = any(irrep.endswith("o") for irrep in irreps)
+        if not {"0e", "1o" if odd else "1e"} <= irreps:
             raise ValueError("hidden_irreps needs both scalars (0e) and vectors (1e), such as '32x0e + 8x1e'")
+        for irrep in irreps:
+            if irrep[-1] != ("o" if odd and int(irrep[:-1]) % 2 else "e"):
+                raise ValueError("hidden_irreps mixes parities; give 0e, 1e, 2e and so on, or 0e, 1o, 2e and so on")
         return self

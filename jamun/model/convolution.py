@@ -79,12 +79,16 @@ class Edges:
 class Convolution(nn.Module):
     """sum_j W(h_ij)(x_j (x) Y_ij) with W linear in h; see the module's text.
 
-    Parameters: `inputs` and `outputs` map degree -> multiplicity, `lmax` is the highest degree of Y, `width` the number
-    K of hidden radial units. Weights are drawn from N(0, 1); ``weight[path]`` has shape (K, U, W) for outputs that are
-    aggregated first and (U, K, W) for those that are transformed first.
+    Parameters: `inputs` and `outputs` map degree -> multiplicity, `lmax` is the highest degree of Y, `width` the
+    number K of hidden radial units, `parity` that of Y and the features (jamun.model.layers.harmonics_parity): with
+    -1, paths whose three degrees sum to an odd number, such as the cross product 1 x 1 -> 1, do not exist. Weights
+    are drawn from N(0, 1); ``weight[path]`` has shape (K, U, W) for outputs that are aggregated first and (U, K, W)
+    for those that are transformed first.
     """
 
-    def __init__(self, inputs: Mapping[int, int], outputs: Mapping[int, int], lmax: int, width: int) -> None:
+    def __init__(
+        self, inputs: Mapping[int, int], outputs: Mapping[int, int], lmax: int, width: int, parity: int = 1
+    ) -> None:
         super().__init__()
         self.inputs, self.outputs, self.width = dict(sorted(inputs.items())), dict(sorted(outputs.items())), width
         # e3nn's order: by input, then harmonic, then output
@@ -93,7 +97,7 @@ class Convolution(nn.Module):
             for l1 in self.inputs
             for l2 in range(lmax + 1)
             for l3 in self.outputs
-            if abs(l1 - l2) <= l3 <= l1 + l2
+            if abs(l1 - l2) <= l3 <= l1 + l2 and parity ** (l1 + l2 + l3) == 1
         ]
         self.paths_to = {l3: [path for path in self.paths if path.l3 == l3] for l3 in self.outputs}
         self.aggregated = {l3: self._aggregate_is_cheaper(l3) for l3 in self.outputs}

@@ -14,7 +14,7 @@ from jamun.config.network import NetworkSettings
 from jamun.model.conditioning import Conditioning
 from jamun.model.convolution import Convolution, Edges
 from jamun.model.geometry import centre, pair_geometry
-from jamun.model.layers import SILU_GAIN, Features, Gate, Linear, NoiseScale, multiplicities
+from jamun.model.layers import SILU_GAIN, Features, Gate, Linear, NoiseScale, harmonics_parity, multiplicities
 from jamun.model.radial import BASES, envelope
 
 __all__ = ["Conditioning", "Denoiser", "Prepared", "preconditioning"]
@@ -75,7 +75,8 @@ class Block(nn.Module):
         super().__init__()
         self.radial = Radial(settings)
         self.gate = Gate(hidden)
-        self.convolution = Convolution(inputs, self.gate.inputs, settings.lmax, settings.radial_width)
+        parity = harmonics_parity(settings.hidden_irreps)
+        self.convolution = Convolution(inputs, self.gate.inputs, settings.lmax, settings.radial_width, parity)
         self.interaction = Linear(hidden, hidden)
         self.scale = NoiseScale(hidden)
         same = all(hidden[degree] == count for degree, count in inputs.items() if degree in hidden)
@@ -96,7 +97,7 @@ class Block(nn.Module):
 
 
 class Head(nn.Module):
-    """One vector of an atom's features: mix, gate the vectors by scalars, mix to a single 1e."""
+    """One vector of an atom's features: mix, gate the vectors by scalars, mix to a single vector."""
 
     def __init__(self, hidden: dict[int, int]) -> None:
         super().__init__()
@@ -121,7 +122,8 @@ class Denoiser(nn.Module):
     its root lets the nearly parallel messages of six blocks grow: F of the public network then starts at 10^3 instead
     of 1, which Appendix B's normalisation is for.)
 
-    Features are even (0e, 1e, ...): the network commutes with rotations and translations, not with reflections. The
+    With even features (0e, 1e, ...) the network commutes with rotations and translations, not with reflections;
+    with those of natural parity (0e, 1o, ...) with reflections too, so that it cannot tell mirror images apart. The
     gain of the output starts at 0, so that a new denoiser is c_skip y, the best linear one.
     """
 
@@ -132,6 +134,7 @@ class Denoiser(nn.Module):
         self.settings = settings
         self.register_buffer("mean_squared_distance", torch.tensor(float(mean_squared_distance), dtype=torch.float64))
         hidden = multiplicities(settings.hidden_irreps)
+        self.parity = harmonics_parity(settings.hidden_irreps)
         unit = math.sqrt(mean_squared_distance)
         self.cutoff = None if settings.cutoff is None else settings.cutoff / unit
         self.basis = BASES[settings.radial_basis](settings.n_radial, (settings.cutoff or settings.radial_range) / unit)

@@ -1,4 +1,4 @@
-"""Equivariant layers on features of even parity.
+"""Equivariant layers.
 
 Features are a dictionary from degree l to a tensor (2l+1, G, N, multiplicity): components first, so that every layer
 is a matrix product over the last axis.
@@ -23,21 +23,29 @@ SIGMOID_GAIN = float(normalize2mom(torch.sigmoid).cst)
 
 
 def multiplicities(irreps: str) -> dict[int, int]:
-    """Degree -> multiplicity of even irreps, e.g. ``"120x0e + 32x1e"`` -> ``{0: 120, 1: 32}``.
-
-    Raises ValueError for odd parity: a denoiser built on it could not tell mirror images apart.
-    """
+    """Degree -> multiplicity, e.g. ``"120x0e + 32x1e"`` -> ``{0: 120, 1: 32}``."""
     found: dict[int, int] = {}
     for multiplicity, irrep in o3.Irreps(irreps):
-        if irrep.p != 1:
-            raise ValueError(f"irreps {irreps} have odd parity; use even irreps (0e, 1e, ...) only")
         found[irrep.l] = found.get(irrep.l, 0) + multiplicity
     return dict(sorted(found.items()))
 
 
-def as_irreps(channels: Mapping[int, int]) -> o3.Irreps:
-    """The e3nn irreps of a mapping degree -> multiplicity, in order of degree."""
-    return o3.Irreps([(channels[degree], (degree, 1)) for degree in sorted(channels)])
+def harmonics_parity(irreps: str) -> int:
+    """Parity p of the spherical harmonics that features of `irreps` go with, as in ``o3.Irreps.spherical_harmonics``.
+
+    1: all even (0e, 1e, ...), equivariant under rotations only, which can tell mirror images apart. -1: each degree its
+    natural parity (-1)^l (0e, 1o, 2e, ...), equivariant under reflections too. Raises ValueError for a mixture.
+    """
+    pairs = {(irrep.l, irrep.p) for _, irrep in o3.Irreps(irreps)}
+    for parity in (1, -1):
+        if all(p == parity**degree for degree, p in pairs):
+            return parity
+    raise ValueError(f"irreps {irreps} mix parities; use 0e, 1e, 2e, ... or 0e, 1o, 2e, ...")
+
+
+def as_irreps(channels: Mapping[int, int], parity: int = 1) -> o3.Irreps:
+    """The e3nn irreps of a mapping degree -> multiplicity, in order of degree; `parity` as in harmonics_parity."""
+    return o3.Irreps([(channels[degree], (degree, parity**degree)) for degree in sorted(channels)])
 
 
 class Linear(nn.Module):

@@ -48,11 +48,12 @@ class PerEdgeNetwork:
 
     def _build(self, denoiser: Denoiser) -> None:
         parameter = denoiser.gain
-        self.harmonics = o3.Irreps.spherical_harmonics(denoiser.settings.lmax, p=1)
+        self.parity = denoiser.parity
+        self.harmonics = o3.Irreps.spherical_harmonics(denoiser.settings.lmax, p=self.parity)
         self.products, self.gates = [], []
         for block in denoiser.blocks:
             hidden = block.gate.outputs
-            gated = o3.Irreps([(n, (degree, 1)) for degree, n in hidden.items() if degree])
+            gated = as_irreps({degree: n for degree, n in hidden.items() if degree}, self.parity)
             gate = e3nn_nn.Gate(
                 o3.Irreps(f"{hidden[0]}x0e"),
                 [torch.nn.functional.silu],
@@ -61,12 +62,14 @@ class PerEdgeNetwork:
                 gated,
             )
             product = self._make_product(
-                as_irreps(block.convolution.inputs), self.harmonics, as_irreps(block.convolution.outputs)
+                as_irreps(block.convolution.inputs, self.parity),
+                self.harmonics,
+                as_irreps(block.convolution.outputs, self.parity),
             )
             self.products.append(product.to(parameter.device, parameter.dtype))
             self.gates.append(gate.to(parameter.device, parameter.dtype))
         vectors = denoiser.head.gate.outputs[1]
-        head_gate = e3nn_nn.Gate("", [], f"{vectors}x0e", [torch.sigmoid], f"{vectors}x1e")
+        head_gate = e3nn_nn.Gate("", [], f"{vectors}x0e", [torch.sigmoid], as_irreps({1: vectors}, self.parity))
         self.head_gate = head_gate.to(parameter.device, parameter.dtype)
 
     def __call__(self, y: Tensor, sigma: float | Tensor, conditioning: Conditioning) -> Tensor:
@@ -112,7 +115,7 @@ class PerEdgeNetwork:
         first = denoiser.blocks[0].convolution.inputs[0]
         x = _mix(denoiser.embed, embedded, o3.Irreps(f"{embedded.shape[1]}x0e"), o3.Irreps(f"{first}x0e"))
         for block, product, gate in zip(denoiser.blocks, self.products, self.gates, strict=True):
-            hidden = as_irreps(block.gate.outputs)
+            hidden = as_irreps(block.gate.outputs, self.parity)
             matrix = torch.cat([block.radial.bond, block.radial.distance])
             units = torch.nn.functional.silu(edge @ matrix / matrix.shape[0] ** 0.5) * SILU_GAIN
             per_edge = units @ block.convolution.per_edge_weights() / units.shape[1] ** 0.5
@@ -132,12 +135,12 @@ class PerEdgeNetwork:
                 before = x[:, : hidden.dim]  # degrees that the last block does not make stand behind
                 before = torch.nn.functional.pad(before, (0, hidden.dim - before.shape[1]))
             else:
-                before = _mix(block.skip, x, as_irreps(block.convolution.inputs), hidden)
+                before = _mix(block.skip, x, as_irreps(block.convolution.inputs, self.parity), hidden)
             x = before + update * scale
         vectors = denoiser.head.gate.outputs[1]
-        mixed = _mix(denoiser.head.mix, x, hidden, o3.Irreps(f"{vectors}x0e + {vectors}x1e"))
-        gated = o3.Irreps(f"{vectors}x1e")
-        f = _mix(denoiser.head.vector, self.head_gate(mixed), gated, o3.Irreps("1x1e")) * denoiser.gain
+        mixed = _mix(denoiser.head.mix, x, hidden, as_irreps({0: vectors, 1: vectors}, self.parity))
+        gated = as_irreps({1: vectors}, self.parity)
+        f = _mix(denoiser.head.vector, self.head_gate(mixed), gated, as_irreps({1: 1}, self.parity)) * denoiser.gain
         xhat = centred(c_skip * position + c_out * f)
         return y.new_zeros(y.shape).index_put((graph, atom), xhat)
 

@@ -15,13 +15,14 @@ from jamun.model.conditioning import Conditioning
 from jamun.model.convolution import Convolution, Edges
 from jamun.model.denoiser import Denoiser, preconditioning
 from jamun.model.geometry import centre, pair_geometry, superpose
-from jamun.model.layers import as_irreps, multiplicities
+from jamun.model.layers import as_irreps
 from jamun.model.radial import BesselBasis, GaussianBasis, envelope
 from jamun.model.train import noisy
 
 A = 0.3  # nm^2
 SMALL = {"hidden_irreps": "12x0e + 5x1e", "n_convolutions": 3, "n_radial": 8, "radial_width": 16}
 HIGHER = {"hidden_irreps": "6x0e + 4x1e + 3x2e", "lmax": 2, "n_convolutions": 3, "n_radial": 6, "radial_width": 8}
+NATURAL = HIGHER | {"hidden_irreps": "6x0e + 4x1o + 3x2e"}
 DTYPES = [torch.float64, torch.float32]
 
 
@@ -51,7 +52,7 @@ def relative(a: torch.Tensor, b: torch.Tensor, floor: float = 1e-12) -> float:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("settings", [{}, HIGHER], ids=["lmax1", "lmax2"])
+@pytest.mark.parametrize("settings", [{}, HIGHER, NATURAL], ids=["lmax1", "lmax2", "natural parity"])
 @pytest.mark.parametrize("cutoff", [None, 0.6], ids=["full", "cutoff"])
 @pytest.mark.parametrize("case", ["plain", "padded", "one", "two", "coincident", "shared"])
 def test_equals_plain_e3nn(dtype: torch.dtype, settings: dict, cutoff: float | None, case: str) -> None:
@@ -178,6 +179,18 @@ def test_tells_mirror_images_apart(seed: int) -> None:
         linear = Denoiser(denoiser.settings, A).double()(y, 0.04, conditioning)
     update = (expected - linear * mirror).abs().max()
     assert (mirrored - expected).abs().max() > 0.1 * update
+
+
+@pytest.mark.parametrize("irreps", ["12x0e + 5x1o", "6x0e + 4x1o + 3x2e"])
+def test_natural_parity_cannot_tell_mirror_images_apart(irreps: str) -> None:
+    """The twin of O(3): its output is mirrored with its input."""
+    denoiser = make(torch.float64, hidden_irreps=irreps, lmax=2)
+    conditioning = random_conditioning(1, 8)
+    y = points(1, 8, torch.float64)
+    mirror = torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)
+    with torch.no_grad():
+        mirrored = denoiser(y * mirror, 0.04, conditioning)
+        torch.testing.assert_close(mirrored, denoiser(y, 0.04, conditioning) * mirror, rtol=0, atol=1e-12)
 
 
 def test_permutation_and_padding_change_nothing() -> None:
@@ -327,6 +340,7 @@ def test_superposition_is_proper_and_exact() -> None:
         assert ((other - fixed).square().sum((1, 2)) >= (best - fixed).square().sum((1, 2)) - 1e-12).all()
 
 
-def test_odd_parity_is_refused() -> None:
-    with pytest.raises(ValueError, match="odd parity"):
-        multiplicities("8x0e + 4x1o")
+@pytest.mark.parametrize("irreps", ["8x0e + 4x1e + 4x1o", "8x0o + 4x1e", "8x0e + 4x1o + 2x2o"])
+def test_mixed_parity_is_refused(irreps: str) -> None:
+    with pytest.raises(ValueError, match=r"parit|scalars"):
+        Denoiser(NetworkSettings(hidden_irreps=irreps), A)
