@@ -1,5 +1,5 @@
 """Settings: one pydantic tree, a file a section."""
 
-from jamun.config.configuration import Configuration, ConfigurationError, load, parse
+from jamun.config.configuration import Configuration, ConfigurationError, load, parse, read
 
-__all__ = ["Configuration", "ConfigurationError", "load", "parse"]
+__all__ = ["Configuration", "ConfigurationError", "load", "parse", "read"]

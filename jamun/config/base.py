@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import types
+import typing
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+
+from jamun.io.text import shown
 
 # Factors to the first unit of each dimension; the names are those of OpenMM's unit package.
 _UNITS: dict[str, dict[str, float]] = {
     "time": {"ps": 1.0, "fs": 1e-3, "ns": 1e3, "us": 1e6, "ms": 1e9},
-    "wall clock": {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0},
+    "wall-clock time": {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0},
     "length": {"nm": 1.0, "angstrom": 0.1, "A": 0.1, "pm": 1e-3},
     "temperature": {"K": 1.0},
     "pressure": {"bar": 1.0, "atm": 1.01325, "Pa": 1e-5, "kPa": 1e-2},
@@ -20,7 +24,11 @@ _UNITS: dict[str, dict[str, float]] = {
     "force constant": {"kJ/mol/nm^2": 1.0, "kcal/mol/A^2": 418.4},
     "energy per length": {"kJ/mol/nm": 1.0, "kcal/mol/A": 41.84},
 }
-_QUANTITY = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S+)\s*$")
+_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S+)\s*", re.ASCII)
+_SCIENTIFIC = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+\s*", re.ASCII)
+# What names a folder below results/: no separators, nothing hidden, nothing that climbs out.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+LARGEST_SEED = 2**63 - 1
 
 
 def dimension_of(unit: str) -> str:
@@ -40,10 +48,10 @@ def to_unit(value: Any, unit: str) -> Any:
     if not isinstance(value, str):
         return value
     units = _UNITS[dimension_of(unit)]
-    match = _QUANTITY.match(value)
+    match = _QUANTITY.fullmatch(value)
     if match is None or match.group(2) not in units:
         raise ValueError(
-            f"{value!r} is not a {dimension_of(unit)}; give a number in {unit}, or a quantity in one of "
+            f"{shown(value)} is not a {dimension_of(unit)}; give a number in {unit}, or a quantity in one of "
             f"{', '.join(units)}, such as '1 {unit}'"
         )
     return float(match.group(1)) * units[match.group(2)] / units[unit]
@@ -59,7 +67,31 @@ def Quantity(unit: str, **bounds: float) -> Any:
     ]
 
 
-class Section(BaseModel):
-    """A part of the configuration: unknown keys are refused, values are frozen, no silent coercion of types."""
+def as_number(value: Any, annotation: Any) -> Any:
+    """`value` as the number that it looks like, where `annotation` wants a number: YAML reads ``1e5`` as text, and
+    ``1.0e+5`` as a float, where people mean an integer. Anything else passes through for pydantic to judge."""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return as_number(value, parts[0])
+    if origin in (typing.Union, types.UnionType):
+        wanted = [part for part in parts if part is not type(None)]
+        return as_number(value, wanted[0]) if len(wanted) == 1 else value
+    if origin is list and isinstance(value, list):
+        return [as_number(item, parts[0]) for item in value]
+    if annotation in (int, float) and isinstance(value, str) and len(value) < 40 and _SCIENTIFIC.fullmatch(value):
+        value = float(value)
+    if annotation is int and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, strict=False)
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are refused, values are frozen and finite, types are not coerced, so
+    that neither `true` nor `'8'` is a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, strict=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_as_written(cls, value: Any, info: ValidationInfo) -> Any:
+        return as_number(value, cls.model_fields[info.field_name].annotation)

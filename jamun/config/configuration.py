@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
-from jamun.config.base import Section
+from jamun.config.ablation import AblationSettings
+from jamun.config.base import NAME, Section
+from jamun.config.errors import ConfigurationError, sentence
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.features import FeatureSettings
 from jamun.config.figures import FigureSettings
@@ -19,16 +20,15 @@ from jamun.config.sampling import SamplingSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.config.source import SourceSettings
 from jamun.config.training import TrainingSettings
+from jamun.io.text import one_line, read_text, shown
 
-# A name becomes a folder: no separators, nothing hidden, nothing that climbs out of results/.
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-
-
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 Split = Literal["train", "validation", "test"]
 
-
-class ConfigurationError(ValueError):
-    """A configuration that cannot be run; the message is one sentence for the user."""
+# Snakemake's --config hands over `true` as text.
+Switch = Annotated[
+    bool, BeforeValidator(lambda value: {"true": True, "false": False}[value] if value in ("true", "false") else value)
+]
 
 
 class ModelEntry(Section):
@@ -71,7 +71,13 @@ class Configuration(Section):
         None, description="On the command line: a checkpoint to evaluate, under the name given as `model`."
     )
     model: Name | None = Field(None, description="On the command line: the one model that the targets are about.")
+    partial: Switch = Field(
+        False,
+        description="On the command line: evaluate the test peptides whose MD and samples are there, leave out the "
+        "others, and make nothing that evaluation starts from.",
+    )
     sampling: SamplingSettings = Field(default_factory=SamplingSettings, description="Walk-jump sampling.")
+    ablation: AblationSettings = Field(default_factory=AblationSettings, description="Sampling with other settings.")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="Comparison with MD.")
     figures: FigureSettings = Field(default_factory=FigureSettings, description="Looks of the figures.")
 
@@ -93,15 +99,54 @@ class Configuration(Section):
         for name in self.models:
             try:
                 self.network_of(name)
+            except ValidationError as error:
+                raise ValueError(sentence(error, NetworkSettings, ("models", name, "network"))) from None
+            try:
                 self.training_of(name)
             except ValidationError as error:
-                raise ValueError(f"models.{name}: {_sentence(error)}") from None
+                raise ValueError(sentence(error, TrainingSettings, ("models", name, "training"))) from None
         for name in self.splits:
             try:
                 self.simulate_of(name)
             except ValidationError as error:
-                raise ValueError(f"splits.{name}.simulate: {_sentence(error)}") from None
+                raise ValueError(sentence(error, SimulateSettings, ("splits", name, "simulate"))) from None
+        for name in self.ablation.rows:
+            self._check_ablated(name)
+        if not self.source.exists:
+            self._check_without_md()
         return self
+
+    def _check_without_md(self) -> None:
+        """Raise ValueError, with a sentence, for what needs MD where there is none."""
+        for split in ("train", "validation"):
+            if getattr(self.peptides, split):
+                raise ValueError(f"peptides.{split}: with source.kind none there is no MD to train on; list test only")
+        if self.ablation.rows:
+            raise ValueError("ablation: with source.kind none there is no MD to compare with; leave it out")
+        for name in self.active_models():
+            if self.checkpoint_of(name) is None:
+                raise ValueError(
+                    f"model {name!r} cannot be trained with source.kind none: give it a checkpoint under models, or "
+                    "checkpoint=PATH model=NAME on the command line"
+                )
+
+    def _check_ablated(self, name: str) -> None:
+        """Raise ValueError, with a sentence, for a row of the ablation that cannot be sampled."""
+        where = f"ablation.variants.{name}" if name in self.ablation.variants else "ablation"
+        model = self.ablated_model(name)
+        if model not in self.models:
+            raise ValueError(f"{where}: model {model!r} is not one of models ({', '.join(self.models)})")
+        try:
+            settings = self.ablated_sampling(name)
+        except ValidationError as error:
+            raise ValueError(sentence(error, SamplingSettings, (where,))) from None
+        if settings.sigma is None and settings.jump_sigmas and self.models[model].checkpoint is None:
+            sigma = self.training_of(model).sigma
+            if settings.jump_sigmas[0] >= sigma:
+                raise ValueError(
+                    f"{where}: jump_sigmas must decrease from below the walk's sigma, but "
+                    f"{settings.jump_sigmas[0]:g} nm follows {sigma:g} nm"
+                )
 
     def active_models(self) -> list[str]:
         """Names of the models that targets are about: all of them, or the one named by `model`."""
@@ -126,32 +171,13 @@ class Configuration(Section):
         """The training section with the differences of model `name`."""
         return TrainingSettings(**(self.training.model_dump() | self.models[name].training))
 
+    def ablated_model(self, name: str) -> str:
+        """The model that the row `name` of the ablation samples with."""
+        return self.ablation.variants.get(name, {}).get("model") or self.ablation.model or next(iter(self.models))
 
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Field names of the section that `location` (without its last part) leads to, or [] where it is no section."""
-    section: Any = Configuration
-    for part in location[:-1]:
-        field = getattr(section, "model_fields", {}).get(part)
-        section = field.annotation if field is not None else None
-    return list(getattr(section, "model_fields", {}))
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first problem of a pydantic error, as one sentence that names the key."""
-    problem = error.errors()[0]
-    location = problem["loc"]
-    key = ".".join(str(part) for part in location) or "configuration"
-    if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(location[-1]), _known_keys(location), n=1)
-        return f"{key} is not a known key" + (f"; did you mean {close[0]}?" if close else "")
-    message = problem["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:] if message[:2] != message[:2].upper() else message
-    shown = problem["input"]
-    if problem["type"] == "value_error" and not location:
-        return message[:400]
-    if isinstance(shown, (str, int, float, bool, type(None))) and problem["type"] != "value_error":
-        return f"{key}: {message}, got {shown!r}"[:400]
-    return f"{key}: {message}"[:400]
+    def ablated_sampling(self, name: str) -> SamplingSettings:
+        """The sampling settings of the row `name` of the ablation."""
+        return self.ablation.sampling_of(name, self.sampling)
 
 
 def parse(raw: Any, source: str = "configuration") -> Configuration:
@@ -160,20 +186,38 @@ def parse(raw: Any, source: str = "configuration") -> Configuration:
     Raises ConfigurationError with one sentence that names `source` and the key.
     """
     if not isinstance(raw, dict):
-        raise ConfigurationError(f"{source}: expected a mapping of sections, found {type(raw).__name__}.")
+        raise ConfigurationError(one_line(f"{source}: expected a mapping of sections, found {shown(raw)}."))
+    for key in raw:
+        if not isinstance(key, str):
+            raise ConfigurationError(one_line(f"{source}: {shown(key)} is no key; keys are words."))
     try:
-        return Configuration(**{str(key): value for key, value in raw.items()})
+        return Configuration.model_validate(raw)
     except ValidationError as error:
-        raise ConfigurationError(f"{source}: {_sentence(error)}.") from None
+        raise ConfigurationError(one_line(f"{source}: {sentence(error, Configuration)}.")) from None
+
+
+def _reason(error: Exception) -> str:
+    """Why a file is not YAML, in a few words."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem or error.context}"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def read(path: str | Path) -> Any:
+    """What a YAML file holds, an empty mapping for an empty one. Raises ConfigurationError for a file that is missing
+    or no YAML."""
+    try:
+        raw = yaml.safe_load(read_text(Path(path)))
+    except FileNotFoundError:
+        raise ConfigurationError(one_line(f"{path}: no such configuration file.")) from None
+    # ValueError: an integer of thousands of digits, a date that is none.
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise ConfigurationError(one_line(f"{path}: not readable as YAML ({_reason(error)}).")) from None
+    return {} if raw is None else raw
 
 
 def load(path: str | Path) -> Configuration:
-    """Read a YAML file and validate it. Raises ConfigurationError, also for a file that is missing or no YAML."""
-    path = Path(path)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigurationError(f"{path}: no such configuration file.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path}: not readable as YAML ({' '.join(str(error).split())[:200]}).") from None
-    return parse(raw or {}, str(path))
+    """Read a YAML file and validate it. Raises ConfigurationError as `read` and `parse` do."""
+    return parse(read(path), str(path))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from jamun.config.base import Section
+from jamun.config.base import LARGEST_SEED, Section
 from jamun.config.dynamics import DynamicsSettings
 from jamun.config.physicality import PhysicalitySettings
 
@@ -17,20 +17,20 @@ class MSMSettings(Section):
     backend: Literal["pyemma", "deeptime"] = Field(
         "pyemma", description="Library; deeptime needs no environment of its own."
     )
-    tica_lag: int = Field(10, ge=1, description="Lag time of TICA in frames.")
-    tica_dimensions: int = Field(5, ge=1, description="Independent components kept.")
-    clusters: int = Field(200, ge=2, description="k-means clusters.")
-    lag: int = Field(10, ge=1, description="Lag time of the MSM in frames.")
+    tica_lag: int = Field(10, ge=1, le=1_000_000, description="Lag time of TICA in frames.")
+    tica_dimensions: int = Field(5, ge=1, le=1000, description="Independent components kept.")
+    clusters: int = Field(200, ge=2, le=100_000, description="k-means clusters.")
+    lag: int = Field(10, ge=1, le=1_000_000, description="Lag time of the MSM in frames.")
     macrostates: int = Field(10, ge=2, le=20, description="Macrostates of PCCA+, whose cost grows steeply with them.")
-    its_lags: list[int] = Field(
+    its_lags: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
         default_factory=lambda: [1, 2, 5, 10, 20, 50],
         min_length=1,
         description="Lag times in frames at which implied timescales are checked.",
     )
     minimum_frames: int = Field(
-        100, ge=10, description="With fewer reference frames no MSM is made, and the result says so."
+        100, ge=10, le=1_000_000_000, description="With fewer reference frames no MSM is made, and the result says so."
     )
-    seed: int = Field(0, ge=0, description="Seed of k-means.")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of k-means.")
 
     @model_validator(mode="after")
     def _possible(self) -> MSMSettings:

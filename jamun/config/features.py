@@ -10,5 +10,5 @@ from jamun.config.base import Section
 class FeatureSettings(Section):
     """Which frames of the MD become training data. Hydrogens are dropped, as in the paper."""
 
-    discard: int = Field(0, ge=0, description="Frames dropped at the start of each trajectory.")
-    stride: int = Field(1, ge=1, description="Keep every n-th frame after those.")
+    discard: int = Field(0, ge=0, le=1_000_000_000, description="Frames dropped at the start of each trajectory.")
+    stride: int = Field(1, ge=1, le=1_000_000, description="Keep every n-th frame after those.")

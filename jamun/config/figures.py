@@ -11,5 +11,5 @@ class FigureSettings(Section):
     """Looks only: changing these recomputes nothing but the figures and the report."""
 
     dpi: int = Field(150, ge=50, le=600, description="Resolution of the PNG files.")
-    colormap: str = Field("viridis", description="Matplotlib colour map of free energies.")
+    colormap: str = Field("viridis", max_length=100, description="Matplotlib colour map of free energies.")
     energy_max: float = Field(6.0, gt=0, le=50, description="Top of the free-energy colour scale, in kT.")

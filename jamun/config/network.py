@@ -7,8 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from jamun.config.base import Quantity, Section
+from jamun.io.text import shown
 
 Irreps = Annotated[str, StringConstraints(pattern=r"^\s*\d+x\d+[eo](\s*\+\s*\d+x\d+[eo])*\s*$")]
+HIGHEST_DEGREE = 6
+MOST_CHANNELS = 4096
 
 
 class NetworkSettings(Section):
@@ -32,10 +35,10 @@ class NetworkSettings(Section):
     residue_index_embedding: int = Field(
         0, ge=0, le=512, description="Size of the embedding of the residue's place in the chain; 0 leaves it out."
     )
-    cutoff: Quantity("nm", gt=0) | None = Field(
+    cutoff: Quantity("nm", gt=0, le=100) | None = Field(
         None, description="Distance up to which noisy atoms are joined by an edge; null joins all pairs."
     )
-    radial_range: Quantity("nm", gt=0) = Field(
+    radial_range: Quantity("nm", gt=0, le=100) = Field(
         2.0, description="Distance that the radial basis spans where there is no cutoff."
     )
 
@@ -48,4 +51,11 @@ class NetworkSettings(Section):
         for irrep in irreps:
             if irrep[-1] != ("o" if odd and int(irrep[:-1]) % 2 else "e"):
                 raise ValueError("hidden_irreps mixes parities; give 0e, 1e, 2e and so on, or 0e, 1o, 2e and so on")
+            if int(irrep[:-1]) > HIGHEST_DEGREE:
+                raise ValueError(f"hidden_irreps has a degree above {HIGHEST_DEGREE}; leave {irrep} out")
+        for part in self.hidden_irreps.split("+"):
+            if not 1 <= int(part.split("x")[0]) <= MOST_CHANNELS:
+                raise ValueError(
+                    f"hidden_irreps: {shown(part.strip())} needs a number from 1 to {MOST_CHANNELS} before the x"
+                )
         return self

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from jamun.config.base import Section
+from jamun.config.base import LARGEST_SEED, Section
 
 Sequence = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-Split = list[Sequence] | int | Sequence
+Split = list[Sequence] | Annotated[int, Field(ge=0, le=1_000_000)] | Sequence
 
 
 class PeptideSettings(Section):
@@ -23,8 +23,13 @@ class PeptideSettings(Section):
         default_factory=list, description="Validation peptides: a list, a file, or a count from `pool`."
     )
     test: Split = Field(default_factory=list, description="Test peptides: a list, a file, or a count from `pool`.")
+    structures: list[Sequence] | Sequence = Field(
+        default_factory=list,
+        description="Test peptides given as PDB files, a list or a folder of them, each named as its file: sampling "
+        "starts from them, and MD where it is made. They keep their caps or have none, whatever `form` says.",
+    )
     pool: list[Sequence] | Sequence = Field(
         "dipeptides",
         description="Where counts are drawn from: `dipeptides` (all 400), a list, or the path of a CSV or FASTA file.",
     )
-    split_seed: int = Field(0, ge=0, description="Seed of the draw of splits given as counts.")
+    split_seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the draw of splits given as counts.")

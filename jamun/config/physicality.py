@@ -31,4 +31,6 @@ class PhysicalitySettings(Section):
         le=1.0,
         description="Standard deviation of the Gaussian that smooths the map for its basins, radians.",
     )
-    basin_frames: int = Field(10, ge=1, description="Basins with fewer MD frames than this are left out as noise.")
+    basin_frames: int = Field(
+        10, ge=1, le=1_000_000_000, description="Basins with fewer MD frames than this are left out as noise."
+    )

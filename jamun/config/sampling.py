@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from jamun.config.base import Quantity, Section
+from jamun.config.base import LARGEST_SEED, Quantity, Section
 
 Reason = Literal["broken", "inverted", "clash"]
 
@@ -15,7 +15,7 @@ Reason = Literal["broken", "inverted", "clash"]
 class SamplingSettings(Section):
     """Walk-jump sampling of each test peptide (paper: section 3.2, Appendices E, G and H)."""
 
-    samples: int = Field(100000, ge=1, description="Accepted samples a peptide, over all chains.")
+    samples: int = Field(100000, ge=1, le=1_000_000_000, description="Accepted samples a peptide, over all chains.")
     chains: int = Field(100, ge=1, le=10000, description="Independent chains.")
     batch: int | None = Field(
         None,
@@ -37,6 +37,7 @@ class SamplingSettings(Section):
     friction: float = Field(
         1.0,
         gt=0,
+        le=1e6,
         description="Friction in the convention of `friction_convention`.",
     )
     friction_convention: Literal["per_step", "gamma"] = Field(
@@ -44,10 +45,11 @@ class SamplingSettings(Section):
         description="per_step: velocities keep exp(-friction) at each step (the public code); gamma: they keep "
         "exp(-friction * dt), dt in nm as in the paper's equations.",
     )
-    mass: float = Field(1.0, gt=0, description="Mass M of the walk; u = 1/M.")
+    mass: float = Field(1.0, gt=0, le=1e6, description="Mass M of the walk; u = 1/M.")
     score_clip: float | None = Field(
         None,
         gt=0,
+        le=1e6,
         allow_inf_nan=False,
         description="Largest norm of an atom's score, in units of 1/sigma; longer ones are shortened; null is off.",
     )
@@ -57,8 +59,8 @@ class SamplingSettings(Section):
         le=100,
         description="Factor beta of the (clipped) score: the walk samples the noisy density to the power of beta.",
     )
-    burn_in: int = Field(0, ge=0, description="Walk steps of each chain before its first sample.")
-    stride: int = Field(1, ge=1, description="Walk steps between samples.")
+    burn_in: int = Field(0, ge=0, le=1_000_000_000, description="Walk steps of each chain before its first sample.")
+    stride: int = Field(1, ge=1, le=1_000_000, description="Walk steps between samples.")
     jump_sigmas: list[Quantity("nm", gt=0, le=1)] = Field(
         default_factory=list,
         description="Decreasing noise levels below that of the walk through which a jump goes down, one more "
@@ -89,7 +91,7 @@ class SamplingSettings(Section):
         "off", description="torch.compile of the network; pays where sampling lasts longer than a minute of compiling."
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs.")
-    seed: int = Field(0, ge=0, description="Seed; each peptide derives its own from it and its name.")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed; each peptide derives its own from it and its name.")
 
     @model_validator(mode="after")
     def _possible(self) -> SamplingSettings:

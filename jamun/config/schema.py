@@ -44,6 +44,7 @@ def _extras(field: FieldInfo, name: str, model: type[BaseModel]) -> tuple[str, s
     """Unit and range of a field, read from its JSON schema."""
     schema = model.model_json_schema()["properties"][name]
     candidates = [schema, *schema.get("anyOf", [])]
+    candidates += [part["items"] for part in candidates if "items" in part]
     unit = next((part["unit"] for part in candidates if "unit" in part), "")
     signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
     bounds = [f"{sign} {part[key]:g}" for key, sign in signs.items() for part in candidates if key in part]

@@ -6,11 +6,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from jamun.config.base import Quantity, Section
+from jamun.config.base import LARGEST_SEED, Quantity, Section
 
 # Above this, bonds to hydrogen of ordinary mass make LangevinMiddle integration inaccurate even when constrained.
 LARGEST_STEP_FS = 2.5
 HEAVY_HYDROGEN_AMU = 2.5
+# Of 20 heavy atoms these are 24 GB of features.
+MOST_FRAMES = 100_000_000
 
 Start = Literal["built", "extended", "alpha", "beta", "ppii"]
 
@@ -19,7 +21,7 @@ class EquilibrationStage(Section):
     """One stage between minimisation and production."""
 
     ensemble: Literal["NVT", "NPT"] = Field(description="With (NPT) or without (NVT) a barostat.")
-    duration: Quantity("ps", gt=0) = Field(description="Length of the stage.")
+    duration: Quantity("ps", gt=0, le=1e9) = Field(description="Length of the stage.")
     restrained: bool = Field(False, description="Hold the heavy atoms of the peptide, caps included, by springs.")
 
 
@@ -58,16 +60,18 @@ class SimulateSettings(Section):
         None,
         description="Mass of a hydrogen, taken from its heavy atom; null leaves 1.008. Steps beyond 2.5 fs need it.",
     )
-    minimize_tolerance: Quantity("kJ/mol/nm", gt=0) = Field(10.0, description="Force tolerance of the minimisation.")
-    restraint_constant: Quantity("kJ/mol/nm^2", gt=0) = Field(
+    minimize_tolerance: Quantity("kJ/mol/nm", gt=0, le=1e6) = Field(
+        10.0, description="Force tolerance of the minimisation."
+    )
+    restraint_constant: Quantity("kJ/mol/nm^2", gt=0, le=1e9) = Field(
         1000.0, description="Spring constant k of the restraints k/2 |r - r0|^2."
     )
     equilibration: list[EquilibrationStage] = Field(
         default_factory=_paper_equilibration, description="Stages between minimisation and production, in order."
     )
     ensemble: Literal["NVT", "NPT"] = Field("NPT", description="Ensemble of the production.")
-    production: Quantity("ps", gt=0) = Field(20000.0, description="Length of the production.")
-    frame_interval: Quantity("ps", gt=0) = Field(2.0, description="Time between stored frames.")
+    production: Quantity("ps", gt=0, le=1e9) = Field(20000.0, description="Length of the production.")
+    frame_interval: Quantity("ps", gt=0, le=1e6) = Field(2.0, description="Time between stored frames.")
     platform: Literal["auto", "CUDA", "OpenCL", "CPU", "Reference"] = Field(
         "auto",
         description="OpenMM platform; auto takes the fastest present: CUDA, OpenCL, then Reference for implicit and "
@@ -77,7 +81,7 @@ class SimulateSettings(Section):
     jobs_per_gpu: int = Field(
         1, ge=1, le=64, description="Simulations that share a GPU of one machine; more of them wait for a free place."
     )
-    seed: int = Field(0, ge=0, description="Seed; each peptide derives its own from it and its name.")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed; each peptide derives its own from it and its name.")
     replicas: int = Field(
         1, ge=1, le=100, description="Independent simulations of each peptide, one after another, each as long."
     )
@@ -105,6 +109,11 @@ class SimulateSettings(Section):
         elif self.switch_distance >= self.cutoff:
             raise ValueError(
                 f"switch_distance {self.switch_distance:g} nm must lie below cutoff {self.cutoff:g} nm (0 turns it off)"
+            )
+        if self.n_frames * self.replicas > MOST_FRAMES:
+            raise ValueError(
+                f"production {self.production:g} ps with a frame every {self.frame_interval:g} ps is more than "
+                f"{MOST_FRAMES} frames a peptide: raise frame_interval"
             )
         if self.frame_interval > self.production:
             raise ValueError(f"frame_interval {self.frame_interval:g} ps is longer than the production")

@@ -12,10 +12,11 @@ from jamun.config.base import Quantity, Section
 class SourceSettings(Section):
     """Where the molecular dynamics comes from: made here from the sequences (`simulation`), or imported. `timewarp`
     reads NAME-traj-state0.pdb and NAME-traj-arrays.npz in `folder`, `mdgen` reads NAME/NAME.pdb and NAME/NAME.xtc in
-    `folder`, `files` reads what the CSV file `table` lists; NAME is the peptide's in the splits."""
+    `folder`, `files` reads what the CSV file `table` lists; NAME is the peptide's in the splits. `none` has no MD: test
+    peptides are sampled with checkpoints, and samples described alone."""
 
-    kind: Literal["simulation", "timewarp", "mdgen", "files"] = Field(
-        "simulation", description="`simulation` makes the MD here; the others import it."
+    kind: Literal["simulation", "timewarp", "mdgen", "files", "none"] = Field(
+        "simulation", description="`simulation` makes the MD here; `none` has none; the others import it."
     )
     folder: str | None = Field(None, description="Folder of the trajectories; `timewarp` and `mdgen` only.")
     table: str | None = Field(
@@ -23,21 +24,21 @@ class SourceSettings(Section):
         description="CSV file with the columns peptide, topology, trajectory (several replicas separated by `;`) and, "
         "where wanted, frame_interval_ps; paths are relative to the table; `files` only.",
     )
-    frame_interval: Quantity("ps", gt=0) | None = Field(
+    frame_interval: Quantity("ps", gt=0, le=1e6) | None = Field(
         None,
         description="Time between frames of the files; null takes the times that the files carry. NPZ and DCD need it.",
     )
-    stride: int = Field(1, ge=1, description="Every how many-th frame of each file is kept.")
+    stride: int = Field(1, ge=1, le=1_000_000, description="Every how many-th frame of each file is kept.")
     length_unit: Literal["nm", "angstrom"] = Field(
         "nm", description="Unit of the positions as MDTraj reads them; NPZ: as they are stored."
     )
-    seconds_per_frame: Quantity("s", gt=0) | None = Field(
+    seconds_per_frame: Quantity("s", gt=0, le=1e6) | None = Field(
         None, description="Wall clock of the MD for each frame of the files; null where it is not known."
     )
 
     @model_validator(mode="after")
     def _possible(self) -> SourceSettings:
-        if self.kind == "simulation":
+        if not self.imported:
             given = sorted(name for name in self.model_fields_set - {"kind"} if getattr(self, name) is not None)
             differing = [name for name in given if getattr(self, name) != type(self).model_fields[name].default]
             if differing:
@@ -58,4 +59,9 @@ class SourceSettings(Section):
     @property
     def imported(self) -> bool:
         """Whether the trajectories come from files."""
-        return self.kind != "simulation"
+        return self.kind not in ("simulation", "none")
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is MD at all."""
+        return self.kind != "none"

@@ -73,8 +73,11 @@ def featurize_to_file(
         interval = float(record["production"]["frame_interval_ps"])
     except (KeyError, TypeError, ValueError) as error:
         raise FeatureError(f"{md_record}: not the record of a simulation (missing {error}).") from None
-    with mdtraj.open(str(trajectory)) as file:
-        first = file.read(1)
+    try:
+        with mdtraj.open(str(trajectory)) as file:
+            first = file.read(1)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise FeatureError(f"{trajectory}: not readable as a trajectory ({error}); simulate it again.") from None
     n_atoms = first[0].shape[1] if isinstance(first, tuple) else first.shape[1]
     if n_atoms != top.n_atoms:
         raise FeatureError(f"{trajectory}: {n_atoms} atoms, but {topology} has {top.n_atoms}; they must be of one run.")

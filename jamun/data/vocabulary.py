@@ -1,7 +1,7 @@
 """Codes of elements, PDB atom names and residue types. 0 is padding.
 
-A trained network's embeddings are rows by these codes. Entries may be appended; any other change makes old checkpoints
-wrong and must come with a new VOCABULARY_VERSION.
+A trained network's embeddings are rows by these codes. Entries may be appended, here and to PARENTS; any other change
+makes old checkpoints wrong and must come with a new VOCABULARY_VERSION.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from jamun.data.molecule import Molecule
 from jamun.io.log import UserError
+from jamun.peptides.sequences import PARENTS
 
 VOCABULARY_VERSION = 1
 
@@ -88,12 +89,6 @@ RESIDUES = tuple(
         "NH2",
     ]
 )
-
-# Protonation states and disulphides differ in hydrogens alone: one type each.
-PARENTS = {
-    "HID": "HIS", "HIE": "HIS", "HIP": "HIS", "HSD": "HIS", "HSE": "HIS", "HSP": "HIS",
-    "CYX": "CYS", "CYM": "CYS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS",
-}  # fmt: skip
 
 # Names that programs give to the same atom: the methyl carbon of NME is C in OpenMM's and PDBFixer's files, CH3 in
 # Amber's; terminal oxygens have several names.

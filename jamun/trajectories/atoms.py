@@ -11,13 +11,11 @@ import mdtraj
 import numpy as np
 
 from jamun.data.molecule import heavy_atoms
-from jamun.data.vocabulary import PARENTS, SYNONYMS
-from jamun.peptides.sequences import ONE_LETTER
+from jamun.data.vocabulary import SYNONYMS
+from jamun.peptides.sequences import ONE_LETTER, standard_residue
 from jamun.trajectories.checks import TrajectoryError
 
 _CAPS = ("ACE", "NME")
-_RESIDUE_SYNONYMS = PARENTS | {"NMA": "NME", "NHE": "NH2", "HISD": "HIS", "HISE": "HIS", "HISH": "HIS", "CYSH": "CYS",
-                               "CYS2": "CYS", "ASPH": "ASP", "GLUH": "GLU", "LYSH": "LYS"}  # fmt: skip
 # Beyond those of the vocabulary: GROMOS names the methyls of caps CA, GROMACS has its own terminal oxygens.
 _ATOM_SYNONYMS = SYNONYMS | {("NME", "CA"): "CH3", ("ACE", "CA"): "CH3", ("", "OC1"): "O", ("", "OC2"): "OXT",
                              ("", "OT"): "O"}  # fmt: skip
@@ -51,16 +49,6 @@ def read_topology(path: Path) -> mdtraj.Topology:
     return topology
 
 
-def _residue_name(name: str) -> str:
-    name = name.strip().upper()
-    name = _RESIDUE_SYNONYMS.get(name, name)
-    if len(name) == 4 and name[0] in "NC":  # NALA, CALA: terminal residues in Amber's and GROMACS's naming
-        inner = _RESIDUE_SYNONYMS.get(name[1:], name[1:])
-        if inner in ONE_LETTER:
-            return inner
-    return name
-
-
 def _atom_name(residue: str, name: str) -> str:
     return _ATOM_SYNONYMS.get((residue, name), _ATOM_SYNONYMS.get(("", name), name))
 
@@ -75,7 +63,7 @@ def _peptide_residues(topology: mdtraj.Topology, where: Path) -> tuple[list, Cou
     """Residues of peptide chains, and counts of the others by name."""
     kept, others = [], Counter()
     for residue in topology.residues:
-        name = _residue_name(residue.name)
+        name = standard_residue(residue.name)
         if name in ONE_LETTER or name in _CAPS or name == "NH2":
             kept.append(residue)
         elif {atom.name for atom in residue.atoms} >= _BACKBONE:
@@ -92,7 +80,7 @@ def _chains(residues: list) -> list[list]:
     """Residues by chain. Caps join theirs even where a file sets them apart, as PDB's hetero atoms are."""
     chains: list[list] = [residues[:1]]
     for before, after in pairwise(residues):
-        first, second = _residue_name(before.name), _residue_name(after.name)
+        first, second = standard_residue(before.name), standard_residue(after.name)
         apart = before.chain.index != after.chain.index and first != "ACE" and second not in ("NME", "NH2")
         closed = first in ("NME", "NH2") or second == "ACE"
         oxygens = {_atom_name(first, atom.name) for atom in before.atoms}
@@ -107,7 +95,7 @@ def _spelled(names: list[str]) -> str:
 
 
 def _find_chain(chains: list[list], wanted: list[str], where: Path) -> list:
-    spelled = [[_residue_name(residue.name) for residue in chain] for chain in chains]
+    spelled = [[standard_residue(residue.name) for residue in chain] for chain in chains]
     found = [chain for chain, names in zip(chains, spelled, strict=True) if names == wanted]
     if len(found) > 1:
         raise TrajectoryError(

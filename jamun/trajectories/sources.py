@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jamun.config.source import SourceSettings
 from jamun.io.log import UserError
+from jamun.io.text import is_file, is_folder, read_text, shown
 
 TRAJECTORY_SUFFIXES = (".xtc", ".trr", ".dcd", ".h5", ".npz")
 _COLUMNS = ("peptide", "topology", "trajectory")
@@ -48,7 +49,9 @@ def _interval(text: str, where: str) -> float | None:
     except ValueError:
         value = -1.0
     if not 0 < value < float("inf"):
-        raise SourceError(f"{where}: frame_interval_ps is {text!r}; give a number of ps above 0, or leave it empty.")
+        raise SourceError(
+            f"{where}: frame_interval_ps is {shown(text)}; give a number of ps above 0, or leave it empty."
+        )
     return value
 
 
@@ -59,12 +62,19 @@ def read_files_table(path: Path) -> dict[str, SourceFiles]:
     trajectory listed twice, a format that is not read, an interval that is no time.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file; set source.table to a CSV file of trajectories.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: not readable as text ({error.__class__.__name__}); give a CSV file.") from None
-    reader = csv.DictReader(text.splitlines())
+    except OSError as error:
+        raise SourceError(f"{path}: not readable as text ({error}); give a CSV file.") from None
+    try:
+        return _listed(path, csv.DictReader(text.splitlines()))
+    except csv.Error as error:
+        raise SourceError(f"{path}: not readable as CSV ({error}).") from None
+
+
+def _listed(path: Path, reader: csv.DictReader) -> dict[str, SourceFiles]:
+    """The rows of the table at `path`."""
     missing = [column for column in _COLUMNS if column not in (reader.fieldnames or [])]
     if missing:
         raise SourceError(f"{path}: no column {missing[0]!r} in the first row; it needs {', '.join(_COLUMNS)}.")
@@ -113,13 +123,13 @@ def locate(settings: SourceSettings, peptides: list[str], root: Path) -> dict[st
         files = {name: listed[name] for name in peptides}
     else:
         relative = Path(settings.folder or "")
-        if not (root / relative).is_dir():
+        if not is_folder(root / relative):
             raise SourceError(f"{relative}: no such folder; set source.folder to the folder of the trajectories.")
         find = _timewarp if settings.kind == "timewarp" else _mdgen
         files = {name: find(root / relative, name) for name in peptides}
     for name, found in files.items():
         for path in (found.topology, *found.trajectories):
-            if not path.is_file():
+            if not is_file(path):
                 raise SourceError(
                     f"{_shown(path, root)}: no such file, but it is peptide {name} of source {settings.kind}; put it "
                     "there, or take the peptide out of peptides."

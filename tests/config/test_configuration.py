@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from jamun.config import ConfigurationError, load, parse
+from jamun.config import Configuration, ConfigurationError, load, parse
 from jamun.config.base import to_unit
 from jamun.config.schema import DOCS, json_schema, reference_page
 from jamun.config.simulate import SimulateSettings
@@ -36,8 +36,8 @@ def test_other_dimensions_are_refused(text):
 
 
 REFUSED = [
-    ({"simulat": {}}, "simulat is not a known key; did you mean simulate"),
-    ({"simulate": {"timestp": 2}}, "simulate.timestp is not a known key; did you mean timestep"),
+    ({"simulat": {}}, "simulat is not a known key (did you mean simulate?)"),
+    ({"simulate": {"timestp": 2}}, "simulate.timestp is not a known key (did you mean timestep?)"),
     ({"simulate": {"equilibration": [{"ensemble": "NVE", "duration": 1}]}}, "simulate.equilibration.0.ensemble"),
     ({"simulate": {"timestep": "4 nm"}}, "simulate.timestep"),
     ({"simulate": {"timestep": 4}}, "heavy hydrogens"),
@@ -51,10 +51,12 @@ REFUSED = [
     ({"dataset": "a/b"}, "dataset"),
     ({"models": {"..": {}}}, "models"),
     ({"models": {}}, "models"),
-    ({"models": {"wide": {"network": {"lmax": 9}}}}, "models.wide: lmax"),
+    ({"models": {"wide": {"network": {"lmax": 9}}}}, "models.wide.network.lmax"),
     ({"models": {"brought": {"checkpoint": "x.ckpt", "training": {"sigma": 0.1}}}}, "not trained here"),
     ({"network": {"hidden_irreps": "32x0e"}}, "scalars"),
-    ({"network": {"hidden_irreps": "32x0e + 8x1o"}}, "network.hidden_irreps"),
+    ({"network": {"hidden_irreps": "32x0e + 8y1e"}}, "network.hidden_irreps: must have the form of '120x0e"),
+    ({"network": {"hidden_irreps": "32x0e + 99999x1e"}}, "4096"),
+    ({"network": {"hidden_irreps": "32x0e + 8x1e + 8x9e"}}, "degree"),
     ({"sampling": {"samples": 10, "chains": 20}}, "chains"),
     ({"evaluation": {"msm": {"clusters": 5, "macrostates": 9}}}, "macrostates"),
     ({"checkpoint": "new.ckpt"}, "model=NAME"),
@@ -111,8 +113,69 @@ def test_missing_and_broken_files(tmp_path):
     with pytest.raises(ConfigurationError, match="no such configuration file"):
         load(tmp_path / "none.yaml")
     (tmp_path / "broken.yaml").write_text("a: [1\n")
-    with pytest.raises(ConfigurationError, match="not readable as YAML"):
+    with pytest.raises(ConfigurationError, match=r"not readable as YAML \(line 2"):
         load(tmp_path / "broken.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"dataset: caf\xe9\n")
+    with pytest.raises(ConfigurationError, match="byte 13 is not UTF-8"):
+        load(tmp_path / "latin.yaml")
+    with pytest.raises(ConfigurationError, match="folder"):
+        load(tmp_path)
+
+
+def numbers(schema, path=()):
+    """Every part of a JSON schema that describes a number."""
+    if isinstance(schema, dict):
+        if schema.get("type") in ("integer", "number"):
+            yield path, schema
+        for key, value in schema.items():
+            yield from numbers(value, (*path, key))
+    elif isinstance(schema, list):
+        for place, value in enumerate(schema):
+            yield from numbers(value, (*path, place))
+
+
+def test_every_number_has_a_range():
+    for path, schema in numbers(Configuration.model_json_schema()):
+        assert schema.keys() & {"minimum", "exclusiveMinimum"}, path
+        assert schema.keys() & {"maximum", "exclusiveMaximum"}, path
+
+
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        # YAML 1.1 reads 1e5 as text, and people's 1.0e+5 is no integer to it.
+        ("sampling", {"samples": "1e5", "step": "5e-1", "sigma": "4e-2"}),
+        ("sampling", {"samples": 1.0e5, "step": 0.5, "sigma": 0.04}),
+        ("sampling", {"samples": 100000, "step": 0.5, "sigma": "0.4 angstrom"}),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(section, values):
+    read = getattr(parse({section: values}), section)
+    assert (read.samples, read.step, read.sigma) == (100000, 0.5, pytest.approx(0.04))
+    assert isinstance(read.samples, int)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (True, "sampling.seed: expected a whole number, got true."),
+        ("8", "sampling.seed: expected a whole number, got '8'; write it without quotes."),
+        ("1.5e0", "sampling.seed: expected a whole number, got 1.5."),
+        (None, "sampling.seed: expected a whole number, got nothing; give one, or leave the key out."),
+        (10**5000, "sampling.seed: must be less than or equal to 9223372036854775807, got an integer of more than"),
+        ("\x1b[2Jx\n", r"sampling.seed: expected a whole number, got '\x1b[2Jx\n'."),
+    ],
+    ids=["boolean", "text", "fraction", "nothing", "huge", "unprintable"],
+)
+def test_types_are_not_coerced(value, words):
+    with pytest.raises(ConfigurationError) as caught:
+        parse({"sampling": {"seed": value}})
+    assert words in str(caught.value)
+
+
+def test_letters_that_look_like_others_are_told_apart():
+    with pytest.raises(ConfigurationError, match=r"U\+0430"):
+        parse({"simul\u0430te": {}})
 
 
 def test_generated_files_are_current():

@@ -84,8 +84,8 @@ def test_a_table_without_its_columns(tmp_path):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ({"kind": "timewarps"}, "source.kind: input should be"),
-        ({"foldr": "x"}, "source.foldr is not a known key; did you mean folder"),
+        ({"kind": "timewarps"}, "source.kind: must be"),
+        ({"foldr": "x"}, "source.foldr is not a known key (did you mean folder?)"),
         ({"folder": "x"}, "source: folder applies to imported trajectories only"),
         ({"stride": 2}, "source: stride applies to imported trajectories only"),
         ({"kind": "mdgen"}, "source: kind mdgen needs folder"),

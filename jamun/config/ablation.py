@@ -1,0 +1,57 @@
+"""Settings of the ablation of sampling: the same peptides sampled again with other settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, model_validator
+
+from jamun.config.base import Section
+from jamun.config.sampling import SamplingSettings
+
+# The row of the settings that the variants differ from.
+PLAIN = "plain"
+# A folder's name as a model's is, and inner dots, for the numbers of a sweep.
+VariantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class AblationSettings(Section):
+    """Test peptides sampled again with one thing changed at a time, and what that does (docs/evaluation.md). Beside the
+    variants there is always `plain`, the settings of `sampling` with as many samples."""
+
+    model: str | None = Field(None, description="Model that is sampled; null takes the first of `models`.")
+    samples: int = Field(20000, ge=1, le=1_000_000_000, description="Accepted samples a peptide of every variant.")
+    chains: int | None = Field(
+        None, ge=1, le=10000, description="Independent chains; null takes as many as `sampling.chains`."
+    )
+    variants: dict[VariantName, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Keys of `sampling` that differ, and `model` where it is another, by the variant's name. Without "
+        "variants there is no ablation. A name may hold dots, such as friction-0.1.",
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> AblationSettings:
+        for name, differences in self.variants.items():
+            if name == PLAIN:
+                raise ValueError(f"variant {PLAIN} is there by itself, as the settings of sampling: give another name")
+            if "samples" in differences:
+                raise ValueError(
+                    f"variant {name}: rows compare only with equal numbers of samples: set ablation.samples instead"
+                )
+            if not isinstance(differences.get("model", ""), str):
+                raise ValueError(f"variant {name}: model must be the name of one of models")
+            if not differences:
+                raise ValueError(f"variant {name} differs in nothing: give a key of sampling, or model")
+        return self
+
+    @property
+    def rows(self) -> list[str]:
+        """Names of what is sampled, the plain settings first; none without variants."""
+        return [PLAIN, *self.variants] if self.variants else []
+
+    def sampling_of(self, name: str, sampling: SamplingSettings) -> SamplingSettings:
+        """The settings of one row, given those of `sampling`. Raises ValidationError for impossible ones."""
+        chains = {} if self.chains is None else {"chains": self.chains}
+        differences = {key: value for key, value in self.variants.get(name, {}).items() if key != "model"}
+        return SamplingSettings(**(sampling.model_dump() | {"samples": self.samples} | chains | differences))

@@ -1,0 +1,84 @@
+"""Text that people wrote: read from files that may be anything, and shown in messages that stay one printable line."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+# A message longer than this is not read; its start says where, its end what to do.
+LONGEST = 300
+_SHOWN = 60
+# A table of a million peptides has 20 MB.
+LARGEST_FILE_MB = 200
+
+
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """`text` with every character that does not print escaped, and its middle left out beyond `longest` characters."""
+    printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    if len(printable) <= longest:
+        return printable
+    end = longest // 3
+    return f"{printable[: longest - end - 5]} ... {printable[-end:]}"
+
+
+def shown(value: Any) -> str:
+    """A value of a configuration as a message names it: short whatever it holds."""
+    if isinstance(value, str):
+        return one_line(repr(value), _SHOWN)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "nothing"
+    if isinstance(value, int):
+        # Python refuses to write integers of more than 4,300 digits.
+        return str(value) if value.bit_length() < 64 else "an integer of more than 19 digits"
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, datetime.date):
+        return f"a date ({value.isoformat()})"
+    return {list: "a list", tuple: "a list", dict: "a mapping"}.get(
+        type(value), f"a value of type {type(value).__name__}"
+    )
+
+
+def is_file(path: Path) -> bool:
+    """Whether `path` is a file; False also for what no file can be named, such as a NUL or a name too long."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder; False also for what no folder can be named."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def read_text(path: Path) -> str:
+    """The text (UTF-8) of a file.
+
+    Raises FileNotFoundError where nothing is there or can be, and OSError, whose message is the reason in a few words,
+    for a folder or a device, for text in another encoding, and for files of more than `LARGEST_FILE_MB`.
+    """
+    if not is_file(path):
+        if is_folder(path):
+            raise IsADirectoryError("it is a folder")
+        try:
+            exists = path.exists()
+        except (OSError, ValueError):
+            exists = False
+        if exists:
+            raise OSError("it is no ordinary file")
+        raise FileNotFoundError(path)
+    if path.stat().st_size > LARGEST_FILE_MB * 1e6:
+        raise OSError(f"it is larger than {LARGEST_FILE_MB} MB")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OSError(f"byte {error.start + 1} is not UTF-8") from None
+    except PermissionError:
+        raise OSError("permission denied") from None
