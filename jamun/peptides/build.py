@@ -71,7 +71,7 @@ def relax(topology: app.Topology, positions: unit.Quantity, held: openmm.Force |
     return context.getState(positions=True).getPositions(asNumpy=True)
 
 
-def _add_hydrogens(modeller: app.Modeller, ph: float) -> None:
+def add_hydrogens(modeller: app.Modeller, ph: float) -> None:
     """Add hydrogens at `ph`, to the same places in every run. Raises ValueError for a residue without a template."""
     state = random.getstate()
     random.seed(1)  # Modeller starts hydrogens from random places
@@ -97,7 +97,7 @@ def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology
     fixer.addMissingAtoms(seed=1)
     modeller = app.Modeller(fixer.topology, fixer.positions)
     try:
-        _add_hydrogens(modeller, ph)
+        add_hydrogens(modeller, ph)
     except ValueError as error:
         raise PeptideError(
             f"{peptide.name}: amber99sbildn does not know this peptide, {form}, at pH {ph:g} "

@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from jamun.config.base import NAME
 from jamun.io.log import UserError
+from jamun.io.text import read_text, shown
 
 THREE_LETTER = {
     "A": "ALA", "R": "ARG", "N": "ASN", "D": "ASP", "C": "CYS", "Q": "GLN", "E": "GLU", "G": "GLY", "H": "HIS",
@@ -15,13 +17,22 @@ THREE_LETTER = {
     "Y": "TYR", "V": "VAL",
 }  # fmt: skip
 ONE_LETTER = {three: one for one, three in THREE_LETTER.items()}
+CAPS = ("ACE", "NME", "NH2")
+# Protonation states and disulphides differ in hydrogens alone: one residue each.
+PARENTS = {
+    "HID": "HIS", "HIE": "HIS", "HIP": "HIS", "HSD": "HIS", "HSE": "HIS", "HSP": "HIS",
+    "CYX": "CYS", "CYM": "CYS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS",
+}  # fmt: skip
+_RESIDUE_SYNONYMS = PARENTS | {"NMA": "NME", "NHE": "NH2", "HISD": "HIS", "HISE": "HIS", "HISH": "HIS", "CYSH": "CYS",
+                               "CYS2": "CYS", "ASPH": "ASP", "GLUH": "GLU", "LYSH": "LYS"}  # fmt: skip
 MAX_RESIDUES = 10
 NO_FREE_AMINO_ACID = (
     "{} is a single residue without caps, for which amber99sbildn has no template; cap it (peptides.form: capped), or "
     "give two residues or more."
 )
 # A name becomes part of paths.
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+NAME_RULE = "it holds letters, digits, '-' and '_' only"
+_NAME = re.compile(NAME)
 
 
 class PeptideError(UserError):
@@ -41,6 +52,22 @@ class Peptide:
         return "".join(ONE_LETTER[residue] for residue in self.residues)
 
 
+def is_name(text: str) -> bool:
+    """Whether `text` can name a peptide."""
+    return _NAME.fullmatch(text) is not None
+
+
+def standard_residue(name: str) -> str:
+    """The PDB's name of a residue that a program may have named otherwise, such as HIS of HIE; others as they are."""
+    name = name.strip().upper()
+    name = _RESIDUE_SYNONYMS.get(name, name)
+    if len(name) == 4 and name[0] in "NC":  # NALA, CALA: terminal residues in Amber's and GROMACS's naming
+        inner = _RESIDUE_SYNONYMS.get(name[1:], name[1:])
+        if inner in ONE_LETTER:
+            return inner
+    return name
+
+
 def parse_sequence(text: str, name: str | None = None) -> Peptide:
     """Read ``AW``, ``ALA-TRP`` or ``ALA_TRP``; the name is the one-letter sequence unless given.
 
@@ -51,6 +78,12 @@ def parse_sequence(text: str, name: str | None = None) -> Peptide:
     stripped = text.strip().upper()
     if not stripped:
         raise PeptideError("a sequence is empty: give 1 to 10 residues, such as AW or ALA-TRP.")
+    # Beyond ASCII, capitals of other letters can be amino acids' letters: those of a German sharp s are SS.
+    foreign = next((letter for letter in text.strip() if not letter.isascii()), None)
+    if foreign is not None:
+        raise PeptideError(
+            f"sequence {shown(text)} holds {shown(foreign)} (U+{ord(foreign):04X}), which is no amino acid's letter."
+        )
     if re.search(r"[-_]", stripped):
         residues = tuple(re.split(r"[-_]", stripped))
         bad = next((part for part in residues if part not in ONE_LETTER), None)
@@ -59,13 +92,16 @@ def parse_sequence(text: str, name: str | None = None) -> Peptide:
         residues = tuple(THREE_LETTER.get(letter, "") for letter in stripped)
     if bad is not None:
         hint = f"; for the single residue write {ONE_LETTER[stripped]}" if stripped in ONE_LETTER else ""
-        raise PeptideError(f"sequence {text!r} holds {bad!r}, which is none of the 20 amino acids{hint}.")
+        raise PeptideError(f"sequence {shown(text)} holds {shown(bad)}, which is none of the 20 amino acids{hint}.")
     if len(residues) > MAX_RESIDUES:
-        raise PeptideError(f"sequence {text!r} has {len(residues)} residues; at most {MAX_RESIDUES} can be built.")
+        raise PeptideError(f"sequence {shown(text)} has {len(residues)} residues; at most {MAX_RESIDUES} can be built.")
     letters = "".join(ONE_LETTER[residue] for residue in residues)
     peptide = Peptide(letters if name is None else name, residues)
-    if not _NAME.match(peptide.name):
-        raise PeptideError(f"name {peptide.name!r} of sequence {text!r} is not letters, digits, '-' and '_' only.")
+    if not is_name(peptide.name):
+        raise PeptideError(
+            f"name {shown(peptide.name)} of sequence {shown(text)} is not 1 to 64 letters, digits, '-' and '_', the "
+            "first a letter or a digit."
+        )
     return peptide
 
 
@@ -122,13 +158,16 @@ def read_table(path: Path) -> list[Peptide]:
     rows of one name, no peptide at all.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except FileNotFoundError:
-        raise PeptideError(f"{path}: no such file of peptides.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PeptideError(f"{path}: not readable as text ({error.__class__.__name__}).") from None
+        raise PeptideError(f"{path}: no such file of peptides; correct the path.") from None
+    except OSError as error:
+        raise PeptideError(f"{path}: not readable as text ({error}); give a CSV or FASTA file.") from None
     is_fasta = path.suffix.lower() in (".fasta", ".fa", ".faa") or text.lstrip().startswith(">")
-    peptides = _unique(_read_fasta(path, text) if is_fasta else _read_csv(path, text), path)
+    try:
+        peptides = _unique(_read_fasta(path, text) if is_fasta else _read_csv(path, text), path)
+    except csv.Error as error:
+        raise PeptideError(f"{path}: not readable as CSV ({error}).") from None
     if not peptides:
         raise PeptideError(f"{path}: no peptide in this file.")
     return peptides

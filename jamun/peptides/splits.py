@@ -14,6 +14,7 @@ from jamun.peptides.sequences import (
     parse_sequence,
     read_table,
 )
+from jamun.peptides.structures import read_structures
 
 SPLITS = ("train", "validation", "test")
 # A greedy choice can paint itself into a corner when there is hardly room for every residue type; another order of
@@ -30,7 +31,10 @@ def dipeptides() -> list[Peptide]:
 def _listed(entry: list[str] | str, where: str, root: Path) -> list[Peptide]:
     """The peptides of a list, or of a file relative to `root`."""
     if isinstance(entry, str):
-        return read_table(root / entry)
+        try:
+            return read_table(root / entry)
+        except PeptideError as error:
+            raise PeptideError(f"{where}: {error}") from None
     peptides, seen = [], {}
     for place, text in enumerate(entry, 1):
         try:
@@ -104,18 +108,17 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
     """The peptides of each split: ``{"train": [...], "validation": [...], "test": [...]}``.
 
     Files are relative to `root`. Splits given as lists or files are taken as they are; counts are then drawn from the
-    pool without the sequences already taken. Raises PeptideError for a bad file or entry, one sequence in two splits,
-    two sequences of one name, a pool too small, an uncapped single residue, or no peptide at all.
+    pool without the sequences already taken; peptides given as structures join the test peptides. Raises PeptideError
+    for a bad file or entry, one sequence in two splits, two sequences of one name, a pool too small, an uncapped single
+    residue, or no peptide at all.
     """
+    given = read_structures(settings.structures, root)
     fixed = {
         split: _listed(getattr(settings, split), f"peptides.{split}", root)
         for split in SPLITS
         if not isinstance(getattr(settings, split), int)
     }
     counts = {split: getattr(settings, split) for split in SPLITS if split not in fixed}
-    for split, count in counts.items():
-        if count < 0:
-            raise PeptideError(f"peptides.{split}: a count cannot be negative, got {count}.")
     owner: dict[tuple[str, ...], str] = {}
     names: dict[str, str] = {}
     for split, members in fixed.items():
@@ -127,15 +130,27 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
                 )
             if names.setdefault(peptide.name, split) != split:
                 raise PeptideError(f"peptides: {split} and {names[peptide.name]} both have a peptide {peptide.name!r}.")
+    for peptide in given:
+        if owner.setdefault(peptide.residues, "test") != "test":
+            raise PeptideError(
+                f"peptides: the sequence of structure {peptide.name} is in {owner[peptide.residues]} too; leave it in "
+                "one, or the evaluation is on peptides seen in training."
+            )
+        if peptide.name in names:
+            raise PeptideError(
+                f"peptides: structures and {names[peptide.name]} both have a peptide {peptide.name!r}; rename the file."
+            )
     pool = dipeptides() if settings.pool == "dipeptides" else _listed(settings.pool, "peptides.pool", root)
     taken = set(owner)
-    drawn = draw([p for p in pool if p.residues not in taken and p.name not in names], counts, settings.split_seed)
+    taken_names = names.keys() | {peptide.name for peptide in given}
+    free = [peptide for peptide in pool if peptide.residues not in taken and peptide.name not in taken_names]
+    drawn = draw(free, counts, settings.split_seed)
     splits = {split: (fixed | drawn)[split] for split in SPLITS}
-    if not any(splits.values()):
+    if not any(splits.values()) and not given:
         raise PeptideError("peptides: no peptide in any split; list some under train, validation or test.")
     if settings.form == "uncapped":
         for split, members in splits.items():
             for peptide in members:
                 if len(peptide.residues) == 1:
                     raise PeptideError(f"peptides.{split}: {NO_FREE_AMINO_ACID.format(peptide.name)}")
-    return splits
+    return splits | {"test": splits["test"] + given}

@@ -119,7 +119,6 @@ def test_the_papers_split(tmp_path):
         ({"train": ["AW", "AW"]}, "entries 1 and 2"),
         ({"train": ["AW", "AB"]}, "peptides.train, entry 2"),
         ({"train": 300, "validation": 101}, "ask for 401"),
-        ({"train": -1}, "negative"),
         ({}, "no peptide in any split"),
         ({"form": "uncapped", "test": ["AW", "G"]}, "peptides.test: G is a single residue"),
     ],

@@ -40,7 +40,7 @@ class Workflow:
             return {}
         counts = {line.split()[0]: int(line.split()[1]) for line in table.group(1).splitlines()}
         targets = {"all", "peptides", "simulations", "simulation_figures", "features", "models", "samples"}
-        targets |= {"evaluate", "figures", "report"}
+        targets |= {"evaluate", "ablation", "figures", "report"}
         return {rule: count for rule, count in counts.items() if rule not in targets}
 
     def with_changes(self, **changes: dict) -> "Workflow":
@@ -60,8 +60,25 @@ def workflow_in(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """The small workflow, run to its end."""
-    workflow = Workflow(tmp_path_factory.mktemp("workflow"), SMALL)
+def finished_workflow(tmp_path_factory):
+    """The small workflow as it ended. Nothing runs in it: tests work in copies."""
+    workflow = Workflow(tmp_path_factory.mktemp("finished"), SMALL)
     workflow.run("--cores", "2", "all")
     return workflow
+
+
+@pytest.fixture(scope="session")
+def copy_finished(finished_workflow):
+    """Copies the finished workflow, times and hard links included, to an empty folder."""
+
+    def copy(folder: Path) -> Workflow:
+        subprocess.run(["cp", "-a", f"{finished_workflow.folder}/.", str(folder)], check=True)
+        return Workflow(folder, finished_workflow.configuration)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def finished(copy_finished, tmp_path_factory):
+    """A copy of the finished workflow that tests share, and may add to."""
+    return copy_finished(tmp_path_factory.mktemp("workflow"))
