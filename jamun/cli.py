@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from jamun.config import ConfigurationError, load
+from jamun.config import ConfigurationError, load, read
 from jamun.config.configuration import Configuration
 from jamun.io.log import Interrupted, UserError
+from jamun.status.jobs import State
 
 app = typer.Typer(
     help="Walk-jump sampling of peptides. Settings are read from a configuration file, as the workflow reads them.",
@@ -22,6 +25,17 @@ Config = Annotated[Path | None, typer.Option("--config", help="Configuration fil
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 Sequence = Annotated[str, typer.Option("--sequence", help="One-letter (AW) or three-letter (ALA-TRP) sequence.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads to use.")]
+
+
+@app.command()
+def check(config: Annotated[Path, typer.Option("--config", help="Configuration file.")]) -> None:
+    """Check a configuration and the files that it names, as the workflow does before its first job."""
+    from jamun.workflow import resolve
+
+    resolved = resolve(read(config), str(config), Path.cwd())
+    counts = ", ".join(f"{len(peptides)} {split}" for split, peptides in resolved.splits.items())
+    models = ", ".join(resolved.settings.active_models())
+    typer.echo(f"{config}: dataset {resolved.settings.dataset}; peptides: {counts}; models: {models}")
 
 
 def _settings(config: Path | None) -> Configuration:
@@ -68,21 +82,28 @@ def simulate(
 
 @app.command()
 def sample(
-    checkpoint: Annotated[Path, typer.Option("--checkpoint", help="A trained denoiser, checkpoint.ckpt.")],
-    out: Out,
     sequence: Annotated[str | None, typer.Option("--sequence", help="Sequence to build and sample.")] = None,
     pdb: Annotated[
         list[Path] | None,
         typer.Option("--pdb", help="Structure to start from; repeated, or with several models, chains take turns."),
     ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="A trained denoiser; without it, the one in models/study.")
+    ] = None,
     samples: Annotated[int | None, typer.Option("--samples", min=1, help="Samples; overrides the settings.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write to; without it, the peptide's name.")
+    ] = None,
     config: Config = None,
-    threads: Threads = 1,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Threads to use; without it, all of this process.")
+    ] = None,
 ) -> None:
     """Sample one peptide: samples.xtc, topology.pdb, flags.npz and sampling.json in OUT.
 
     Stopped, the same command goes on from what is saved in OUT/work.
     """
+    from jamun.model.published import shipped
     from jamun.sampling.run import sample_to_files
     from jamun.sampling.starts import start_files
 
@@ -96,15 +117,17 @@ def sample(
     built = None
     if pdb:
         peptide = pdb[0].stem
+        out = out or Path(peptide)
     else:
-        build(sequence, out, config)
         from jamun.peptides.sequences import parse_sequence
 
         peptide = parse_sequence(sequence).name
+        out = out or Path(peptide)
+        build(sequence, out, config)
         built = out / f"{peptide}.pdb"
         pdb = start_files(sampling.starts, peptide) or [built]
     sample_to_files(
-        checkpoint,
+        checkpoint or shipped(),
         pdb,
         peptide,
         sampling,
@@ -113,7 +136,7 @@ def sample(
         record=out / "sampling.json",
         flags=out / "flags.npz",
         work=out / "work",
-        threads=threads,
+        threads=threads or len(os.sched_getaffinity(0)),
         built=built,
     )
 
@@ -133,6 +156,29 @@ def evaluate(
     from jamun.evaluation.command import evaluate_to_files
 
     typer.echo(evaluate_to_files(reference, samples, topology, samples_topology, _settings(config), out))
+
+
+@app.command()
+def status(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "--configfile", help="Configuration file; without it, config.yaml in the directory."),
+    ] = None,
+    directory: Annotated[Path, typer.Option("--directory", help="Folder in which Snakemake works.")] = Path(),
+    only: Annotated[
+        list[State] | None, typer.Option("--only", help="Show peptides with a stage in this state; may be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+) -> None:
+    """How far a run is: each stage of each peptide and model, what is simulated, and how long the rest will take.
+
+    Reads what the run leaves, and disturbs nothing: use it while Snakemake works.
+    """
+    from jamun.status.survey import survey
+    from jamun.status.text import status_text
+
+    found = survey(load(config or directory / "config.yaml"), directory)
+    typer.echo(json.dumps(found.plain(), indent=2) if as_json else status_text(found, only or []))
 
 
 def main() -> None:

@@ -11,12 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jamun.io.atomic import atomic_path
+from jamun.io.locks import claim
 from jamun.io.log import UserError
-
-try:
-    import fcntl
-except ImportError:  # a system without POSIX locks
-    fcntl = None
 
 _FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "files may not grow more"}
 
@@ -42,15 +38,7 @@ def held(lock: Path) -> Iterator[bool]:
     The system frees the lock of a process that dies. Where there are no locks, it counts as held.
     """
     with open(lock, "w", encoding="utf-8") as handle:
-        if fcntl is not None:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            except OSError:  # a file system without locks
-                pass
-        yield True
+        yield claim(handle)
 
 
 @contextmanager

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
+import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+from jamun.io.locks import claim
+from jamun.io.text import one_line
+
+# A look at whether the log is locked may hold its lock for a moment.
+_CLAIM_SECONDS = 1.0
+_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (?P<level>[A-Z]+) (?P<text>.*)")
+_BEGINS = re.compile(r"process (?P<process>\d+) on (?P<machine>\S+) begins")
+# Bytes at the end of a log in which its last lines are looked for, and the line with which its last run begins.
+_END, _LONG_END = 2**13, 2**18
 
 
 class UserError(ValueError):
@@ -23,35 +39,119 @@ class Interrupted(UserError):
 
 @contextmanager
 def job_log(path: str | Path) -> Iterator[logging.Logger]:
-    """Log to `path`, standard output and standard error included; a UserError ends the job as one sentence.
+    """Log to `path`, standard output and standard error included; whatever ends the job is one sentence.
 
-    The sentence goes to the log and to the terminal; any other exception leaves its traceback in the log, and on the
-    terminal one line that says where to look. The exit code is the error's own: 1, or 143 of an Interrupted.
+    The sentence is the last line of the log, and on the terminal, with the log's path; a traceback, of an error that is
+    no UserError, is in the log alone. The exit code is the error's own: 1, 130 of Ctrl-C, or 143 of an Interrupted. The
+    log is locked meanwhile, by which others see that the job is at work.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     terminal = sys.stderr
     stream = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed below, where a full disk is no error)
-    logging.basicConfig(stream=stream, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.captureWarnings(True)
     sys.stdout = sys.stderr = stream
     logger = logging.getLogger("jamun")
+
+    def end(level: int, word: str, sentence: str, where: str = "log") -> None:
+        logger.log(level, "%s", sentence)
+        print(f"{word}: {sentence} ({where}: {path})", file=terminal)
+
     try:
+        _claim(stream)
+        logger.info("process %d on %s begins", os.getpid(), socket.gethostname())
         yield logger
     except Interrupted as error:
-        logger.warning("%s", error)
-        print(f"Stopped: {error} (log: {path})", file=terminal)
+        end(logging.WARNING, "Stopped", str(error))
         raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        end(logging.WARNING, "Stopped", "stopped from the keyboard; run the same command again to go on.")
+        raise SystemExit(130) from None
     except Exception as error:
         if isinstance(error, ValueError) and type(error).__module__.startswith("jamun."):
-            logger.error("%s", error)
-            print(f"Error: {error} (log: {path})", file=terminal)
+            end(logging.ERROR, "Error", str(error))
         else:
-            logger.exception("unexpected error")
-            print(f"Unexpected {type(error).__name__}; the traceback is in {path}", file=terminal)
+            logger.exception("what follows was not expected")
+            end(logging.ERROR, "Error", _unexpected(error), "log with the traceback")
         raise SystemExit(1) from None
     finally:
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+        logging.getLogger().removeHandler(handler)
         # Where the disk is full, the log's last lines may not fit; the error is on the terminal by then.
         with suppress(OSError):
             stream.close()
+
+
+def _claim(stream: IO) -> None:
+    deadline = time.monotonic() + _CLAIM_SECONDS
+    while not claim(stream) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _unexpected(error: Exception) -> str:
+    """One sentence on an error that no stage expects."""
+    if isinstance(error, MemoryError):
+        return "the memory is full; free some, or give the job more (mem_mb)."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    return f"unexpected {type(error).__name__}: {one_line(' '.join(str(error).split()))}"
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line of a log: its level, "" for a line that is none of ours, and its text."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Begin:
+    """The process that a log's last run began with."""
+
+    process: int
+    machine: str
+
+
+def last_lines(path: Path) -> list[LogLine]:
+    """The last lines of a log, oldest first; what a progress bar wrote over is left out. [] where there is no log."""
+    return [_parsed(line) for line in _end_of(path, _END)]
+
+
+def last_begin(path: Path) -> Begin | None:
+    """The process of the log's last run, if that is told near the log's end or at its beginning."""
+    for line in [*reversed(_end_of(path, _LONG_END)), *_first_line(path)]:
+        if found := _BEGINS.fullmatch(_parsed(line).text):
+            return Begin(int(found["process"]), found["machine"])
+    return None
+
+
+def _parsed(line: str) -> LogLine:
+    found = _LINE.match(line)
+    return LogLine(found["level"], found["text"]) if found else LogLine("", line)
+
+
+def _first_line(path: Path) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            return [handle.readline(_END).rstrip("\n")]
+    except OSError:
+        return []
+
+
+def _end_of(path: Path, size: int) -> list[str]:
+    try:
+        with open(path, "rb") as handle:
+            length = handle.seek(0, os.SEEK_END)
+            handle.seek(max(0, length - size))
+            text = handle.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    lines = text.split("\n")
+    if length > size and "\r" not in lines[0]:
+        del lines[0]  # the end of a line only, and no progress bar, each of which is whole
+    shown = (line.rstrip("\r").rpartition("\r")[2].rstrip() for line in lines)
+    return [line for line in shown if line]

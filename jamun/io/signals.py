@@ -1,4 +1,5 @@
-"""Requests to stop: SIGTERM, which schedulers send before they kill, and SIGUSR1, which Slurm's --signal may send."""
+"""Requests to stop: SIGTERM, which schedulers send before they kill, SIGUSR1, which Slurm's --signal may send, and
+SIGINT, which is Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGINT") if hasattr(signal, name)]
 
 
 @dataclass
@@ -20,7 +21,7 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Note SIGTERM and SIGUSR1 instead of dying of them, until the block ends; the old handlers come back then.
+    """Note these signals instead of dying of them, until the block ends; a second Ctrl-C ends the job at once.
 
     Outside the main thread, where Python allows no handlers, nothing is noted.
     """
@@ -28,10 +29,14 @@ def stop_requests() -> Iterator[StopRequest]:
 
     def note(number: int, _frame: object) -> None:
         request.signal = signal.Signals(number).name
+        if number == signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)
 
     old = {}
     if threading.current_thread() is threading.main_thread():
-        old = {number: signal.signal(number, note) for number in _SIGNALS}
+        # What is ignored, as Ctrl-C is by a job in the background, stays so.
+        heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        old = {number: signal.signal(number, note) for number in heard}
     try:
         yield request
     finally:

@@ -13,12 +13,27 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from jamun.io.atomic import atomic_path, write_json
+from jamun.io.log import UserError
 
 SUFFIX = ".safetensors"
 WEIGHTS, CARD = "model.safetensors", "card.json"
 # Beside the package, as in a clone of the repository.
-SHIPPED = Path(__file__).resolve().parents[2] / "models" / "study" / WEIGHTS
+_SHIPPED = Path(__file__).resolve().parents[2] / "models" / "study"
 _KEY = "jamun"
+
+
+class ShippedModelError(UserError):
+    """No model beside the package."""
+
+
+def shipped() -> Path:
+    """The model that comes with the program. Raises ShippedModelError where the package stands without it."""
+    path = _SHIPPED / WEIGHTS
+    if not path.exists():
+        raise ShippedModelError(
+            f"{path}: no model comes with this installation; give --checkpoint, or run from a clone of the repository."
+        )
+    return path
 
 
 def write_published(folder: Path, content: dict[str, Any], card: dict[str, Any]) -> None:

@@ -14,10 +14,11 @@ import openmm
 from jamun.config.simulate import SimulateSettings, Start
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.disk import disk_errors, locked
+from jamun.io.gpu import slots as gpu_slots
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
-from jamun.simulate.devices import devices, multi_process_service, slot
+from jamun.simulate.devices import devices, multi_process_service
 from jamun.simulate.engine import Engine
 from jamun.simulate.identity import differences, identity, read_identity, write_identity
 from jamun.simulate.merge import publish_table, publish_trajectory
@@ -49,7 +50,7 @@ def _device(
     if slots is None or platform.getName() not in ("CUDA", "OpenCL"):
         yield properties
         return
-    with slot(slots, devices(platform), settings.jobs_per_gpu) as index:
+    with gpu_slots(slots, devices(platform), settings.jobs_per_gpu) as (index,):
         yield properties | {"DeviceIndex": str(index)}
 
 

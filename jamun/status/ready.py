@@ -1,0 +1,43 @@
+"""Which test peptides can be evaluated already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from jamun.config.configuration import Configuration
+from jamun.io.log import UserError
+
+_VARIABLE = "JAMUN_READY"
+
+
+def ready_at_first(settings: Configuration, names: Iterable[str], directory: Path) -> list[str]:
+    """Those of `names` that were ready when the run began: the processes that this one starts, such as jobs on a
+    cluster and the report, find the answer in their environment, whatever got ready meanwhile. See ready_peptides."""
+    if _VARIABLE not in os.environ:
+        os.environ[_VARIABLE] = " ".join(ready_peptides(settings, names, directory))
+    return os.environ[_VARIABLE].split()
+
+
+def ready_peptides(settings: Configuration, names: Iterable[str], directory: Path) -> list[str]:
+    """Those of `names` whose samples by every active model are there, and whose MD if there is to be any.
+
+    All models have the same peptides in the summary, so that their means compare. Raises UserError where none is ready.
+    """
+    results, models = directory / "results" / settings.dataset, settings.active_models()
+
+    def ready(name: str) -> bool:
+        records = [results / "samples" / model / name / "sampling.json" for model in models]
+        if settings.source.exists:
+            records.append(results / "md" / name / "md.json")
+        return all(record.exists() for record in records)  # records are published last
+
+    found = [name for name in names if ready(name)]
+    if not found:
+        md = "its MD and " if settings.source.exists else ""
+        raise UserError(
+            f"partial: no test peptide has {md}its samples by {', '.join(models)} in {results} yet; jamun status tells "
+            "what there is."
+        )
+    return found
