@@ -12,12 +12,18 @@ from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
 from jamun.data.molecule import Molecule
-from jamun.figures.style import FigureError, add_panel, headline, save, styled
+from jamun.figures.style import (
+    ELEMENTS,
+    MD_CARBON,
+    SAMPLES_CARBON,
+    FigureError,
+    add_panel,
+    headline,
+    save,
+    styled,
+)
 from jamun.io.atomic import read_json
 
-# Carbons tell MD from samples as everywhere: dark and orange. The other elements differ from both in lightness too.
-MD_CARBON, SAMPLES_CARBON = "#5B6770", "#E69F00"
-ELEMENTS = {"N": "#0072B2", "O": "#B2182B", "S": "#F0E442"}
 # Half the height and width of a picture beyond the outermost atoms, and the sticks' radii; in angstroms.
 _MARGIN, _FAINT, _CENTRAL = 0.5, 0.055, 0.16
 _OPACITY = 0.45

@@ -2,76 +2,44 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import html
 import json
 from pathlib import Path
+from string import Template
 
 import numpy as np
 
 from jamun.data.molecule import Molecule
-from jamun.figures.ensemble import ELEMENTS, MD_CARBON, SAMPLES_CARBON, central, load_frames
-from jamun.figures.style import FigureError
+from jamun.evaluation.torsions import CAPS
+from jamun.figures.ensemble import central, load_frames
+from jamun.figures.style import ELEMENTS, MD_CARBON, SAMPLES_CARBON, FigureError, residue_label
+from jamun.figures.threedmol import VERSION, library
 from jamun.io.atomic import read_json, write_text
 
 _SYMBOLS = {6: "C", 7: "N", 8: "O", 16: "S"}
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
-_STYLE = """
-* { box-sizing: border-box; }
-html, body { height: 100%; margin: 0; background: #fff; color: #24292f; font: 14px/1.4 system-ui, sans-serif; }
-body { display: flex; flex-direction: column; padding: 12px 16px; gap: 8px; }
-h1 { font-size: 17px; margin: 0; }
-form { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; }
-label { display: inline-flex; align-items: center; gap: 6px; color: #57606a; }
-select, button { font: inherit; color: inherit; background: #f6f8fa; border: 1px solid #c9d1d9; border-radius: 6px;
-  padding: 3px 10px; }
-button { min-width: 4.5em; cursor: pointer; }
-button:hover, select:hover { background: #eaeef2; }
-output { min-width: 5.5em; font-variant-numeric: tabular-nums; }
-canvas { flex: 1; min-height: 0; width: 100%; cursor: grab; touch-action: none; border: 1px solid #d8dee4;
-  border-radius: 8px; }
-canvas:active { cursor: grabbing; }
-canvas:focus-visible, button:focus-visible, select:focus-visible { outline: 2px solid #0072b2; outline-offset: 1px; }
-footer { display: flex; flex-wrap: wrap; gap: 4px 16px; color: #57606a; font-size: 12px; }
-i { display: inline-block; width: 16px; height: 5px; border-radius: 3px; margin-right: 5px; vertical-align: middle; }
-"""
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<h1>{title}</h1>
-<form onsubmit="return false">
-<label>show <select id="layout"><option value="beside">MD beside samples</option>
-<option value="over">MD and samples in one</option><option value="0">MD alone</option>
-<option value="1">samples alone</option></select></label>
-<label>frames <select id="frames"><option value="all">all, one of them solid</option>
-<option value="one">one at a time</option></select></label>
-<button id="play" type="button">Play</button>
-<label>frame <input id="frame" type="range" min="0" max="{last}" value="0"><output id="number"></output></label>
-<button id="reset" type="button">Reset view</button>
-</form>
-<canvas id="canvas" tabindex="0" role="img" aria-label="{title}: superposed frames of MD and samples in 3D">
-</canvas>
-<footer>{legend}<span>Drag turns, wheel zooms, shift and drag moves.</span></footer>
-<script id="ensembles" type="application/json">{data}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
+_HERE = Path(__file__)
+
+
+def residue_labels(molecule: Molecule) -> list[str]:
+    """``Ala1`` for each atom's residue, counted along the sequence without caps; caps by their name alone."""
+    labels, place = {}, 0
+    for index, name in zip(molecule.residue_indices.tolist(), molecule.residue_names, strict=True):
+        if index not in labels:
+            place += name not in CAPS
+            labels[index] = name.capitalize() if name in CAPS else residue_label(name, place)
+    return [labels[index] for index in molecule.residue_indices.tolist()]
 
 
 def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result: dict) -> str:
     """HTML of the viewer for positions (F, N, 3) in angstroms of MD and of samples; `result` is their comparison.
 
-    Raises FigureError where the two differ in their atoms.
+    Raises FigureError where the two differ in their atoms, UserError where 3Dmol.js was not fetched.
     """
     if md.shape[1:] != samples.shape[1:]:
         raise FigureError(f"MD of {result['peptide']} has {md.shape[1]} atoms and the samples {samples.shape[1]}.")
+    script, licence = library()
     of = result["reference"]["frames"], result["samples"]["frames"]
     both = np.concatenate([md, samples])
     ensembles = [
@@ -86,9 +54,13 @@ def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result:
         )
     ]
     elements = [_SYMBOLS.get(int(number), "?") for number in molecule.elements]
+    residues = residue_labels(molecule)
+    atoms = list(zip(residues, molecule.atom_names, strict=True))
     data = {
         "ensembles": ensembles,
         "elements": elements,
+        "names": [f"{residue} {atom}" for residue, atom in atoms],
+        "residues": [(place, residue) for place, (residue, atom) in enumerate(atoms) if atom == "CA"],
         "bonds": molecule.bonds.tolist(),
         "colours": ELEMENTS,
         # Of a ball that holds nearly every atom: an outlier need not make the others small.
@@ -97,14 +69,17 @@ def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result:
     }
     legend = [("C in MD", MD_CARBON), ("C in samples", SAMPLES_CARBON)]
     legend += [(element, colour) for element, colour in ELEMENTS.items() if element in elements]
-    return _PAGE.format(
-        policy=_POLICY,
-        style=_STYLE,
+    return Template(_HERE.with_suffix(".html").read_text(encoding="utf-8")).substitute(
         title=html.escape(f"{result['peptide']}: MD and samples of model {result['model']}"),
         last=max(len(md), len(samples)) - 1,
+        first=data["first"],
         legend="".join(f'<span><i style="background:{colour}"></i>{name}</span>' for name, colour in legend),
         data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
-        script=Path(__file__).with_name("viewer.js").read_text(encoding="utf-8"),
+        # A report holds a page a peptide and model: packed, the library takes a third.
+        library=base64.b64encode(gzip.compress(script.encode(), mtime=0)).decode(),
+        version=VERSION,
+        licence=html.escape(licence),
+        script=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
     )
 
 

@@ -1,0 +1,45 @@
+"""Pages opened in a browser that has no network and draws WebGL in software."""
+
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
+WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+
+
+@dataclass
+class Visit:
+    """A page, the errors that it wrote on its console or threw, and what it asked for."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def _visit(file: Path, flags: tuple[str, ...] = WEBGL, **options):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+        page = browser.new_page(**options)
+        page.context.set_offline(True)
+        visit = Visit(page)
+        page.on("console", lambda message: visit.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: visit.errors.append(str(error)))
+        page.on("request", lambda request: visit.requests.append(request.url))
+        page.goto(file.as_uri())
+        yield visit
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def visit():
+    """`with visit(file, flags, viewport=...) as seen:` opens a file in Chromium; without one the test is skipped."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium: install it (apt-get install chromium) to test pages")
+    return _visit
