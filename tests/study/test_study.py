@@ -1,0 +1,317 @@
+"""From finished results to the collection, the page and the shipped model."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from study_inputs import TEST, TRAIN, ablation_table, write_figure, write_study
+
+from jamun.evaluation.tables import read_summary
+from jamun.io.atomic import read_json, write_json
+from jamun.model.checkpoint import load_denoiser
+from jamun.study.__main__ import main
+from jamun.study.card import make_card
+from jamun.study.collect import collect
+from jamun.study.collected import Collected
+from jamun.study.dataset import StudyError
+from jamun.study.page import make_page
+from jamun.study.ship import ship
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARK = ROOT / "benchmarks" / "results" / "simulation_cpu.json"
+
+
+def collected_of(root, **changes):
+    results = write_study(root, **changes)
+    return collect(results, root / "logs" / "study", BENCHMARK, ROOT, root / "docs" / "results")
+
+
+def page_of(collected):
+    return make_page(collected, "results")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    root = tmp_path_factory.mktemp("study")
+    results = write_study(root, models=("default", "parity"), visited=False, inverted=0.02)
+    (results / "ablation").mkdir()
+    ablation_table().to_csv(results / "ablation" / "ablation.csv", index=False)
+    write_figure(results / "figures" / "ablation.png")
+    collect(results, root / "logs" / "study", BENCHMARK, ROOT, root / "docs" / "results")
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(finished):
+    return page_of(Collected(finished / "docs" / "results"))
+
+
+def row_of(page, beginning):
+    """Cells of the first row of a table that begins so."""
+    line = next(line for line in page.splitlines() if line.startswith(f"| {beginning}"))
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def snapshot(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("name", "met"),
+    [
+        ("JS, backbone torsions", True),
+        ("JS, all torsions", True),
+        ("JS, MSM macrostates", True),
+        ("basins visited", False),
+        ("samples with a wrong chirality", False),
+        ("samples with a broken topology", True),
+        ("speed-up in ESS a second, same cores", True),
+    ],
+)
+def test_every_bar_is_met_or_missed(page, name, met):
+    cells = row_of(page, name)
+    assert cells[4].startswith("**met**" if met else "**missed**"), cells
+
+
+def test_numbers_of_the_bars(page, finished):
+    summary = Collected(finished / "docs" / "results").summary.set_index(["model", "peptide"])
+    backbone = [summary.loc[("default", peptide), "js_backbone"] for peptide in TEST]
+    cells = row_of(page, "JS, backbone torsions")
+    assert cells[1].startswith(f"{sum(backbone) / 2:.3f} [")
+    assert cells[4].startswith(f"**met** by {0.15 - sum(backbone) / 2:.3f}")
+    assert "(halves)" in cells[2]
+    assert "(replicas)" in cells[2]
+    assert row_of(page, "basins visited")[1] == "50.0 % [50.0, 50.0 %]"
+    assert row_of(page, "samples with a wrong chirality")[1].startswith("2.0 %")
+    # 30 times as fast with two threads against one is 15 times on the same cores.
+    assert row_of(page, "speed-up in ESS a second, same cores")[1].startswith("15.0×")
+    assert "5 of 7 met." in page
+
+
+def test_a_far_model_misses_what_a_near_one_meets(tmp_path):
+    far = page_of(collected_of(tmp_path, shares=(0.05, 0.05, 0.9)))
+    assert row_of(far, "JS, backbone torsions")[4].startswith("**missed**")
+    assert row_of(far, "JS, all torsions")[4].startswith("**missed**")
+    assert row_of(far, "basins visited")[4] == "**met** by 5.0 %"
+    assert row_of(far, "samples with a wrong chirality")[4].startswith("**met**")
+
+
+def test_wall_clock_on_the_same_cores(page, finished):
+    collected = Collected(finished / "docs" / "results")
+    for peptide in TEST:
+        apart = collected.records["comparison"][peptide]["convergence_independent"]
+        samples, md, independent = collected.curves(peptide, "backbone")
+        assert independent
+        assert md[0].tolist() == pytest.approx([0.5 * seconds for seconds in apart["md"]["seconds"]])
+        assert samples[1].tolist() == apart["samples"]["backbone"]
+    cells = row_of(page.split("## Wall clock")[1], "AW")
+    # 2,000 frames of 1 ps in 20 s on one core of two.
+    assert cells[1:4] == ["1, 2", "17,280", "3.00 s"]
+    water = collected.water
+    assert f"{water['cases'][-1]['ns_per_day']:.1f} ns a day with the paper's settings" in page
+    assert "benchmarks/results/simulation_cpu.json" in page
+    assert "which neither contains" in page
+
+
+def test_failures_are_shown(page):
+    failures = page.split("## Where it fails")[1]
+    assert "Basins never visited: 2 of 4." in failures
+    missed, wrong = failures.split("whose populations")[:2]
+    assert "−120°" not in missed
+    assert row_of(wrong, "NA | Ala1 | −120°")[-2:] == ["80.0 %", "90.0 %"]
+    assert row_of(missed, "NA | Ala1 | −70°") == ["NA", "Ala1", "−70°", "−35°", "1.00", "20.0 %", "0 %"]
+    assert row_of(failures, "AW | Ala1 CA") == ["AW", "Ala1 CA", "2.0 %", "0.05 %"]
+    assert row_of(failures, "AW | Ala1 N–CA") == ["AW", "Ala1 N–CA", "147.0 ± 5.0", "146.0 ± 3.0", "2.00"]
+    distances = [float(js) for js in re.findall(r"\| (?:phi|psi|chi1) \| (\d\.\d+)", failures)]
+    assert len(distances) == 10
+    assert distances == sorted(distances, reverse=True)
+
+
+def test_ablations(page, finished):
+    section = page.split("## Ablations")[1]
+    default, parity = row_of(section, "default"), row_of(section, "parity")
+    assert (default[2], parity[2]) == (str(len(TRAIN)), "2")
+    assert default[9] == "–"
+    assert re.match(r"\+0\.\d{3} \[", parity[9])
+    mirrors = section.split("Mirror images")[1]
+    assert float(row_of(mirrors, "parity")[1]) < 0.4 < float(row_of(mirrors, "default")[1])
+    assert row_of(mirrors, "parity")[2].split(".")[0] in ("48", "49", "50", "51", "52")
+    variant = row_of(section, "friction-3")
+    assert variant[1] == "friction 3"
+    assert variant[-1].startswith("+0.040")
+    assert "figures/ablation.png" in section
+
+
+def test_the_compute_log(page):
+    section = page.split("## Compute")[1]
+    # Six simulations of an hour, half of it on the processor.
+    assert row_of(section, "molecular dynamics") == ["molecular dynamics", "6", "6.00", "3.00"]
+    assert row_of(section, "training")[2:] == ["2.00", "4.00"]
+    assert "without core hours: 1" in section
+    assert "6 resumptions" in section
+
+
+def test_every_figure_and_file_of_the_page_is_there(page, finished):
+    for link in re.findall(r"\]\((results/[^)]+)\)", page):
+        assert (finished / "docs" / link).is_file(), link
+    assert "overtaking.png" in page
+    sizes = [path.stat().st_size for path in (finished / "docs" / "results").rglob("*") if path.is_file()]
+    assert sum(sizes) < 1e6
+
+
+def test_doing_it_again_changes_no_byte(finished, page):
+    before = snapshot(finished / "docs")
+    times = {path: path.stat().st_mtime_ns for path in (finished / "docs").rglob("*.*")}
+    results = finished / "results" / "study"
+    collected = collect(results, finished / "logs" / "study", BENCHMARK, ROOT, finished / "docs" / "results")
+    assert snapshot(finished / "docs") == before
+    assert {path: path.stat().st_mtime_ns for path in (finished / "docs").rglob("*.*")} == times
+    assert page_of(collected) == page
+    assert page_of(Collected(finished / "docs" / "results")) == page
+
+
+def test_what_the_results_no_longer_have_goes(tmp_path):
+    results = write_study(tmp_path)
+    target = tmp_path / "docs" / "results"
+    stale = [target / "data" / "msm" / "OLD.json", target / "figures" / "old" / "OLD.png"]
+    for path in stale:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (target / "notes.txt").touch()
+    collect(results, tmp_path / "logs" / "study", BENCHMARK, ROOT, target)
+    assert not any(path.exists() for path in stale)
+    assert not (target / "figures" / "old").exists()
+    assert (target / "notes.txt").exists()
+
+
+def test_missing_pieces_are_told_and_not_fatal(tmp_path):
+    results = write_study(tmp_path, replicas=1)
+    for name in ("msm", "dynamics", "physicality"):
+        for path in (results / "evaluation" / "default" / name).iterdir():
+            path.unlink()
+    summary = results / "evaluation" / "summary.csv"
+    table = read_summary(summary)
+    table["js_msm"] = table["speed_up"] = table["ms_per_sample"] = None
+    table.to_csv(summary, index=False)
+    for record in (results / "samples" / "default").rglob("sampling.json"):
+        write_json(record, read_json(record) | {"threads": None})
+    (results / "models" / "default" / "training.json").unlink()
+    collected = collect(results, tmp_path / "nothing", tmp_path / "none.json", ROOT, tmp_path / "docs")
+    page = page_of(collected)
+    assert row_of(page, "JS, MSM macrostates")[4] == "no value"
+    assert row_of(page, "speed-up in ESS a second, same cores")[4] == "no value"
+    assert row_of(page, "JS, backbone torsions")[4].startswith("**met**")
+    assert "one model and no ablation" in page
+    assert "Physicality was not evaluated" in page
+    assert "No benchmark files" in page
+    assert "brought as a checkpoint" in page
+    assert "contains them" in page
+    card = make_card(collected, {})
+    assert card["settings"] is None
+    assert card["compute"] is None
+    json.dumps(card, allow_nan=False)
+
+
+def test_the_card_tells_what_the_files_tell(finished):
+    card = make_card(Collected(finished / "docs" / "results"), {"name": "model.safetensors"})
+    assert json.loads(json.dumps(card, allow_nan=False)) == card
+    assert card["data"]["peptides"]["train"] == {"count": 3, "sequences": sorted(TRAIN)}
+    assert card["data"]["peptides"]["test"]["sequences"] == sorted(TEST)
+    assert card["data"]["md"]["train"]["ns"] == 6.0
+    assert card["data"]["md"]["test"]["settings"][0]["forcefield"] == "amber99sbildn"
+    assert card["settings"]["network"]["hidden_irreps"] == "8x0e + 4x1e"
+    entries = {entry["metric"]: entry for entry in card["metrics"]["entries"]}
+    assert entries["js_backbone"]["verdict"] == "met"
+    assert entries["js_backbone"]["low"] < entries["js_backbone"]["mean"] < entries["js_backbone"]["high"]
+    assert entries["js_backbone"]["floor"]["md_replicas"] > 0
+    limits = " ".join(card["limits"])
+    assert "capped peptides of 2 residues" in limits
+    assert "Residues seen: ALA, GLY, SER; never seen: CYS, ASP" in limits
+    assert "ALA at place 2" not in limits
+    assert "SER at place 1" not in limits
+    assert "amber99sbildn, implicit solvent, 300 K" in limits
+    assert "sigma 0.04 nm" in limits
+    assert "samples with a wrong chirality: 0.02" in limits
+    assert "JS, backbone" not in limits
+    assert card["metrics"]["unseen"] is True
+    assert card["compute"][0]["core_hours"] == 4.0
+
+
+def test_a_test_peptide_of_the_training_set_is_told(tmp_path):
+    results = write_study(tmp_path)
+    write_json(results / "peptides" / "NA.json", {"sequence": "GS", "form": "capped"})
+    collected = collect(results, tmp_path / "logs" / "study", BENCHMARK, ROOT, tmp_path / "docs")
+    assert "**Some of their sequences are in training or validation.**" in page_of(collected)
+    assert "Some test peptides were seen in training" in " ".join(make_card(collected, {})["limits"])
+
+
+def test_the_shipped_model_is_the_trained_one(finished):
+    results, collected = finished / "results" / "study", Collected(finished / "docs" / "results")
+    target = finished / "models" / "study"
+    assert ship(results, collected, target)
+    before = snapshot(target)
+    shipped = load_denoiser(target / "model.safetensors").denoiser.state_dict()
+    trained = load_denoiser(results / "models" / "default" / "checkpoint.ckpt").denoiser.state_dict()
+    assert all(torch.equal(shipped[name], value) for name, value in trained.items())
+    card = read_json(target / "card.json")
+    assert card["file"]["bytes"] == (target / "model.safetensors").stat().st_size
+    time = (target / "model.safetensors").stat().st_mtime_ns
+    assert not ship(results, collected, target)
+    assert snapshot(target) == before
+    assert (target / "model.safetensors").stat().st_mtime_ns == time
+
+
+def test_a_checkpoint_that_the_samples_are_not_of_is_not_shipped(tmp_path):
+    results = write_study(tmp_path)
+    collected = collect(results, tmp_path / "logs" / "study", BENCHMARK, ROOT, tmp_path / "docs")
+    checkpoint = results / "models" / "default" / "checkpoint.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes() + b" ")
+    with pytest.raises(StudyError, match="another checkpoint"):
+        ship(results, collected, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """`python -m jamun.study` in a folder with a configuration: its exit code and what it says of errors."""
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({"dataset": "study"}))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["jamun.study", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0, capsys.readouterr().err
+
+    return run
+
+
+def test_one_command_does_all(tmp_path, command):
+    write_study(tmp_path)
+    assert command("all", "--config", "study.yaml") == (0, "")
+    assert {path.name for path in (tmp_path / "models" / "study").iterdir()} == {"model.safetensors", "card.json"}
+    page = (tmp_path / "docs" / "results.md").read_text()
+    assert "](results/figures/overtaking.png)" in page
+    (tmp_path / "docs" / "results.md").unlink()
+    assert command("page") == (0, "")
+    assert (tmp_path / "docs" / "results.md").read_text() == page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("collect", "--config", "study.yaml"), "no table of results yet"),
+        (("page",), "no collection yet"),
+        (("collect", "--config", "none.yaml"), "no such configuration file"),
+    ],
+)
+def test_errors_are_sentences(command, arguments, sentence):
+    code, said = command(*arguments)
+    assert code == 1
+    assert sentence in said
+    assert said.startswith("Error: ")
+    assert said.count("\n") == 1
