@@ -30,14 +30,19 @@ class CheckpointError(UserError):
 
 @dataclass
 class LoadedDenoiser:
-    """A trained denoiser (in evaluation mode, gradients off), the noise level in nm that it was trained at, its
-    settings, and the rest of the file: metrics and versions."""
+    """A trained denoiser (in evaluation mode, gradients off), the noise level in nm that it was validated at (and where
+    it was not trained over a range, the only one), its settings, and the rest of the file: metrics and versions."""
 
     denoiser: Denoiser
     sigma: float
     network: NetworkSettings
     training: TrainingSettings
     record: dict[str, Any]
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """Lowest and highest noise level that it was trained at, nm; equal without a range."""
+        return self.training.levels
 
 
 def _read(path: Path) -> Any:

@@ -10,14 +10,16 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -26,7 +28,7 @@ from jamun.config.training import TrainingSettings
 from jamun.data.store import FeatureFile
 from jamun.data.vocabulary import VOCABULARY_VERSION
 from jamun.io.atomic import atomic_path, read_json, write_json
-from jamun.io.log import UserError
+from jamun.io.log import Interrupted, UserError
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.model.acceleration import compiled, float32_products
@@ -46,15 +48,25 @@ class TrainingError(UserError):
     """Training that cannot start or go on."""
 
 
-def noisy(clean: Tensor, mask: Tensor, sigma: float, seed: int, align: bool) -> Tensor:
+def drawn_sigmas(settings: TrainingSettings, graphs: int, number: int) -> Tensor:
+    """Noise levels (G,) in nm, float64, of the graphs of training batch `number`: evenly distributed in the logarithm
+    over `sigma_range`, a function of seed and number alone. Without a range (1,), the level of all."""
+    if settings.sigma_range is None:
+        return torch.tensor([settings.sigma], dtype=torch.float64)
+    low, high = settings.levels
+    generator = torch.Generator().manual_seed(derived_seed(settings.seed, "sigma", number))
+    return low * (high / low) ** torch.rand(graphs, generator=generator, dtype=torch.float64)
+
+
+def noisy(clean: Tensor, mask: Tensor, sigma: float | Tensor, seed: int, align: bool) -> Tensor:
     """y = x + sigma eps of Algorithm 1: centred, and rotated onto x where `align`.
 
-    Parameters: clean (G, N, 3) in nm, centred; mask (G, N). The noise depends on `seed` and the shape alone, on every
-    device.
+    Parameters: clean (G, N, 3) in nm, centred; mask (G, N); sigma in nm, one number or (G,). The noise depends on
+    `seed` and the shape alone, on every device.
     """
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(clean.shape, generator=generator).to(clean)
-    y = centre(clean + sigma * noise, mask)
+    y = centre(clean + torch.as_tensor(sigma).to(clean).reshape(-1, 1, 1) * noise, mask)
     return superpose(y, clean, mask) if align else y
 
 
@@ -62,6 +74,36 @@ def squared_error(estimate: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
     """|xhat - x|^2 averaged over the atoms of each graph, nm^2: (G, N, 3) -> (G,)."""
     squared = (estimate - clean).square().sum(-1) * mask
     return squared.sum(1) / mask.sum(1)
+
+
+def denoising_error(
+    denoiser: Callable[..., Tensor], batch: Batch, sigma: float | Tensor, settings: TrainingSettings, purpose: str
+) -> Tensor:
+    """Squared errors (G,) in nm^2 of a batch noised at sigma (nm, one number or (G,)); the noise depends on the seed,
+    what it is for, and the batch's number."""
+    mask = batch.conditioning.mask
+    clean = centre(batch.positions, mask)
+    y = noisy(clean, mask, sigma, derived_seed(settings.seed, purpose, batch.number), settings.align)
+    return squared_error(denoiser(y, sigma, batch.conditioning), clean, mask)
+
+
+@torch.no_grad()
+def validation_losses(denoiser: Denoiser, files: list[FeatureFile], settings: TrainingSettings) -> dict[str, float]:
+    """Losses of a finished denoiser at the noise level of validation and at the ends of the range, by level in nm, with
+    the frames and the noise of every validation; on the GPU where it was trained on one."""
+    gpu = settings.accelerator != "cpu" and torch.cuda.is_available()
+    device = torch.device("cuda" if gpu else "cpu")
+    denoiser = denoiser.to(device)
+    levels = sorted({settings.sigma, *settings.levels})
+    sums, frames = dict.fromkeys(levels, 0.0), 0
+    for make in validation_batches(files, settings.validation_frames, settings.batch_size):
+        batch = make().to(device)
+        frames += len(batch.positions)
+        for sigma in levels:
+            error = denoising_error(denoiser, batch, sigma, settings, "validation noise")
+            sums[sigma] += float(error.double().sum()) / (3.0 * sigma**2)
+    denoiser.cpu()
+    return {f"{sigma:g}": total / frames for sigma, total in sums.items()}
 
 
 def learning_rate_factor(step: int, settings: TrainingSettings) -> float:
@@ -82,18 +124,16 @@ def ema_weight(step: int, decay: float) -> float:
 
 class DenoiserTraining(lightning.LightningModule):
     """Algorithm 1. The loss is |xhat - x|^2 / (3 c_out^2), a mean over atoms, then graphs; what is reported is
-    |xhat - x|^2 / (3 sigma^2), which is 1 where the noise is left as it is. `average` holds the moving average of the
-    weights, which is validated and published."""
+    |xhat - x|^2 / (3 sigma^2), which is 1 where the noise is left as it is. With a range of noise levels both are of
+    each graph's own sigma; validation is at `sigma` always. `average` holds the moving average of the weights, which is
+    validated and published."""
 
     def __init__(self, network: NetworkSettings, training: TrainingSettings, mean_squared_distance: float) -> None:
         super().__init__()
         self.training_settings = training
         self.denoiser = Denoiser(network, mean_squared_distance)
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False)
-        sigma = torch.tensor(training.sigma, dtype=torch.float64)
-        c_out = float(preconditioning(sigma, mean_squared_distance)[2])
-        self.loss_weight = 1.0 / (3.0 * c_out**2)
-        self.report_weight = 1.0 / (3.0 * training.sigma**2)
+        self.mean_squared_distance = mean_squared_distance
         self._call: Callable[..., Tensor] | None = None
         self._validation: list[Tensor] = []
         self._updated = -1
@@ -101,12 +141,17 @@ class DenoiserTraining(lightning.LightningModule):
     def training_step(self, batch: Batch, _: int) -> dict[str, Tensor]:
         # not before the process that trains has started: what is compiled cannot be sent to it
         self._call = self._call or compiled(self.denoiser.forward, self.training_settings.compile, self.device)
-        error = self._error(self._call, batch, "noise").mean()
-        return {"loss": error * self.loss_weight, "reported": error.detach() * self.report_weight}
+        sigma = drawn_sigmas(self.training_settings, len(batch.positions), batch.number).to(self.device)
+        error = denoising_error(self._call, batch, sigma, self.training_settings, "noise")
+        c_out = preconditioning(sigma, self.mean_squared_distance)[2]
+        loss = (error / (3.0 * c_out.square()).to(error)).mean()
+        return {"loss": loss, "reported": (error.detach() / (3.0 * sigma.square()).to(error)).mean()}
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        error = self._error(self.average, batch, "validation noise") * self.report_weight
-        self._validation.append(torch.stack([error.double().sum(), torch.ones_like(error).double().sum()]))
+        settings = self.training_settings
+        error = denoising_error(self.average, batch, settings.sigma, settings, "validation noise")
+        error = error.double() / (3.0 * settings.sigma**2)
+        self._validation.append(torch.stack([error.sum(), torch.ones_like(error).sum()]))
 
     def collect_validation(self) -> Tensor:
         """Mean loss over the frames of all validation steps since the last call, in all processes."""
@@ -118,13 +163,6 @@ class DenoiserTraining(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self.log("validation_loss", self.collect_validation())
-
-    def _error(self, denoiser: Callable[..., Tensor], batch: Batch, purpose: str) -> Tensor:
-        settings, mask = self.training_settings, batch.conditioning.mask
-        clean = centre(batch.positions, mask)
-        seed = derived_seed(settings.seed, purpose, batch.number)
-        y = noisy(clean, mask, settings.sigma, seed, settings.align)
-        return squared_error(denoiser(y, settings.sigma, batch.conditioning), clean, mask)
 
     def on_train_batch_end(self, *_: Any) -> None:
         if self._updated == self.global_step:  # gradients are still being accumulated
@@ -278,8 +316,10 @@ def fit(
     network: NetworkSettings,
     training: TrainingSettings,
     work: Path,
+    gpus: Sequence[int] = (),
 ) -> tuple[Path, Path]:
-    """Train until ``training.max_steps``, from ``work/last.ckpt`` where there is one.
+    """Train until ``training.max_steps``, from ``work/last.ckpt`` where there is one, on the GPUs of these indices, or
+    on those that Lightning takes.
 
     Returns the paths of Lightning's last and best checkpoints, in `work`. Raises TrainingError where the folder holds
     another training, or the loss is no longer finite.
@@ -317,7 +357,7 @@ def fit(
     interval = min(training.validation_interval, training.max_steps)
     trainer = lightning.Trainer(
         accelerator=training.accelerator,
-        devices=training.devices,
+        devices=list(gpus) or training.devices,
         strategy="auto" if training.devices == 1 else "ddp_spawn",
         precision=_LIGHTNING_PRECISION[training.precision],
         max_steps=training.max_steps,
@@ -329,6 +369,8 @@ def fit(
         gradient_clip_val=training.gradient_clip or None,
         callbacks=[history, *keepers, *stoppers, *_plain_progress()],
         logger=[CSVLogger(work, name="csv"), TensorBoardLogger(work, name="tensorboard")],
+        # Else, in a Slurm job, Lightning would take the number of processes from Slurm and requeue the job by itself.
+        plugins=[LightningEnvironment()],
         log_every_n_steps=every,
         enable_progress_bar=sys.stderr.isatty(),
         enable_model_summary=False,
@@ -340,7 +382,14 @@ def fit(
         warnings.filterwarnings("ignore", message=".*mid-epoch.*")
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
-        trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+        except SIGTERMException:  # which would end the process with code 0
+            saved = _read(last, "last")["global_step"] if last.exists() else 0
+            raise Interrupted(
+                f"training was told to stop by SIGTERM at step {trainer.global_step} of {training.max_steps}; up to "
+                f"step {saved}, its last validation, it is saved in {work}: run the same command again to go on."
+            ) from None
     return last, best
 
 
@@ -356,14 +405,17 @@ def train_to_files(
     work: Path,
     threads: int,
     tensorboard: Path | None = None,
+    gpus: Sequence[int] = (),
 ) -> None:
     """Train a model and publish it.
 
     Parameters: features files of both splits; dataset.json; settings; the files to write: checkpoint (the averaged
     weights of the best validation), metrics (CSV: step, epoch, train_loss, validation_loss, learning_rate, seconds;
     blank where not measured at that step), record (JSON); the folder of resumable state, removed at the end;
-    processor threads; the folder in which TensorBoard's logs are kept, replaced if it is there (None keeps none).
+    processor threads; the folder in which TensorBoard's logs are kept, replaced if it is there (None keeps none);
+    indices of the GPUs to train on (none leaves them to Lightning).
     The same call again goes on where an interrupted one stopped. Losses are |xhat - x|^2 / (3 sigma^2).
+    Raises TrainingError for features that cannot be trained on, Interrupted at SIGTERM.
     """
     if not train or not validation:
         raise TrainingError("Training needs at least one training and one validation peptide; see peptides.")
@@ -373,7 +425,7 @@ def train_to_files(
     squared = float(described["mean_squared_distance"])
     torch.set_num_threads(max(1, threads // training.devices))
     files = [FeatureFile(path) for path in train], [FeatureFile(path) for path in validation]
-    last, best = fit(*files, squared, network, training, work)
+    last, best = fit(*files, squared, network, training, work, gpus)
 
     state = _read(last, "last")
     history = next(value for name, value in state["callbacks"].items() if name.startswith("History"))
@@ -393,6 +445,8 @@ def train_to_files(
         "seconds": round(history["seconds"], 3),
         "provenance": provenance("torch", "lightning", "e3nn", "numpy"),
     }
+    if training.sigma_range is not None:
+        summary["validation_loss_by_sigma_nm"] = validation_losses(denoiser, files[1], training)
     save_denoiser(checkpoint, denoiser, network, training, summary)
     with atomic_path(metrics) as temporary:
         temporary.write_text("\n".join(_lines(rows)) + "\n", encoding="utf-8")

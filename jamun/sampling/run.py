@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from jamun.config.sampling import SamplingSettings
+from jamun.config.training import within
 from jamun.data.molecule import Molecule, save_structure
 from jamun.io.atomic import atomic_path, write_json, write_npz
 from jamun.io.disk import disk_errors, file_sha256, link_or_copy, locked
@@ -49,27 +50,33 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _levels(settings: SamplingSettings, trained: float) -> tuple[float, list[str]]:
-    """Noise level of the walk (nm), and sentences on levels that the network was not trained at.
+def _levels(
+    settings: SamplingSettings, usual: float, trained: tuple[float, float]
+) -> tuple[float, list[float], list[str]]:
+    """Noise level of the walk (nm), the levels outside those that the network was trained at, and sentences on them.
 
-    Raises SamplingError for jumps that do not begin below the walk's level.
+    Parameters: the settings, the level where they name none, and the lowest and highest level of the training. Raises
+    SamplingError for jumps that do not begin below the walk's level.
     """
-    sigma = trained if settings.sigma is None else settings.sigma
+    sigma = usual if settings.sigma is None else settings.sigma
     if settings.jump_sigmas and settings.jump_sigmas[0] >= sigma:
         raise SamplingError(
             f"sampling.jump_sigmas begins at {settings.jump_sigmas[0]:g} nm, which is not below the walk's sigma of "
             f"{sigma:g} nm; give lower levels."
         )
+    low, high = trained
+    where = f"at {low:g} nm only" if low == high else f"from {low:g} to {high:g} nm"
     notes = []
-    if sigma != trained:
-        notes.append(f"The walk is at sigma {sigma:g} nm; the network was trained at {trained:g} nm only.")
-    if settings.jump_sigmas:
-        levels = ", ".join(f"{level:g}" for level in settings.jump_sigmas)
+    if not within(sigma, trained):
+        notes.append(f"The walk is at sigma {sigma:g} nm; the network was trained {where}.")
+    beyond = [level for level in settings.jump_sigmas if not within(level, trained)]
+    if beyond:
+        through = ", ".join(f"{level:g}" for level in beyond)
         notes.append(
-            f"Jumps go down through {levels} nm; the network was trained at {trained:g} nm only, so what it says there "
-            "is extrapolated."
+            f"Jumps go down through {through} nm; the network was trained {where}, so what it says there is "
+            "extrapolated."
         )
-    return sigma, notes
+    return sigma, [level for level in (sigma, *settings.jump_sigmas) if not within(level, trained)], notes
 
 
 def _identity(
@@ -116,7 +123,7 @@ def sample_to_files(
     if len(starts) > settings.chains:
         logger.warning("%s: %d starts for %d chains; the last are not used.", peptide, len(starts), settings.chains)
     loaded = load_denoiser(checkpoint, device)
-    sigma, notes = _levels(settings, loaded.sigma)
+    sigma, untrained, notes = _levels(settings, loaded.sigma, loaded.levels)
     for note in notes:
         logger.warning("%s: %s", peptide, note)
     sha256 = file_sha256(checkpoint)
@@ -151,6 +158,8 @@ def sample_to_files(
                 | {
                     "sigma_nm": sigma,
                     "trained_sigma_nm": loaded.sigma,
+                    "trained_range_nm": loaded.levels,
+                    "untrained_sigmas_nm": untrained,
                     "checkpoint": {"file": str(checkpoint), "sha256": sha256},
                     "starts": {"files": [str(pdb) for pdb in pdbs], "structures": len(starts)},
                     "threads": threads,

@@ -71,6 +71,7 @@ class Broken(NearStart):
 class Loaded:
     denoiser: Any
     sigma: float = SIGMA
+    levels: tuple[float, float] = (SIGMA, SIGMA)
     network: NetworkSettings = field(default_factory=NetworkSettings)
 
 
@@ -412,6 +413,26 @@ def test_sigma_of_the_settings_is_noted(sample):
     assert record["sigma_nm"] == 0.02
     assert record["trained_sigma_nm"] == SIGMA
     assert record["notes"] == ["The walk is at sigma 0.02 nm; the network was trained at 0.04 nm only."]
+
+
+def test_levels_within_the_trained_range_are_not_noted():
+    trained = (0.01, 0.06)
+    for settings in (
+        {},
+        {"sigma": 0.06},
+        {"sigma": "0.6 angstrom", "jump_sigmas": ["0.2 angstrom", "0.1 angstrom"]},
+        {"jump_sigmas": [0.02, 0.01]},
+    ):
+        assert run._levels(SamplingSettings(**settings), SIGMA, trained)[1:] == ([], [])
+    sigma, untrained, notes = run._levels(
+        SamplingSettings(sigma=0.07, jump_sigmas=[0.03, 0.005, 0.002]), SIGMA, trained
+    )
+    assert (sigma, untrained) == (0.07, [0.07, 0.005, 0.002])
+    assert notes == [
+        "The walk is at sigma 0.07 nm; the network was trained from 0.01 to 0.06 nm.",
+        "Jumps go down through 0.005, 0.002 nm; the network was trained from 0.01 to 0.06 nm, so what it says there is "
+        "extrapolated.",
+    ]
 
 
 def test_a_jump_must_go_down(sample):
