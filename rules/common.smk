@@ -8,14 +8,15 @@ import os
 import re
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from jamun.config import ConfigurationError
-from jamun.config import parse as parse_configuration
+from jamun.config.base import NAME
+from jamun.io.active import begin
 from jamun.io.log import UserError
-from jamun.peptides.splits import resolve_splits
-from jamun.trajectories.sources import locate
+from jamun.status.failures import failures_text
+from jamun.status.ready import ready_at_first
+from jamun.workflow import resolve
 
 # Jobs in other environments (PyEMMA's, conda's) find the package here too.
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, os.getenv("PYTHONPATH")])))
@@ -23,31 +24,53 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, os.
 CONFIG_SOURCE = ", ".join(str(path) for path in workflow.configfiles) or "configuration"
 
 try:
-    SETTINGS = parse_configuration(config, CONFIG_SOURCE)
-    SPLIT_PEPTIDES = resolve_splits(SETTINGS.peptides, Path.cwd())
-    # The files of each peptide whose MD is imported.
-    SOURCE_FILES = (
-        locate(
-            SETTINGS.source, [peptide.name for members in SPLIT_PEPTIDES.values() for peptide in members], Path.cwd()
-        )
-        if SETTINGS.source.imported
-        else {}
-    )
-except (ConfigurationError, UserError) as error:
-    raise WorkflowError(str(error)) from None
+    RESOLVED = resolve(config, CONFIG_SOURCE, Path.cwd())
+except ConfigurationError as error:
+    # Not a WorkflowError, which Snakemake surrounds with lines of this file.
+    sys.exit(f"Error: {error}")
+
+# A Snakemake that was killed leaves its lock: the next removes it. Jobs on a cluster and dry runs are none.
+if workflow.is_main_process and not workflow.output_settings.dryrun:
+    try:
+        if begin(Path.cwd(), Path("logs")):
+            print("Snakemake was killed here: the lock that it left is removed.", file=sys.stderr)
+    except UserError as error:
+        sys.exit(f"Error: {error}")
+
+SETTINGS = RESOLVED.settings
+# The file of each peptide that is given as a structure, and the files of each whose MD is imported.
+STRUCTURES = RESOLVED.structures
+SOURCE_FILES = RESOLVED.sources
 
 # From here on `config` is the resolved configuration, so that params hold whole sections, defaults included.
 config.clear()
 config.update(SETTINGS.model_dump(mode="json"))
 
 DATASET = config["dataset"]
-SPLITS = {split: [peptide.name for peptide in members] for split, members in SPLIT_PEPTIDES.items()}
-SEQUENCES = {peptide.name: peptide.letters for members in SPLIT_PEPTIDES.values() for peptide in members}
+SPLITS = {split: [peptide.name for peptide in members] for split, members in RESOLVED.splits.items()}
+SEQUENCES = {peptide.name: peptide.letters for members in RESOLVED.splits.values() for peptide in members}
 PEPTIDES = list(SEQUENCES)
+PEPTIDES_WITH_MD = PEPTIDES if SETTINGS.source.exists else []
 SPLIT_OF = {name: split for split, names in SPLITS.items() for name in names}
 MODELS = SETTINGS.active_models()
+N_TEST = len(SPLITS["test"])
+
+if SETTINGS.partial:
+    try:
+        SPLITS["test"] = ready_at_first(SETTINGS, SPLITS["test"], Path.cwd())
+    except UserError as error:
+        sys.exit(f"Error: {error}")
+
 BROUGHT_MODELS = [name for name in MODELS if SETTINGS.checkpoint_of(name)]
+# With a single model, or without MD, there is nothing to hold side by side, and no rules for it.
+SIDE_BY_SIDE = len(MODELS) > 1 and SETTINGS.source.exists
 TRAINED_MODELS = [name for name in MODELS if not SETTINGS.checkpoint_of(name)]
+
+
+def unfinished(failed):
+    """What is told at the end of the jobs that failed, those of groups one by one."""
+    jobs = [job for each in failed for job in (each.jobs if each.is_group() else [each])]
+    return failures_text([(job.message or job.rule.name, [Path(log) for log in job.log]) for job in jobs])
 
 
 def one_of(names):
@@ -57,9 +80,16 @@ def one_of(names):
 
 wildcard_constraints:
     dataset=re.escape(DATASET),
-    peptide=one_of(PEPTIDES),
+    # Any name: a list of thousands in every pattern makes planning twice as long. Rules that make a peptide's first
+    # files admit the configured ones only, and all others need those files.
+    peptide=NAME.strip("^$"),
     model=one_of(MODELS),
     split=one_of(SPLITS),
+
+
+def simulate_settings(wildcards):
+    """Settings of a peptide's MD, which may differ between splits."""
+    return SIMULATE_OF_SPLIT[SPLIT_OF[wildcards.peptide]]
 
 
 def over_test_peptides(pattern):
@@ -67,13 +97,78 @@ def over_test_peptides(pattern):
     return expand(pattern, dataset=DATASET, model=MODELS, peptide=SPLITS["test"])
 
 
-def gpus(wanted):
-    """One GPU for a job whose settings ask for it, else none."""
-    return 1 if wanted else 0
+def of_every_model(pattern):
+    """`pattern` for every active model; its other wildcards stay."""
+    return expand(pattern, model=MODELS, allow_missing=True)
+
+
+def over_ablation(pattern):
+    """`pattern` for every row of the ablation, with the model that it samples with, and every test peptide."""
+    return [
+        path
+        for variant in SETTINGS.ablation.rows
+        for path in expand(
+            pattern,
+            dataset=DATASET,
+            variant=variant,
+            model=SETTINGS.ablated_model(variant),
+            peptide=SPLITS["test"],
+        )
+    ]
+
+
+def ablation_results():
+    """The figure of the ablation; none without variants, where the targets are about one model and it is not, or where
+    nothing is sampled."""
+    if SETTINGS.partial:
+        return []
+    compared = {SETTINGS.ablated_model(variant) for variant in SETTINGS.ablation.rows}
+    return [f"results/{DATASET}/figures/ablation.png"] if compared and compared <= set(MODELS) else []
+
+
+def gpus(wanted, devices=1):
+    """One GPU, or `devices`, for a job whose settings ask for it, else none."""
+    return devices if wanted else 0
+
+
+def training_gpus(wildcards):
+    """GPUs of a training: one, unless training.devices says more."""
+    settings = SETTINGS.training_of(wildcards.model)
+    return gpus(settings.accelerator == "gpu", settings.devices)
+
+
+def tries_again(times):
+    """So many retries of a job by the Snakemake that the user started.
+
+    The one that it starts for the job, on a cluster's node, makes none: it would try within the same allocation, and
+    go on when the cluster wants the job to end.
+    """
+    return times if workflow.is_main_process else 0
+
+
+def growing(first):
+    """Memory or run time that is `first` at the first attempt of a job, twice that at the second, then three times.
+
+    Not more: a job that was preempted time and again has not run out of anything.
+    """
+    return lambda wildcards, attempt: first * min(attempt, 3)
+
+
+def comparison_figures():
+    """The figures that hold models side by side; none where there is nothing to hold so."""
+    if not SIDE_BY_SIDE:
+        return []
+    of_peptides = expand("results/{dataset}/figures/comparison/{peptide}.png", dataset=DATASET, peptide=SPLITS["test"])
+    return [f"results/{DATASET}/figures/comparison.png", *of_peptides]
 
 
 def figure_results():
-    """Every figure of the active models, and the MD in time of the peptides that they are compared on."""
+    """Every figure of the active models, and the MD in time of the peptides that they are compared on; without MD,
+    those of the samples alone."""
+    if not SETTINGS.source.exists:
+        maps = over_test_peptides("results/{dataset}/figures/{model}/ramachandran/{peptide}.png")
+        torsions = over_test_peptides("results/{dataset}/figures/{model}/torsions/{peptide}.png")
+        return [f"results/{DATASET}/evaluation/summary.html", *maps, *torsions]
     kinds = ("ramachandran", "torsions", "convergence", "msm", "dynamics", "physicality", "ensemble")
     folder = f"results/{DATASET}/figures"
     return [
@@ -84,6 +179,9 @@ def figure_results():
         *over_test_peptides("results/{dataset}/figures/{model}/viewer/{peptide}.html"),
         f"{folder}/summary.png",
         f"{folder}/timing.png",
+        f"{folder}/convergence.png",
+        *comparison_figures(),
+        *ablation_results(),
     ]
 
 

@@ -17,12 +17,12 @@ rule featurize:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=config["features"],
     message:
-        "Featurize {wildcards.peptide} for {wildcards.split}"
+        "Take the heavy atoms of the MD of {wildcards.peptide} as features for {wildcards.split}"
     script:
         "../workflow_scripts/featurize.py"
 
@@ -42,9 +42,9 @@ rule describe_dataset:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     message:
-        "Count training frames and average their squared distances"
+        "Count the training frames and average their squared distances"
     script:
         "../workflow_scripts/describe_dataset.py"

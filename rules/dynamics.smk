@@ -22,12 +22,12 @@ rule dynamics:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=config["evaluation"]["dynamics"],
     message:
-        "Slow motions of {wildcards.peptide}, samples by model {wildcards.model}"
+        "Compare the slow motions of {wildcards.peptide} in its MD and in samples by model {wildcards.model}"
     script:
         "../workflow_scripts/dynamics.py"
 
@@ -52,11 +52,11 @@ rule plot_dynamics:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=config["figures"],
     message:
-        "Slow motions of {wildcards.peptide}"
+        "Draw the slow motions of {wildcards.peptide}, model {wildcards.model}"
     script:
         "../workflow_scripts/plot_dynamics.py"

@@ -22,12 +22,12 @@ rule superpose:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         frames=40,
     message:
-        "Superpose some samples of {wildcards.peptide} by model {wildcards.model} and some of its MD"
+        "Superpose conformations of {wildcards.peptide} from its MD and from samples by model {wildcards.model}"
     script:
         "../workflow_scripts/superpose.py"
 
@@ -56,12 +56,12 @@ rule tabulate:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         samples=lambda wildcards: f"results/{wildcards.dataset}/samples",
     message:
-        "Tables of every model evaluated on {wildcards.dataset}"
+        "Write the tables of every model evaluated on {wildcards.dataset}"
     script:
         "../workflow_scripts/tabulate.py"
 
@@ -91,12 +91,12 @@ rule plot_ensemble:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         settings=config["figures"],
     message:
-        "Superposed conformations of {wildcards.peptide}"
+        "Draw superposed conformations of {wildcards.peptide}, model {wildcards.model}"
     script:
         "../workflow_scripts/plot_ensemble.py"
 
@@ -125,10 +125,10 @@ rule make_viewer:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     message:
-        "Viewer of the conformations of {wildcards.peptide}"
+        "Write the viewer of conformations of {wildcards.peptide}, model {wildcards.model}"
     script:
         "../workflow_scripts/make_viewer.py"
 
@@ -152,11 +152,11 @@ rule plot_timing:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=config["figures"],
     message:
-        "Time a sample against atoms"
+        "Draw what a sample takes against the atoms of the peptide"
     script:
         "../workflow_scripts/plot_timing.py"

@@ -1,6 +1,7 @@
 # Needs:  results/{dataset}/md/{peptide}/ and results/{dataset}/samples/{model}/{peptide}/
 # Makes:  results/{dataset}/evaluation/{model}/{peptide}.json and .npz, the same below msm/, and evaluation/summary.csv;
-#         results/{dataset}/simulations/{peptide}.npz, which is apart from them since a model may have any name
+#         results/{dataset}/simulations/{peptide}.npz and, of two models or more, results/{dataset}/comparison/{peptide}
+#         .json and .npz, which are apart from them since a model may have any name
 
 
 rule describe_simulation:
@@ -19,10 +20,10 @@ rule describe_simulation:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     message:
-        "Thermodynamics and torsions of {wildcards.peptide} in time"
+        "Read temperature, energies and torsions in time from the MD of {wildcards.peptide}"
     script:
         "../workflow_scripts/describe_simulation.py"
 
@@ -46,8 +47,8 @@ rule compare:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings={
             key: value for key, value in config["evaluation"].items() if key not in ("msm", "dynamics", "physicality")
@@ -56,6 +57,38 @@ rule compare:
         "Compare samples of {wildcards.peptide} by model {wildcards.model} with its MD"
     script:
         "../workflow_scripts/compare.py"
+
+
+if SIDE_BY_SIDE:
+
+    rule compare_models:
+        input:
+            reference=rules.compare.input.reference,
+            reference_topology=rules.compare.input.reference_topology,
+            md_record=rules.compare.input.md_record,
+            samples=of_every_model("results/{dataset}/samples/{model}/{peptide}/samples.xtc"),
+            samples_topologies=of_every_model("results/{dataset}/samples/{model}/{peptide}/topology.pdb"),
+            sampling_records=of_every_model("results/{dataset}/samples/{model}/{peptide}/sampling.json"),
+        output:
+            result="results/{dataset}/comparison/{peptide}.json",
+            arrays="results/{dataset}/comparison/{peptide}.npz",
+        log:
+            "logs/{dataset}/compare_models/{peptide}.log",
+        benchmark:
+            "logs/{dataset}/compare_models/{peptide}.tsv"
+        conda:
+            "../envs/main.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(4000),
+            runtime=growing(60),
+        params:
+            models=MODELS,
+            settings=rules.compare.params.settings,
+        message:
+            "Compare samples of {wildcards.peptide} by every model at equal wall clock"
+        script:
+            "../workflow_scripts/compare_models.py"
 
 
 rule msm_features:
@@ -75,10 +108,10 @@ rule msm_features:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     message:
-        "Torsions of {wildcards.peptide} for the Markov state model"
+        "Read the torsions of {wildcards.peptide} for its Markov state model, samples by model {wildcards.model}"
     script:
         "../workflow_scripts/msm_features.py"
 
@@ -97,19 +130,18 @@ rule msm:
         "../envs/pyemma.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
         # A resource and not a param: it differs between machines, and must not cause a rerun.
         python=pyemma_interpreter(),
     params:
         script=Path(workflow.basedir) / "workflow_scripts" / "msm.py",
         settings=json.dumps(config["evaluation"]["msm"]),
     message:
-        "Markov state model of {wildcards.peptide}, samples by model {wildcards.model}"
+        "Build the Markov state model of {wildcards.peptide}, samples by model {wildcards.model}"
     shell:
         "{resources.python} {params.script:q} --features {input.features:q} --settings {params.settings:q} "
-        "--result {output.result:q} --arrays {output.arrays:q} > {log:q} 2>&1 "
-        "|| {{ tail -n 1 {log:q} >&2; exit 1; }}"
+        "--result {output.result:q} --arrays {output.arrays:q} --log {log:q}"
 
 
 rule summarize:
@@ -134,8 +166,11 @@ rule summarize:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        # How many peptides a whole summary has.
+        of=N_TEST,
     message:
         "Summarise every model evaluated on {wildcards.dataset}"
     script:

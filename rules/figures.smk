@@ -1,5 +1,6 @@
-# Needs:  results/{dataset}/evaluation/, results/{dataset}/simulations/{peptide}.npz, and a model's metrics.csv
-# Makes:  results/{dataset}/figures/{model}/{kind}/{peptide}.png and .pdf, figures/{model}/loss.*, figures/summary.*;
+# Needs:  results/{dataset}/evaluation/, comparison/, results/{dataset}/simulations/{peptide}.npz, a model's metrics.csv
+# Makes:  results/{dataset}/figures/{model}/{kind}/{peptide}.png and .pdf, figures/{model}/loss.*, figures/summary.*,
+#         figures/convergence.*; of two models or more figures/comparison.* and figures/comparison/{peptide}.*;
 #         results/{dataset}/simulations/{peptide}.png and .pdf
 
 
@@ -11,7 +12,7 @@ rule plot_simulation:
             "results/{dataset}/simulations/{peptide}.png",
             caption="../docs/captions/simulation.rst",
             category="Simulations",
-            labels={"figure": "MD in time", "peptide": "{peptide}"},
+            labels={"question": "Is the MD in equilibrium?", "figure": "MD of {peptide} in time", "model": "MD"},
         ),
         pdf="results/{dataset}/simulations/{peptide}.pdf",
     log:
@@ -22,12 +23,12 @@ rule plot_simulation:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=config["figures"],
     message:
-        "MD of {wildcards.peptide} in time"
+        "Draw the MD of {wildcards.peptide} in time"
     script:
         "../workflow_scripts/plot_simulation.py"
 
@@ -52,12 +53,12 @@ rule plot_ramachandran:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=config["figures"],
     message:
-        "Ramachandran maps of {wildcards.peptide}"
+        "Draw the Ramachandran maps of {wildcards.peptide}, model {wildcards.model}"
     script:
         "../workflow_scripts/plot_ramachandran.py"
 
@@ -82,12 +83,12 @@ rule plot_torsions:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=config["figures"],
     message:
-        "Torsion distributions of {wildcards.peptide}"
+        "Draw the torsions of {wildcards.peptide}, model {wildcards.model}"
     script:
         "../workflow_scripts/plot_torsions.py"
 
@@ -111,14 +112,112 @@ rule plot_convergence:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=config["figures"],
     message:
-        "JS distance against time for {wildcards.peptide}"
+        "Draw the JS distance of {wildcards.peptide} against time, model {wildcards.model}"
     script:
         "../workflow_scripts/plot_convergence.py"
+
+
+rule plot_convergence_of_all:
+    input:
+        results=over_test_peptides("results/{dataset}/evaluation/{model}/{peptide}.json"),
+    output:
+        png=report(
+            "results/{dataset}/figures/convergence.png",
+            caption="../docs/captions/convergence_of_all.rst",
+            category="Summary",
+            labels={"question": "2. How fast?", "figure": "JS distance against time", "model": "all"},
+        ),
+        pdf="results/{dataset}/figures/convergence.pdf",
+    log:
+        "logs/{dataset}/plot_convergence_of_all.log",
+    benchmark:
+        "logs/{dataset}/plot_convergence_of_all.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        settings=config["figures"],
+    message:
+        "Draw the JS distance against time over the test peptides"
+    script:
+        "../workflow_scripts/plot_convergence_of_all.py"
+
+
+if SIDE_BY_SIDE:
+
+    rule plot_comparison:
+        input:
+            result=rules.compare_models.output.result,
+            arrays=rules.compare_models.output.arrays,
+        output:
+            png=report(
+                "results/{dataset}/figures/comparison/{peptide}.png",
+                caption="../docs/captions/comparison.rst",
+                category="Peptide {peptide}",
+                labels={
+                    "question": "2. Which conformations?",
+                    "figure": "Ramachandran maps at equal wall clock",
+                    "model": "all",
+                },
+            ),
+            pdf="results/{dataset}/figures/comparison/{peptide}.pdf",
+        log:
+            "logs/{dataset}/plot_comparison/{peptide}.log",
+        benchmark:
+            "logs/{dataset}/plot_comparison/{peptide}.tsv"
+        conda:
+            "../envs/main.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(2000),
+            runtime=growing(10),
+        params:
+            settings=config["figures"],
+        message:
+            "Draw the Ramachandran maps of {wildcards.peptide} by every model"
+        script:
+            "../workflow_scripts/plot_comparison.py"
+
+    rule plot_comparison_page:
+        input:
+            results=expand(rules.compare_models.output.result, dataset=DATASET, peptide=SPLITS["test"]),
+            arrays=expand(rules.compare_models.output.arrays, dataset=DATASET, peptide=SPLITS["test"]),
+        output:
+            png=report(
+                "results/{dataset}/figures/comparison.png",
+                caption="../docs/captions/comparison_page.rst",
+                category="Summary",
+                labels={
+                    "question": "1. How close to MD?",
+                    "figure": "Ramachandran maps at equal wall clock",
+                    "model": "all",
+                },
+            ),
+            pdf="results/{dataset}/figures/comparison.pdf",
+        log:
+            "logs/{dataset}/plot_comparison_page.log",
+        benchmark:
+            "logs/{dataset}/plot_comparison_page.tsv"
+        conda:
+            "../envs/main.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(2000),
+            runtime=growing(10),
+        params:
+            settings=config["figures"],
+        message:
+            "Draw the Ramachandran maps of the first test peptides by every model"
+        script:
+            "../workflow_scripts/plot_comparison_page.py"
 
 
 rule plot_msm:
@@ -141,12 +240,12 @@ rule plot_msm:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=config["figures"],
     message:
-        "Macrostates of {wildcards.peptide}"
+        "Draw the macrostates of {wildcards.peptide}, model {wildcards.model}"
     script:
         "../workflow_scripts/plot_msm.py"
 
@@ -160,7 +259,7 @@ rule plot_loss:
             "results/{dataset}/figures/{model}/loss.png",
             caption="../docs/captions/loss.rst",
             category="Models",
-            labels={"figure": "Loss curves", "model": "{model}"},
+            labels={"question": "Has it learned?", "figure": "Loss curves", "model": "{model}"},
         ),
         pdf="results/{dataset}/figures/{model}/loss.pdf",
     log:
@@ -171,12 +270,12 @@ rule plot_loss:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=config["figures"],
     message:
-        "Loss curves of model {wildcards.model}"
+        "Draw the loss of model {wildcards.model} while it was trained"
     script:
         "../workflow_scripts/plot_loss.py"
 
@@ -200,11 +299,11 @@ rule plot_summary:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=config["figures"],
     message:
-        "JS distances of every peptide and model"
+        "Draw the JS distances of every peptide and model"
     script:
         "../workflow_scripts/plot_summary.py"

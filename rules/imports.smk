@@ -16,12 +16,14 @@ rule import_trajectory:
         "logs/{dataset}/import_trajectory/{peptide}.log",
     benchmark:
         "logs/{dataset}/import_trajectory/{peptide}.tsv"
+    wildcard_constraints:
+        peptide=one_of(PEPTIDES),
     conda:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         settings=config["source"],
         # What the table tells of this peptide, and not the whole table: a row more must not import the others again.

@@ -4,7 +4,12 @@
 
 rule train:
     input:
-        train=rules.describe_dataset.input.train,
+        # All of the training split, or the first so many of it.
+        train=lambda wildcards: expand(
+            "results/{dataset}/features/train/{peptide}.h5",
+            dataset=wildcards.dataset,
+            peptide=SPLITS["train"][: SETTINGS.training_of(wildcards.model).peptides],
+        ),
         validation=rules.describe_dataset.input.validation,
         dataset=rules.describe_dataset.output.dataset,
     output:
@@ -21,16 +26,16 @@ rule train:
         "../envs/main.yaml"
     threads: 16
     resources:
-        mem_mb=16000,
-        runtime=lambda wildcards, attempt: 1440 * attempt,
-        gpu=lambda wildcards: gpus(SETTINGS.training_of(wildcards.model).accelerator == "gpu"),
+        mem_mb=growing(16000),
+        runtime=growing(1440),
+        gpu=training_gpus,
     params:
         network=lambda wildcards: SETTINGS.network_of(wildcards.model).model_dump(mode="json"),
         training=lambda wildcards: SETTINGS.training_of(wildcards.model).model_dump(mode="json"),
         work="work/train/{dataset}/{model}",
         tensorboard="logs/{dataset}/train/{model}_tensorboard",
     message:
-        "Train model {wildcards.model}"
+        "Train model {wildcards.model} for {params.training[max_steps]} steps"
     script:
         "../workflow_scripts/train.py"
 
@@ -50,8 +55,8 @@ rule import_checkpoint:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     message:
         "Check {input.checkpoint} and take it in as model {wildcards.model}"
     script:

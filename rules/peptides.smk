@@ -10,12 +10,14 @@ rule build_peptide:
         "logs/{dataset}/build_peptide/{peptide}.log",
     benchmark:
         "logs/{dataset}/build_peptide/{peptide}.tsv"
+    wildcard_constraints:
+        peptide=one_of(name for name in PEPTIDES if name not in STRUCTURES),
     conda:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         sequence=lambda wildcards: SEQUENCES[wildcards.peptide],
         form=config["peptides"]["form"],

@@ -22,13 +22,13 @@ rule physicality:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=config["evaluation"]["physicality"],
         bins=config["evaluation"]["ramachandran_bins"],
     message:
-        "Physicality of samples of {wildcards.peptide} by model {wildcards.model}, and the basins they cover"
+        "Check how physical samples of {wildcards.peptide} by model {wildcards.model} are, and which basins they cover"
     script:
         "../workflow_scripts/physicality.py"
 
@@ -53,11 +53,11 @@ rule plot_physicality:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=config["figures"],
     message:
-        "Physicality and basins of {wildcards.peptide}"
+        "Draw the physicality and the basins of {wildcards.peptide}, model {wildcards.model}"
     script:
         "../workflow_scripts/plot_physicality.py"

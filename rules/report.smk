@@ -1,4 +1,4 @@
-# Needs:  every figure and the summary of the active models
+# Needs:  every figure and the summary of the active models; workflow_scripts/report.js and report.css
 # Makes:  results/{dataset}/report.html
 
 
@@ -12,6 +12,9 @@ rule report_html:
     input:
         figures=figure_results(),
         summary=f"results/{DATASET}/evaluation/summary.csv",
+        # What the report looks like is an input, not code: it costs seconds to make anew.
+        script=workflow.source_path("../workflow_scripts/report.js"),
+        style=workflow.source_path("../workflow_scripts/report.css"),
     output:
         report="results/{dataset}/report.html",
     log:

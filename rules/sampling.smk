@@ -20,18 +20,18 @@ rule sample:
     benchmark:
         "logs/{dataset}/sample/{model}/{peptide}.tsv"
     # A job that was stopped exits with an error, and goes on from its saved state when it is tried again.
-    retries: 3
+    retries: tries_again(3)
     conda:
         "../envs/main.yaml"
     threads: 8
     resources:
-        mem_mb=8000,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=growing(8000),
+        runtime=growing(240),
         gpu=gpus(config["sampling"]["device"] == "cuda"),
     params:
         settings=config["sampling"],
         work="work/sample/{dataset}/{model}/{peptide}",
     message:
-        "Sample {wildcards.peptide} with model {wildcards.model}"
+        "Make {params.settings[samples]} samples of {wildcards.peptide} with model {wildcards.model}"
     script:
         "../workflow_scripts/sample.py"

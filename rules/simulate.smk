@@ -2,9 +2,8 @@
 # Makes:  results/{dataset}/md/{peptide}/: trajectory.xtc, topology.pdb, state.csv, md.json
 
 
-def simulate_settings(wildcards):
-    """Settings of a peptide's MD, which may differ between splits."""
-    return SETTINGS.simulate_of(SPLIT_OF[wildcards.peptide]).model_dump(mode="json")
+# Validated once for each split, and not for each of thousands of jobs.
+SIMULATE_OF_SPLIT = {split: SETTINGS.simulate_of(split).model_dump(mode="json") for split in SPLITS}
 
 
 rule simulate:
@@ -19,19 +18,21 @@ rule simulate:
         "logs/{dataset}/simulate/{peptide}.log",
     benchmark:
         "logs/{dataset}/simulate/{peptide}.tsv"
+    wildcard_constraints:
+        peptide=one_of(PEPTIDES),
     # A job that was stopped exits with an error, and goes on from its saved state when it is tried again.
-    retries: 3
+    retries: tries_again(3)
     conda:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=lambda wildcards, attempt: 1440 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(1440),
         gpu=lambda wildcards: gpus(simulate_settings(wildcards)["platform"] in ("CUDA", "OpenCL")),
     params:
         settings=simulate_settings,
         work="work/simulate/{dataset}/{peptide}",
     message:
-        "Simulate {wildcards.peptide} for {params.settings[production]} ps ({params.settings[solvent]} solvent)"
+        "Simulate {wildcards.peptide}: {params.settings[replicas]} x {params.settings[production]:g} ps in {params.settings[solvent]} solvent"
     script:
         "../workflow_scripts/simulate.py"

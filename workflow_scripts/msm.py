@@ -8,25 +8,28 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from jamun.evaluation.msm.backend import MSMError, load_backend
-from jamun.evaluation.msm.model import build_msm, insufficient
-from jamun.io.atomic import read_npz, write_json, write_npz
-from jamun.io.provenance import provenance
+from jamun.io.log import job_log
 
 
-def main() -> int:
-    """Read torsions, write the result (JSON) and the arrays (NPZ); data too few are a result, not an error."""
+def command_line() -> argparse.Namespace:
+    """The words of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--features", type=Path, required=True, help="torsions, as the rule msm_features writes them")
     parser.add_argument("--settings", type=json.loads, required=True, help="evaluation.msm as JSON")
     parser.add_argument("--result", type=Path, required=True, help="JSON to write")
     parser.add_argument("--arrays", type=Path, required=True, help="NPZ to write")
-    arguments = parser.parse_args()
-    try:
-        backend = load_backend(arguments.settings["backend"])
-    except MSMError as error:
-        print(f"Error: {error}")
-        return 1
+    parser.add_argument("--log", type=Path, required=True, help="log to write")
+    return parser.parse_args()
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Read torsions, write the result (JSON) and the arrays (NPZ); data too few are a result, not an error."""
+    from jamun.evaluation.msm.backend import MSMError, load_backend
+    from jamun.evaluation.msm.model import build_msm, insufficient
+    from jamun.io.atomic import read_npz, write_json, write_npz
+    from jamun.io.provenance import provenance
+
+    backend = load_backend(arguments.settings["backend"])
     data = read_npz(arguments.features)
     try:
         result, arrays = build_msm(
@@ -37,14 +40,17 @@ def main() -> int:
             data["samples_chain"],
             data["phi_psi"],
             arguments.settings,
+            data["samples_accepted"],
+            str(data["accepted_reason"]) or None,
         )
     except MSMError as error:
         result, arrays = insufficient(str(error), len(data["reference_torsions"]), len(data["phi_psi"]))
     write_npz(arguments.arrays, {**arrays, "residue_labels": data["residue_labels"]})
     made_by = {"provenance": provenance(backend.name, "numpy", "scipy")}
     write_json(arguments.result, {"backend": backend.name, "settings": arguments.settings, **result, **made_by})
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments = command_line()
+    with job_log(arguments.log):
+        main(arguments)

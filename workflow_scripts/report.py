@@ -19,13 +19,13 @@ with job_log(snakemake.log[0]):
     page = work / "report.html"
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
     command += ["--configfile", str(configuration), "--cores", "1", "--nolock", "--report", str(page)]
-    command += ["--report-stylesheet", str(root / "workflow_scripts" / "report.css"), "figures"]
+    command += ["--report-stylesheet", snakemake.input.style, "figures"]
     with open(snakemake.log[0], "a", encoding="utf-8") as log:
         finished = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
     if finished.returncode != 0:
         raise UserError(f"the report could not be made: see {snakemake.log[0]}, then run the same command again.")
     before, end, after = page.read_text(encoding="utf-8").rpartition("</body>")
-    script = (root / "workflow_scripts" / "report.js").read_text(encoding="utf-8")
+    script = Path(snakemake.input.script).read_text(encoding="utf-8")
     page.write_text(f"{before}<script>\n{script}</script>\n{end}{after}", encoding="utf-8")
     os.replace(page, target)
     configuration.unlink()

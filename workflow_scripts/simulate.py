@@ -6,6 +6,7 @@ from jamun.io.log import job_log
 
 with job_log(snakemake.log[0]):
     from jamun.config.simulate import SimulateSettings
+    from jamun.io.gpu import slot_folder
     from jamun.simulate.run import simulate_to_files
 
     simulate_to_files(
@@ -18,5 +19,5 @@ with job_log(snakemake.log[0]):
         record=Path(snakemake.output.record),
         work=Path(snakemake.params.work),
         threads=snakemake.threads,
-        slots=Path("work/gpu"),
+        slots=slot_folder(),
     )

@@ -10,4 +10,4 @@ with job_log(snakemake.log[0]):
     target = Path(snakemake.output.summary)
     peptides = sorted({Path(path).stem for path in snakemake.input.results})
     results = [folder / f"{peptide}.json" for folder in sorted(target.parent.glob("*/")) for peptide in peptides]
-    summarize_to_files([path for path in results if path.exists()], target)
+    summarize_to_files([path for path in results if path.exists()], target, snakemake.params.of)

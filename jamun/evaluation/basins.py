@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -115,8 +116,13 @@ def occupancies(counts: np.ndarray, basins: Basins) -> np.ndarray:
     return counts.reshape(*counts.shape[:-2], -1) @ inside.astype(counts.dtype)
 
 
-def _metric(value: float, resampled: np.ndarray, halves: list[float], count: int, kind: str) -> dict[str, Any]:
-    """One number with its interval: percentiles of a share, whose bounds include the value; a distance is centred."""
+def _metric(
+    value: float, resampled: np.ndarray, pieces: tuple[np.ndarray, np.ndarray | None], count: int, kind: str
+) -> dict[str, Any]:
+    """One number with its interval: percentiles of a share, whose bounds include the value; a distance is centred.
+
+    `pieces` are the numbers of the MD's halves and replicas: of a share each one's own, of a distance one number.
+    """
     if not np.isfinite(value):
         return missing("no basins in the MD" if count == 0 else "no frames", count)
     if kind == "distance":
@@ -124,7 +130,8 @@ def _metric(value: float, resampled: np.ndarray, halves: list[float], count: int
     else:
         low, high = np.percentile(resampled[np.isfinite(resampled)], [2.5, 97.5])
         entry = {"value": value, "low": min(float(low), value), "high": max(float(high), value), "count": count}
-    return entry | {"md_halves": halves[0] if kind == "distance" else halves}
+    halves, replicas = (None if own is None else own.tolist() for own in pieces)
+    return entry | {"md_halves": halves, "md_replicas": replicas}
 
 
 def _visited(frames: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -134,13 +141,36 @@ def _visited(frames: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.clip((frames[..., 1:] > 0) @ weights, 0.0, 1.0)
 
 
+def _of_pieces(
+    counts: np.ndarray, found: Basins, equal: np.ndarray, share: np.ndarray
+) -> dict[str, np.ndarray] | dict[str, None]:
+    """The numbers of pieces of the MD from one residue's counts (n, bins, bins): of each its shares (n,), `unseen` in
+    the others on average, and the mean distance of all pairs; None of fewer than two pieces."""
+    if len(counts) < 2:
+        return dict.fromkeys(("coverage", "weighted_coverage", "outside", "unseen", "js"))
+    inside = occupancies(counts, found)
+    frames = inside.sum(1)
+    pairs = np.array(list(combinations(range(len(counts)), 2)))
+    flat = counts.reshape(len(counts), -1)
+    outside_others = flat @ (flat == 0).T.astype(flat.dtype)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "coverage": _visited(inside, equal),
+            "weighted_coverage": _visited(inside, share),
+            "outside": inside[:, 0] / frames,
+            "unseen": outside_others.sum(1) / (len(counts) - 1) / frames,
+            "js": js_distance(inside[pairs[:, 0]], inside[pairs[:, 1]]).mean(),
+        }
+
+
 def cover(
-    reference: np.ndarray, samples: np.ndarray, halves: np.ndarray, basins: list[Basins]
+    reference: np.ndarray, samples: np.ndarray, halves: np.ndarray, replicas: np.ndarray, basins: list[Basins]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """How samples cover the basins of every residue: the means over residues, and each residue's numbers.
 
     Counts by block: reference (blocks, P, bins, bins), samples (blocks, P, bins, bins); `halves` (2, P, bins, bins) are
-    those of the MD's first and second half. Basins are those of all MD and are not found anew for halves or resamples.
+    those of the MD's first and second half, `replicas` (n, P, bins, bins) those of its replicas, none where there are
+    no two. Basins are those of all MD and are not found anew for pieces or resamples.
 
     coverage: share of basins with at least one sample; weighted_coverage: the same weighted by the MD's population;
     outside: share of samples in no basin; unseen: share of samples in cells without one MD frame; js: JS distance of
@@ -152,37 +182,35 @@ def cover(
     residues, parts = [], {name: [] for name in kinds}
     for place, found in enumerate(basins):
         md, theirs = occupancies(reference[:, place], found), occupancies(samples[:, place], found)
-        half = occupancies(halves[:, place], found)
         md_all, theirs_all, resampled = md.sum(0), theirs.sum(0), drawn @ theirs
         share = md_all[1:] / max(md_all[1:].sum(), 1)
         equal = np.full(found.count, 1 / max(found.count, 1))
         empty = reference[:, place].sum(0) == 0
         unseen = np.where(empty, samples[:, place], 0).sum((1, 2))
-        unseen_halves = [halves[one, place][halves[1 - one, place] == 0].sum() for one in range(2)]
+        own = [_of_pieces(pieces[:, place], found, equal, share) for pieces in (halves, replicas)]
+        half = occupancies(halves[:, place], found)
         with np.errstate(invalid="ignore", divide="ignore"):
             numbers = {
-                "coverage": (_visited(theirs_all, equal), _visited(resampled, equal), _visited(half, equal)),
-                "weighted_coverage": (_visited(theirs_all, share), _visited(resampled, share), _visited(half, share)),
+                "coverage": (_visited(theirs_all, equal), _visited(resampled, equal)),
+                "weighted_coverage": (_visited(theirs_all, share), _visited(resampled, share)),
                 "outside": (
                     theirs_all[0] / theirs_all.sum(),
                     resampled[:, 0] / resampled.sum(1),
-                    half[:, 0] / half.sum(1),
                 ),
                 "unseen": (
                     unseen.sum() / theirs_all.sum(),
                     (drawn @ unseen) / resampled.sum(1),
-                    np.array(unseen_halves) / half.sum(1),
                 ),
                 "js": (
                     js_distance(theirs_all, md_all),
                     js_distance(resampled, drawn_reference @ md),
-                    js_distance(half[:1], half[1:]),
                 ),
             }
         entry: dict[str, Any] = {}
-        for name, (value, of_resamples, of_halves) in numbers.items():
-            parts[name].append((float(value), of_resamples, of_halves))
-            entry[name] = _metric(float(value), of_resamples, np.asarray(of_halves).tolist(), found.count, kinds[name])
+        for name, (value, of_resamples) in numbers.items():
+            pieces = tuple(one[name] for one in own)
+            parts[name].append((float(value), of_resamples, *pieces))
+            entry[name] = _metric(float(value), of_resamples, pieces, found.count, kinds[name])
         entry["outside"]["md"] = ratio(md[:, 0], md.sum(1), REFERENCE_SEED)
         entry["left_out"] = found.left_out
         entry["basins"] = [
@@ -206,5 +234,6 @@ def cover(
             means[name] = missing("no residue has basins: it has not both phi and psi, or too little MD")
             continue
         value, of_resamples, of_halves = (np.mean([row[k] for row in known], axis=0) for k in range(3))
-        means[name] = _metric(float(value), of_resamples, np.asarray(of_halves).tolist(), len(known), kinds[name])
+        of_replicas = np.mean([row[3] for row in known], axis=0) if len(replicas) else None
+        means[name] = _metric(float(value), of_resamples, (of_halves, of_replicas), len(known), kinds[name])
     return means, residues

@@ -19,6 +19,7 @@ from jamun.evaluation.ensembles import (
     EvaluationError,
     frame_chains,
     load_heavy,
+    none_rejected,
     read_flags,
     replica_of_frames,
     require_same_molecule,
@@ -145,7 +146,13 @@ def _head(inputs: Inputs, reference: Path, samples: Path) -> dict[str, Any]:
     }
 
 
-def _msm(inputs: Inputs, torsions: list, angles: tuple[np.ndarray, np.ndarray], settings: dict[str, Any]):
+def _msm(
+    inputs: Inputs,
+    torsions: list,
+    angles: tuple[np.ndarray, np.ndarray],
+    settings: dict[str, Any],
+    accepted: np.ndarray | None,
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The Markov state model by deeptime, or the reason why there is none."""
     kept = [column for column, torsion in enumerate(torsions) if torsion.group != "omega"]
     chosen = [torsions[column] for column in kept]
@@ -154,7 +161,8 @@ def _msm(inputs: Inputs, torsions: list, angles: tuple[np.ndarray, np.ndarray], 
     first, second = (values[:, kept] for values in angles)
     try:
         backend = load_backend("deeptime")
-        result, arrays = build_msm(backend, first, boundaries, second, inputs.samples.chains, pairs, settings)
+        told = accepted, none_rejected(accepted)
+        result, arrays = build_msm(backend, first, boundaries, second, inputs.samples.chains, pairs, settings, *told)
     except MSMError as error:
         result, arrays = insufficient(str(error), len(first), len(pairs))
     labels = [f"{chosen[phi].residue_name.capitalize()}{chosen[phi].residue}" for phi, _ in pairs]
@@ -207,8 +215,8 @@ def evaluate_to_files(
             chosen.physicality,
             chosen.ramachandran_bins,
         ),
-        "msm": _msm(inputs, torsions, (md_angles, angles), chosen.msm.model_dump() | {"backend": "deeptime"}),
-        "dynamics": dynamics(*series, torsions, chosen.dynamics, inputs.md_seconds_per_frame),
+        "msm": _msm(inputs, torsions, (md_angles, angles), chosen.msm.model_dump() | {"backend": "deeptime"}, accepted),
+        "dynamics": dynamics(*series, torsions, chosen.dynamics, inputs.md_seconds_per_frame, accepted),
     }
     made_by = {"provenance": provenance("mdtraj", "numpy", "scipy", "deeptime")}
     found["comparison"][0].update(

@@ -10,6 +10,8 @@ import numpy as np
 
 from jamun.config.evaluation import EvaluationSettings
 from jamun.evaluation.ensembles import load_pair, none_rejected, read_flags
+from jamun.evaluation.estimates import mean_of_pairs
+from jamun.evaluation.independent import convergence, in_time, independent_convergence, lengths_in_time
 from jamun.evaluation.js import (
     block_weights,
     blocks_of_chains,
@@ -18,14 +20,15 @@ from jamun.evaluation.js import (
     js_distance,
     pair_histograms,
 )
+from jamun.evaluation.runs import replica_pairs, replica_slices
 from jamun.evaluation.torsions import Torsion, compute_torsions, phi_psi_pairs
 from jamun.evaluation.wall_clock import compared_ensembles, loss_notes, wall_clock_notes
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
 
 GROUPS = ("backbone", "side_chain", "all", "ramachandran")
-# The shortest piece of a trajectory that a convergence curve shows.
-_FEWEST_FRAMES = 10
+# Pairs of replicas whose distances are averaged, at most: all pairs of ten.
+_MOST_PAIRS = 45
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,19 @@ def _point(binning: Binning, first: Counts, second: Counts, frames: int) -> dict
     }
 
 
-def lengths_in_time(frames: int, points: int) -> np.ndarray:
-    """Numbers of frames, evenly spaced in their logarithm, up to all of them."""
-    fewest = min(_FEWEST_FRAMES, frames)
-    return np.unique(np.round(np.geomspace(fewest, frames, points)).astype(int))
+def _replicas(binning: Binning, angles: np.ndarray, replicas: np.ndarray) -> dict[str, Any]:
+    """Mean distances between replicas (F,) of the MD with intervals, or nulls and the reason."""
+    parts, reason = replica_slices(replicas)
+    if not parts:
+        return {"frames": None, "pairs": 0, "reason": reason} | dict.fromkeys(GROUPS)
+    counts = {part.start: binning.count_blocks(angles[part], blocks_of_chains(replicas[part])) for part in parts}
+    shortest = min(part.stop - part.start for part in parts)
+    points = [
+        _point(binning, counts[first.start], counts[second.start], shortest)
+        for first, second in replica_pairs(parts, _MOST_PAIRS)
+    ]
+    means = {group: mean_of_pairs([point[group] for point in points]) for group in GROUPS}
+    return {"frames": shortest, "pairs": len(points)} | means
 
 
 def _convergence(
@@ -117,13 +129,7 @@ def _convergence(
 ) -> dict[str, list[float | None]]:
     """JS to the reference of the first n frames, n growing."""
     lengths = lengths_in_time(len(angles), points)
-    curve: dict[str, list[float | None]] = {group: [] for group in GROUPS}
-    for length in lengths:
-        means = binning.means(binning.distances(binning.count(angles[:length]), reference))
-        for group in GROUPS:
-            curve[group].append(float(means[group]))
-    seconds = [float(n * seconds_per_frame) if seconds_per_frame else None for n in lengths]
-    return {"frames": lengths.tolist(), "seconds": seconds} | curve
+    return in_time(lengths, convergence(binning, angles, [reference], lengths), seconds_per_frame)
 
 
 def frames_at_equal_wall_clock(
@@ -181,6 +187,7 @@ def compare(
 
     baselines = {
         "md_halves": _point(binning, piece(0, half), piece(half, frames), half),
+        "md_replicas": _replicas(binning, reference_angles, reference_chains),
         "md_equal_wall_clock": _point(binning, piece(0, cut), reference_blocks, cut)
         if cut is not None
         else {"frames": None, "reason": reason} | dict.fromkeys(GROUPS),
@@ -219,6 +226,15 @@ def compare(
             ),
             "md": _convergence(binning, reference_angles, reference, md_seconds_per_frame, settings.convergence_points),
         },
+        "convergence_independent": independent_convergence(
+            binning,
+            reference_angles,
+            reference_chains,
+            sample_angles,
+            md_seconds_per_frame,
+            sampling_seconds,
+            settings.convergence_points,
+        ),
     }
     arrays = {
         "torsion_edges": np.linspace(-np.pi, np.pi, settings.torsion_bins + 1),

@@ -17,9 +17,9 @@ from jamun.evaluation.decorrelation import (
     effective_samples,
     speed_up,
 )
-from jamun.evaluation.ensembles import load_pair
-from jamun.evaluation.estimates import FEWEST_FRAMES, missing, waiting_time
-from jamun.evaluation.runs import Runs, cut_into_runs
+from jamun.evaluation.ensembles import load_pair, none_rejected, read_flags
+from jamun.evaluation.estimates import FEWEST_FRAMES, mean_of_pairs, missing, waiting_time
+from jamun.evaluation.runs import Runs, cut_into_runs, replica_pairs, replica_slices
 from jamun.evaluation.tica import KEPT, Projection, TICAError, block_counts, component_js, fit_tica, joint_edges
 from jamun.evaluation.torsions import Torsion, compute_torsions
 from jamun.evaluation.transport import euclidean_cost, torsion_cost, transport_distance
@@ -30,6 +30,10 @@ from jamun.io.provenance import provenance
 DISTANCES = ("tica_0", "tica_01", "torsion_w2", "tica_w2")
 GROUPS = ("backbone", "side_chain", "all")
 _NO_TORSION = "the molecule has none of these"
+# Pairs of replicas whose distances are averaged, at most: transport takes seconds a pair.
+_MOST_PAIRS = 3
+# Subsamples of each pair for its interval, at least.
+_FEWEST_REPEATS = 3
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,9 @@ class _Part:
     runs: Runs
 
     @classmethod
-    def of(cls, torsions: np.ndarray, components: np.ndarray | None, chains: np.ndarray, frames: slice) -> _Part:
+    def of(
+        cls, torsions: np.ndarray, components: np.ndarray | None, chains: np.ndarray, frames: slice | np.ndarray
+    ) -> _Part:
         chosen = None if components is None else components[frames]
         return cls(torsions[frames], chosen, cut_into_runs(chains[frames]))
 
@@ -95,7 +101,7 @@ def _baselines(
     no_tica: str | None,
     settings: DynamicsSettings,
 ) -> dict[str, Any]:
-    """The distances of pieces of the MD: its halves from each other, its beginnings from all of it."""
+    """The distances of pieces of the MD: its halves and its replicas from each other, its beginnings from all of it."""
     frames = len(torsions)
     half, tenth = frames // 2, max(1, frames // 10)
     whole = slice(None)
@@ -104,15 +110,36 @@ def _baselines(
         "md_equal_wall_clock": (cut, slice(cut), whole),
         "md_tenth": (tenth, slice(tenth), whole),
     }
-    result = {}
+
+    def between(first: slice, second: slice, options: DynamicsSettings = settings) -> dict[str, Any]:
+        parts = (_Part.of(torsions, components, chains, chosen) for chosen in (first, second))
+        return _distances(*parts, no_tica, options)
+
+    result: dict[str, Any] = {}
     for name, (size, first, second) in pieces.items():
         if size is None or size < FEWEST_FRAMES:
             reason = no_cut if size is None else f"{size} frames are fewer than {FEWEST_FRAMES}"
             result[name] = {"frames": size, "reason": reason} | {key: missing(reason or "") for key in DISTANCES}
         else:
-            parts = (_Part.of(torsions, components, chains, chosen) for chosen in (first, second))
-            result[name] = {"frames": size} | _distances(*parts, no_tica, settings)
-    return result
+            result[name] = {"frames": size} | between(first, second)
+    replicas, no_replicas = replica_slices(chains)
+    if not replicas:
+        nothing = {key: missing(no_replicas or "") for key in DISTANCES}
+        return result | {"md_replicas": {"frames": None, "pairs": 0, "reason": no_replicas} | nothing}
+    pairs = replica_pairs(replicas, _MOST_PAIRS)
+    # The pairs share the subsamples: their mean takes no more of them than one distance.
+    repeats = max(_FEWEST_REPEATS, -(-settings.transport_repeats // len(pairs)))
+    shared = settings.model_copy(update={"transport_repeats": repeats})
+    found = [
+        # Of two replicas of one length the halves are the replicas.
+        result["md_halves"]
+        if (first, second) == (slice(0, half), slice(half, frames))
+        else between(first, second, shared)
+        for first, second in pairs
+    ]
+    shortest = min(part.stop - part.start for part in replicas)
+    means = {key: mean_of_pairs([one[key] for one in found]) for key in DISTANCES}
+    return result | {"md_replicas": {"frames": shortest, "pairs": len(pairs)} | means}
 
 
 def _decorrelations(
@@ -190,18 +217,36 @@ def _histograms(
     return arrays
 
 
+def _effective(
+    part: _Part, seconds: float | None, no_tica: str | None, seed: int
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Effective samples of one ensemble, in all and over `seconds`, those of each run, and bootstrap values."""
+    if part.components is None:
+        count, reason = part.runs.blocks, f"no TICA: {no_tica}"
+        found = {"samples": missing(reason, count), "per_second": missing(reason, count)}
+        found |= {"runs": len(part.runs.lengths), "runs_used": 0}
+        by_run = bootstrap = np.zeros(0)
+    else:
+        by_run, bootstrap = effective_samples(part.components[:, 0], part.runs, seed)
+        found = effective_estimates(by_run, bootstrap, part.runs.blocks, seconds, "its wall clock is not recorded")
+    return found | {"frames": len(part.torsions), "seconds": seconds}, by_run, bootstrap
+
+
 def dynamics(
     reference: Series,
     samples: Series,
     torsions: list[Torsion],
     settings: DynamicsSettings,
     md_seconds_per_frame: float | None = None,
+    accepted: np.ndarray | None = None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Compare the slow motions of reference MD and samples.
 
     Parameters: the two ensembles with angles of the same `torsions` (K), and the seconds of wall clock a frame of MD,
-    for the cut at equal wall clock. Returns what goes into the result's JSON (definitions: docs/evaluation.md), and the
-    curves and histograms for the figure. TICA, transport and effective samples leave omega out.
+    for the cut at equal wall clock. `accepted` (F,) are the samples that the sampler accepted, None where it judged
+    none: they are held against the same TICA, and take the wall clock of all samples. Returns what goes into the
+    result's JSON (definitions: docs/evaluation.md), and the curves and histograms for the figure. TICA, transport and
+    effective samples leave omega out.
     """
     kept = [column for column, torsion in enumerate(torsions) if torsion.group != "omega"]
     first, second = reference.angles[:, kept], samples.angles[:, kept]
@@ -221,22 +266,21 @@ def dynamics(
     for seed, (name, series, runs) in enumerate((("md", reference, first_runs), ("samples", samples, second_runs)), 1):
         times[name], medians[name], curves[name] = _decorrelations(series, runs, torsions, seed)
 
-    effective: dict[str, Any] = {}
-    bootstrap, by_run = {}, {"md": np.zeros(0), "samples": np.zeros(0)}
-    for seed, (name, series, part) in enumerate((("md", reference, whole), ("samples", samples, drawn)), 1):
-        if part.components is None:
-            count, reason = part.runs.blocks, f"no TICA: {no_tica}"
-            effective[name] = {"samples": missing(reason, count), "per_second": missing(reason, count)}
-            effective[name] |= {"runs": len(part.runs.lengths), "runs_used": 0}
-            bootstrap[name] = np.zeros(0)
-        else:
-            by_run[name], bootstrap[name] = effective_samples(part.components[:, 0], part.runs, seed)
-            no_seconds = "its wall clock is not recorded"
-            effective[name] = effective_estimates(
-                by_run[name], bootstrap[name], part.runs.blocks, series.seconds, no_seconds
-            )
-        effective[name] |= {"frames": len(part.torsions), "seconds": series.seconds}
-    effective["speed_up"] = speed_up(effective["samples"], bootstrap["samples"], effective["md"], bootstrap["md"])
+    md_ess, md_by_run, md_bootstrap = _effective(whole, reference.seconds, no_tica, 1)
+
+    def sampler_ess(part: _Part) -> tuple[dict[str, Any], np.ndarray]:
+        found, by_run, bootstrap = _effective(part, samples.seconds, no_tica, 2)
+        return {"samples": found, "speed_up": speed_up(found, bootstrap, md_ess, md_bootstrap)}, by_run
+
+    drawn_ess, by_run = sampler_ess(drawn)
+    after, not_told = None, none_rejected(accepted)
+    if not_told is None:
+        kept_part = _Part.of(second, components[1], samples.chains, accepted)
+        after = {
+            "frames": len(kept_part.torsions),
+            "distances": _distances(kept_part, whole, no_tica, settings),
+            "ess": sampler_ess(kept_part)[0],
+        }
 
     result = {
         "tica": _tica_record(projection, no_tica, settings.tica_lag, reference.step, reference.unit),
@@ -258,12 +302,14 @@ def dynamics(
             "units": {"md": reference.unit, "samples": samples.unit},
             "frame": {"md": reference.step, "samples": samples.step},
         },
-        "ess": effective,
+        "ess": {"md": md_ess} | drawn_ess,
+        "accepted": after,
+        "accepted_reason": not_told,
     }
     arrays = _histograms(whole, drawn, reference.chains, cut, settings) | {
         f"decorrelation_{name}_{end}": array for name in curves for end, array in curves[name].items()
     }
-    return result, arrays | {f"ess_{name}": values for name, values in by_run.items()}
+    return result, arrays | {"ess_md": md_by_run, "ess_samples": by_run}
 
 
 def dynamics_to_files(
@@ -288,6 +334,7 @@ def dynamics_to_files(
     first, second = load_pair(reference, reference_topology, md["boundaries"], samples, samples_topology)
     torsions, reference_angles = compute_torsions(first.trajectory)
     _, sample_angles = compute_torsions(second.trajectory)
+    flags = read_flags(samples, second.n_frames)
     production, stride = md["production"], sampling["settings"]["stride"]
     interval_ps = production["frame_interval_ps"]
     compared, array_values = dynamics(
@@ -302,6 +349,7 @@ def dynamics_to_files(
         torsions,
         settings,
         production["seconds_per_frame"],
+        None if flags is None else flags["accepted"],
     )
     notes = wall_clock_notes(md, sampling)
     if compared["tica"]["reason"]:

@@ -117,13 +117,24 @@ def replica_of_frames(boundaries: list[int]) -> np.ndarray:
     return np.repeat(np.arange(len(boundaries) - 1), np.diff(boundaries))
 
 
+def load_reference(trajectory: Path, topology: Path, boundaries: list[int]) -> Ensemble:
+    """Reference MD whose replicas have these offsets (R+1). Raises EvaluationError for files that do not fit."""
+    md = load_heavy(trajectory, topology)
+    if boundaries[-1] != md.n_frames:
+        raise EvaluationError(f"{trajectory}: {md.n_frames} frames, but its record tells of {boundaries[-1]}.")
+    return Ensemble(md, replica_of_frames(boundaries))
+
+
+def load_samples(trajectory: Path, topology: Path, reference: Ensemble) -> Ensemble:
+    """Samples of the molecule of `reference`. Raises EvaluationError where the two cannot be compared."""
+    drawn = load_heavy(trajectory, topology)
+    require_same_molecule(reference.trajectory.topology, drawn.topology, trajectory)
+    return Ensemble(drawn, frame_chains(trajectory, drawn.n_frames))
+
+
 def load_pair(
     reference: Path, reference_topology: Path, boundaries: list[int], samples: Path, samples_topology: Path
 ) -> tuple[Ensemble, Ensemble]:
     """Reference MD and samples of one molecule. Raises EvaluationError where they cannot be compared."""
-    md = load_heavy(reference, reference_topology)
-    if boundaries[-1] != md.n_frames:
-        raise EvaluationError(f"{reference}: {md.n_frames} frames, but its record tells of {boundaries[-1]}.")
-    drawn = load_heavy(samples, samples_topology)
-    require_same_molecule(md.topology, drawn.topology, samples)
-    return Ensemble(md, replica_of_frames(boundaries)), Ensemble(drawn, frame_chains(samples, drawn.n_frames))
+    md = load_reference(reference, reference_topology, boundaries)
+    return md, load_samples(samples, samples_topology, md)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,17 @@ FEWEST_FRAMES = 20
 def missing(reason: str, count: int = 0) -> dict[str, Any]:
     """Nulls and the reason; `count` as in the numbers that there are."""
     return {"value": None, "low": None, "high": None, "count": count, "reason": reason}
+
+
+def mean_of_pairs(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The mean of numbers of one kind and of the ends of their intervals; what is missing is left out.
+
+    Numbers of pairs that share a replica are not independent, so the intervals do not shrink as pairs are added.
+    """
+    known = [estimate for estimate in estimates if estimate["value"] is not None]
+    if not known:
+        return dict(estimates[0])
+    return known[0] | {end: float(np.mean([one[end] for one in known])) for end in ("value", "low", "high")}
 
 
 def positive(

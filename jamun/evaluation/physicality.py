@@ -23,6 +23,7 @@ from jamun.evaluation.ensembles import Ensemble, load_pair, none_rejected, read_
 from jamun.evaluation.estimates import missing
 from jamun.evaluation.geometry import Measured, Terms, find_terms, measure
 from jamun.evaluation.js import BLOCKS, JS_MAX, block_weights, blocks_of_chains, js_distance, pair_histograms
+from jamun.evaluation.runs import replica_pairs, replica_slices
 from jamun.evaluation.torsions import Torsion, compute_torsions, phi_psi_pairs
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
@@ -35,6 +36,8 @@ NEAREST_BINS = (0.0, 0.6, 300, 5)
 VOLUME_BINS = (-0.004, 0.004, 160, 1)
 # Of the MD's frames, so many have a nearer contact than the distance that `nearer_than_md` is about.
 CONTACT_QUANTILE = 1e-4
+# Pairs of replicas whose distances are averaged, at most: all pairs of ten.
+_MOST_PAIRS = 45
 # The temperature of MD whose record names none.
 ASSUMED_TEMPERATURE = 300.0
 DEFINITIONS = {
@@ -49,6 +52,7 @@ DEFINITIONS = {
     "js": "Jensen-Shannon distance, natural logarithm",
     "basins": "cells within basin_energy of the minimum of -kT ln p over phi, psi in the MD, grouped by watershed",
     "md_halves": "the same of the MD's first half against its second; of a share, both halves' own",
+    "md_replicas": "the same of the MD's replicas, the mean over pairs; of a share, each replica's own",
     "interval": "low, high: 95 %, block bootstrap over chains or stretches of frames",
 }
 
@@ -107,23 +111,25 @@ class Side:
 
 @dataclass(frozen=True)
 class Reference:
-    """The MD, its halves, and what samples are held against: means of bonds (B,) and angles (A,), signs of the
-    stereocentres (S,), and the distance of the nearest contacts, nm."""
+    """The MD, its halves, its replicas (none where there are no two), and what samples are held against: means of bonds
+    (B,) and angles (A,), signs of the stereocentres (S,), and the distance of the nearest contacts, nm."""
 
     side: Side
     halves: tuple[Side, Side]
+    replicas: tuple[Side, ...]
     bond_means: np.ndarray
     angle_means: np.ndarray
     signs: np.ndarray
     contact: float
 
     @classmethod
-    def of(cls, side: Side) -> Reference:
-        """Take the means and signs of the MD."""
+    def of(cls, side: Side, replicas: list[slice]) -> Reference:
+        """Take the means and signs of the MD, whose replicas lie in these frames."""
         measured = side.measured
         return cls(
             side,
             side.halves(),
+            tuple(side.chosen(frames) for frames in replicas),
             measured.bonds.mean(0, dtype=float),
             measured.angles.mean(0, dtype=float),
             np.where(measured.volumes.mean(0, dtype=float) < 0, -1.0, 1.0),
@@ -146,17 +152,19 @@ class Reference:
 
 @dataclass(frozen=True)
 class _Distances:
-    """W1 and JS of K distributions, with resamples (R, K) and the halves' distances (K,)."""
+    """W1 and JS of K distributions, with resamples (R, K) and the distances of halves and of replicas (K,), these NaN
+    where there are no two."""
 
     values: dict[str, np.ndarray]
     resampled: dict[str, np.ndarray]
     halves: dict[str, np.ndarray]
+    replicas: dict[str, np.ndarray]
     frames: int
 
     def of(self, name: str, place: int) -> dict[str, Any]:
         """One distribution's distance."""
         entry = self._entry(name, self.values[name][place], self.resampled[name][:, place], 1)
-        return entry | {"md_halves": float(self.halves[name][place])}
+        return entry | self._pieces(name, slice(place, place + 1))
 
     def mean(self, name: str) -> dict[str, Any]:
         """The mean over all of them."""
@@ -164,7 +172,11 @@ class _Distances:
         if not count:
             return missing("the molecule has none of these")
         entry = self._entry(name, self.values[name].mean(), self.resampled[name].mean(1), count)
-        return entry | {"md_halves": float(self.halves[name].mean())}
+        return entry | self._pieces(name, slice(None))
+
+    def _pieces(self, name: str, chosen: slice) -> dict[str, float | None]:
+        means = {f"md_{pieces}": float(getattr(self, pieces)[name][chosen].mean()) for pieces in ("halves", "replicas")}
+        return {pieces: value if np.isfinite(value) else None for pieces, value in means.items()}
 
     def _entry(self, name: str, value: float, resampled: np.ndarray, count: int) -> dict[str, Any]:
         if self.frames < BLOCKS:
@@ -191,7 +203,12 @@ def _distances(
 
     own, theirs = counts(reference.side), counts(samples)
     halves = [counts(half, whole=True)[0] for half in reference.halves]
+    pieces = [counts(replica, whole=True)[0] for replica in reference.replicas]
     columns = own.shape[1]
+    between = {name: np.full(columns, np.nan) for name in ("w1", "js")}
+    if pieces:
+        pairs = [both(pieces[one], pieces[two]) for one, two in replica_pairs(list(range(len(pieces))), _MOST_PAIRS)]
+        between = {name: np.mean([pair[name] for pair in pairs], axis=0) for name in between}
     drawn, drawn_reference = samples.weights(), reference.side.weights()
     resampled = {name: np.empty((len(drawn), columns)) for name in ("w1", "js")}
     for column in range(columns):
@@ -200,7 +217,10 @@ def _distances(
             resampled[name][:, column] = values
     own, theirs = own.sum(0), theirs.sum(0)
     frames = min(len(reference.side), len(samples))
-    return _Distances(both(theirs, own), resampled, both(*halves), frames), {"reference": own, "samples": theirs}
+    return _Distances(both(theirs, own), resampled, both(*halves), between, frames), {
+        "reference": own,
+        "samples": theirs,
+    }
 
 
 def _terms(reference: Reference, samples: Side, field: str, labels: list[str], types: list[str], bins) -> tuple:
@@ -226,6 +246,7 @@ def _with_md(reference: Reference, samples: Side, of: Any) -> dict[str, Any]:
     return samples.share(of(samples.measured)) | {
         "md": reference.side.share(of(reference.side.measured)),
         "md_halves": [float(np.mean(of(half.measured))) if len(half) else None for half in reference.halves],
+        "md_replicas": [float(np.mean(of(replica.measured))) for replica in reference.replicas] or None,
     }
 
 
@@ -289,11 +310,13 @@ def assess(
     }
     sides = {"samples": samples, "md": reference.side, "first": reference.halves[0], "second": reference.halves[1]}
     flags = {name: reference.flags(side.measured, settings) for name, side in sides.items()}
+    of_replicas = [reference.flags(replica.measured, settings) for replica in reference.replicas]
     shares = {
         name: samples.share(flags["samples"][name])
         | {
             "md": reference.side.share(flags["md"][name]),
             "md_halves": [float(flags[half][name].mean()) for half in ("first", "second")],
+            "md_replicas": [float(one[name].mean()) for one in of_replicas] or None,
         }
         for name in flags["samples"]
     }
@@ -309,8 +332,11 @@ def assess(
     maps = _maps(reference.side, pairs, bins)
     drawn = _maps(samples, pairs, bins)
     halves = np.stack([pair_histograms(half.angles, pairs, bins) for half in reference.halves])
+    replicas = np.zeros((len(reference.replicas), len(pairs), bins, bins), dtype=np.int64)
+    for number, replica in enumerate(reference.replicas):
+        replicas[number] = pair_histograms(replica.angles, pairs, bins)
     basins = [find_basins(counts, temperature, settings) for counts in maps.sum(0)]
-    coverage, residues = cover(maps, drawn, halves, basins)
+    coverage, residues = cover(maps, drawn, halves, replicas, basins)
     for residue, (phi, _) in zip(residues, pairs, strict=True):
         residue |= {"residue": torsions[phi].residue, "residue_name": torsions[phi].residue_name}
     result = {
@@ -376,7 +402,8 @@ def physicality(
         temperature = ASSUMED_TEMPERATURE
     torsions, reference_angles = compute_torsions(reference.trajectory)
     _, sample_angles = compute_torsions(samples.trajectory)
-    held = Reference.of(Side.of(reference, terms, reference_angles, REFERENCE_SEED))
+    replicas, one_replica = replica_slices(reference.chains)
+    held = Reference.of(Side.of(reference, terms, reference_angles, REFERENCE_SEED), replicas)
     drawn = Side.of(samples, terms, sample_angles, SAMPLES_SEED)
     rest = (terms, torsions, temperature, settings, bins)
     raw, arrays = assess(held, drawn, *rest)
@@ -396,6 +423,7 @@ def physicality(
         "raw": raw,
         "accepted": after,
         "accepted_reason": reason,
+        "md_replicas": {"replicas": len(replicas), "reason": one_replica},
         "notes": notes,
     }
     return result, arrays | edges(bins)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 from scipy.fft import fft, ifft, next_fast_len
 
+from jamun.evaluation.estimates import FEWEST_FRAMES
 from jamun.evaluation.js import block_weights, blocks_of_chains
 
 
@@ -88,6 +91,28 @@ def cut_into_runs(chains: np.ndarray) -> Runs:
     stops = np.concatenate([starts[1:], [len(order)]])
     run_ends = np.cumsum(np.bincount(run))
     return Runs(order, starts, stops, run_ends[run[starts]], block[starts], run[starts])
+
+
+def replica_slices(replicas: np.ndarray) -> tuple[list[slice], str | None]:
+    """Frames of each replica that has FEWEST_FRAMES or more, of an ensemble whose replicas (F,) follow one another; or
+    an empty list and the reason where there are no two of them."""
+    labels, starts = np.unique(replicas, return_index=True)
+    bounds = [*starts.tolist(), len(replicas)]
+    found = [slice(start, stop) for start, stop in pairwise(bounds)]
+    found = [part for part in found if part.stop - part.start >= FEWEST_FRAMES]
+    if len(labels) == 1:
+        return [], "the MD has one replica"
+    if len(found) < 2:
+        return [], f"no two replicas have {FEWEST_FRAMES} frames"
+    return found, None
+
+
+def replica_pairs(replicas: list[Any], most: int) -> list[tuple[Any, Any]]:
+    """Every pair of replicas; of more than `most` pairs so many, evenly spread over them."""
+    pairs = list(combinations(replicas, 2))
+    if len(pairs) <= most:
+        return pairs
+    return [pairs[place] for place in np.linspace(0, len(pairs) - 1, most).round().astype(int)]
 
 
 def resamples_in_turn(weights: np.ndarray, width: int, numbers: int = 4_000_000) -> list[np.ndarray]:

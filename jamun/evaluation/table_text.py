@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from jamun.evaluation.tables import Column, Table
 
 _LONGEST = 45  # rows of a LaTeX table on one page
+_WIDE = 8  # columns of a LaTeX table in letters of a common size
 _TEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
         "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "×": r"$\times$", "φ": r"$\varphi$",
         "ψ": r"$\psi$", "≥": r"$\geq$", "<": r"\textless{}", ">": r"\textgreater{}"}  # fmt: skip
@@ -22,15 +23,16 @@ section { margin-top: 28px; overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; border-top: 2px solid #24292f;
   border-bottom: 2px solid #24292f; }
 caption { text-align: left; font-weight: 600; padding: 0 0 8px; }
-th, td { padding: 5px 14px; text-align: right; white-space: nowrap; }
-th { font-weight: 600; color: #57606a; }
+th, td { padding: 5px 10px; text-align: right; vertical-align: top; white-space: nowrap; line-height: 1.3; }
+th { font-weight: 600; color: #57606a; vertical-align: bottom; }
 thead tr:last-child th { border-bottom: 1px solid #8c959f; }
 th.over { text-align: center; color: #24292f; border-bottom: 1px solid #d8dee4; }
+th.first, td.first { padding-left: 22px; }
 th.text, td.text { text-align: left; }
 tbody tr:hover { background: #f6f8fa; }
 tr.mean td { font-weight: 600; }
 tr:not(.mean) + tr.mean td { border-top: 1px solid #8c959f; }
-small { color: #57606a; font-size: 12px; font-weight: 400; }
+small { display: block; color: #57606a; font-size: 11px; font-weight: 400; }
 sup { color: #0072b2; font-weight: 400; line-height: 0; margin-left: 2px; }
 ol { list-style: none; margin: 8px 0 0; padding: 0; font-size: 12px; color: #57606a; }
 """
@@ -83,11 +85,12 @@ def to_latex(tables: list[Table], dataset: str) -> str:
         for place, (row, mean) in enumerate(zip(table.rows, table.means, strict=True)):
             if mean and place and not table.means[place - 1]:
                 body.append(r"\midrule")
-            cells = (rf"\textbf{{{tex(text)}}}" if mean else tex(text) for text, _ in row)
-            body.append(_tex_row(f"{cell}{_tex_mark(mark)}" for cell, (_, mark) in zip(cells, row, strict=True)))
+            body.append(_tex_row(_tex_cell(text, mark, mean) for text, mark in row))
         notes = [rf"\par\footnotesize{_tex_mark(mark)} {tex(words)}" for words, mark in table.notes.items()]
+        size = r"\small" if len(table.columns) <= _WIDE else r"\footnotesize\setlength{\tabcolsep}{2.5pt}"
         if long:
             lines = [
+                rf"{{{size}",
                 rf"\begin{{longtable}}{{{kinds}}}",
                 caption + r"\\",
                 *head,
@@ -95,9 +98,9 @@ def to_latex(tables: list[Table], dataset: str) -> str:
                 r"\bottomrule",
                 r"\endfoot",
             ]
-            lines += [*body, r"\end{longtable}", *([r"{\raggedright", *notes, r"\par}"] if notes else [])]
+            lines += [*body, r"\end{longtable}", "}", *([r"{\raggedright", *notes, r"\par}"] if notes else [])]
         else:
-            lines = [r"\begin{table}", r"\centering\small", caption, rf"\begin{{tabular}}{{{kinds}}}", *head, *body]
+            lines = [r"\begin{table}", rf"\centering{size}", caption, rf"\begin{{tabular}}{{{kinds}}}", *head, *body]
             lines += [r"\bottomrule", r"\end{tabular}", *([r"{\raggedright", *notes, r"\par}"] if notes else [])]
             lines.append(r"\end{table}")
         parts.append("\n".join(lines))
@@ -106,6 +109,13 @@ def to_latex(tables: list[Table], dataset: str) -> str:
 
 def _label(text: str) -> str:
     return "".join(character if character.isalnum() else "-" for character in text)
+
+
+def _tex_cell(text: str, mark: str, mean: bool) -> str:
+    """A cell, an interval in small letters below its number."""
+    value, bracket, rest = text.partition(" [")
+    number = (rf"\textbf{{{tex(value)}}}" if mean else tex(value)) + _tex_mark(mark)
+    return rf"\shortstack[r]{{{number}\\{{\scriptsize [{tex(rest)}}}}}" if bracket else number
 
 
 def _tex_mark(mark: str) -> str:
@@ -139,12 +149,14 @@ def to_html(tables: list[Table], dataset: str) -> str:
                 for name, count in spans(table.columns)
             )
             head = f"<tr>{''.join(over)}</tr>"
-        names = (f"<th{_html_class(column)}>{html.escape(column.name)}</th>" for column in table.columns)
+        kinds = _html_classes(table.columns)
+        names = (
+            f"<th{kind}>{html.escape(column.name)}</th>" for column, kind in zip(table.columns, kinds, strict=True)
+        )
         head += f"<tr>{''.join(names)}</tr>"
         body = ""
         for row, mean in zip(table.rows, table.means, strict=True):
-            cells = zip(table.columns, row, strict=True)
-            filled = "".join(f"<td{_html_class(column)}>{_html_cell(*cell)}</td>" for column, cell in cells)
+            filled = "".join(f"<td{kind}>{_html_cell(*cell)}</td>" for kind, cell in zip(kinds, row, strict=True))
             body += f"<tr{' class=mean' if mean else ''}>{filled}</tr>\n"
         notes = "".join(f"<li><sup>{mark}</sup> {html.escape(words)}</li>" for words, mark in table.notes.items())
         sections.append(
@@ -152,10 +164,9 @@ def to_html(tables: list[Table], dataset: str) -> str:
             f"<tbody>{body}</tbody></table>{notes and f'<ol>{notes}</ol>'}</section>"
         )
     title = f"Results of {html.escape(dataset)}"
-    lead = (
-        "Jensen-Shannon distance (natural logarithm): 0 for equal distributions, 0.833 for disjoint ones. "
-        "Brackets: 95 % intervals."
-    )
+    lead = "Brackets: 95 % intervals."
+    if any(column.kind == "distance" for table in tables for column in table.columns):
+        lead = f"Jensen-Shannon distance (natural logarithm): 0 for equal, 0.833 for disjoint distributions. {lead}"
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>\n'
         f"<style>{_STYLE}</style></head>\n<body><main><h1>{title}</h1><p>{lead}</p>\n"
@@ -164,8 +175,14 @@ def to_html(tables: list[Table], dataset: str) -> str:
     )
 
 
-def _html_class(column: Column) -> str:
-    return ' class="text"' if column.kind == "text" else ""
+def _html_classes(columns: list[Column]) -> list[str]:
+    """What sets each column apart: texts, and the first under each name over the columns."""
+    classes, before = [], ""
+    for column in columns:
+        name = "text" if column.kind == "text" else "first" if column.over and column.over != before else ""
+        classes.append(f' class="{name}"' if name else "")
+        before = column.over
+    return classes
 
 
 def _html_cell(text: str, mark: str) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from jamun.evaluation.summary import MEAN
+from jamun.evaluation.summary import FLOORS, MEAN
 from jamun.evaluation.table_text import to_html, to_latex, to_markdown
 from jamun.io.atomic import atomic_path, read_json, write_text
 
@@ -21,6 +21,7 @@ _BASELINES = {
     "md_equal_wall_clock": "MD, equal wall clock",
     "md_tenth": "MD, first tenth",
     "md_halves": "MD, half against half",
+    "md_replicas": "MD, replicas",
 }
 # Columns that need not be there: name and how it is written.
 _DYNAMICS = {
@@ -122,6 +123,10 @@ def _missing(row: pd.Series, column: Column) -> str:
             if found:
                 return f"{beginning}{found[1]}."
     # The other columns of a peptide without side chains are there.
+    if column.key.endswith("_md_replicas"):
+        return "No two replicas of the MD."
+    if column.key.endswith("_accepted"):
+        return "The sampler accepted all samples, or judged none."
     if "side_chain" in column.key:
         return "No such torsions."
     return "No peptide has it." if row["peptide"] == MEAN else "Not recorded."
@@ -142,7 +147,7 @@ def _cell(row: pd.Series, column: Column, table: Table, peptides: pd.DataFrame) 
     return text, mark
 
 
-def _fill(table: Table, summary: pd.DataFrame, notes: bool = False) -> Table:
+def fill(table: Table, summary: pd.DataFrame, notes: bool = False) -> Table:
     """Rows of every peptide and model; with `notes`, what the summary notes of a peptide and no other cell tells."""
     models = summary["model"].nunique()
     for _, row in summary.iterrows():
@@ -172,19 +177,27 @@ def _ordered(summary: pd.DataFrame) -> pd.DataFrame:
     return summary.loc[places.sort_values(kind="stable").index]
 
 
+def _partial(summary: pd.DataFrame) -> str:
+    """How many of the test peptides the summary has, where it has not all."""
+    notes = " ".join(map(str, summary.loc[summary["peptide"] == MEAN].get("notes", [])))
+    found = re.search(r"Mean of (\d+ of \d+) peptides", notes)
+    return f" Partial: {found[1]} test peptides." if found else ""
+
+
 def make_tables(summary: pd.DataFrame) -> list[Table]:
     """Samples against MD, MD against itself, what sampling took, and whatever else the summary holds.
 
     `summary` is evaluation's table, with rows of means; columns that it lacks are left out, those that are not
     known here go to the last table.
     """
+    partial = _partial(summary)
     summary = _ordered(summary)
     columns = set(summary.columns)
     names = _names(summary)
     one = f" Model {summary['model'].iloc[0]}." if summary["model"].nunique() == 1 else ""
     against = [Column(f"js_{group}", name) for group, name in _GROUPS.items()]
     against += [Column("js_ramachandran", "φ, ψ pairs"), Column("js_msm", "MSM states")]
-    tables = [(f"JS distance of samples to MD, with 95 % intervals.{one}", against, False)]
+    tables = [(f"JS distance of samples to MD, with 95 % intervals.{partial}{one}", against, False)]
     itself = [
         Column(f"js_{group}_{key}", name, over=over)
         for key, over in _BASELINES.items()
@@ -198,7 +211,16 @@ def make_tables(summary: pd.DataFrame) -> list[Table]:
         )
     )
     dynamics, geometry = ([Column(key, *rest) for key, rest in part.items()] for part in (_DYNAMICS, _GEOMETRY))
+    accepted = [Column(f"{column.key}_accepted", column.name, column.kind) for column in (*against, *dynamics)]
+    floors = [
+        Column(f"{column.key}_{baseline}", column.name, over=_BASELINES[baseline])
+        for baseline in FLOORS
+        for column in dynamics
+        if column.kind == "distance"
+    ]
+    dynamics = [replace(column, over="samples") for column in dynamics] + floors
     tables.append((f"Slow motions and transport.{one}", dynamics, False))
+    tables.append((f"Distances and slow motions of the samples that the sampler accepted.{one}", accepted, False))
     tables.append((f"Geometry of the samples, and basins of the MD.{one}", geometry, False))
     cost = [
         Column("samples", "samples", "count"),
@@ -210,7 +232,7 @@ def make_tables(summary: pd.DataFrame) -> list[Table]:
     ]
     tables.append((f"What sampling took.{one}", cost, True))
     known = {column.key for _, listed, _ in tables for column in listed} | set(_KEYS) | set(_COST)
-    known |= {f"{key}_{baseline}" for key in ("js_ramachandran",) for baseline in _BASELINES}
+    known |= {f"js_ramachandran_{baseline}" for baseline in _BASELINES}
     others = [
         Column(key, key.replace("_", " "), "number")
         for key in summary.columns
@@ -220,14 +242,12 @@ def make_tables(summary: pd.DataFrame) -> list[Table]:
     made = []
     for title, listed, notes in tables:
         present = [column for column in listed if column.key in columns and summary[column.key].notna().any()]
-        # A known column without any value says why, an empty one that was added does not.
-        present = (
-            present
-            if listed in (dynamics, geometry, others)
-            else [column for column in listed if column.key in columns]
-        )
+        # A known column without any value says why; one that not every run has, and an added one, do not.
+        if any(listed is kept for kept in (against, itself, cost)):
+            rare = "_md_replicas"
+            present = [c for c in listed if c in present or (c.key in columns and not c.key.endswith(rare))]
         if present:
-            made.append(_fill(Table(title, [*names, *present]), summary, notes))
+            made.append(fill(Table(title, [*names, *present]), summary, notes))
     return made
 
 

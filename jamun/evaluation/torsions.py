@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import mdtraj
 import numpy as np
 
-CAPS = ("ACE", "NME", "NH2")
+from jamun.peptides.sequences import CAPS
+
 _COMPUTE = {
     "phi": mdtraj.compute_phi,
     "psi": mdtraj.compute_psi,

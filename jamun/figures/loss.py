@@ -49,8 +49,12 @@ def plot_loss(metrics: pd.DataFrame, record: dict[str, Any], settings: FigureSet
         facts = []
         if record.get("parameters") is not None:
             facts.append(f"{record['parameters']:,} parameters")
-        if record.get("training", {}).get("sigma") is not None:
-            facts.append(f"σ = {record['training']['sigma']:g} nm")
+        training = record.get("training", {})
+        if training.get("sigma_range"):
+            low, high = training["sigma_range"]
+            facts.append(f"σ from {low:g} to {high:g} nm, validated at {training['sigma']:g} nm")
+        elif training.get("sigma") is not None:
+            facts.append(f"σ = {training['sigma']:g} nm")
         panel.set_title(", ".join(facts))
     return figure
 

@@ -25,6 +25,10 @@ from jamun.io.log import UserError
 # Okabe and Ito's palette: told apart with every common colour blindness.
 REFERENCE, SAMPLES, EQUAL, FLOOR = "#000000", "#D55E00", "#0072B2", "#7F7F7F"
 CYCLE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+# Of atoms, where molecules are drawn: carbons tell MD from samples, dark and orange; the other elements differ from
+# both in lightness too.
+MD_CARBON, SAMPLES_CARBON = "#5B6770", "#E69F00"
+ELEMENTS = {"N": "#0072B2", "O": "#B2182B", "S": "#F0E442"}
 GREEK = {"phi": "φ", "psi": "ψ", "omega": "ω", **{f"chi{k}": f"χ{'₁₂₃₄₅'[k - 1]}" for k in range(1, 6)}}
 _SETTINGS = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib, so that every machine draws the same

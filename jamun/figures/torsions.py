@@ -29,6 +29,8 @@ _KINDS = ("phi", "psi", "omega", "chi1", "chi2", "chi3", "chi4", "chi5")
 # Bins are joined until one holds so many frames on average, or so few bins are left.
 _FRAMES_PER_BIN = 10
 _FEWEST_BINS = 20
+# Where there is no MD, the structure that the samples started from.
+_START = {"color": REFERENCE, "linewidth": 1.0, "linestyle": (0, (3, 2))}
 
 
 def join_bins(counts: np.ndarray) -> np.ndarray:
@@ -53,7 +55,8 @@ def density(counts: np.ndarray) -> np.ndarray:
 def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Probability density of each torsion, a row a residue, a column a kind, with the JS of samples and MD.
 
-    `result` and `arrays` are evaluation's, counts (torsions, bins) on (-pi, pi).
+    `result` and `arrays` are evaluation's, counts (torsions, bins) on (-pi, pi); without MD they hold those of the
+    samples alone, and where these started.
     """
     torsions = result["torsions"]
     residues = sorted({torsion["residue"] for torsion in torsions})
@@ -81,21 +84,23 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
             panel = axes[residues.index(torsion["residue"]), kinds.index(torsion["kind"])]
             panel.set_axis_on()
             for words, (name, looks) in series.items():
-                counts = arrays[name][row]
+                counts = arrays[name][row] if name in arrays else np.empty(0)
                 if counts.any():
                     joined = join_bins(counts)
                     edges = np.linspace(-180, 180, len(joined) + 1)
                     # An open line has no legs at the ends: the circle goes on there.
                     baseline = 0 if looks.get("fill") else None
                     entries[words] = panel.stairs(density(joined), edges, baseline=baseline, **looks)
-            value = (torsion["js"] or {}).get("value")
+            if "start" in torsion:
+                entries["start"] = panel.axvline(np.rad2deg(torsion["start"]), **_START)
+            value = (torsion.get("js") or {}).get("value")
             label = f"{residue_label(torsion['residue_name'], torsion['residue'])} {GREEK[torsion['kind']]}"
             panel.set_title(label if value is None else f"{label}   JS {value:.2f}", fontsize=8.5)
             panel.set(xlim=(-180, 180), yticks=[])
             panel.set_ylim(bottom=0)
             degree_ticks(panel.xaxis, labelled=180)
             panel.spines["left"].set_visible(False)
-        in_order = {words: entries[words] for words in series if words in entries}
+        in_order = {words: entries[words] for words in (*series, "start") if words in entries}
         below_legend(figure, in_order, "torsion (degrees); heights are probability densities")
         headline(figure, f"{result['peptide']}, model {result['model']}: torsions")
     return figure

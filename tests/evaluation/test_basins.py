@@ -32,7 +32,7 @@ def blocks(angles, number=20):
 def covered(reference, samples, settings=SETTINGS):
     halves = np.stack([counts(part) for part in np.array_split(reference, 2)])[:, None]
     basins = find_basins(counts(reference), 300.0, settings)
-    means, residues = cover(blocks(reference), blocks(samples), halves, [basins])
+    means, residues = cover(blocks(reference), blocks(samples), halves, halves, [basins])
     return basins, means, residues[0]
 
 
@@ -108,6 +108,7 @@ def test_coverage_is_known():
     low, high = (residue["basins"][0]["samples"][end] for end in ("low", "high"))
     assert low < 0.5 < high
     assert residue["coverage"]["md_halves"] == [1.0, 1.0]
+    assert all(residue[name]["md_replicas"] == residue[name]["md_halves"] for name in means)
     assert means["coverage"]["value"] == residue["coverage"]["value"]
     assert residue["unseen"]["value"] == 0
 

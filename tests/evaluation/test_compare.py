@@ -1,6 +1,7 @@
 """Comparison of two ensembles of a real peptide: identities, mirror images, baselines, refusals."""
 
 import json
+from itertools import combinations
 
 import mdtraj
 import numpy as np
@@ -12,13 +13,15 @@ from jamun.evaluation.compare import compare, compare_accepted, compare_to_files
 from jamun.evaluation.ensembles import EvaluationError, load_pair, replica_of_frames
 from jamun.evaluation.js import JS_MAX
 from jamun.evaluation.msm_input import msm_features_to_file
+from jamun.evaluation.runs import replica_pairs
 from jamun.evaluation.summary import summarize
 from jamun.evaluation.torsions import compute_torsions, phi_psi_pairs
-from jamun.io.atomic import read_npz, write_json
+from jamun.io.atomic import read_npz, write_json, write_npz
 from jamun.peptides.build import build_peptide
 from jamun.peptides.sequences import parse_sequence
 
 SETTINGS = EvaluationSettings()
+PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 def shaken(form="capped", sequence="AR", frames=400, seed=0):
@@ -130,6 +133,37 @@ def test_accepted_samples_are_compared_beside_all(ensemble):
         nothing = compare_accepted(accepted, *rest)
         assert nothing["accepted"] is None
         assert reason in nothing["accepted_reason"]
+
+
+def test_replicas_are_held_against_each_other(ensemble):
+    torsions, angles = compute_torsions(ensemble)
+    rest = (angles[:50], np.zeros(50, int), torsions, SETTINGS)
+    replicas = np.repeat([0, 1, 2, 3], [120, 150, 120, 10])  # the last too short to count
+    baselines = compare(angles, replicas, *rest)[0]["baselines"]
+    edges = np.linspace(-np.pi, np.pi, SETTINGS.torsion_bins + 1)
+    columns = [k for k, torsion in enumerate(torsions) if torsion.group == "backbone"]
+    counts = [[np.histogram(angles[replicas == r][:, k], edges)[0] for k in columns] for r in range(3)]
+    pairs = [np.mean([jensenshannon(*two) for two in zip(counts[a], counts[b], strict=True)]) for a, b in PAIRS]
+    found = baselines["md_replicas"]
+    assert (found["frames"], found["pairs"]) == (120, 3)
+    # A frame of float32 can lie in a neighbouring bin.
+    assert found["backbone"]["value"] == pytest.approx(np.mean(pairs), abs=0.005)
+    assert found["backbone"]["low"] < found["backbone"]["value"] < found["backbone"]["high"]
+    two = compare(angles, np.repeat([0, 1], 200), *rest)[0]["baselines"]
+    assert two["md_replicas"]["all"] == two["md_halves"]["all"]
+    for labels, reason in ((np.zeros(400, int), "one replica"), (np.repeat([0, 1], [390, 10]), "no two replicas")):
+        nothing = compare(angles, labels, *rest)[0]["baselines"]["md_replicas"]
+        assert nothing["backbone"] is None
+        assert reason in nothing["reason"]
+
+
+def test_pairs_of_many_replicas_are_spread_evenly():
+    replicas = list(range(10))
+    assert replica_pairs(replicas, 45) == list(combinations(replicas, 2))
+    few = replica_pairs(replicas, 3)
+    assert few[0] == (0, 1)
+    assert few[-1] == (8, 9)
+    assert len(set(few)) == 3
 
 
 def test_a_mirror_image_is_far(ensemble):
@@ -246,6 +280,10 @@ def test_files_and_summary(files, tmp_path):
     assert table["speed_up"].tolist() == [8.0, 4.0, 6.0]
     assert table["speed_up_low"].tolist() == pytest.approx([6.0, 3.0, 6.0 - 1.96 * 2.0])
     assert table["basin_coverage"].isna().all()
+    floor = result["baselines"]["md_replicas"]["all"]
+    assert table["js_all_md_replicas"].tolist() == pytest.approx([floor["value"]] * 3)
+    assert table["js_all_md_replicas_high"].tolist() == pytest.approx([floor["high"]] * 2 + [floor["value"]])
+    assert table["js_all_accepted"].isna().all()
     assert table["peptide"].tolist() == ["AR", "RA", "mean"]
     assert table["js_backbone"][2] == pytest.approx(result["js"]["backbone"]["value"])
     assert table["ms_per_sample"][0] == pytest.approx(50.0)
@@ -260,6 +298,15 @@ def test_msm_features(files, tmp_path):
     assert data["reference_torsions"].shape == data["samples_torsions"].shape == (400, 9)
     assert data["residue_labels"].tolist() == ["Ala1", "Arg2"]
     assert data["reference_boundaries"].tolist() == [0, 200, 400]
+    assert data["samples_accepted"].shape == (0,)
+    assert str(data["accepted_reason"]) == "the sampler has not judged its frames"
+    write_npz(tmp_path / "flags.npz", {"accepted": np.arange(400) % 4 > 0})
+    msm_features_to_file(
+        files["md.xtc"], files["md.pdb"], files["md.json"], files["s.xtc"], files["s.pdb"], tmp_path / "f.npz"
+    )
+    data = read_npz(tmp_path / "f.npz")
+    assert data["samples_accepted"].sum() == 300
+    assert str(data["accepted_reason"]) == ""
 
 
 @pytest.mark.parametrize(

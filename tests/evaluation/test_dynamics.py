@@ -5,6 +5,7 @@ import json
 import mdtraj
 import numpy as np
 import pytest
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import jensenshannon
 
 from jamun.config.dynamics import DynamicsSettings
@@ -48,6 +49,55 @@ def compared():
     return dynamics(md(), drawn(), TORSIONS, SETTINGS, md_seconds_per_frame=0.1)
 
 
+def test_replicas_are_held_against_each_other():
+    reference = md(replicas=3)
+    result, _ = dynamics(reference, drawn(300), TORSIONS, SETTINGS)
+    found = result["baselines"]["md_replicas"]
+    assert (found["frames"], found["pairs"]) == (1000, 3)
+    kept = reference.angles[:, [0, 1, 3]]
+    parts = [kept[reference.chains == replica] for replica in range(3)]
+    project = fit_tica(parts, SETTINGS.tica_lag)
+    slow = [project(part)[:, 0] for part in parts]
+    distances, transports = [], []
+    for one, two in ((0, 1), (0, 2), (1, 2)):
+        edges = np.linspace(min(map(np.min, (slow[one], slow[two]))), max(map(np.max, (slow[one], slow[two]))), 101)
+        distances.append(jensenshannon(*(np.histogram(slow[part], edges)[0] for part in (one, two))))
+        chosen = np.random.default_rng(SETTINGS.seed).choice(1000, SETTINGS.transport_frames, replace=False)
+        turned = np.angle(np.exp(1j * (parts[one][chosen][:, None] - parts[two][chosen])))
+        rows, columns = linear_sum_assignment(cost := (turned**2).sum(-1))
+        transports.append(np.sqrt(cost[rows, columns].mean()))
+    assert found["tica_0"]["value"] == pytest.approx(np.mean(distances), abs=1e-3)
+    assert found["torsion_w2"]["value"] == pytest.approx(np.mean(transports))
+    for name in DISTANCES:
+        assert 0 <= found[name]["low"] <= found[name]["value"] <= found[name]["high"]
+
+
+def test_two_equal_replicas_are_the_halves_and_one_is_none(compared):
+    baselines = dynamics(md(replicas=2), drawn(300), TORSIONS, SETTINGS)[0]["baselines"]
+    assert {baselines["md_replicas"][name]["value"] for name in DISTANCES} == {
+        baselines["md_halves"][name]["value"] for name in DISTANCES
+    }
+    nothing = compared[0]["baselines"]["md_replicas"]
+    assert nothing["reason"] == nothing["tica_0"]["reason"] == "the MD has one replica"
+    assert nothing["torsion_w2"]["value"] is None
+
+
+def test_accepted_samples_are_those_samples_alone(compared):
+    """Held against the same TICA, with the wall clock of all: rejecting costs time."""
+    samples = drawn()
+    accepted = np.arange(len(samples.angles)) % 3 > 0
+    result, _ = dynamics(md(), samples, TORSIONS, SETTINGS, 0.1, accepted)
+    kept = Series(samples.angles[accepted], samples.chains[accepted], samples.seconds, 1.0, "samples")
+    alone, _ = dynamics(md(), kept, TORSIONS, SETTINGS, 0.1)
+    assert result["accepted"]["frames"] == accepted.sum()
+    assert result["accepted"]["distances"] == alone["distances"]
+    assert result["accepted"]["ess"] == {key: alone["ess"][key] for key in ("samples", "speed_up")}
+    assert result["distances"] == compared[0]["distances"], "all samples stay what they were"
+    assert result["accepted_reason"] is None
+    assert compared[0]["accepted"] is None
+    assert compared[0]["accepted_reason"] == "the sampler has not judged its frames"
+
+
 def numbers(value):
     """Every number with an interval in a result."""
     if isinstance(value, dict):
@@ -63,10 +113,10 @@ def numbers(value):
 
 def test_every_number_has_an_interval_or_a_reason(compared):
     found = list(numbers(compared[0]))
-    # Four distances of samples and three baselines; two times a torsion; medians; effective samples, rates; speed-up.
-    assert len(found) == 4 * 4 + 2 * len(TORSIONS) + 2 * 3 + 4 + 1
+    # Four distances of samples and four baselines; two times a torsion; medians; effective samples, rates; speed-up.
+    assert len(found) == 4 * 5 + 2 * len(TORSIONS) + 2 * 3 + 4 + 1
     for number in found:
-        assert number["count"] > 0
+        assert number["count"] > 0 or number["reason"] == "the MD has one replica"
         if number["value"] is None:
             assert number["reason"]
         else:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import jensenshannon
 
 from jamun.config.evaluation import MSMSettings
 from jamun.evaluation.msm.backend import MSMError, load_backend
@@ -97,6 +98,24 @@ def test_samples_of_one_state_are_seen(data):
     assert result["js"]["value"] > 0.3
 
 
+def test_accepted_samples_are_counted_in_the_same_states(data):
+    """Occupancies counted from the states of all samples: the model is the MD's and knows nothing of what is kept."""
+    states, angles = data
+    samples, accepted = angles[:4000], states[:4000] != 2
+    settings = load_backend("deeptime"), angles, np.array([0, len(angles)]), samples, np.arange(4000) % 20, PAIRS
+    result, arrays = build_msm(*settings, SETTINGS, accepted, None)
+    alone, own = build(angles)[1]["macrostate_reference"], arrays["macrostate_samples"]
+    counts = [np.bincount(labels, minlength=3) for labels in (own[accepted], alone)]
+    assert result["accepted"]["frames"] == accepted.sum()
+    np.testing.assert_allclose(result["accepted"]["occupancy"], counts[0] / accepted.sum())
+    found = result["accepted"]["js"]
+    assert found["value"] == pytest.approx(jensenshannon(*counts))
+    assert found["low"] < found["value"] < found["high"]
+    assert found["value"] > 2 * result["js"]["value"], "rejecting a state must show"
+    nothing, _ = build(angles)
+    assert (nothing["accepted"], nothing["accepted_reason"]) == (None, "the sampler has not judged its frames")
+
+
 def test_transitions_across_replicas_are_not_counted():
     # Two replicas, one in state 0 and one in state 2: joined, they would look like one transition.
     generator = np.random.default_rng(2)
@@ -145,6 +164,8 @@ def run_script(interpreter, folder, backend, angles, **changes):
             "reference_boundaries": np.array([0, len(angles)]),
             "samples_torsions": angles[:5000],
             "samples_chain": np.arange(5000) % 20,
+            "samples_accepted": np.arange(5000) < 1500,
+            "accepted_reason": np.array(""),
             "phi_psi": PAIRS,
             "residue_labels": np.array(["Ala1"]),
         },
@@ -152,6 +173,7 @@ def run_script(interpreter, folder, backend, angles, **changes):
     command = [str(interpreter), str(SCRIPT), "--features", str(folder / "features.npz")]
     command += ["--settings", json.dumps(SETTINGS | {"backend": backend} | changes)]
     command += ["--result", str(folder / f"{backend}.json"), "--arrays", str(folder / f"{backend}.npz")]
+    command += ["--log", str(folder / "msm.log")]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -168,18 +190,23 @@ def test_pyemma_and_deeptime_agree(data, tmp_path):
         )
     np.testing.assert_allclose(first["timescales"][:2], second["timescales"][:2], rtol=0.05)
     assert first["js"]["value"] == pytest.approx(second["js"]["value"], abs=0.01)
+    for result in (first, second):
+        assert (result["accepted"]["frames"], result["accepted_reason"]) == (1500, None)
+    assert first["accepted"]["js"]["value"] == pytest.approx(second["accepted"]["js"]["value"], abs=0.01)
 
 
 def test_a_missing_pyemma_names_the_command_and_the_setting(data, tmp_path):
     finished = run_script(sys.executable, tmp_path, "pyemma", data[1])
     assert finished.returncode == 1
-    assert "make pyemma" in finished.stdout
-    assert "evaluation.msm.backend" in finished.stdout
+    assert "make pyemma" in finished.stderr
+    assert "evaluation.msm.backend" in finished.stderr
     assert "Traceback" not in finished.stdout + finished.stderr
 
 
 def test_too_little_data_is_a_result(tmp_path, data):
     finished = run_script(sys.executable, tmp_path, "deeptime", data[1][:6000], minimum_frames=10**6)
     assert finished.returncode == 0
-    assert read_json(tmp_path / "deeptime.json")["status"] == "insufficient"
+    result = read_json(tmp_path / "deeptime.json")
+    assert (result["status"], result["accepted"]) == ("insufficient", None)
+    assert "fewer than the 1000000" in result["accepted_reason"]
     assert read_npz(tmp_path / "deeptime.npz")["residue_labels"].tolist() == ["Ala1"]

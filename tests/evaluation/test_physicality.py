@@ -44,6 +44,27 @@ def run(reference, samples, accepted=None, temperature=300.0):
     return physicality(Ensemble(reference, replicas), Ensemble(samples, chains), accepted, temperature, SETTINGS, 50)
 
 
+def test_replicas_are_held_against_each_other(md):
+    replicas = np.repeat([0, 1, 2], 100)
+    moving = moved(md, lambda xyz: xyz * (1 + 0.02 * replicas[:, None, None]))  # every bond longer in each replica
+    result, _ = physicality(Ensemble(moving, replicas), Ensemble(md, np.arange(300) % 20), None, 300.0, SETTINGS, 50)
+    raw, terms = result["raw"], find_terms(moving)
+    bonds = measure(moving.xyz, terms).bonds
+    pairs = [
+        np.mean([wasserstein_distance(bonds[replicas == a, k], bonds[replicas == b, k]) for k in range(bonds.shape[1])])
+        for a, b in ((0, 1), (0, 2), (1, 2))
+    ]
+    assert raw["bonds"]["w1"]["md_replicas"] == pytest.approx(np.mean(pairs), abs=5e-4)  # nm, up to a bin
+    assert raw["bonds"]["w1"]["md_replicas"] > raw["bonds"]["w1"]["md_halves"]
+    broken = (np.abs(bonds - bonds.mean(0)) > SETTINGS.bond_tolerance).any(1)
+    expected = [broken[replicas == replica].mean() for replica in range(3)]
+    assert raw["shares"]["broken"]["md_replicas"] == pytest.approx(expected, abs=0.011)
+    assert result["md_replicas"] == {"replicas": 3, "reason": None}
+    alone, _ = run(md, md)
+    assert alone["md_replicas"] == {"replicas": 0, "reason": "the MD has one replica"}
+    assert alone["raw"]["bonds"]["w1"]["md_replicas"] is alone["raw"]["shares"]["clash"]["md_replicas"] is None
+
+
 # What is measured
 
 

@@ -90,7 +90,9 @@ def test_every_format_has_every_cell():
         for row in table.rows:
             for text, _ in row:
                 assert text.replace("_", "\\_") in markdown
-                assert tex(text) in latex
+                value, bracket, rest = text.partition(" [")
+                assert tex(value) in latex
+                assert tex(bracket.strip() + rest) in latex
     assert "http" not in to_html(tables, "capped_demo")
 
 
@@ -152,6 +154,28 @@ def test_columns_that_were_added_appear_and_absent_ones_do_not():
     assert [[column.key for column in table.columns] for table in few] == [["peptide", "model", "js_backbone"]]
 
 
+def test_floors_and_accepted_samples_have_columns_where_there_are_any():
+    without = make_tables(summary())
+    assert not any("replicas" in column.key for table in without for column in table.columns)
+    floors = {
+        f"{name}_{floor}": 0.05 for name in ("js_tica_0", "w2_torsions") for floor in ("md_halves", "md_replicas")
+    }
+    itself = {f"js_{group}_md_replicas": 0.11 for group in GROUPS}
+    kept = {"js_all_accepted": 0.2, "js_all_accepted_low": 0.19, "js_all_accepted_high": 0.22, "speed_up_accepted": 3.0}
+    tables = make_tables(summary(js_tica_0=0.3, w2_torsions=0.7, speed_up=12.0, **floors, **itself, **kept))
+    assert [(column.over, column.name) for column in tables[1].columns[-3:]] == [
+        ("MD, replicas", name) for name in ("backbone", "side chains", "all torsions")
+    ]
+    assert [(column.over, column.key) for column in tables[2].columns[2:]] == [
+        *(("samples", key) for key in ("js_tica_0", "w2_torsions", "speed_up")),
+        *(("MD, half against half", f"{name}_md_halves") for name in ("js_tica_0", "w2_torsions")),
+        *(("MD, replicas", f"{name}_md_replicas") for name in ("js_tica_0", "w2_torsions")),
+    ]
+    assert "accepted" in tables[3].title
+    assert [text for text, _ in tables[3].rows[0][2:]] == ["0.200 [0.19, 0.22]", "3.00×"]
+    assert not any(table.title.startswith("Other") for table in tables)
+
+
 def test_one_peptide_and_one_model_have_neither_means_nor_names_of_models():
     first = make_tables(summary(("AW",), ("default",)))[0]
     assert [row[0] for row in first.rows] == [("AW", "")]
@@ -186,8 +210,9 @@ def test_files_and_records(tmp_path):
     assert table.loc[0, ["js_msm_low", "js_msm_high"]].tolist() == [0.08, 0.2]
     names = [tmp_path / f"summary.{suffix}" for suffix in ("md", "tex", "html")]
     tables_to_files(evaluation / "summary.csv", samples, *names, tmp_path / "timing.csv")
-    assert all(
-        "0.120 [0.08, 0.20]" in name.read_text().replace("</small>", "").replace("<small>", "") for name in names
-    )
+    markdown, latex, page = (name.read_text() for name in names)
+    assert "0.120 [0.08, 0.20]" in markdown
+    assert r"\shortstack[r]{0.120\\{\scriptsize [0.08, 0.20]}}" in latex
+    assert "0.120 <small>[0.08, 0.20]</small>" in page
     timing = read_summary(tmp_path / "timing.csv")
     assert timing[["peptide", "ms_per_sample"]].values.tolist() == [["NA", 9.08513], ["AW", 9.08513]]

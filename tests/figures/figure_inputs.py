@@ -103,6 +103,29 @@ def make_result(
     return result, arrays
 
 
+def make_comparison(
+    peptides: dict[str, list[str]], models: dict[str, float], capped: bool = True, clocks: bool = True
+) -> list[tuple[dict[str, Any], dict[str, np.ndarray]]]:
+    """Peptides by name and residues, models by name and the share of their samples that the fastest leaves time for."""
+    compared = []
+    for peptide, residues in peptides.items():
+        entries, counts = [], []
+        for model, share in models.items():
+            result, arrays = make_result(residues, samples=int(1000 * share), peptide=peptide, capped=capped)
+            drawn = {"model": model, "frames": int(1000 * share), "seconds": 8.0 if clocks else None}
+            entries.append(drawn | {key: result[key] for key in ("js", "ramachandran")})
+            counts.append(arrays["ramachandran_samples"])
+        head = {"dataset": "capped_demo", "peptide": peptide, "seconds": 8.0 if clocks else None}
+        kept = {key: arrays[key] for key in ("ramachandran_edges", "ramachandran_reference")}
+        compared.append(
+            (
+                head | {"reference": result["reference"], "models": entries},
+                kept | {"ramachandran_models": np.stack(counts)},
+            )
+        )
+    return compared
+
+
 def _uncapped(result, arrays, kept):
     """The same without the torsions and pairs that the caps gave."""
     names = {(torsion.kind, torsion.residue) for torsion in kept}

@@ -9,7 +9,13 @@ import pytest
 from figure_inputs import make_metrics, make_record, make_result, make_summary, misplaced_texts, to_files
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.convergence import convergence_to_files, plot_convergence
+from jamun.figures.convergence import (
+    convergence_to_files,
+    mean_convergence_to_files,
+    mean_curve,
+    plot_convergence,
+    plot_mean_convergence,
+)
 from jamun.figures.loss import loss_to_files, plot_loss
 from jamun.figures.summary import plot_summary, summary_to_files
 from jamun.figures.torsions import density, join_bins, plot_torsions, torsions_to_files
@@ -122,6 +128,14 @@ def test_convergence_panels_curves_and_floor(dipeptide):
     assert misplaced_texts(figure) == []
 
 
+def test_convergence_shows_the_floor_of_replicas():
+    result, _ = make_result(["ALA"])
+    result["baselines"]["md_replicas"] = result["baselines"]["md_halves"] | {"backbone": {"value": 0.123}}
+    figure = plot_convergence(result, SETTINGS)
+    assert figure.axes[0].lines[-1].get_ydata()[0] == 0.123
+    assert legend(figure)[-1] == "MD, replica against replica"
+
+
 def test_convergence_with_nulls():
     result, _ = make_result(["ALA"], sampling_seconds=None, md_seconds_per_frame=None)
     result["convergence"]["md"]["all"][0] = None
@@ -138,6 +152,87 @@ def test_convergence_with_nulls():
 def test_convergence_files(tmp_path, dipeptide):
     result, _ = to_files(tmp_path, *dipeptide)
     written_twice(tmp_path, lambda png, pdf: convergence_to_files(result, SETTINGS, png, pdf))
+
+
+# Convergence over peptides
+
+
+def test_a_mean_of_curves_stays_within_each_ones_range():
+    """Straight lines in ln x, so that every interpolated value is known."""
+    ranges = ((10, 1000), (10, 300), (50, 5000))
+    curves = [
+        (x := np.geomspace(low, high, 5 + k), 0.6 - 0.1 * np.log(x) + 0.03 * k) for k, (low, high) in enumerate(ranges)
+    ]
+    found = mean_curve(curves, points=301)
+    assert (found["x"][0], found["x"][-1]) == (10, pytest.approx(5000))
+    inside = np.array([(found["x"] >= low) & (found["x"] <= high) for low, high in ranges])
+    np.testing.assert_array_equal(found["count"], inside.sum(0))
+    for place in (0, 100, 160, 250, 299):
+        values = [0.6 - 0.1 * np.log(found["x"][place]) + 0.03 * k for k in range(3) if inside[k, place]]
+        assert found["mean"][place] == pytest.approx(np.mean(values))
+        if len(values) == 1:
+            assert np.isnan(found["low"][place])
+            continue
+        error = 1.96 * np.std(values, ddof=1) / np.sqrt(len(values))
+        assert found["high"][place] - found["mean"][place] == pytest.approx(error)
+        assert found["mean"][place] - found["low"][place] == pytest.approx(error)
+
+
+@pytest.fixture(scope="module")
+def several():
+    """Two models on three peptides of different lengths; the MD of one peptide has two replicas."""
+    results = []
+    for model, slower in (("default", 1.0), ("wide", 3.0)):
+        for place, residues in enumerate((["ALA", "TRP"], ["ALA", "GLY"], ["SER", "LYS"])):
+            clocks = {"sampling_seconds": 8.0 * slower * (place + 1), "peptide": f"P{place}", "model": model}
+            results.append(make_result(residues, 600 * (place + 1), 500 * (place + 1), **clocks)[0])
+    results[0]["baselines"]["md_replicas"] = {"backbone": {"value": 0.11}, "all": {"value": 0.12}}
+    return results
+
+
+def test_mean_convergence_of_models_and_md(several):
+    figure = plot_mean_convergence(several, SETTINGS)
+    assert [panel.get_title() for panel in figure.axes[:2]] == ["backbone torsions", "all torsions"]
+    panel, strip = figure.axes[0], figure.axes[2]
+    thin = [line for line in panel.lines if line.get_linewidth() == 0.6]
+    assert len(thin) == 3 * 3, "MD is drawn once, whatever the number of models"
+    np.testing.assert_allclose(thin[3].get_ydata(), several[0]["convergence"]["samples"]["backbone"])
+    floors = [line.get_ydata()[0] for line in panel.lines if len(line.get_xdata()) == 2]
+    halves = np.mean([result["baselines"]["md_halves"]["backbone"]["value"] for result in several[:3]])
+    assert floors == [pytest.approx(halves), 0.11]
+    solid = [line for line in panel.lines if line.get_linewidth() == 2.0]
+    for line, counts in zip(solid, strip.lines, strict=True):
+        everywhere = np.isfinite(line.get_ydata())
+        assert everywhere[0]
+        assert not everywhere[-1]
+        np.testing.assert_array_equal(everywhere, counts.get_ydata() == 3)
+        assert counts.get_ydata()[-1] == 1
+    assert legend(figure) == [
+        "MD, first frames",
+        "JAMUN, default",
+        "JAMUN, wide",
+        "MD, half against half",
+        "MD, replica against replica",
+    ]
+    assert "3 peptides" in figure.get_suptitle()
+    assert misplaced_texts(figure) == []
+
+
+def test_mean_convergence_of_one_peptide_or_without_clocks():
+    alone, _ = make_result(["ALA"], sampling_seconds=None, md_seconds_per_frame=None)
+    figure = plot_mean_convergence([alone], SETTINGS)
+    assert len(figure.axes) == 4, "no strips: every point is of the one peptide"
+    assert words(figure).count("wall clock not recorded") == 2
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), alone["convergence"]["md"]["backbone"])
+    assert misplaced_texts(figure) == []
+    both = plot_mean_convergence([alone, alone | {"peptide": "B"}], SETTINGS)
+    assert words(both).count("wall clock not recorded") == 2
+    assert misplaced_texts(both) == []
+
+
+def test_mean_convergence_files(tmp_path, several):
+    paths = [to_files(tmp_path / str(place), result, {})[0] for place, result in enumerate(several)]
+    written_twice(tmp_path, lambda png, pdf: mean_convergence_to_files(paths, SETTINGS, png, pdf))
 
 
 # Loss

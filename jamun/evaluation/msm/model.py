@@ -105,12 +105,15 @@ def build_msm(
     sample_chains: np.ndarray,
     pairs: np.ndarray,
     settings: dict[str, Any],
+    accepted: np.ndarray | None = None,
+    not_told: str | None = "the sampler has not judged its frames",
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Build the model on the reference MD and place the samples in it.
 
     Parameters: torsions (F, K) in radians of reference and samples, replicas' offsets (R+1), chain of each sample,
     columns of phi and psi (P, 2), and the settings of evaluation.msm. Every frame belongs to the nearest cluster of the
     largest connected set, so frames in clusters outside it count for their nearest neighbour.
+    `accepted` (F,) are the samples that the sampler accepted; where they cannot be told from all, `not_told` says why.
     Returns (result, arrays): macrostates with stationary populations and occupancies, the JS distance of occupancies,
     implied timescales in frames. Raises MSMError, with the reason, where the data are too few.
     """
@@ -154,6 +157,15 @@ def build_msm(
     replicas = np.repeat(np.arange(len(boundaries) - 1), np.diff(boundaries))
     populations = np.bincount(labels, weights=model.stationary, minlength=count)
     by_reference, by_samples = _occupancies(macro_reference, count), _occupancies(macro_samples, count)
+    by_block = _block_counts(macro_reference, replicas, count)
+    after = None
+    if not_told is None:
+        kept = macro_samples[accepted]
+        after = {
+            "frames": len(kept),
+            "occupancy": _occupancies(kept, count).tolist(),
+            "js": _js(by_block, _block_counts(kept, sample_chains[accepted], count)),
+        }
     result = {
         "status": "ok",
         "reason": None,
@@ -170,7 +182,9 @@ def build_msm(
             }
             for index in range(count)
         ],
-        "js": _js(_block_counts(macro_reference, replicas, count), _block_counts(macro_samples, sample_chains, count)),
+        "js": _js(by_block, _block_counts(macro_samples, sample_chains, count)),
+        "accepted": after,
+        "accepted_reason": not_told,
         "timescales": model.timescales[:10],
         "implied_timescales": _implied_timescales(backend, paths, settings["its_lags"], notes),
         "notes": notes,
@@ -200,6 +214,8 @@ def insufficient(reason: str, frames: int, pairs: int) -> tuple[dict[str, Any], 
         "connected_frames": None,
         "macrostates": [],
         "js": {"value": None, "low": None, "high": None, "count": 0, "reason": reason},
+        "accepted": None,
+        "accepted_reason": reason,
         "timescales": [],
         "implied_timescales": {"lags": [], "timescales": []},
         "notes": [],

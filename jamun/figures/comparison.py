@@ -1,0 +1,134 @@
+"""Ramachandran maps of several models at equal wall clock beside the MD's (paper: figure 10)."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from jamun.config.figures import FigureSettings
+from jamun.figures.ramachandran import draw_row, name_row, row_energies
+from jamun.figures.style import (
+    add_panel,
+    colormap,
+    duration,
+    headline,
+    in_words,
+    save,
+    simulated,
+    square_degrees,
+    styled,
+)
+from jamun.io.atomic import read_json, read_npz
+
+# Panels, the gaps between them and the margins, in inches.
+_SIDE, _GAP, _LEFT, _RIGHT, _BELOW, _ABOVE = 1.8, 0.3, 1.0, 0.85, 0.5, 0.42
+_ROW_GAP, _TITLES, _LINE, _BETWEEN = 0.16, 0.45, 0.16, 0.3
+# Of a model's name so many letters fit over a panel.
+_LETTERS = 22
+# A page holds the peptides whose residues together are so many, the first one in any case.
+_MOST_ROWS = 6
+
+Compared = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+
+def _titles(result: dict[str, Any]) -> list[str]:
+    reference = result["reference"]
+    amount = [simulated(reference["frames"], reference["frame_interval_ps"]), f"{reference['frames']:,} frames"]
+    titles = [f"MD\n{', '.join(filter(None, amount))}"]
+    for entry in result["models"]:
+        drawn = f"{entry['frames']:,} sample{'s' if entry['frames'] > 1 else ''}"
+        name = "\n".join(textwrap.wrap(entry["model"], _LETTERS))
+        titles.append(f"{name}\n{drawn} in {duration(entry['seconds'])}")
+    return titles
+
+
+def first_rows(compared: Sequence[Compared], most: int = _MOST_ROWS) -> list[Compared]:
+    """As many of the first peptides as have `most` residues with phi and psi together, the first in any case."""
+    shown: list[Compared] = []
+    rows = 0
+    for one in compared:
+        rows += max(len(one[0]["models"][0]["ramachandran"]), 1)
+        if shown and rows > most:
+            break
+        shown.append(one)
+    return shown
+
+
+def plot_comparison(compared: Sequence[Compared], settings: FigureSettings, title: str) -> Figure:
+    """Free energy over phi and psi in kT above the row's lowest bin: MD and each model, a row a residue.
+
+    `compared` are evaluation's results and arrays of peptides with the same models; each peptide's rows stand under
+    titles of their own, which tell how many samples each model drew in the wall clock of the fastest. The JS distance
+    to all MD stands in the corner of a model's panel. Raises FigureError for an unknown colour map.
+    """
+    colours = colormap(settings)
+    columns = 1 + len(compared[0][0]["models"])
+    rows = [max(len(result["models"][0]["ramachandran"]), 1) for result, _ in compared]
+    lines = max(words.count("\n") for result, _ in compared for words in _titles(result))
+    titles = _TITLES + (lines - 1) * _LINE
+    blocks = [titles + count * _SIDE + (count - 1) * _ROW_GAP for count in rows]
+    width = _LEFT + columns * _SIDE + (columns - 1) * _GAP + _RIGHT
+    height = _ABOVE + sum(blocks) + (len(blocks) - 1) * _BETWEEN + _BELOW
+    with styled():
+        figure = plt.figure(figsize=(width, height))
+        top = height - _ABOVE
+        for number, ((result, arrays), count, block) in enumerate(zip(compared, rows, blocks, strict=True)):
+            last = number == len(compared) - 1
+            edges = np.rad2deg(arrays["ramachandran_edges"])
+            residues = result["models"][0]["ramachandran"]
+            for row in range(count):
+                below = top - titles - (row + 1) * _SIDE - row * _ROW_GAP
+                panels = [add_panel(figure, _LEFT + k * (_SIDE + _GAP), below, _SIDE, _SIDE) for k in range(columns)]
+                for column, panel in enumerate(panels):
+                    square_degrees(panel, left=column == 0, bottom=row == count - 1)
+                    if not last:
+                        panel.set_xlabel("")
+                    if not residues:
+                        in_words(panel, "no residue has both φ and ψ", width=20)
+                if row == 0:
+                    for panel, words in zip(panels, _titles(result), strict=True):
+                        panel.set_title(words)
+                    if len(compared) > 1:
+                        figure.text(0.12 / width, (top - titles + 0.06) / height, result["peptide"], fontweight="bold")
+                if residues:
+                    counts = [arrays["ramachandran_reference"][row], *arrays["ramachandran_models"][:, row]]
+                    distances = [None, *(entry["ramachandran"][row]["js"]["value"] for entry in result["models"])]
+                    energies = row_energies(counts, range(columns))
+                    words = ["no frames"] * columns
+                    draw_row(figure, panels, edges, energies, distances, words, colours, settings.energy_max)
+                    name_row(panels[0], residues[row])
+            top -= block + _BETWEEN
+        headline(figure, title)
+    return figure
+
+
+def _clock(result: dict[str, Any]) -> str:
+    """Whether the samples are of equal wall clock, in words."""
+    return "wall clock not recorded" if result["seconds"] is None else "equal wall clock"
+
+
+def comparison_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
+    """Draw one peptide's maps by every model from evaluation's files (JSON, NPZ). Raises FigureError for an unknown
+    colour map."""
+    compared = read_json(result), read_npz(arrays)
+    title = f"{compared[0]['peptide']}: models at {_clock(compared[0])}"
+    with styled():
+        save(plot_comparison([compared], settings, title), settings, png, pdf)
+
+
+def comparison_page_to_files(
+    results: Sequence[Path], arrays: Sequence[Path], settings: FigureSettings, png: Path, pdf: Path
+) -> None:
+    """Draw the first of these peptides on one page, each with its own rows, as ``comparison_to_files``."""
+    compared = [(read_json(one), read_npz(other)) for one, other in zip(results, arrays, strict=True)]
+    shown = first_rows(compared)
+    more = f", {len(shown)} of {len(compared)} peptides" if len(shown) < len(compared) else ""
+    title = f"{shown[0][0]['dataset']}: models at {_clock(shown[0][0])}{more}"
+    with styled():
+        save(plot_comparison(shown, settings, title), settings, png, pdf)
