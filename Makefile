@@ -1,4 +1,5 @@
 # make demo   the demo workflow, from sequences to a report (installs what it needs first)
+# make study  the study of configs/study.yaml: its workflow, docs/results.md and the model in models/study; resumes
 # make test   the tests (installs what they need first)
 
 PYTHON ?= python3.11
@@ -11,16 +12,22 @@ SNAKEMAKE := $(BIN)/snakemake
 apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	  apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
 
-.PHONY: demo test test-full install pyemma opengl chromium lint docs clean
+.PHONY: demo study test test-full install viewer pyemma opengl chromium slurm lint docs clean
 
 demo: install pyemma opengl
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all
 	@echo "The report: $(CURDIR)/results/capped_demo/report.html"
 
-test: install pyemma opengl chromium
+# Stopped or failed, the same again goes on; finished, it changes nothing.
+study: install pyemma opengl
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all --configfile configs/study.yaml
+	@$(BIN)/python -m jamun.study all
+	@echo "The results: $(CURDIR)/docs/results.md"
+
+test: install pyemma opengl chromium slurm
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not full" tests
 
-test-full: install pyemma opengl chromium
+test-full: install pyemma opengl chromium slurm
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests
 
 lint: install
@@ -32,7 +39,7 @@ lint: install
 docs: install
 	@$(BIN)/python -m jamun.config.schema
 
-install: $(VENV)/installed
+install: $(VENV)/installed viewer
 pyemma: $(PYEMMA)/installed
 
 $(VENV)/installed: envs/requirements.txt pyproject.toml
@@ -42,6 +49,10 @@ $(VENV)/installed: envs/requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
+
+# 3Dmol.js, which the viewer's pages hold: the pinned package from npm's registry, by its checksum, without npm.
+viewer: $(VENV)/installed
+	@$(BIN)/python -m jamun.figures.threedmol
 
 # PyEMMA 2 builds from source against an old NumPy: an environment of its own.
 $(PYEMMA)/installed: envs/pyemma.txt
@@ -60,6 +71,11 @@ opengl:
 chromium:
 	@command -v chromium >/dev/null || $(call apt,chromium) || \
 	  echo "chromium is not installed: the test that opens the report will be skipped"
+
+# Tests start a Slurm of their own; without its packages they are skipped, and say so.
+slurm:
+	@{ command -v slurmctld && command -v slurmd && command -v munged; } >/dev/null || $(call apt,slurm-wlm munge) || \
+	  echo "slurm-wlm and munge are not installed: the tests on a Slurm cluster will be skipped"
 
 clean:
 	rm -rf work logs .snakemake

@@ -1,0 +1,136 @@
+"""What each rule asks of Slurm through profiles/slurm; commands that take notes stand in for Slurm's own."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import PROFILE, ROOT, SMALL, Run, filled_in, small
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, ResourceSettings
+
+pytestmark = pytest.mark.workflow
+
+STUB = Path(__file__).with_name("stub.py")
+COMMANDS = ("sbatch", "squeue", "scontrol", "sinfo", "sacct", "sacctmgr", "scancel")
+ON_GPUS = {"simulate": {"platform": "CUDA"}, "training": {"accelerator": "gpu"}, "sampling": {"device": "cuda"}}
+GPU_RULES = {"simulate", "train", "sample", "ablation_sample"}
+
+
+def asked(folder: Path, configuration: dict, profile: Path, target: str, attempts: dict[str, int], *words: str):
+    """Every call of sbatch in a run that needs `attempts` of each rule: rule, attempt, words."""
+    commands = folder / "bin"
+    commands.mkdir()
+    for name in COMMANDS:
+        (commands / name).write_text(f"#!{sys.executable} -IS\n{STUB.read_text()}")
+        (commands / name).chmod(0o755)
+    environment = os.environ | {"PATH": f"{commands}:{os.environ['PATH']}", "STUB_FOLDER": str(folder)}
+    run = Run(folder / "run", configuration, environment, profile)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--summary", target]
+    command += ["--directory", str(run.folder), "--configfile", str(run.folder / "mine.yaml")]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    outputs = {}
+    for row in csv.DictReader(listed[listed.index("output_file") :].splitlines(), delimiter="\t"):
+        outputs.setdefault(row["rule"], []).append(row["output_file"])
+    (folder / "outputs.json").write_text(json.dumps(outputs))
+    (folder / "attempts.json").write_text(json.dumps({rule: attempts.get(rule, attempts["*"]) for rule in outputs}))
+    run.start(*words, target).wait()
+    calls = [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
+    assert {call["rule"] for call in calls} == set(outputs)
+    return calls
+
+
+def value(call, option):
+    """What the call gives for an option, None if nothing."""
+    for place, word in enumerate(call["words"]):
+        if word == option:
+            return call["words"][place + 1]
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+@pytest.fixture(scope="module")
+def on_gpus(tmp_path_factory):
+    """Every rule, on GPUs where it can, profile filled in; peptides are built at the second attempt."""
+    folder = tmp_path_factory.mktemp("on_gpus")
+    profile = folder / "profile"
+    profile.mkdir()
+    text = filled_in((PROFILE / "config.yaml").read_text()).replace("profiles/slurm/", f"{PROFILE}/")
+    (profile / "config.yaml").write_text(text)
+    return asked(folder, small(**ON_GPUS), profile, "figures", {"*": 1, "build_peptide": 2})
+
+
+def test_gpu_rules_ask_for_exactly_one_gpu_and_the_others_for_none(on_gpus):
+    for call in on_gpus:
+        gpus, partition = value(call, "--gpus"), value(call, "-p")
+        assert value(call, "--gres") is None
+        assert value(call, "--ntasks-per-gpu") is None
+        assert (gpus, partition) == (("a100:1", "gpu") if call["rule"] in GPU_RULES else (None, "cpu")), call
+    assert {call["rule"] for call in on_gpus} > GPU_RULES
+
+
+def test_account_constraint_and_no_requeue_are_asked_for_by_all(on_gpus):
+    for call in on_gpus:
+        assert value(call, "-A") == "your_account"
+        assert "--no-requeue" in call["words"]
+        assert "--requeue" not in call["words"]
+    assert {value(call, "-C") for call in on_gpus if call["rule"] not in GPU_RULES} == {"avx2"}
+
+
+def test_a_second_attempt_asks_for_twice_as_much(on_gpus):
+    first, second = (
+        [call for call in on_gpus if call["rule"] == "build_peptide" and call["attempt"] == attempt]
+        for attempt in (1, 2)
+    )
+    assert len(first) == len(second) == 4
+    for one, other in zip(first, second, strict=True):
+        assert int(value(other, "--mem")) == 2 * int(value(one, "--mem"))
+        assert int(value(other, "-t")) == 2 * int(value(one, "-t"))
+
+
+def test_memory_and_run_time_of_every_rule_grow_up_to_three_times(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"config_settings": ConfigSettings(configfiles=[SMALL]), "snakefile": ROOT / "Snakefile"}
+    with SnakemakeApi() as api:
+        rules = api.workflow(ResourceSettings(cores=1), workdir=tmp_path, **settings)._workflow.rules
+    submitted = [rule for rule in rules if rule.output and rule.name != "report_html"]
+    assert {rule.name for rule in submitted} > GPU_RULES
+    for rule in submitted:
+        for name in ("mem_mb", "runtime"):
+            values = [rule.resources[name].evaluate(None, attempt=attempt).value for attempt in (1, 2, 3, 4, 11)]
+            assert values == [values[0] * times for times in (1, 2, 3, 3, 3)], f"{rule.name}: {name}"
+
+
+def test_the_profile_as_it_is_asks_for_no_gpu_on_a_cpu_configuration_but_for_a_share(tmp_path):
+    calls = asked(tmp_path, small(), PROFILE, "samples", {"*": 1}, "--set-resources", "simulate:gres=shard:1")
+    for call in calls:
+        assert value(call, "--gpus") is value(call, "-C") is value(call, "-A") is None
+        assert value(call, "--gres") == ("shard:1" if call["rule"] == "simulate" else None)
+        assert value(call, "-p") == "default"
+    threads = {call["rule"]: value(call, "--cpus-per-task") for call in calls}
+    assert threads["train"] == "16"
+    assert threads["sample"] == "8"
+    assert threads["simulate"] == "1"
+
+
+def test_partitions_by_limits_keep_cpu_jobs_off_gpu_nodes(tmp_path):
+    words = ("--slurm-partition-config", str(PROFILE / "partitions.yaml"))
+    calls = asked(tmp_path, small(**ON_GPUS), PROFILE, "samples", {"*": 1}, *words)
+    for call in calls:
+        assert (value(call, "-p") == "gpu") == (call["rule"] in GPU_RULES), call
+        assert value(call, "--gpus") == ("1" if call["rule"] in GPU_RULES else None)
+
+
+def test_every_entry_of_the_profile_is_commented():
+    lines = (PROFILE / "config.yaml").read_text().splitlines()
+    before = ["", *lines[:-1]]
+    entries = [(line, above) for line, above in zip(lines, before, strict=True) if line[:1].isalpha()]
+    assert {line.partition(":")[0] for line, _ in entries} == set(yaml.safe_load("\n".join(lines)))
+    for line, above in entries:
+        # An entry follows its comment, or the entry that shares it.
+        assert above.startswith("#") or above[:1].isalpha(), line
