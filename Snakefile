@@ -18,28 +18,50 @@ report: "docs/captions/workflow.rst"
 
 
 include: "rules/common.smk"
-include: "rules/peptides.smk"
 
 
-# The MD is either made here or imported; one rule at a time makes its files.
-if SETTINGS.source.imported:
+# With partial=true, nothing makes what evaluation starts from: what is not there is left out.
+if not SETTINGS.partial:
 
-    include: "rules/imports.smk"
+    include: "rules/peptides.smk"
+    include: "rules/structures.smk"
+
+    # The MD is either made here or imported, or there is none; one rule at a time makes its files.
+    if SETTINGS.source.imported:
+
+        include: "rules/imports.smk"
+
+    elif SETTINGS.source.exists:
+
+        include: "rules/simulate.smk"
+    include: "rules/data.smk"
+    include: "rules/model.smk"
+    include: "rules/sampling.smk"
+
+
+# Samples are compared with the MD; without it they are described alone.
+if SETTINGS.source.exists:
+
+    include: "rules/evaluation.smk"
+    include: "rules/dynamics.smk"
+    include: "rules/physicality.smk"
+    include: "rules/ensemble.smk"
+
+    if not SETTINGS.partial:
+
+        include: "rules/ablation.smk"
 
 else:
 
-    include: "rules/simulate.smk"
+    include: "rules/samples_alone.smk"
 
 
-include: "rules/data.smk"
-include: "rules/model.smk"
-include: "rules/sampling.smk"
-include: "rules/evaluation.smk"
-include: "rules/dynamics.smk"
-include: "rules/physicality.smk"
 include: "rules/figures.smk"
-include: "rules/ensemble.smk"
 include: "rules/report.smk"
+
+
+onerror:
+    print(unfinished(workflow.scheduler.failed), file=sys.stderr)
 
 
 localrules:
@@ -51,6 +73,7 @@ localrules:
     models,
     samples,
     evaluate,
+    ablation,
     figures,
     report,
 
@@ -58,7 +81,11 @@ localrules:
 rule all:
     default_target: True
     input:
-        expand("results/{dataset}/features/test/{peptide}.h5", dataset=DATASET, peptide=SPLITS["test"]),
+        expand(
+            "results/{dataset}/features/test/{peptide}.h5",
+            dataset=DATASET,
+            peptide=[name for name in SPLITS["test"] if name in PEPTIDES_WITH_MD and not SETTINGS.partial],
+        ),
         rules.summarize.input,
         f"results/{DATASET}/evaluation/summary.csv",
         figure_results(),
@@ -72,19 +99,19 @@ rule peptides:
 
 rule simulations:
     input:
-        expand("results/{dataset}/md/{peptide}/md.json", dataset=DATASET, peptide=PEPTIDES),
+        expand("results/{dataset}/md/{peptide}/md.json", dataset=DATASET, peptide=PEPTIDES_WITH_MD),
 
 
 # The MD in time of every peptide; the target figures has that of the test peptides only.
 rule simulation_figures:
     input:
-        expand("results/{dataset}/simulations/{peptide}.png", dataset=DATASET, peptide=PEPTIDES),
+        expand("results/{dataset}/simulations/{peptide}.png", dataset=DATASET, peptide=PEPTIDES_WITH_MD),
 
 
 rule features:
     input:
-        [f"results/{DATASET}/features/{split}/{name}.h5" for split, names in SPLITS.items() for name in names],
-        f"results/{DATASET}/features/dataset.json",
+        [f"results/{DATASET}/features/{SPLIT_OF[name]}/{name}.h5" for name in PEPTIDES_WITH_MD],
+        f"results/{DATASET}/features/dataset.json" if PEPTIDES_WITH_MD else [],
 
 
 rule models:
@@ -103,6 +130,11 @@ rule evaluate:
         f"results/{DATASET}/evaluation/summary.csv",
         # A checkpoint brought on the command line is wanted with its figures.
         figure_results() if config["checkpoint"] else [],
+
+
+rule ablation:
+    input:
+        ablation_results(),
 
 
 rule figures:

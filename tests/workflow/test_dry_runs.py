@@ -1,5 +1,6 @@
 """Every shipped configuration plans the jobs it should; bad ones end before any job."""
 
+import re
 import subprocess
 import sys
 
@@ -10,10 +11,14 @@ pytestmark = pytest.mark.workflow
 
 
 @pytest.mark.parametrize(
-    ("configuration", "peptides", "trained", "tested"),
-    [("config.yaml", 5, 4, 1), ("configs/study.yaml", 228, 220, 8), ("configs/paper.yaml", 380, 280, 100)],
+    ("configuration", "peptides", "trained", "tested", "models", "ablated"),
+    [
+        ("config.yaml", 5, 4, 1, 1, 3),
+        ("configs/study.yaml", 228, 220, 8, 6, 12),
+        ("configs/paper.yaml", 380, 280, 100, 1, 3),
+    ],
 )
-def test_plans(workflow_in, configuration, peptides, trained, tested):
+def test_plans(workflow_in, configuration, peptides, trained, tested, models, ablated):
     workflow = workflow_in(configuration)
     if configuration == "configs/paper.yaml":
         (workflow.folder / "configs").mkdir()
@@ -22,9 +27,17 @@ def test_plans(workflow_in, configuration, peptides, trained, tested):
     planned = workflow.planned("all")
     assert planned["build_peptide"] == planned["simulate"] == peptides
     assert planned["featurize"] == trained + tested
-    assert planned["train"] == planned["describe_dataset"] == planned["summarize"] == planned["report_html"] == 1
+    assert planned["describe_dataset"] == planned["summarize"] == planned["report_html"] == 1
+    assert planned["train"] == planned["plot_loss"] == models
     for rule in ("sample", "compare", "msm", "plot_ramachandran", "plot_convergence", "plot_torsions", "plot_msm"):
-        assert planned[rule] == tested
+        assert planned[rule] == tested * models
+    for rule in ("sample", "compare", "dynamics", "physicality"):
+        assert planned[f"ablation_{rule}"] == tested * ablated
+    assert planned["tabulate_ablation"] == planned["plot_ablation"] == 1
+    side_by_side = tested if models > 1 else 0
+    assert planned.get("compare_models", 0) == planned.get("plot_comparison", 0) == side_by_side
+    assert planned.get("plot_comparison_page", 0) == (models > 1)
+    assert planned["plot_convergence_of_all"] == 1
     assert planned["describe_simulation"] == planned["plot_simulation"] == tested
 
 
@@ -44,6 +57,9 @@ def test_each_target_alone(workflow_in):
     assert "sample" not in workflow.planned("models")
     assert "compare" not in workflow.planned("samples")
     assert "plot_ramachandran" not in workflow.planned("evaluate")
+    assert set(workflow.planned("ablation")) & {"sample", "compare", "plot_summary", "tabulate_ablation"} == {
+        "tabulate_ablation"
+    }
     assert "report_html" not in workflow.planned("figures")
     assert "report_html" in workflow.planned("report")
 
@@ -54,9 +70,46 @@ def test_one_figure_needs_only_its_own(workflow_in):
     assert not {"msm", "plot_msm", "plot_loss", "summarize"} & set(planned)
 
 
+def test_models_are_held_side_by_side_where_there_are_several(workflow_in):
+    one = workflow_in("config.yaml")
+    models = {"default": {}, "wide": {"network": {"radial_width": 64}}}
+    two = one.with_changes(models=models, ablation={"variants": {}})
+    folder = "results/capped_demo/figures"
+    for figure in (f"{folder}/comparison/AW.png", f"{folder}/comparison.png"):
+        planned = two.planned(figure)
+        assert planned["sample"] == planned["train"] == 2
+        assert planned["compare_models"] == 1
+        assert not {"compare", "msm", "summarize"} & set(planned)
+    # Of one model, or where targets are about one of them, there is nothing to hold side by side.
+    for workflow, words in ((one, ()), (two, ("--config", "model=wide"))):
+        assert not [rule for rule in workflow.planned("figures", *words) if "comparison" in rule]
+        refused = workflow.run("--dry-run", f"{folder}/comparison.png", *words, check=False)
+        assert refused.returncode == 1
+        assert f"No rule to produce {folder}/comparison.png" in refused.stdout
+    assert two.planned(f"{folder}/convergence.png")["compare"] == 2
+
+
+def test_a_model_on_the_first_training_peptides(workflow_in):
+    target = "results/capped_demo/models/few/checkpoint.ckpt"
+    workflow = workflow_in("config.yaml")
+    few = workflow.with_changes(models={"default": {}, "few": {"training": {"peptides": 2}}})
+    graph = few.run("--dag", "dot", target).stdout
+    labels = dict(re.findall(r'(\d+)\[label = "([^"]*)"', graph))
+    edges = re.findall(r"(\d+) -> (\d+)", graph)
+    (train,) = [job for job, label in labels.items() if label.startswith("train\\n")]
+    features = [first for first, second in edges if second == train and "split: train" in labels[first]]
+    simulations = [first for first, second in edges if second in features and labels[first] == "simulate"]
+    built = [labels[first] for first, second in edges if second in simulations]
+    assert sorted(label[-2:] for label in built) == ["AA", "AF"]
+    many = workflow.with_changes(models={"few": {"training": {"peptides": 4}}}).run("--dry-run", target, check=False)
+    assert "training.peptides of model few: asks for 4 training peptides, but there are 3" in many.stdout
+
+
 def test_a_figure_of_md_needs_its_simulation_alone(workflow_in):
     # A peptide of training, and a model of a name that is a folder's elsewhere.
-    planned = workflow_in("config.yaml").planned(
+    workflow = workflow_in("config.yaml")
+    (workflow.folder / "new.ckpt").touch()
+    planned = workflow.planned(
         "results/capped_demo/simulations/AA.png", "--config", "checkpoint=new.ckpt", "model=simulations"
     )
     assert planned == dict.fromkeys(("build_peptide", "simulate", "describe_simulation", "plot_simulation"), 1)
@@ -94,3 +147,16 @@ def test_lint_and_format():
     ):
         finished = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
         assert finished.returncode == 0, f"{command}: {finished.stdout}{finished.stderr}"
+
+
+def test_an_ablation_needs_variants_and_all_its_models(workflow_in):
+    none = workflow_in("config.yaml").with_changes(ablation={"variants": {}})
+    assert not [rule for rule in none.planned("all") if "ablation" in rule]
+    assert none.planned("ablation") == {}
+    # The targets are about one model: only an ablation of that model alone is among them.
+    two = {"default": {}, "ranged": {"training": {"sigma_range": [0.01, 0.06]}}}
+    both = none.with_changes(models=two, ablation={"variants": {"sigma-0.03": {"model": "ranged", "sigma": 0.03}}})
+    planned = both.planned("all")
+    assert planned["train"] == planned["ablation_sample"] == 2
+    assert not [rule for rule in both.planned("all", "--config", "model=default") if "ablation" in rule]
+    assert both.planned("ablation", "--config", "model=ranged") == {}

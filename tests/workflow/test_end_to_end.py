@@ -26,6 +26,16 @@ def test_every_declared_file_opens_in_the_fields_tools(finished):
     assert 0 < float(rows[0]["js_backbone"]) < 0.8326
     assert (results / "simulations/AV.png").read_bytes().startswith(b"\x89PNG")
     assert (results / "simulations/AV.pdf").read_bytes().startswith(b"%PDF")
+    rows = list(csv.DictReader((results / "ablation/ablation.csv").open()))
+    assert [(row["variant"], row["peptide"]) for row in rows[:2]] == [("plain", "AV"), ("friction-0.1", "AV")]
+    assert [(row["differs"], row["friction"], row["samples"]) for row in rows[:2]] == [
+        ("", "1", "300"),
+        ("friction 0.1", "0.1", "300"),
+    ]
+    assert all(0 < float(row["js_all"]) < 0.8326 and float(row["ess_per_evaluation"]) > 0 for row in rows)
+    assert rows[0]["js_all"] != rows[1]["js_all"]
+    assert (results / "figures/ablation.png").read_bytes().startswith(b"\x89PNG")
+    assert (results / "figures/ablation.pdf").read_bytes().startswith(b"%PDF")
     for record in ("peptides/AV.json", "md/AV/md.json", "models/default/training.json", "evaluation/default/AV.json"):
         provenance = json.loads((results / record).read_text())["provenance"]
         assert provenance["jamun"]
@@ -64,32 +74,53 @@ SHARED_FIGURES = {"plot_summary", "plot_timing"}
 TEST_FIGURES = SHARED_FIGURES | {
     f"plot_{kind}" for kind in ("ramachandran", "torsions", "convergence", "msm", "dynamics", "physicality", "ensemble")
 }
+TEST_FIGURES |= {"plot_convergence_of_all"}
 FIGURES = TEST_FIGURES | {"plot_loss"}
 SUMMARY = {"summarize", "tabulate", "report_html"} | SHARED_FIGURES
+ABLATION_TABLE = {"tabulate_ablation", "plot_ablation"}
+ABLATION = {f"ablation_{rule}" for rule in ("sample", "compare", "dynamics", "physicality")} | ABLATION_TABLE
 EVALUATION = {"compare", "msm_features", "msm", "dynamics", "physicality", "superpose", "make_viewer"} | SUMMARY
 
 
 @pytest.mark.parametrize(
     ("changes", "rules"),
     [
-        ({"figures": {"dpi": 80}}, FIGURES | {"plot_simulation", "report_html"}),
+        ({"figures": {"dpi": 80}}, FIGURES | {"plot_simulation", "plot_ablation", "report_html"}),
         (
             {"evaluation": {"torsion_bins": 60}},
             {"compare", "plot_ramachandran", "plot_torsions", "plot_convergence", "plot_ensemble", "make_viewer"}
-            | SUMMARY,
+            | {"plot_convergence_of_all"}
+            | SUMMARY
+            | {"ablation_compare"}
+            | ABLATION_TABLE,
         ),
         (
             {"evaluation": {"msm": {"backend": "deeptime", "clusters": 10, "macrostates": 2, "its_lags": [1, 2]}}},
             {"msm_features", "msm", "plot_msm"} | SUMMARY,
         ),
-        ({"evaluation": {"dynamics": {"tica_lag": 5}}}, {"dynamics", "plot_dynamics"} | SUMMARY),
-        ({"evaluation": {"physicality": {"bond_tolerance": 0.04}}}, {"physicality", "plot_physicality"} | SUMMARY),
-        ({"sampling": {"seed": 9}}, {"sample"} | EVALUATION | TEST_FIGURES),
-        ({"training": {"learning_rate": 0.02}}, {"train", "sample"} | EVALUATION | FIGURES),
-        ({"network": {"radial_width": 9}}, {"train", "sample"} | EVALUATION | FIGURES),
+        (
+            {"evaluation": {"dynamics": {"tica_lag": 5}}},
+            {"dynamics", "plot_dynamics"} | SUMMARY | {"ablation_dynamics"} | ABLATION_TABLE,
+        ),
+        (
+            {"evaluation": {"physicality": {"bond_tolerance": 0.04}}},
+            {"physicality", "plot_physicality"} | SUMMARY | {"ablation_physicality"} | ABLATION_TABLE,
+        ),
+        ({"sampling": {"seed": 9}}, {"sample"} | EVALUATION | TEST_FIGURES | ABLATION),
+        # Every row of the ablation has its own number of samples.
+        ({"sampling": {"samples": 350}}, {"sample"} | EVALUATION | TEST_FIGURES),
+        ({"ablation": {"samples": 250}}, ABLATION | {"report_html"}),
+        ({"ablation": {"variants": {"friction-0.1": {"friction": 0.2}}}}, ABLATION | {"report_html"}),
+        ({"training": {"learning_rate": 0.02}}, {"train", "sample"} | EVALUATION | FIGURES | ABLATION),
+        ({"training": {"sigma_range": [0.03, 0.05]}}, {"train", "sample"} | EVALUATION | FIGURES | ABLATION),
+        ({"network": {"radial_width": 9}}, {"train", "sample"} | EVALUATION | FIGURES | ABLATION),
         (
             {"simulate": {"seed": 9}},
-            {"simulate", "featurize", "describe_dataset", "train", "sample"} | EVALUATION | FIGURES | MD_FIGURES,
+            {"simulate", "featurize", "describe_dataset", "train", "sample"}
+            | EVALUATION
+            | FIGURES
+            | MD_FIGURES
+            | ABLATION,
         ),
     ],
     ids=[
@@ -99,7 +130,11 @@ EVALUATION = {"compare", "msm_features", "msm", "dynamics", "physicality", "supe
         "evaluation.dynamics",
         "evaluation.physicality",
         "sampling",
+        "sampling.samples",
+        "ablation",
+        "ablation.variants",
         "training",
+        "training.sigma_range",
         "network",
         "simulate",
     ],
@@ -107,6 +142,9 @@ EVALUATION = {"compare", "msm_features", "msm", "dynamics", "physicality", "supe
 def test_what_reruns(finished, changes, rules):
     planned = finished.with_changes(**changes).planned("all")
     assert set(planned) == rules
+    if "ablation" in changes:
+        # Only the row that changed is sampled again.
+        assert planned["ablation_sample"] == (1 if "variants" in changes["ablation"] else 2)
     if "simulate" in rules:
         assert planned["simulate"] == 4
 
@@ -116,6 +154,7 @@ def test_one_more_test_peptide_does_not_retrain(finished):
     assert planned["build_peptide"] == planned["simulate"] == planned["featurize"] == planned["sample"] == 1
     assert planned["compare"] == planned["msm"] == planned["plot_simulation"] == 1
     assert planned["dynamics"] == planned["physicality"] == 1
+    assert planned["ablation_sample"] == planned["ablation_compare"] == 2
     assert planned["summarize"] == planned["plot_summary"] == 1
     assert not {"train", "describe_dataset", "plot_loss"} & set(planned)
 
@@ -125,7 +164,7 @@ def test_a_new_checkpoint_is_sampled_compared_and_summarised(finished):
     shutil.copyfile(finished.folder / "results/small/models/default/checkpoint.ckpt", checkpoint)
     words = ("--config", f"checkpoint={checkpoint}", "model=mine")
     planned = finished.planned("evaluate", *words)
-    assert not {"train", "simulate", "build_peptide", "featurize"} & set(planned)
+    assert not {"train", "simulate", "build_peptide", "featurize", "ablation_sample"} & set(planned)
     finished.run("--cores", "2", "evaluate", *words)
     results = finished.folder / "results" / "small"
     models = {row["model"] for row in csv.DictReader((results / "evaluation/summary.csv").open())}
