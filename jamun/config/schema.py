@@ -91,7 +91,9 @@ def reference_page() -> str:
         "",
         "Generated from `jamun/config` by `python -m jamun.config.schema`; do not edit. A quantity may be a number in",
         "the unit given here, or text with a unit of the same kind (`4 fs`, `0.004 ps`, `8.5 angstrom`). `null` in",
-        "YAML is an empty value. Unknown keys are refused.",
+        "YAML is an empty value. Unknown keys are refused. `jamun check --config FILE` says in one sentence what is",
+        "wrong, also with a file that Snakemake cannot read (missing, not UTF-8, not YAML, holding itself), for which",
+        "Snakemake itself has a message of its own or a traceback.",
         "",
     ]
     return "\n".join(head + _sections(Configuration, ""))

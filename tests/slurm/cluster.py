@@ -55,6 +55,8 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SlurmdParameters=config_overrides
 ReturnToService=2
+# The tests ask for jobs that ended long ago.
+MinJobAge=3600
 # Time limits hold to the minute, and a job has KillWait seconds to save.
 EnforcePartLimits=ALL
 OverTimeLimit=0

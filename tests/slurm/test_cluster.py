@@ -226,8 +226,9 @@ def test_a_cancelled_training_goes_on(cluster, whole):
     cluster.command("scancel", str(job))
     output = whole.wait()
     assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in output
+    stopped = (whole.folder / f"logs/slurm/rule_train/small_default/{job}.log").read_text()
+    assert "Stopped: training was told to stop by SIGTERM" in stopped
     log = (whole.folder / "logs/small/train/default.log").read_text()
     assert "SLURM" not in log  # Lightning would requeue the job by itself
-    assert "told to stop by SIGTERM" in log
     assert "going on from" in log
     assert json.loads((whole.folder / model).read_text())["steps"] == 150
