@@ -12,6 +12,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from jamun.config import ConfigurationError
 from jamun.config.base import NAME
+from jamun.config.command_line import with_types
 from jamun.io.active import begin
 from jamun.io.log import UserError
 from jamun.status.failures import failures_text
@@ -24,7 +25,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, os.
 CONFIG_SOURCE = ", ".join(str(path) for path in workflow.configfiles) or "configuration"
 
 try:
-    RESOLVED = resolve(config, CONFIG_SOURCE, Path.cwd())
+    RESOLVED = resolve(with_types(config, workflow.config_settings.config or {}), CONFIG_SOURCE, Path.cwd())
 except ConfigurationError as error:
     # Not a WorkflowError, which Snakemake surrounds with lines of this file.
     sys.exit(f"Error: {error}")

@@ -25,11 +25,6 @@ from jamun.io.text import one_line, read_text, shown
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Split = Literal["train", "validation", "test"]
 
-# Snakemake's --config hands over `true` as text.
-Switch = Annotated[
-    bool, BeforeValidator(lambda value: {"true": True, "false": False}[value] if value in ("true", "false") else value)
-]
-
 
 class ModelEntry(Section):
     """One model of the dataset: trained here, or brought from elsewhere as a checkpoint."""
@@ -71,7 +66,7 @@ class Configuration(Section):
         None, description="On the command line: a checkpoint to evaluate, under the name given as `model`."
     )
     model: Name | None = Field(None, description="On the command line: the one model that the targets are about.")
-    partial: Switch = Field(
+    partial: bool = Field(
         False,
         description="On the command line: evaluate the test peptides whose MD and samples are there, leave out the "
         "others, and make nothing that evaluation starts from.",
