@@ -12,8 +12,8 @@ _WORDS = {"true": True, "false": False, "null": None, "": None}
 
 
 def as_written(value: Any) -> Any:
-    """Text as the number, `true`, `false` or `null` that it spells, all through lists and mappings; a sequence such as NO
-    stays text, which YAML 1.1 would read as false."""
+    """Text as the number, `true`, `false` or `null` that it spells, all through lists and mappings; a sequence such as
+    NO stays text, which YAML 1.1 would read as false."""
     if isinstance(value, Mapping):
         return {key: as_written(inner) for key, inner in value.items()}
     if isinstance(value, list):
