@@ -24,6 +24,8 @@ use rule sample as ablation_sample with:
         "logs/{dataset}/ablation_sample/{variant}/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/ablation_sample/{variant}/{model}/{peptide}.tsv"
+    # Rows side by side take less time than each on several cores.
+    threads: 1
     params:
         settings=lambda wildcards: SETTINGS.ablated_sampling(wildcards.variant).model_dump(mode="json"),
         work="work/ablation/{dataset}/{variant}/{model}/{peptide}",

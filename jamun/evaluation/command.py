@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -147,9 +149,10 @@ def _head(inputs: Inputs, reference: Path, samples: Path) -> dict[str, Any]:
 
 
 def _msm(
-    inputs: Inputs,
     torsions: list,
     angles: tuple[np.ndarray, np.ndarray],
+    boundaries: list[int],
+    chains: np.ndarray,
     settings: dict[str, Any],
     accepted: np.ndarray | None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -157,12 +160,12 @@ def _msm(
     kept = [column for column, torsion in enumerate(torsions) if torsion.group != "omega"]
     chosen = [torsions[column] for column in kept]
     pairs = np.array(phi_psi_pairs(chosen), dtype=np.int64).reshape(-1, 2)
-    boundaries = np.asarray(inputs.boundaries, dtype=np.int64)
+    boundaries = np.asarray(boundaries, dtype=np.int64)
     first, second = (values[:, kept] for values in angles)
     try:
         backend = load_backend("deeptime")
         told = accepted, none_rejected(accepted)
-        result, arrays = build_msm(backend, first, boundaries, second, inputs.samples.chains, pairs, settings, *told)
+        result, arrays = build_msm(backend, first, boundaries, second, chains, pairs, settings, *told)
     except MSMError as error:
         result, arrays = insufficient(str(error), len(first), len(pairs))
     labels = [f"{chosen[phi].residue_name.capitalize()}{chosen[phi].residue}" for phi, _ in pairs]
@@ -196,28 +199,40 @@ def evaluate_to_files(
         Series(md_angles, inputs.reference.chains, head["reference"]["seconds"], step, unit),
         Series(angles, inputs.samples.chains, inputs.sampling_seconds, 1.0, "samples"),
     )
-    found = {
-        "comparison": compare(
-            md_angles,
-            inputs.reference.chains,
-            angles,
-            inputs.samples.chains,
+    msm_settings = chosen.msm.model_dump() | {"backend": "deeptime"}
+    # The model takes about as long as all else, and runs beside it. A new process, since forks of threads may hang.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+        msm = beside.submit(
+            _msm,
             torsions,
-            chosen,
-            inputs.md_seconds_per_frame,
-            inputs.sampling_seconds,
-        ),
-        "physicality": physicality(
-            inputs.reference,
-            inputs.samples,
+            (md_angles, angles),
+            inputs.boundaries,
+            inputs.samples.chains,
+            msm_settings,
             accepted,
-            inputs.md.get("settings", {}).get("temperature"),
-            chosen.physicality,
-            chosen.ramachandran_bins,
-        ),
-        "msm": _msm(inputs, torsions, (md_angles, angles), chosen.msm.model_dump() | {"backend": "deeptime"}, accepted),
-        "dynamics": dynamics(*series, torsions, chosen.dynamics, inputs.md_seconds_per_frame, accepted),
-    }
+        )
+        found = {
+            "comparison": compare(
+                md_angles,
+                inputs.reference.chains,
+                angles,
+                inputs.samples.chains,
+                torsions,
+                chosen,
+                inputs.md_seconds_per_frame,
+                inputs.sampling_seconds,
+            ),
+            "physicality": physicality(
+                inputs.reference,
+                inputs.samples,
+                accepted,
+                inputs.md.get("settings", {}).get("temperature"),
+                chosen.physicality,
+                chosen.ramachandran_bins,
+            ),
+            "dynamics": dynamics(*series, torsions, chosen.dynamics, inputs.md_seconds_per_frame, accepted),
+            "msm": msm.result(),
+        }
     made_by = {"provenance": provenance("mdtraj", "numpy", "scipy", "deeptime")}
     found["comparison"][0].update(
         compare_accepted(accepted, md_angles, inputs.reference.chains, angles, inputs.samples.chains, torsions, chosen)
