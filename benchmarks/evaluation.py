@@ -1,4 +1,4 @@
-"""How long a whole evaluation takes, and in how much memory: `jamun evaluate` of 100,000 samples against 100,000 frames.
+"""How long a whole evaluation takes, and in what memory: `jamun evaluate` of 100,000 samples against 100,000 frames.
 
     python benchmarks/evaluation.py --json benchmarks/results/evaluation.json
     python benchmarks/evaluation.py --frames 10000 --sequence WF
