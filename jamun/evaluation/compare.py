@@ -27,8 +27,8 @@ from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
 
 GROUPS = ("backbone", "side_chain", "all", "ramachandran")
-# Pairs of replicas whose distances are averaged, at most: all pairs of ten.
-_MOST_PAIRS = 45
+# Pairs of replicas whose distances are averaged, at most: all pairs of five.
+_MOST_PAIRS = 10
 
 
 @dataclass(frozen=True)

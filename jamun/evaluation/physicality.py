@@ -36,8 +36,8 @@ NEAREST_BINS = (0.0, 0.6, 300, 5)
 VOLUME_BINS = (-0.004, 0.004, 160, 1)
 # Of the MD's frames, so many have a nearer contact than the distance that `nearer_than_md` is about.
 CONTACT_QUANTILE = 1e-4
-# Pairs of replicas whose distances are averaged, at most: all pairs of ten.
-_MOST_PAIRS = 45
+# Pairs of replicas whose distances are averaged, at most: all pairs of five.
+_MOST_PAIRS = 10
 # The temperature of MD whose record names none.
 ASSUMED_TEMPERATURE = 300.0
 DEFINITIONS = {

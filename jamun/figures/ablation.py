@@ -187,7 +187,7 @@ def plot_ablation(table: pd.DataFrame, settings: FigureSettings) -> Figure:
         figure, axes = plt.subplots(
             len(_ROWS),
             len(columns),
-            figsize=(2.8 + sum(widths), 7.2),
+            figsize=(max(2.8 + sum(widths), 5.4), 7.2),
             sharey="row",
             squeeze=False,
             layout="constrained",

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import CYCLE, EQUAL, FLOOR, REFERENCE, SAMPLES, below_legend, headline, in_words, save, styled
+from jamun.figures.style import EQUAL, FLOOR, MODELS, SAMPLES, below_legend, headline, in_words, save, styled
 from jamun.io.atomic import read_json
 
 _GROUPS = {"backbone": "backbone torsions", "all": "all torsions", "ramachandran": "φ, ψ pairs"}
@@ -29,8 +29,6 @@ _FLOORS = {
 }
 # Points at which curves of several peptides are averaged.
 _POINTS = 200
-# Of models after the first three, whose colours MD does not have.
-_MODEL_COLOURS = tuple(colour for colour in CYCLE if colour not in (EQUAL, REFERENCE))
 
 Curve = tuple[np.ndarray, np.ndarray]
 
@@ -159,7 +157,7 @@ def plot_mean_convergence(results: Sequence[dict[str, Any]], settings: FigureSet
     series = {"MD, first frames": (EQUAL, "md", list(by_peptide.values()))}
     for place, model in enumerate(models):
         own = [result for result in results if result["model"] == model]
-        series[f"JAMUN, {model}"] = (_MODEL_COLOURS[place % len(_MODEL_COLOURS)], "samples", own)
+        series[f"JAMUN, {model}"] = (MODELS[place % len(MODELS)], "samples", own)
     with styled():
         figure = plt.figure(figsize=(7.4, 6.6 if count > 1 else 5.4), layout="constrained")
         figure.get_layout_engine().set(h_pad=0.07, w_pad=0.06, hspace=0.0)

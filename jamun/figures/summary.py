@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import CYCLE, FigureError, below_legend, headline, in_words, save, styled
+from jamun.figures.style import MODELS, FigureError, below_legend, headline, in_words, save, styled
 
 _GROUPS = {
     "backbone": "backbone torsions",
@@ -46,7 +46,7 @@ def _draw(panel: Axes, tables: dict[str, pd.DataFrame], keys: list[tuple[str, st
     for number, (model, table) in enumerate(tables.items()):
         value = _column(table, keys, "js_{}")
         x = places + (number - (len(tables) - 1) / 2) * width
-        colour = CYCLE[number % len(CYCLE)]
+        colour = MODELS[number % len(MODELS)]
         if np.isfinite(value).any():
             words = f"JAMUN, {model}"
             entries[words] = panel.bar(x, np.nan_to_num(value), 0.9 * width, color=colour, alpha=0.85)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import CYCLE, FLOOR, FigureError, below_legend, headline, in_words, save, styled
+from jamun.figures.style import FLOOR, MODELS, FigureError, below_legend, headline, in_words, save, styled
 
 # Milliseconds a sample in Table 1 of the paper, from its fastest to its slowest data set.
 PAPER_MS = (2.06, 3.56)
@@ -37,7 +37,7 @@ def plot_timing(table: pd.DataFrame, settings: FigureSettings) -> Figure:
             [known["model"], known["device"].fillna("device unknown")], sort=False
         ):
             marker = _MARKERS[devices.index(device) % len(_MARKERS)]
-            colour = CYCLE[models.index(model) % len(CYCLE)]
+            colour = MODELS[models.index(model) % len(MODELS)]
             entries[f"{model}, {device}"] = panel.plot(
                 rows["atoms"], rows["ms_per_sample"], marker, color=colour, markeredgecolor="white", markersize=7
             )[0]

@@ -51,7 +51,7 @@ def test_every_figure_is_in_it_with_a_caption(finished_workflow, report, visit):
     for path, result in held.items():
         assert len(result["caption"].split()) >= 8, path
         assert not re.search(r"\{\{|\}\}|:math:|``", result["caption"]), path
-        assert result["labels"]["figure"], path
+        assert set(result["labels"]) == {"question", "figure", "model"}, path
         assert result["width"] > 300 or result["type"] != "image/png", path
     assert report.stat().st_size < 10e6
     assert seen.errors == []
