@@ -22,8 +22,9 @@ from jamun.workflow import resolve
 # Jobs in other environments (PyEMMA's, conda's) find the package here too.
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, os.getenv("PYTHONPATH")])))
 
-# profiles/default says `cores: all`, which are those of this machine and would limit jobs on a cluster's nodes too; there
-# max-threads says how many cores a job may have.
+# `cores: all` of profiles/default are the cores of this machine, and it would cut the threads of jobs on a cluster to
+# them, here and again inside the job. There max-threads, of profiles/slurm, says how many a job may have. (Without it
+# nothing is changed: `snakemake -j 4` on one machine looks the same from here.)
 if workflow.is_main_process and workflow.resource_settings.nodes and workflow.resource_settings.max_threads:
     workflow.resource_settings.cores = workflow.resource_settings.max_threads
     workflow.global_resources["_cores"] = workflow.resource_settings.max_threads
@@ -43,11 +44,6 @@ if workflow.is_main_process and not workflow.output_settings.dryrun:
             print("Snakemake was killed here: the lock that it left is removed.", file=sys.stderr)
     except UserError as error:
         sys.exit(f"Error: {error}")
-
-# `cores: all` of profiles/default is about local jobs. Snakemake's scheduler lifts it for jobs of a cluster, but only after
-# it has cut their threads to the cores of the machine that it was started on.
-if workflow.resource_settings.nodes is not None:
-    workflow.global_resources["_cores"] = sys.maxsize
 
 SETTINGS = RESOLVED.settings
 # The file of each peptide that is given as a structure, and the files of each whose MD is imported.

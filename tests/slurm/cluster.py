@@ -1,8 +1,8 @@
 """A Slurm cluster of one node on this machine, for tests: its munged, slurmctld and slurmd, started and stopped here.
 
-The node claims more processors than there are, and two GPUs, which are /dev/null and /dev/zero: Slurm hands them out
-as it would real ones. It needs root and Debian's packages slurm-wlm and munge. A Slurm that is already configured on
-the machine is left alone.
+The node claims eight processors, as may be more than there are, and two GPUs, which are /dev/null and /dev/zero: Slurm
+hands them out as it would real ones. It needs root and Debian's packages slurm-wlm and munge. A Slurm that is
+configured on the machine already is left alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MARK = "# Written by JAMUN's tests, and removed by them."
 VARIABLE = "JAMUN_SLURM_TESTS"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo", "scontrol")
 
-CPUS, MEMORY_MB, GPUS, SHARDS = 16, 64000, 2, 8
+CPUS, MEMORY_MB, GPUS, SHARDS = 8, 64000, 2, 8
 
 _SLURM_CONF = """{mark}
 ClusterName=jamun_tests
@@ -66,11 +66,11 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 GresTypes=gpu,shard
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:{gpus},shard:{shards} State=UNKNOWN
-PartitionName=cpu Nodes={host} Default=YES MaxTime=INFINITE PriorityTier=2 PreemptMode=OFF State=UP
-PartitionName=gpu Nodes={host} MaxTime=INFINITE PriorityTier=2 PreemptMode=OFF State=UP
+PartitionName=cpu Nodes={host} Default=YES MaxTime=INFINITE PriorityTier=1 PreemptMode=OFF State=UP
+PartitionName=gpu Nodes={host} MaxTime=INFINITE PriorityTier=1 PreemptMode=OFF State=UP
 PartitionName=scavenge Nodes={host} MaxTime=INFINITE PriorityTier=1 GraceTime=20 State=UP
 PartitionName=spot Nodes={host} MaxTime=INFINITE PriorityTier=1 State=UP
-PartitionName=urgent Nodes={host} MaxTime=INFINITE PriorityTier=3 PreemptMode=OFF State=UP
+PartitionName=urgent Nodes={host} MaxTime=INFINITE PriorityTier=2 PreemptMode=OFF State=UP
 """
 # Slurm wants device files; these two are on every Linux, and nothing is done with them.
 _GRES_CONF = """{mark}

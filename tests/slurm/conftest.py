@@ -13,6 +13,8 @@ from cluster import Cluster, Unavailable
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ROOT / "tests" / "workflow" / "small.yaml"
 PROFILE = ROOT / "profiles" / "slurm"
+# Longer than anything here takes, on a machine that is busy with other things too.
+SECONDS = 900
 
 
 def small(**changes: dict) -> dict:
@@ -32,8 +34,15 @@ def filled_in(text: str) -> str:
 class Run:
     """Snakemake with the profile, in a folder of its own."""
 
-    def __init__(self, folder: Path, configuration: dict, environment: dict[str, str], profile: Path = PROFILE):
-        self.folder, self.environment, self.profile = folder, environment, profile
+    def __init__(
+        self,
+        folder: Path,
+        configuration: dict,
+        environment: dict[str, str],
+        profile: Path = PROFILE,
+        snakefile: Path = ROOT / "Snakefile",
+    ):
+        self.folder, self.environment, self.profile, self.snakefile = folder, environment, profile, snakefile
         self.log = folder / "snakemake.out"
         folder.mkdir(parents=True, exist_ok=True)
         self.configure(configuration)
@@ -45,7 +54,7 @@ class Run:
 
     def start(self, *arguments: str) -> "Run":
         """Start Snakemake, looking at its jobs every second or so, and return at once."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile)]
         command += ["--directory", str(self.folder), "--configfile", str(self.folder / "mine.yaml")]
         command += ["--profile", str(self.profile), "--slurm-init-seconds-before-status-checks", "1"]
         command += ["--latency-wait", "5", "--seconds-between-status-checks", "1", *arguments]
@@ -60,7 +69,7 @@ class Run:
         """What Snakemake has said so far."""
         return self.log.read_text()
 
-    def wait(self, seconds: float = 300, code: int = 0) -> str:
+    def wait(self, seconds: float = SECONDS, code: int = 0) -> str:
         """Wait for the end, which must be with exit code `code`; returns what Snakemake said."""
         try:
             found = self.process.wait(seconds)
@@ -70,7 +79,7 @@ class Run:
         assert found == code, self.output[-6000:]
         return self.output
 
-    def until(self, condition, what: str, seconds: float = 120):
+    def until(self, condition, what: str, seconds: float = SECONDS):
         """Wait, while Snakemake runs, until `condition` gives something true, and return that."""
         end = time.monotonic() + seconds
         while not (found := condition()):
@@ -103,20 +112,6 @@ def cluster():
         yield one
     finally:
         one.stop()
-
-
-@pytest.fixture
-def on_cluster(cluster, tmp_path):
-    """Runs on the cluster, killed at the end of the test if they still go."""
-    runs = []
-
-    def make(configuration: dict, name: str = "run", profile: Path = PROFILE) -> Run:
-        runs.append(Run(tmp_path / name, configuration, cluster.environment, profile))
-        return runs[-1]
-
-    yield make
-    for run in runs:
-        run.end()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -8,6 +8,7 @@ a cluster would.
 import fcntl
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -34,7 +35,16 @@ def sbatch(words):
     attempts = json.loads((FOLDER / "attempts.json").read_text())[rule]
     with CALLS.open("a") as stream:
         ended = "COMPLETED" if attempt == attempts else "TIMEOUT"
-        call = {"id": len(calls) + 1, "rule": rule, "comment": comment, "attempt": attempt, "state": ended}
+        (command,) = (word for word in words if word.startswith("--wrap"))
+        cores = re.search(r"--cores '?(\w+)", command).group(1)
+        call = {
+            "id": len(calls) + 1,
+            "rule": rule,
+            "comment": comment,
+            "attempt": attempt,
+            "state": ended,
+            "cores": cores,
+        }
         stream.write(json.dumps(call | {"words": [word for word in words if not word.startswith("--wrap")]}) + "\n")
     if attempt == attempts:
         dataset, *others = wildcards.split("_")

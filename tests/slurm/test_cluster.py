@@ -1,23 +1,29 @@
-"""The workflow on a real Slurm of one node: end to end, in arrays, cancelled, preempted, over its limit, failing."""
+"""The workflow on a real Slurm of one node: end to end, in arrays, cancelled, preempted, over its limit, failing.
+
+What is tried takes longer to wait for than to compute, so all of it goes on at the same time: each test awaits the end
+of one scene.
+"""
 
 import csv
 import json
 import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import mdtraj
 import numpy as np
 import psutil
 import pytest
-from cluster import GPUS
-from conftest import PROFILE, ROOT, Run, small
+from cluster import Cluster
+from conftest import PROFILE, ROOT, SECONDS, Run, small
 
 pytestmark = pytest.mark.workflow
 
-# The node claims 16 processors, but has two.
-THREADS = ("--set-threads", "train=2", "sample=2", "ablation_sample=2")
+# The node claims eight processors, but may have two.
+THREADS = ("--set-threads", "train=2", "sample=2")
 MD = Path("results/small/md/AV")
 # Some ten seconds of one processor, saved time and again.
 FRAMES, INTERVAL = 100, 4.0
@@ -27,10 +33,25 @@ LONG = {
     "checkpoint_interval": "0.2 s",
 }
 
+UNFINISHED = ("PENDING", "RUNNING", "COMPLETING")
 
-def simulation(cluster, folder, *words):
-    """Start Snakemake on one long simulation."""
-    return Run(folder, small(simulate=LONG), cluster.environment).start(*words, "--", str(MD / "md.json"))
+
+@dataclass
+class Scene:
+    """What a scene is played with: the cluster, a folder of its own, and the runs that it has begun."""
+
+    cluster: Cluster
+    folder: Path
+    runs: list[Run] = field(default_factory=list)
+
+    def run(self, configuration: dict, name: str = "run", **others) -> Run:
+        """A run in a folder of that name, killed at the end if it still goes."""
+        self.runs.append(Run(self.folder / name, configuration, self.cluster.environment, **others))
+        return self.runs[-1]
+
+    def simulation(self, *words: str, name: str = "run") -> Run:
+        """A run that has begun one long simulation."""
+        return self.run(small(simulate=LONG), name).start(*words, "--", str(MD / "md.json"))
 
 
 def saved_frames(run, peptide="AV"):
@@ -53,10 +74,10 @@ def state_of(cluster, job):
 
 
 def mid_simulation(cluster, run):
-    """Wait until some frames are saved; returns how many, and the number of Slurm's job."""
+    """Wait until some frames are saved; returns the number of Slurm's job."""
     frames = run.until(lambda: saved_frames(run), "the first frames were saved")
     assert frames < FRAMES
-    return frames, jobs_of(cluster, run, "simulate")[-1]["job_id"]
+    return jobs_of(cluster, run, "simulate")[-1]["job_id"]
 
 
 def assert_whole(run, resumptions=1):
@@ -69,85 +90,109 @@ def assert_whole(run, resumptions=1):
     np.testing.assert_allclose(trajectory.time, INTERVAL * np.arange(1, FRAMES + 1), rtol=1e-5)
 
 
-@pytest.fixture(scope="module")
-def whole(cluster, tmp_path_factory):
-    """The whole small workflow."""
-    run = Run(tmp_path_factory.mktemp("whole"), small(), cluster.environment)
-    run.start(*THREADS, "--", "all")
-    yield run
-    run.end()
+# ---- The scenes. ----
 
 
-@pytest.fixture(scope="module")
-def hanging(cluster, tmp_path_factory):
-    """A simulation that hangs, with a time limit of a minute times the attempt."""
-    run = simulation(cluster, tmp_path_factory.mktemp("limit"), "--set-resources", "simulate:runtime=attempt")
-    mid_simulation(cluster, run)
-    ours = (process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"])
-    scripts = [process for process in ours if re.search(f"^{run.folder}.*simulate.py$", process.info["cmdline"][-1])]
+def the_whole_workflow_ends_with_its_report_and_a_cancelled_training_goes_on(scene):
+    # But for the ablation, whose jobs are like the others.
+    run = scene.run(small(ablation={"variants": {}})).start(*THREADS, "--", "all")
+    output = run.wait()
+    results = run.folder / "results" / "small"
+    assert (results / "report.html").stat().st_size > 100_000
+    rows = list(csv.DictReader((results / "evaluation/summary.csv").open()))
+    assert {row["peptide"] for row in rows} == {"AV", "mean"}
+    jobs = [job for job in scene.cluster.jobs() if Path(job["current_working_directory"]) == run.folder]
+    assert {job["job_state"] for job in jobs} == {"COMPLETED"}
+    assert not any(job["tres_per_job"] for job in jobs)
+    # All rules but the report's, which Snakemake runs by itself, were jobs of Slurm.
+    assert len(jobs) == len(re.findall("has been submitted with SLURM jobid", output)) > 30
+    assert "report_html" not in {job["comment"].removeprefix("rule_").partition("_wildcards")[0] for job in jobs}
+    assert not list((run.folder / "logs/slurm").rglob("*.log"))
+    # Without accounting there is no report on efficiency, which is no error.
+    assert "Failed to retrieve job data" in output
+
+    run.configure(small(training={"max_steps": 150, "validation_interval": 10, "learning_rate": 0.02}))
+    model = Path("results/small/models/default/training.json")
+    # Only what the profile says of the rules that save as they go can start it again.
+    run.start(*THREADS, "--retries", "0", "--", str(model))
+    run.until((run.folder / "work/train/small/default/last.ckpt").exists, "the first validation")
+    job = jobs_of(scene.cluster, run, "train")[-1]["job_id"]
+    scene.cluster.command("scancel", str(job))
+    output = run.wait()
+    assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in output
+    stopped = (run.folder / f"logs/slurm/rule_train/small_default/{job}.log").read_text()
+    assert "Stopped: training was told to stop by SIGTERM" in stopped
+    log = (run.folder / "logs/small/train/default.log").read_text()
+    assert "SLURM" not in log  # Lightning would requeue the job by itself
+    assert "going on from" in log
+    assert json.loads((run.folder / model).read_text())["steps"] == 150
+
+
+def a_job_over_its_time_limit_comes_back_with_more_time_and_goes_on(scene):
+    # Two minutes, then three; so that the job does not end before, its simulation is made to hang.
+    run = scene.simulation("--set-resources", "simulate:runtime=1+attempt")
+    mid_simulation(scene.cluster, run)
+    begun = (process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"])
+    scripts = [process for process in begun if re.search(f"^{run.folder}.*simulate.py$", process.info["cmdline"][-1])]
     assert len(scripts) == 1
     scripts[0].send_signal(signal.SIGSTOP)
-    yield run
-    run.end()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _begun(request):
-    """Start the two long runs before the first test, where their tests are to come."""
-    wanted = {name for item in request.session.items for name in item.fixturenames}
-    for name in ("whole", "hanging"):
-        if name in wanted:
-            request.getfixturevalue(name)
-
-
-def test_a_cancelled_simulation_goes_on(cluster, on_cluster):
-    run = on_cluster(small(simulate=LONG)).start("--", str(MD / "md.json"))
-    frames, job = mid_simulation(cluster, run)
-    cluster.command("scancel", str(job))
     output = run.wait()
-    assert frames < FRAMES
+    first, second = jobs_of(scene.cluster, run, "simulate")
+    assert f"SLURM-job '{first['job_id']}' failed, SLURM status is: 'TIMEOUT'" in output
+    assert (first["time_limit"], second["time_limit"]) == (2, 3)
+    assert (first["job_state"], second["job_state"]) == ("TIMEOUT", "COMPLETED")
+    assert_whole(run)
+
+
+def a_cancelled_simulation_goes_on(scene):
+    run = scene.simulation()
+    job = mid_simulation(scene.cluster, run)
+    scene.cluster.command("scancel", str(job))
+    output = run.wait()
     assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in output
     assert "Trying to restart" in output
     assert_whole(run)
 
 
-@pytest.mark.parametrize(
-    ("partition", "extra"),
+def preempted_simulations_go_on(scene):
     # With grace, the job saves and ends by itself, and Snakemake starts another; without, Slurm puts it back.
-    [("scavenge", []), ("spot", ["simulate:slurm_extra=--requeue"])],
-)
-def test_a_preempted_simulation_goes_on(cluster, on_cluster, partition, extra):
-    run = on_cluster(small(simulate=LONG))
-    words = [f"simulate:slurm_partition={partition}", f"simulate:gpu={GPUS}", *extra]
-    run.start("--set-resources", *words, "--", str(MD / "md.json"))
-    _, job = mid_simulation(cluster, run)
-    assert jobs_of(cluster, run, "simulate")[-1]["tres_per_job"] == f"gres:gpu:{GPUS}"
-    cluster.command("sbatch", "-p", "urgent", "--gpus=1", "--mem=100", "-o", "/dev/null", "--wrap", "sleep 1")
-    if extra:
-        run.until(lambda: jobs_of(cluster, run, "simulate")[-1]["job_state"] == "PENDING", "the job was put back")
-        # Slurm lets it wait for two minutes by itself.
-        cluster.command("scontrol", "update", f"JobId={job}", "StartTime=now")
-    run.wait()
-    jobs = jobs_of(cluster, run, "simulate")
-    assert [found["job_state"] for found in jobs] == (["COMPLETED"] if extra else ["FAILED", "COMPLETED"])
-    assert jobs[0]["restart_cnt"] == len(extra)
-    assert_whole(run)
+    on_gpu = ("--set-resources", "simulate:gpu=1")
+    graceful = scene.simulation(*on_gpu, "simulate:slurm_partition=scavenge", name="graceful")
+    put_back = scene.simulation(
+        *on_gpu, "simulate:slurm_partition=spot", "simulate:slurm_extra=--requeue", name="put_back"
+    )
+    for run in (graceful, put_back):
+        job = mid_simulation(scene.cluster, run)
+        assert jobs_of(scene.cluster, run, "simulate")[-1]["tres_per_job"] == "gres:gpu:1"
+    both = ("sbatch", "--partition=urgent", "--gpus=2", "--mem=100", "--output=/dev/null", "--wrap=sleep 1")
+    scene.cluster.command(*both)
+    put_back.until(lambda: jobs_of(scene.cluster, put_back, "simulate")[0]["job_state"] == "PENDING", "it was put back")
+    # Slurm lets it wait for two minutes by itself.
+    scene.cluster.command("scontrol", "update", f"JobId={job}", "StartTime=now")
+    graceful.wait()
+    put_back.wait()
+    jobs = jobs_of(scene.cluster, graceful, "simulate")
+    assert [job["job_state"] for job in jobs] == ["FAILED", "COMPLETED"]
+    (job,) = jobs_of(scene.cluster, put_back, "simulate")
+    assert (job["job_state"], job["restart_cnt"]) == ("COMPLETED", 1)
+    assert_whole(graceful)
+    assert_whole(put_back)
 
 
-def test_an_interrupted_snakemake_cancels_its_jobs_and_leaves_no_lock(cluster, on_cluster):
-    run = on_cluster(small(simulate=LONG)).start("--", str(MD / "md.json"))
-    _, job = mid_simulation(cluster, run)
+def an_interrupted_snakemake_cancels_its_jobs_and_leaves_no_lock(scene):
+    run = scene.simulation()
+    job = mid_simulation(scene.cluster, run)
     run.process.send_signal(signal.SIGINT)
     run.wait(code=1)
-    cluster.wait_for(lambda: jobs_of(cluster, run, "simulate")[0]["job_state"] == "CANCELLED", 60)
+    scene.cluster.wait_for(lambda: state_of(scene.cluster, job) == "CANCELLED", 120)
     run.start("--", str(MD / "md.json")).wait()
-    assert [found["job_id"] for found in jobs_of(cluster, run, "simulate")][:-1] == [job]
+    assert [found["job_id"] for found in jobs_of(scene.cluster, run, "simulate")][:-1] == [job]
     assert_whole(run)
 
 
-def test_a_failing_job_says_why_in_one_sentence_and_where_its_log_is(cluster, on_cluster):
-    run = on_cluster(small(simulate={"platform": "CUDA"}))
-    run.start("--preemptible-retries", "0", "--set-resources", "simulate:gpu=1", "--", str(MD / "md.json"))
+def a_failing_job_says_why_in_one_sentence_and_where_its_log_is(scene):
+    run = scene.run(small(simulate={"platform": "CUDA"}))
+    run.start("--preemptible-retries", "0", "--set-resources", "simulate:gpu=0", "--", str(MD / "md.json"))
     output = run.wait(code=1)
     assert "Traceback" not in output
     log = "logs/small/simulate/AV.log"
@@ -161,74 +206,97 @@ def test_a_failing_job_says_why_in_one_sentence_and_where_its_log_is(cluster, on
     assert f"(log: {log})" in own.read_text()
 
 
-def test_simulations_share_one_job_and_go_on_after_it_was_cancelled(cluster, on_cluster):
-    run = on_cluster(small(simulate=LONG | {"production": "120 ps"}))
-    words = ["sbatch", "--parsable", "--cpus-per-task=2", "--mem=8000", "-D", str(run.folder)]
+def simulations_share_one_job_and_go_on_after_it_was_cancelled(scene):
+    run = scene.run(small(simulate=LONG | {"production": "120 ps"}))
+    words = ["sbatch", "--parsable", "--gpus=0", "--cpus-per-task=2", "--mem=8000", "-D", str(run.folder)]
     words += [str(PROFILE / "batch.sh"), "simulations", "--snakefile", str(ROOT / "Snakefile")]
     words += ["--configfile", str(run.folder / "mine.yaml")]
-    first = cluster.command(*words).strip()
-    cluster.wait_for(lambda: saved_frames(run, "AA") or saved_frames(run, "AV"), 120)
-    cluster.command("scancel", first)
-    cluster.wait_for(lambda: state_of(cluster, first) == "CANCELLED", 60)
-    second = cluster.command(*words).strip()
-    cluster.wait_for(lambda: state_of(cluster, second) not in ("PENDING", "RUNNING", "COMPLETING"), 240)
-    assert state_of(cluster, second) == "COMPLETED", (run.folder / f"slurm-jamun-{second}.log").read_text()[-3000:]
+    first = scene.cluster.command(*words).strip()
+    scene.cluster.wait_for(lambda: any(saved_frames(run, name) for name in ("AA", "AV", "GS", "SA")), SECONDS)
+    scene.cluster.command("scancel", first)
+    scene.cluster.wait_for(lambda: state_of(scene.cluster, first) == "CANCELLED", 120)
+    second = scene.cluster.command(*words).strip()
+    scene.cluster.wait_for(lambda: state_of(scene.cluster, second) not in UNFINISHED, SECONDS)
+    log = (run.folder / f"slurm-jamun-{second}.log").read_text()
+    assert state_of(scene.cluster, second) == "COMPLETED", log[-3000:]
     records = [json.loads(path.read_text()) for path in (run.folder / "results/small/md").glob("*/md.json")]
     assert len(records) == 4
     assert {record["production"]["frames"] for record in records} == {30}
     assert any(record["resumptions"] == 1 for record in records)
 
 
-def test_short_rules_run_in_an_array(cluster, on_cluster):
-    run = on_cluster(small())
-    output = run.start("--slurm-array-jobs", "build_peptide", "peptides").wait()
+DEVICES = """
+rule all:
+    input:
+        expand("{kind}.txt", kind=["gpu", "share", "cpu"]),
+
+
+def wanted(name, kind):
+    return lambda wildcards: kind if wildcards.kind == name else type(kind)()
+
+
+rule devices:
+    output:
+        "{kind}.txt",
+    resources:
+        gpu=wanted("gpu", 1),
+        gres=wanted("share", "shard:1"),
+        mem_mb=500,
+        runtime=5,
+    shell:
+        "echo devices: ${{CUDA_VISIBLE_DEVICES:-}} > {output}"
+"""
+
+
+def a_job_sees_the_one_gpu_that_it_asked_for_or_shares_and_no_other(scene):
+    snakefile = scene.folder / "Snakefile"
+    snakefile.write_text(DEVICES)
+    run = scene.run({}, snakefile=snakefile)
+    run.start().wait()
+    found = {path.stem: path.read_text().split()[1:] for path in run.folder.glob("*.txt")}
+    assert found["cpu"] == []
+    assert found["gpu"] in (["0"], ["1"])
+    assert found["share"] in (["0"], ["1"])
+
+
+def short_rules_run_in_an_array(scene):
+    run = scene.run(small())
+    output = run.start("--slurm-array-jobs", "build_peptide", "--", "peptides").wait()
     assert len(re.findall("Submitted array job", output)) == 1
-    jobs = jobs_of(cluster, run, "build_peptide")
+    jobs = jobs_of(scene.cluster, run, "build_peptide")
     assert {job["array_job_id"] for job in jobs} == {jobs[0]["array_job_id"]} != {0}
     assert {job["job_state"] for job in jobs} == {"COMPLETED"}
     assert {path.stem for path in (run.folder / "results/small/peptides").glob("*.pdb")} == {"AA", "GS", "SA", "AV"}
+    # Where the documentation says that their logs are.
+    logs = (run.folder / "logs/slurm/rule_build_peptide").glob("*.log")
+    assert {path.stem for path in logs} == {f"{jobs[0]['array_job_id']}_{task}" for task in (1, 2, 3, 4)}
 
 
-def test_a_job_over_its_time_limit_comes_back_with_more_time_and_goes_on(cluster, hanging):
-    output = hanging.wait()
-    first, second = jobs_of(cluster, hanging, "simulate")
-    assert f"SLURM-job '{first['job_id']}' failed, SLURM status is: 'TIMEOUT'" in output
-    assert (first["time_limit"], second["time_limit"]) == (1, 2)
-    assert (second["job_state"], first["job_state"]) == ("COMPLETED", "TIMEOUT")
-    assert_whole(hanging)
+SCENES = [
+    the_whole_workflow_ends_with_its_report_and_a_cancelled_training_goes_on,
+    a_job_over_its_time_limit_comes_back_with_more_time_and_goes_on,
+    a_cancelled_simulation_goes_on,
+    preempted_simulations_go_on,
+    an_interrupted_snakemake_cancels_its_jobs_and_leaves_no_lock,
+    a_failing_job_says_why_in_one_sentence_and_where_its_log_is,
+    simulations_share_one_job_and_go_on_after_it_was_cancelled,
+    a_job_sees_the_one_gpu_that_it_asked_for_or_shares_and_no_other,
+    short_rules_run_in_an_array,
+]
 
 
-def test_the_whole_workflow_ends_with_its_report(cluster, whole):
-    output = whole.wait(420)
-    results = whole.folder / "results" / "small"
-    assert (results / "report.html").stat().st_size > 100_000
-    rows = list(csv.DictReader((results / "evaluation/summary.csv").open()))
-    assert {row["peptide"] for row in rows} == {"AV", "mean"}
-    jobs = [job for job in cluster.jobs() if Path(job["current_working_directory"]) == whole.folder]
-    assert {job["job_state"] for job in jobs} == {"COMPLETED"}
-    assert not any(job["tres_per_job"] for job in jobs)
-    # All rules but the report's, which Snakemake runs by itself, were jobs of Slurm.
-    assert len(jobs) == len(re.findall("has been submitted with SLURM jobid", output)) > 30
-    assert "report_html" not in {job["comment"].removeprefix("rule_").partition("_wildcards")[0] for job in jobs}
-    assert not list((whole.folder / "logs/slurm").rglob("*.log"))
-    # Without accounting there is no report on efficiency, which is no error.
-    assert "Failed to retrieve job data" in output
+@pytest.fixture(scope="module")
+def played(request, cluster, tmp_path_factory):
+    """The scenes of all tests that are to run, begun together; by scene, what tells of its end."""
+    wanted = [item.callspec.params["scene"] for item in request.session.items if "played" in item.fixturenames]
+    scenes = {scene: Scene(cluster, tmp_path_factory.mktemp("scene")) for scene in wanted}
+    with ThreadPoolExecutor(len(scenes)) as pool:
+        yield {scene: pool.submit(scene, stage) for scene, stage in scenes.items()}
+        for stage in scenes.values():
+            for run in stage.runs:
+                run.end()
 
 
-def test_a_cancelled_training_goes_on(cluster, whole):
-    whole.wait(420)
-    whole.configure(small(training={"max_steps": 150, "validation_interval": 10, "learning_rate": 0.02}))
-    model = Path("results/small/models/default/training.json")
-    # Only what the profile says of the rules that save as they go can start it again.
-    whole.start(*THREADS, "--retries", "0", "--", str(model))
-    whole.until((whole.folder / "work/train/small/default/last.ckpt").exists, "the first validation")
-    job = jobs_of(cluster, whole, "train")[-1]["job_id"]
-    cluster.command("scancel", str(job))
-    output = whole.wait()
-    assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in output
-    stopped = (whole.folder / f"logs/slurm/rule_train/small_default/{job}.log").read_text()
-    assert "Stopped: training was told to stop by SIGTERM" in stopped
-    log = (whole.folder / "logs/small/train/default.log").read_text()
-    assert "SLURM" not in log  # Lightning would requeue the job by itself
-    assert "going on from" in log
-    assert json.loads((whole.folder / model).read_text())["steps"] == 150
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
+def test_on_slurm(played, scene):
+    played[scene].result()

@@ -38,7 +38,7 @@ def asked(folder: Path, configuration: dict, profile: Path, target: str, attempt
         outputs.setdefault(row["rule"], []).append(row["output_file"])
     (folder / "outputs.json").write_text(json.dumps(outputs))
     (folder / "attempts.json").write_text(json.dumps({rule: attempts.get(rule, attempts["*"]) for rule in outputs}))
-    run.start(*words, target).wait()
+    run.start(*words, "--", target).wait()
     calls = [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
     assert {call["rule"] for call in calls} == set(outputs)
     return calls
@@ -78,7 +78,9 @@ def test_account_constraint_and_no_requeue_are_asked_for_by_all(on_gpus):
     for call in on_gpus:
         assert value(call, "-A") == "your_account"
         assert "--no-requeue" in call["words"]
-        assert "--requeue" not in call["words"]
+        # For a partition that preempts the site block says otherwise of the simulations; the last word counts.
+        after = call["words"][call["words"].index("--no-requeue") :]
+        assert ("--requeue" in after) == (call["rule"] == "simulate")
     assert {value(call, "-C") for call in on_gpus if call["rule"] not in GPU_RULES} == {"avx2"}
 
 
@@ -112,6 +114,8 @@ def test_the_profile_as_it_is_asks_for_no_gpu_on_a_cpu_configuration_but_for_a_s
         assert value(call, "--gpus") is value(call, "-C") is value(call, "-A") is None
         assert value(call, "--gres") == ("shard:1" if call["rule"] == "simulate" else None)
         assert value(call, "-p") == "default"
+    # Their rules' own numbers, whatever cores this machine has, and the Snakemake inside the job may use them.
+    assert {call["cores"] for call in calls} == {"64"}
     threads = {call["rule"]: value(call, "--cpus-per-task") for call in calls}
     assert threads["train"] == "16"
     assert threads["sample"] == "8"
