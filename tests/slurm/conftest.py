@@ -41,8 +41,12 @@ class Run:
         environment: dict[str, str],
         profile: Path = PROFILE,
         snakefile: Path = ROOT / "Snakefile",
+        first_look: int = 8,
     ):
         self.folder, self.environment, self.profile, self.snakefile = folder, environment, profile, snakefile
+        # Seconds after which Snakemake looks at new jobs: about as long as a short one takes. The next looks come after
+        # 10 s more each, until a job has succeeded.
+        self.first_look = first_look
         self.log = folder / "snakemake.out"
         folder.mkdir(parents=True, exist_ok=True)
         self.configure(configuration)
@@ -53,11 +57,12 @@ class Run:
         (self.folder / "mine.yaml").write_text(yaml.safe_dump(configuration))
 
     def start(self, *arguments: str) -> "Run":
-        """Start Snakemake, looking at its jobs every second or so, and return at once."""
+        """Start Snakemake, and return at once."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile)]
         command += ["--directory", str(self.folder), "--configfile", str(self.folder / "mine.yaml")]
-        command += ["--profile", str(self.profile), "--slurm-init-seconds-before-status-checks", "1"]
-        command += ["--latency-wait", "5", "--seconds-between-status-checks", "1", *arguments]
+        command += ["--profile", str(self.profile), "--seconds-between-status-checks", "1"]
+        command += ["--slurm-init-seconds-before-status-checks", str(self.first_look), "--latency-wait", "5"]
+        command += arguments
         with open(self.log, "a") as stream:
             self.process = subprocess.Popen(
                 command, stdout=stream, stderr=subprocess.STDOUT, cwd=self.folder, env=self.environment

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def asked(folder: Path, configuration: dict, profile: Path, target: str, attempt
         (commands / name).write_text(f"#!{sys.executable} -IS\n{STUB.read_text()}")
         (commands / name).chmod(0o755)
     environment = os.environ | {"PATH": f"{commands}:{os.environ['PATH']}", "STUB_FOLDER": str(folder)}
-    run = Run(folder / "run", configuration, environment, profile)
+    run = Run(folder / "run", configuration, environment, profile, first_look=1)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--summary", target]
     command += ["--directory", str(run.folder), "--configfile", str(run.folder / "mine.yaml")]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -54,39 +55,57 @@ def value(call, option):
     return None
 
 
-@pytest.fixture(scope="module")
-def on_gpus(tmp_path_factory):
-    """Every rule, on GPUs where it can, profile filled in; peptides are built at the second attempt."""
-    folder = tmp_path_factory.mktemp("on_gpus")
+def filled_profile(folder):
+    """The profile with its site block filled in, in a folder."""
     profile = folder / "profile"
     profile.mkdir()
     text = filled_in((PROFILE / "config.yaml").read_text()).replace("profiles/slurm/", f"{PROFILE}/")
     (profile / "config.yaml").write_text(text)
-    return asked(folder, small(**ON_GPUS), profile, "figures", {"*": 1, "build_peptide": 2})
+    return profile
 
 
-def test_gpu_rules_ask_for_exactly_one_gpu_and_the_others_for_none(on_gpus):
-    for call in on_gpus:
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory):
+    """Calls of three runs, which go on at the same time.
+
+    site: every rule, on GPUs where it can, by the profile filled in; peptides are built at the second attempt. plain: a
+    CPU configuration by the profile as it is, but simulations take a share of a GPU. limits: GPUs, by partitions.yaml.
+    """
+    site, plain, limits = (tmp_path_factory.mktemp(name) for name in ("site", "plain", "limits"))
+    once, twice = {"*": 1}, {"*": 1, "build_peptide": 2}
+    shares = ("--set-resources", "simulate:gres=shard:1")
+    by_limits = ("--slurm-partition-config", str(PROFILE / "partitions.yaml"))
+    with ThreadPoolExecutor() as pool:
+        runs = {
+            "site": pool.submit(asked, site, small(**ON_GPUS), filled_profile(site), "figures", twice),
+            "plain": pool.submit(asked, plain, small(), PROFILE, "samples", once, *shares),
+            "limits": pool.submit(asked, limits, small(**ON_GPUS), PROFILE, "samples", once, *by_limits),
+        }
+        return {name: run.result() for name, run in runs.items()}
+
+
+def test_gpu_rules_ask_for_exactly_one_gpu_and_the_others_for_none(calls):
+    for call in calls["site"]:
         gpus, partition = value(call, "--gpus"), value(call, "-p")
         assert value(call, "--gres") is None
         assert value(call, "--ntasks-per-gpu") is None
         assert (gpus, partition) == (("a100:1", "gpu") if call["rule"] in GPU_RULES else (None, "cpu")), call
-    assert {call["rule"] for call in on_gpus} > GPU_RULES
+    assert {call["rule"] for call in calls["site"]} > GPU_RULES
 
 
-def test_account_constraint_and_no_requeue_are_asked_for_by_all(on_gpus):
-    for call in on_gpus:
+def test_account_constraint_and_no_requeue_are_asked_for_by_all(calls):
+    for call in calls["site"]:
         assert value(call, "-A") == "your_account"
         assert "--no-requeue" in call["words"]
         # For a partition that preempts the site block says otherwise of the simulations; the last word counts.
         after = call["words"][call["words"].index("--no-requeue") :]
         assert ("--requeue" in after) == (call["rule"] == "simulate")
-    assert {value(call, "-C") for call in on_gpus if call["rule"] not in GPU_RULES} == {"avx2"}
+    assert {value(call, "-C") for call in calls["site"] if call["rule"] not in GPU_RULES} == {"avx2"}
 
 
-def test_a_second_attempt_asks_for_twice_as_much(on_gpus):
+def test_a_second_attempt_asks_for_twice_as_much(calls):
     first, second = (
-        [call for call in on_gpus if call["rule"] == "build_peptide" and call["attempt"] == attempt]
+        [call for call in calls["site"] if call["rule"] == "build_peptide" and call["attempt"] == attempt]
         for attempt in (1, 2)
     )
     assert len(first) == len(second) == 4
@@ -108,24 +127,21 @@ def test_memory_and_run_time_of_every_rule_grow_up_to_three_times(tmp_path, monk
             assert values == [values[0] * times for times in (1, 2, 3, 3, 3)], f"{rule.name}: {name}"
 
 
-def test_the_profile_as_it_is_asks_for_no_gpu_on_a_cpu_configuration_but_for_a_share(tmp_path):
-    calls = asked(tmp_path, small(), PROFILE, "samples", {"*": 1}, "--set-resources", "simulate:gres=shard:1")
-    for call in calls:
+def test_the_profile_as_it_is_asks_for_no_gpu_on_a_cpu_configuration_but_for_a_share(calls):
+    for call in calls["plain"]:
         assert value(call, "--gpus") is value(call, "-C") is value(call, "-A") is None
         assert value(call, "--gres") == ("shard:1" if call["rule"] == "simulate" else None)
         assert value(call, "-p") == "default"
     # Their rules' own numbers, whatever cores this machine has, and the Snakemake inside the job may use them.
-    assert {call["cores"] for call in calls} == {"64"}
-    threads = {call["rule"]: value(call, "--cpus-per-task") for call in calls}
+    assert {call["cores"] for call in calls["plain"]} == {"64"}
+    threads = {call["rule"]: value(call, "--cpus-per-task") for call in calls["plain"]}
     assert threads["train"] == "16"
     assert threads["sample"] == "8"
     assert threads["simulate"] == "1"
 
 
-def test_partitions_by_limits_keep_cpu_jobs_off_gpu_nodes(tmp_path):
-    words = ("--slurm-partition-config", str(PROFILE / "partitions.yaml"))
-    calls = asked(tmp_path, small(**ON_GPUS), PROFILE, "samples", {"*": 1}, *words)
-    for call in calls:
+def test_partitions_by_limits_keep_cpu_jobs_off_gpu_nodes(calls):
+    for call in calls["limits"]:
         assert (value(call, "-p") == "gpu") == (call["rule"] in GPU_RULES), call
         assert value(call, "--gpus") == ("1" if call["rule"] in GPU_RULES else None)
 
