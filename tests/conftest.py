@@ -1,7 +1,9 @@
-"""Pages opened in a browser that has no network and draws WebGL in software."""
+"""What tests of several folders use: programs at work, and pages in a browser without a network."""
 
 import shutil
 import signal
+import subprocess
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,3 +50,22 @@ def visit():
     if CHROMIUM is None:
         pytest.skip("no chromium: install it (apt-get install chromium) to test pages")
     return _visit
+
+
+@pytest.fixture
+def working():
+    """`working(script, *arguments, **options)` starts Python, waits until the script prints `works`, and ends it with
+    the test."""
+    running = []
+
+    def start(script, *arguments, **options):
+        command = [sys.executable, "-c", script, *arguments]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+        running.append(process)
+        assert process.stdout.readline() == "works\n"
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()

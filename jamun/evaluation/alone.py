@@ -9,7 +9,6 @@ import mdtraj
 import numpy as np
 
 from jamun.config.evaluation import EvaluationSettings
-from jamun.config.physicality import PhysicalitySettings
 from jamun.data.molecule import heavy_atoms
 from jamun.evaluation.bootstrap import SAMPLES_SEED, block_sums, ratio
 from jamun.evaluation.ensembles import (
@@ -21,7 +20,7 @@ from jamun.evaluation.ensembles import (
     read_flags,
     require_same_molecule,
 )
-from jamun.evaluation.geometry import Measured, find_terms, measure
+from jamun.evaluation.geometry import find_terms, flaws, measure, physical
 from jamun.evaluation.js import blocks_of_chains, histograms, pair_histograms
 from jamun.evaluation.torsions import compute_torsions, phi_psi_pairs
 from jamun.io.atomic import read_json, write_json, write_npz
@@ -47,18 +46,6 @@ def load_structure(pdb: Path) -> mdtraj.Trajectory:
     return structure.atom_slice(heavy_atoms(structure.topology))[0]
 
 
-def flaws(samples: Measured, structure: Measured, settings: PhysicalitySettings) -> dict[str, np.ndarray]:
-    """What is wrong with each frame, (F,) bool each (DEFINITIONS); `structure` is measured in its one frame."""
-    flags = {
-        "broken": (np.abs(samples.bonds - structure.bonds) > settings.bond_tolerance).any(1),
-        "bent": (np.abs(samples.angles - structure.angles) > settings.angle_tolerance).any(1),
-        "cis": (np.abs(samples.omegas) < np.pi / 2).any(1),
-        "inverted": (samples.volumes * structure.volumes <= 0).any(1),
-        "clash": samples.nearest < settings.clash_distance,
-    }
-    return flags | {"physical": ~(flags["broken"] | flags["inverted"] | flags["clash"])}
-
-
 def describe(
     samples: Ensemble, structure: mdtraj.Trajectory, accepted: np.ndarray | None, settings: EvaluationSettings
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -71,7 +58,11 @@ def describe(
     _, start = compute_torsions(structure)
     pairs = np.array(phi_psi_pairs(torsions), dtype=np.int64).reshape(-1, 2)
     terms = find_terms(structure)
-    flags = flaws(measure(samples.trajectory.xyz, terms), measure(structure.xyz, terms), settings.physicality)
+    right = measure(structure.xyz, terms)
+    flags = flaws(
+        measure(samples.trajectory.xyz, terms), right.bonds, right.angles, right.volumes, settings.physicality
+    )
+    flags |= {"physical": physical(flags)}
     blocks = blocks_of_chains(samples.chains)
 
     def shares(chosen: np.ndarray) -> dict[str, Any]:
@@ -84,23 +75,9 @@ def describe(
 
     reason = none_rejected(accepted)
     result = {
-        "torsions": [
-            {
-                "kind": torsion.kind,
-                "residue": torsion.residue,
-                "residue_name": torsion.residue_name,
-                "group": torsion.group,
-                "start": float(start[0, column]),
-            }
-            for column, torsion in enumerate(torsions)
-        ],
+        "torsions": [torsion.entry | {"start": float(start[0, column])} for column, torsion in enumerate(torsions)],
         "ramachandran": [
-            {
-                "residue": torsions[phi].residue,
-                "residue_name": torsions[phi].residue_name,
-                "start": [float(start[0, phi]), float(start[0, psi])],
-            }
-            for phi, psi in pairs
+            torsions[phi].residue_entry | {"start": [float(start[0, phi]), float(start[0, psi])]} for phi, psi in pairs
         ],
         "shares": shares(np.ones(samples.n_frames, dtype=bool)),
         "accepted": None if reason else {"frames": int(accepted.sum()), "shares": shares(accepted)},

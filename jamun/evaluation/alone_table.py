@@ -8,16 +8,13 @@ from typing import Any
 import pandas as pd
 
 from jamun.evaluation.table_text import to_html, to_latex, to_markdown
-from jamun.evaluation.tables import Column, Table, fill
+from jamun.evaluation.tables import SAMPLING_COST, Column, Table, device_of, fill
 from jamun.io.atomic import atomic_path, read_json, write_text
 
 _COST = (
     Column("accepted", "accepted samples", "count"),
     Column("rejected", "rejected", "count"),
-    Column("ms_per_sample", "ms a sample", "number"),
-    Column("seconds", "time", "time"),
-    Column("atoms", "heavy atoms", "count"),
-    Column("device", "device", "text"),
+    *SAMPLING_COST,
 )
 _SHARES = ("broken", "bent", "inverted", "cis", "clash", "physical")
 
@@ -27,7 +24,7 @@ def _row(result: dict[str, Any]) -> dict[str, Any]:
     row = {key: result[key] for key in ("dataset", "model", "peptide")}
     row |= {key: samples[key] for key in ("accepted", "rejected", "seconds", "atoms")}
     row["ms_per_sample"] = samples["milliseconds_per_sample"]
-    row["device"] = samples["processor"] if samples["device"] == "cpu" else samples["device"]
+    row["device"] = device_of(samples)
     for name in _SHARES:
         share = result["shares"][name]
         row |= {name: share["value"], f"{name}_low": share["low"], f"{name}_high": share["high"]}

@@ -56,12 +56,19 @@ class Binning:
     torsion_bins: int
     pair_bins: int
 
+    @classmethod
+    def of(cls, torsions: list[Torsion], settings: EvaluationSettings) -> Binning:
+        """That of the settings, for a molecule's torsions (K)."""
+        pairs = np.array(phi_psi_pairs(torsions), dtype=np.int64).reshape(-1, 2)
+        return cls(torsions, pairs, settings.torsion_bins, settings.ramachandran_bins)
+
     def count(self, angles: np.ndarray) -> Counts:
         """Histograms of angles (F, K)."""
         return Counts(histograms(angles, self.torsion_bins), pair_histograms(angles, self.pairs, self.pair_bins))
 
-    def count_blocks(self, angles: np.ndarray, blocks: np.ndarray) -> Counts:
-        """Histograms by block: a leading axis of max(blocks) + 1."""
+    def count_blocks(self, angles: np.ndarray, chains: np.ndarray) -> Counts:
+        """Histograms by block of the chains (F,): a leading axis of blocks."""
+        blocks = blocks_of_chains(chains)
         parts = [self.count(angles[blocks == block]) for block in range(blocks.max() + 1)]
         return Counts(np.stack([p.torsions for p in parts]), np.stack([p.pairs for p in parts]))
 
@@ -95,6 +102,34 @@ class Binning:
         return sum(torsion.group == group for torsion in self.torsions)
 
 
+def distances(
+    binning: Binning, reference: Counts, samples: Counts, equal: dict[str, np.ndarray] | None = None
+) -> dict[str, Any]:
+    """Distances of samples to the reference MD, both counted by block, with intervals: of each torsion and pair
+    (`torsions`, `ramachandran`) and their means over groups (`js`). `equal` are those of MD at equal wall clock, which
+    stand beside each torsion and pair, null where there are none."""
+    value = binning.distances(samples.total(), reference.total())
+    resampled = binning.distances(
+        samples.weighted(block_weights(len(samples.torsions), 1)),
+        reference.weighted(block_weights(len(reference.torsions), 2)),
+    )
+    means, resampled_means = binning.means(value), binning.means(resampled)
+
+    def entry(kind: str, place: int) -> dict[str, Any]:
+        return {
+            "js": interval(value[kind][place], resampled[kind][:, place], 1),
+            "js_md_equal_wall_clock": float(equal[kind][place]) if equal else None,
+        }
+
+    return {
+        "torsions": [torsion.entry | entry("torsions", k) for k, torsion in enumerate(binning.torsions)],
+        "ramachandran": [
+            binning.torsions[phi].residue_entry | entry("pairs", k) for k, (phi, _) in enumerate(binning.pairs)
+        ],
+        "js": {group: interval(means[group], resampled_means[group], binning.members(group)) for group in GROUPS},
+    }
+
+
 def _point(binning: Binning, first: Counts, second: Counts, frames: int) -> dict[str, Any]:
     """Mean distances of two sets of frames, counted by block, with intervals."""
     means = binning.means(binning.distances(first.total(), second.total()))
@@ -114,7 +149,7 @@ def _replicas(binning: Binning, angles: np.ndarray, replicas: np.ndarray) -> dic
     parts, reason = replica_slices(replicas)
     if not parts:
         return {"frames": None, "pairs": 0, "reason": reason} | dict.fromkeys(GROUPS)
-    counts = {part.start: binning.count_blocks(angles[part], blocks_of_chains(replicas[part])) for part in parts}
+    counts = {part.start: binning.count_blocks(angles[part], replicas[part]) for part in parts}
     shortest = min(part.stop - part.start for part in parts)
     points = [
         _point(binning, counts[first.start], counts[second.start], shortest)
@@ -163,18 +198,10 @@ def compare(
     Returns what goes into the result's JSON (definitions: docs/evaluation.md) and the histograms for the figures.
     Intervals are 95 % block bootstraps over chains or stretches of both ensembles at once.
     """
-    pairs = np.array(phi_psi_pairs(torsions), dtype=np.int64).reshape(-1, 2)
-    binning = Binning(torsions, pairs, settings.torsion_bins, settings.ramachandran_bins)
-    reference_blocks = binning.count_blocks(reference_angles, blocks_of_chains(reference_chains))
-    sample_blocks = binning.count_blocks(sample_angles, blocks_of_chains(sample_chains))
+    binning = Binning.of(torsions, settings)
+    reference_blocks = binning.count_blocks(reference_angles, reference_chains)
+    sample_blocks = binning.count_blocks(sample_angles, sample_chains)
     reference, samples = reference_blocks.total(), sample_blocks.total()
-
-    value = binning.distances(samples, reference)
-    resampled = binning.distances(
-        sample_blocks.weighted(block_weights(len(sample_blocks.torsions), 1)),
-        reference_blocks.weighted(block_weights(len(reference_blocks.torsions), 2)),
-    )
-    means, resampled_means = binning.means(value), binning.means(resampled)
 
     frames = len(reference_angles)
     cut, reason = frames_at_equal_wall_clock(md_seconds_per_frame, frames, sampling_seconds)
@@ -183,7 +210,7 @@ def compare(
     half, tenth = frames // 2, max(1, frames // 10)
 
     def piece(start: int, stop: int) -> Counts:
-        return binning.count_blocks(reference_angles[start:stop], blocks_of_chains(reference_chains[start:stop]))
+        return binning.count_blocks(reference_angles[start:stop], reference_chains[start:stop])
 
     baselines = {
         "md_halves": _point(binning, piece(0, half), piece(half, frames), half),
@@ -193,28 +220,7 @@ def compare(
         else {"frames": None, "reason": reason} | dict.fromkeys(GROUPS),
         "md_tenth": _point(binning, piece(0, tenth), reference_blocks, tenth),
     }
-    result = {
-        "torsions": [
-            {
-                "kind": torsion.kind,
-                "residue": torsion.residue,
-                "residue_name": torsion.residue_name,
-                "group": torsion.group,
-                "js": interval(value["torsions"][k], resampled["torsions"][:, k], 1),
-                "js_md_equal_wall_clock": float(equal_values["torsions"][k]) if equal_values else None,
-            }
-            for k, torsion in enumerate(torsions)
-        ],
-        "ramachandran": [
-            {
-                "residue": torsions[phi].residue,
-                "residue_name": torsions[phi].residue_name,
-                "js": interval(value["pairs"][k], resampled["pairs"][:, k], 1),
-                "js_md_equal_wall_clock": float(equal_values["pairs"][k]) if equal_values else None,
-            }
-            for k, (phi, _) in enumerate(pairs)
-        ],
-        "js": {group: interval(means[group], resampled_means[group], binning.members(group)) for group in GROUPS},
+    result = distances(binning, reference_blocks, sample_blocks, equal_values) | {
         "baselines": baselines,
         "convergence": {
             "samples": _convergence(
@@ -265,10 +271,13 @@ def compare_accepted(
     reason = none_rejected(accepted)
     if reason is not None:
         return {"accepted": None, "accepted_reason": reason}
-    kept = sample_angles[accepted], sample_chains[accepted]
-    found, _ = compare(reference_angles, reference_chains, *kept, torsions, settings)
-    distances = {key: found[key] for key in ("torsions", "ramachandran", "js")}
-    return {"accepted": {"frames": int(accepted.sum()), **distances}, "accepted_reason": None}
+    binning = Binning.of(torsions, settings)
+    found = distances(
+        binning,
+        binning.count_blocks(reference_angles, reference_chains),
+        binning.count_blocks(sample_angles[accepted], sample_chains[accepted]),
+    )
+    return {"accepted": {"frames": int(accepted.sum()), **found}, "accepted_reason": None}
 
 
 def compare_to_files(

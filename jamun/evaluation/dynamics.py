@@ -288,14 +288,7 @@ def dynamics(
         "baselines": _baselines(first, components[0], reference.chains, cut, no_cut, no_tica, settings),
         "decorrelation": {
             "torsions": [
-                {
-                    "kind": torsion.kind,
-                    "residue": torsion.residue,
-                    "residue_name": torsion.residue_name,
-                    "group": torsion.group,
-                    "md": times["md"][place],
-                    "samples": times["samples"][place],
-                }
+                torsion.entry | {"md": times["md"][place], "samples": times["samples"][place]}
                 for place, torsion in enumerate(torsions)
             ],
             "median": medians,

@@ -9,6 +9,7 @@ from itertools import combinations
 import mdtraj
 import numpy as np
 
+from jamun.config.physicality import PhysicalitySettings
 from jamun.data.molecule import Molecule
 from jamun.evaluation.torsions import CAPS
 from jamun.peptides.checks import chirality, far_pairs, peptide_bonds, stereocentres
@@ -215,3 +216,22 @@ def measure(positions: np.ndarray, terms: Terms) -> Measured:
         if len(terms.contacts):
             measured.nearest[part] = _lengths(now, terms.contacts).min(1)
     return measured
+
+
+def flaws(
+    measured: Measured, bonds: np.ndarray, angles: np.ndarray, volumes: np.ndarray, settings: PhysicalitySettings
+) -> dict[str, np.ndarray]:
+    """What is wrong with each frame, (F,) bool each, against what is right: lengths of `bonds` (B,) in nm, `angles`
+    (A,) in radians, and `volumes` (S,), of which only the signs matter. The words are docs/evaluation.md's."""
+    return {
+        "broken": (np.abs(measured.bonds - bonds) > settings.bond_tolerance).any(1),
+        "bent": (np.abs(measured.angles - angles) > settings.angle_tolerance).any(1),
+        "cis": (np.abs(measured.omegas) < np.pi / 2).any(1),
+        "inverted": (measured.volumes * volumes <= 0).any(1),
+        "clash": measured.nearest < settings.clash_distance,
+    }
+
+
+def physical(flaws: dict[str, np.ndarray]) -> np.ndarray:
+    """Whether each frame is neither broken, inverted nor clashing: (F,) bool."""
+    return ~(flaws["broken"] | flaws["inverted"] | flaws["clash"])

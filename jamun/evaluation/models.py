@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from jamun.config.evaluation import EvaluationSettings
-from jamun.evaluation.compare import compare
+from jamun.evaluation.compare import Binning, distances
 from jamun.evaluation.ensembles import load_reference, load_samples
 from jamun.evaluation.torsions import compute_torsions
 from jamun.io.atomic import read_json, write_json, write_npz
@@ -56,14 +56,15 @@ def models_to_files(
     torsions, reference_angles = compute_torsions(first.trajectory)
     drawn = [record["samples"]["generated"] for record in records]
     kept, shortest, reason = samples_at_equal_wall_clock(drawn, [record["seconds"] for record in records])
-    entries, counts, histograms = [], [], {}
+    binning = Binning.of(torsions, settings)
+    counted = binning.count_blocks(reference_angles, first.chains)
+    entries, counts = [], []
     for model, path, topology, record, frames in zip(models, samples, samples_topologies, records, kept, strict=True):
         ensemble = load_samples(path, topology, first)
         _, angles = compute_torsions(ensemble.trajectory)
-        found, histograms = compare(
-            reference_angles, first.chains, angles[:frames], ensemble.chains[:frames], torsions, settings
-        )
-        counts.append(histograms["ramachandran_samples"])
+        drawn_counts = binning.count_blocks(angles[:frames], ensemble.chains[:frames])
+        found = distances(binning, counted, drawn_counts)
+        counts.append(drawn_counts.total().pairs)
         entries.append(
             {
                 "model": model,
@@ -83,8 +84,8 @@ def models_to_files(
     write_npz(
         arrays,
         {
-            "ramachandran_edges": histograms["ramachandran_edges"],
-            "ramachandran_reference": histograms["ramachandran_reference"],
+            "ramachandran_edges": np.linspace(-np.pi, np.pi, settings.ramachandran_bins + 1),
+            "ramachandran_reference": counted.total().pairs,
             "ramachandran_models": np.stack(counts),
         },
     )

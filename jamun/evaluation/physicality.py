@@ -21,7 +21,7 @@ from jamun.evaluation.bootstrap import (
 )
 from jamun.evaluation.ensembles import Ensemble, load_pair, none_rejected, read_flags
 from jamun.evaluation.estimates import missing
-from jamun.evaluation.geometry import Measured, Terms, find_terms, measure
+from jamun.evaluation.geometry import Measured, Terms, find_terms, flaws, measure, physical
 from jamun.evaluation.js import BLOCKS, JS_MAX, block_weights, blocks_of_chains, js_distance, pair_histograms
 from jamun.evaluation.runs import replica_pairs, replica_slices
 from jamun.evaluation.torsions import Torsion, compute_torsions, phi_psi_pairs
@@ -138,16 +138,8 @@ class Reference:
 
     def flags(self, measured: Measured, settings: PhysicalitySettings) -> dict[str, np.ndarray]:
         """What is wrong with each frame, (F,) each (DEFINITIONS)."""
-        flags = {
-            "broken": (np.abs(measured.bonds - self.bond_means) > settings.bond_tolerance).any(1),
-            "bent": (np.abs(measured.angles - self.angle_means) > settings.angle_tolerance).any(1),
-            "cis": (np.abs(measured.omegas) < np.pi / 2).any(1),
-            "inverted": (measured.volumes * self.signs <= 0).any(1),
-            "clash": measured.nearest < settings.clash_distance,
-            "nearer_than_md": measured.nearest < self.contact,
-        }
-        flags["physical"] = ~(flags["broken"] | flags["inverted"] | flags["clash"])
-        return flags
+        flags = flaws(measured, self.bond_means, self.angle_means, self.signs, settings)
+        return flags | {"nearer_than_md": measured.nearest < self.contact, "physical": physical(flags)}
 
 
 @dataclass(frozen=True)
@@ -338,7 +330,7 @@ def assess(
     basins = [find_basins(counts, temperature, settings) for counts in maps.sum(0)]
     coverage, residues = cover(maps, drawn, halves, replicas, basins)
     for residue, (phi, _) in zip(residues, pairs, strict=True):
-        residue |= {"residue": torsions[phi].residue, "residue_name": torsions[phi].residue_name}
+        residue |= torsions[phi].residue_entry
     result = {
         "frames": len(samples),
         "shares": shares,

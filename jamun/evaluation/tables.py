@@ -37,7 +37,6 @@ _GEOMETRY = {
     "clash": ("clash", "share"),
     "basin_coverage": ("basins visited", "share"),
 }
-_COST = ("samples", "ms_per_sample", "seconds", "atoms", "device", "md_frames")
 _KEYS = ("dataset", "model", "peptide", "notes")
 _ENDS = ("_low", "_high")
 
@@ -50,6 +49,20 @@ class Column:
     name: str
     kind: str = "distance"
     over: str = ""
+
+
+# What sampling took, in any table of samples.
+SAMPLING_COST = (
+    Column("ms_per_sample", "ms a sample", "number"),
+    Column("seconds", "time", "time"),
+    Column("atoms", "heavy atoms", "count"),
+    Column("device", "device", "text"),
+)
+
+
+def device_of(samples: dict[str, Any]) -> str:
+    """What the network ran on: the GPU, or the processor where there was none."""
+    return samples["processor"] if samples["device"] == "cpu" else samples["device"]
 
 
 @dataclass
@@ -222,16 +235,9 @@ def make_tables(summary: pd.DataFrame) -> list[Table]:
     tables.append((f"Slow motions and transport.{one}", dynamics, False))
     tables.append((f"Distances and slow motions of the samples that the sampler accepted.{one}", accepted, False))
     tables.append((f"Geometry of the samples, and basins of the MD.{one}", geometry, False))
-    cost = [
-        Column("samples", "samples", "count"),
-        Column("ms_per_sample", "ms a sample", "number"),
-        Column("seconds", "time", "time"),
-        Column("atoms", "heavy atoms", "count"),
-        Column("device", "device", "text"),
-        Column("md_frames", "MD frames", "count"),
-    ]
+    cost = [Column("samples", "samples", "count"), *SAMPLING_COST, Column("md_frames", "MD frames", "count")]
     tables.append((f"What sampling took.{one}", cost, True))
-    known = {column.key for _, listed, _ in tables for column in listed} | set(_KEYS) | set(_COST)
+    known = {column.key for _, listed, _ in tables for column in listed} | set(_KEYS)
     known |= {f"js_ramachandran_{baseline}" for baseline in _BASELINES}
     others = [
         Column(key, key.replace("_", " "), "number")
@@ -272,8 +278,7 @@ def with_records(summary: pd.DataFrame, evaluation: Path, samples: Path) -> pd.D
                 more |= {"js_msm_low": js["low"], "js_msm_high": js["high"]}
             if result.exists():
                 drawn = read_json(result)["samples"]
-                device = drawn["processor"] if drawn["device"] == "cpu" else drawn["device"]
-                more |= {"seconds": drawn["seconds"], "device": device}
+                more |= {"seconds": drawn["seconds"], "device": device_of(drawn)}
             if record.exists():
                 sampling = read_json(record)
                 more["atoms"] = sampling["atoms"]
@@ -305,6 +310,6 @@ def tables_to_files(summary: Path, samples: Path, markdown: Path, latex: Path, p
     write_text(markdown, to_markdown(tables, dataset))
     write_text(latex, to_latex(tables, dataset))
     write_text(page, to_html(tables, dataset))
-    columns = ["dataset", "model", "peptide", *_COST[:-1]]
+    columns = ["dataset", "model", "peptide", "samples", *(column.key for column in SAMPLING_COST)]
     with atomic_path(timing) as temporary:
         table[table["peptide"] != MEAN].reindex(columns=columns).to_csv(temporary, index=False, float_format="%.6g")

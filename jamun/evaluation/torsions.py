@@ -38,6 +38,16 @@ class Torsion:
             return "backbone"
         return "omega" if self.kind == "omega" else "side_chain"
 
+    @property
+    def entry(self) -> dict[str, str | int]:
+        """What an entry of a result says of its torsion."""
+        return {"kind": self.kind, **self.residue_entry, "group": self.group}
+
+    @property
+    def residue_entry(self) -> dict[str, str | int]:
+        """What an entry of a result says of its residue."""
+        return {"residue": self.residue, "residue_name": self.residue_name}
+
 
 def compute_torsions(trajectory: mdtraj.Trajectory) -> tuple[list[Torsion], np.ndarray]:
     """Every torsion (K) of the residues and its angles (F, K) in radians on (-pi, pi].

@@ -82,3 +82,17 @@ def read_text(path: Path) -> str:
         raise OSError(f"byte {error.start + 1} is not UTF-8") from None
     except PermissionError:
         raise OSError("permission denied") from None
+
+
+def read_or_refuse(path: Path, refused: type[Exception], missing: str, wanted: str) -> str:
+    """The text (UTF-8) of a file that a user named.
+
+    Raises `refused` with a sentence that names the file: `missing` where nothing is there, else why it is not readable
+    and `wanted`, both in words that end the sentence.
+    """
+    try:
+        return read_text(path)
+    except FileNotFoundError:
+        raise refused(f"{path}: {missing}") from None
+    except OSError as error:
+        raise refused(f"{path}: not readable as text ({error}); {wanted}") from None

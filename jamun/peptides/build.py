@@ -110,11 +110,16 @@ def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology
     return modeller.topology, positions - positions.mean(0), record
 
 
+def write_peptide(topology: app.Topology, positions: np.ndarray, pdb: Path) -> None:
+    """Publish a peptide with hydrogens, positions (atoms, 3) in nm, with its own residue numbers."""
+    with atomic_path(pdb) as temporary, open(temporary, "w", encoding="utf-8") as handle:
+        app.PDBFile.writeFile(topology, positions * unit.nanometer, handle, keepIds=True)
+
+
 def build_to_files(peptide: Peptide, form: Form, ph: float, pdb: Path, record: Path) -> None:
     """Build one peptide and publish its PDB and its record (sequence, form, pH, checks, versions)."""
     topology, positions, checks = build_peptide(peptide, form, ph)
-    with atomic_path(pdb) as temporary, open(temporary, "w", encoding="utf-8") as handle:
-        app.PDBFile.writeFile(topology, positions * unit.nanometer, handle, keepIds=True)
+    write_peptide(topology, positions, pdb)
     write_json(
         record,
         {

@@ -11,9 +11,9 @@ import numpy as np
 from openmm import app, unit
 from pdbfixer import PDBFixer
 
-from jamun.io.atomic import atomic_path, write_json
+from jamun.io.atomic import write_json
 from jamun.io.provenance import provenance
-from jamun.peptides.build import add_hydrogens, force_field
+from jamun.peptides.build import add_hydrogens, force_field, write_peptide
 from jamun.peptides.checks import CLASH_HEAVY_NM, chirality, closest_contacts, peptide_bonds, stereocentres, templates
 from jamun.peptides.sequences import ONE_LETTER, PeptideError
 from jamun.peptides.structures import Chain, read_chain
@@ -100,8 +100,7 @@ def take_structure(source: Path, ph: float, name: str) -> tuple[app.Topology, np
 def take_structure_to_files(source: Path, name: str, ph: float, pdb: Path, record: Path) -> None:
     """Take in one structure and publish its PDB and its record, in the place and the format of built peptides."""
     topology, positions, taken = take_structure(source, ph, name)
-    with atomic_path(pdb) as temporary, open(temporary, "w", encoding="utf-8") as handle:
-        app.PDBFile.writeFile(topology, positions * unit.nanometer, handle, keepIds=True)
+    write_peptide(topology, positions, pdb)
     write_json(
         record,
         {"peptide": name}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jamun.config.base import NAME
 from jamun.io.log import UserError
-from jamun.io.text import read_text, shown
+from jamun.io.text import read_or_refuse, shown
 
 THREE_LETTER = {
     "A": "ALA", "R": "ARG", "N": "ASN", "D": "ASP", "C": "CYS", "Q": "GLN", "E": "GLU", "G": "GLY", "H": "HIS",
@@ -157,12 +157,8 @@ def read_table(path: Path) -> list[Peptide]:
     Raises PeptideError naming the file and the row: unreadable file, missing column, empty name, unknown residue, two
     rows of one name, no peptide at all.
     """
-    try:
-        text = read_text(path)
-    except FileNotFoundError:
-        raise PeptideError(f"{path}: no such file of peptides; correct the path.") from None
-    except OSError as error:
-        raise PeptideError(f"{path}: not readable as text ({error}); give a CSV or FASTA file.") from None
+    missing = "no such file of peptides; correct the path."
+    text = read_or_refuse(path, PeptideError, missing, "give a CSV or FASTA file.")
     is_fasta = path.suffix.lower() in (".fasta", ".fa", ".faa") or text.lstrip().startswith(">")
     try:
         peptides = _unique(_read_fasta(path, text) if is_fasta else _read_csv(path, text), path)

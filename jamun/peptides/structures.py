@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jamun.io.text import is_file, is_folder, read_text
+from jamun.io.text import is_file, is_folder, read_or_refuse
 from jamun.peptides.sequences import (
     CAPS,
     NAME_RULE,
@@ -101,12 +101,8 @@ def read_chain(path: Path) -> Chain:
     Raises PeptideError naming the file: not readable, no peptide or several, a residue of the chain that is none of
     the 20 amino acids or caps.
     """
-    try:
-        text = read_text(path)
-    except FileNotFoundError:
-        raise PeptideError(f"{path}: no such file; give the PDB of a peptide under peptides.structures.") from None
-    except OSError as error:
-        raise PeptideError(f"{path}: not readable as text ({error}); give a PDB file.") from None
+    missing = "no such file; give the PDB of a peptide under peptides.structures."
+    text = read_or_refuse(path, PeptideError, missing, "give a PDB file.")
     residues, models = _first_model(text)
     kept, left_out = [], Counter()
     for residue in residues:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jamun.config.source import SourceSettings
 from jamun.io.log import UserError
-from jamun.io.text import is_file, is_folder, read_text, shown
+from jamun.io.text import is_file, is_folder, read_or_refuse, shown
 
 TRAJECTORY_SUFFIXES = (".xtc", ".trr", ".dcd", ".h5", ".npz")
 _COLUMNS = ("peptide", "topology", "trajectory")
@@ -61,12 +61,8 @@ def read_files_table(path: Path) -> dict[str, SourceFiles]:
     Raises SourceError naming the file and the row: unreadable, a missing column, an empty entry, a peptide or a
     trajectory listed twice, a format that is not read, an interval that is no time.
     """
-    try:
-        text = read_text(path)
-    except FileNotFoundError:
-        raise SourceError(f"{path}: no such file; set source.table to a CSV file of trajectories.") from None
-    except OSError as error:
-        raise SourceError(f"{path}: not readable as text ({error}); give a CSV file.") from None
+    missing = "no such file; set source.table to a CSV file of trajectories."
+    text = read_or_refuse(path, SourceError, missing, "give a CSV file.")
     try:
         return _listed(path, csv.DictReader(text.splitlines()))
     except csv.Error as error:

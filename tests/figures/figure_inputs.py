@@ -321,3 +321,8 @@ def _undrawn(figure) -> set[Text]:
             if not panel.axison:
                 texts.add(axis.label)
     return texts
+
+
+def legend(figure):
+    """The words of a figure's legend, in its order."""
+    return [text.get_text() for text in figure.legends[0].get_texts()]

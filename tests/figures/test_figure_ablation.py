@@ -1,10 +1,9 @@
 """The ablation's figure: every number at its setting, the plain settings marked, gaps said."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from figure_inputs import misplaced_texts
+from figure_inputs import legend, misplaced_texts
 
 from jamun.config.figures import FigureSettings
 from jamun.figures.ablation import ablation_to_files, families, plot_ablation
@@ -44,16 +43,6 @@ def table_of(variants, peptides=("AW",)):
             row |= {"js_backbone_md_halves": 0.05, "js_all_md_halves": 0.04}
             rows.append(row | PLAIN | changes)
     return pd.DataFrame(rows)
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
-def legend(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def points(panel, colour):

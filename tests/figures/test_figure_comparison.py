@@ -1,8 +1,6 @@
 """Ramachandran maps of several models side by side, of one peptide and of the first on a page."""
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 from figure_inputs import make_comparison, misplaced_texts, to_files
 
 from jamun.config.figures import FigureSettings
@@ -10,12 +8,6 @@ from jamun.figures.comparison import comparison_page_to_files, comparison_to_fil
 
 SETTINGS = FigureSettings(dpi=60)
 MODELS = {"default": 1.0, "wide": 0.4}
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def maps(figure):

@@ -2,11 +2,10 @@
 
 import io
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from figure_inputs import make_metrics, make_record, make_result, make_summary, misplaced_texts, to_files
+from figure_inputs import legend, make_metrics, make_record, make_result, make_summary, misplaced_texts, to_files
 
 from jamun.config.figures import FigureSettings
 from jamun.figures.convergence import (
@@ -23,12 +22,6 @@ from jamun.io.atomic import write_json
 from jamun.io.log import UserError
 
 SETTINGS = FigureSettings(dpi=60)
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +41,6 @@ def written_twice(tmp_path, draw):
 
 def words(figure):
     return " ".join(text.get_text().replace("\n", " ") for panel in figure.axes for text in panel.texts)
-
-
-def legend(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def table(text):

@@ -1,6 +1,5 @@
 """Decorrelation, densities along TIC 0 and maps over TIC 0 and 1."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from figure_inputs import make_angles, make_torsions, misplaced_texts, to_files
@@ -12,12 +11,6 @@ from jamun.figures.dynamics import dynamics_to_files, plot_dynamics
 from jamun.figures.style import FigureError
 
 SETTINGS = FigureSettings(dpi=60)
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def make_dynamics(residues, frames=1500, samples=2000, chains=20, sampling_seconds=40.0, model="default", unit="ps"):

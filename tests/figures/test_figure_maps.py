@@ -1,6 +1,5 @@
 """Maps over phi and psi: Ramachandran panels and macrostates."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from figure_inputs import make_angles, make_msm, make_result, make_torsions, misplaced_texts, to_files
@@ -14,12 +13,6 @@ from jamun.figures.ramachandran import plot_ramachandran, ramachandran_to_files,
 from jamun.io.log import UserError
 
 SETTINGS = FigureSettings(dpi=60)
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

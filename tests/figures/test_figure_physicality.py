@@ -1,6 +1,5 @@
 """The figure of physicality and basins."""
 
-import matplotlib.pyplot as plt
 import mdtraj
 import numpy as np
 import pytest
@@ -17,12 +16,6 @@ from jamun.peptides.build import build_peptide
 from jamun.peptides.sequences import parse_sequence
 
 SETTINGS = FigureSettings(dpi=60)
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def made(sequence, monkeypatch, form="capped", frames=(600, 800), accept=False, mirror=0.1):

@@ -1,9 +1,8 @@
 """An MD in time: panels of what was recorded, replicas apart, what is expected, and texts that stay readable."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from figure_inputs import make_series, misplaced_texts
+from figure_inputs import legend, make_series, misplaced_texts
 
 from jamun.config.figures import FigureSettings
 from jamun.figures.simulation import plot_simulation, running_mean, simulation_to_files, temperature_density
@@ -13,20 +12,10 @@ SETTINGS = FigureSettings(dpi=60)
 LONG = ["ALA", "TRP", "GLY", "LYS", "ARG", "MET", "SER", "VAL", "ALA", "TRP"]
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
 def panels(figure):
     """Panels by the first words of their titles; histograms have none."""
     titled = {panel.get_title(loc="left"): panel for panel in figure.axes if panel.get_title(loc="left")}
     return {title.split(":")[0]: panel for title, panel in titled.items()}
-
-
-def legend(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_explicit_solvent():

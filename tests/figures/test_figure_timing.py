@@ -1,10 +1,9 @@
 """Time a sample against atoms: every point, the paper's range, gaps."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from figure_inputs import misplaced_texts
+from figure_inputs import legend, misplaced_texts
 
 from jamun.config.figures import FigureSettings
 from jamun.figures.style import FigureError
@@ -23,16 +22,6 @@ def timing(peptides=4, models=("default", "wide"), devices=("NVIDIA H100", "AMD 
     return pd.DataFrame(
         rows, columns=["dataset", "model", "peptide", "samples", "ms_per_sample", "seconds", "atoms", "device"]
     )
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
-def legend(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_points_are_the_numbers_and_the_band_is_the_papers():

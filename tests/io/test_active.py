@@ -6,7 +6,8 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,22 +36,9 @@ with job_log("logs/set/simulate/AA.log"):
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator:
+def started(tmp_path: Path, working: Callable) -> Callable:
     """Starts a script in the folder, waits until it works, and ends it with the test."""
-    running = []
-
-    def start(script: str) -> subprocess.Popen:
-        process = subprocess.Popen(
-            [sys.executable, "-c", script], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        running.append(process)
-        assert process.stdout.readline() == "works\n"
-        return process
-
-    yield start
-    for process in running:
-        process.kill()
-        process.communicate()
+    return partial(working, cwd=tmp_path)
 
 
 def kill(process: subprocess.Popen) -> None:
@@ -65,7 +53,7 @@ def begin_elsewhere(folder: Path) -> str:
     return finished.stdout.strip()
 
 
-def test_one_that_works_keeps_its_lock_and_is_named(tmp_path: Path, started: Iterator) -> None:
+def test_one_that_works_keeps_its_lock_and_is_named(tmp_path: Path, started: Callable) -> None:
     process = started(SNAKEMAKE)
     (runner,) = runners(tmp_path)
     assert (runner.process, runner.machine, runner.works) == (process.pid, socket.gethostname(), True)
@@ -74,7 +62,7 @@ def test_one_that_works_keeps_its_lock_and_is_named(tmp_path: Path, started: Ite
     assert [each.process for each in runners(tmp_path)] == [process.pid]
 
 
-def test_the_lock_of_a_killed_one_is_removed(tmp_path: Path, started: Iterator) -> None:
+def test_the_lock_of_a_killed_one_is_removed(tmp_path: Path, started: Callable) -> None:
     kill(started(SNAKEMAKE))
     assert runners(tmp_path)[0].works is False
     assert begin_elsewhere(tmp_path) == "True"
@@ -83,14 +71,14 @@ def test_the_lock_of_a_killed_one_is_removed(tmp_path: Path, started: Iterator) 
     assert begin_elsewhere(tmp_path) == "False"
 
 
-def test_not_while_a_second_one_works(tmp_path: Path, started: Iterator) -> None:
+def test_not_while_a_second_one_works(tmp_path: Path, started: Callable) -> None:
     first, _ = started(SNAKEMAKE), started(SNAKEMAKE)
     kill(first)
     assert begin_elsewhere(tmp_path) == "False"
     assert is_locked(tmp_path)
 
 
-def test_not_while_a_job_of_it_works(tmp_path: Path, started: Iterator) -> None:
+def test_not_while_a_job_of_it_works(tmp_path: Path, started: Callable) -> None:
     kill(started(SNAKEMAKE))
     job = started(JOB)
     with pytest.raises(UserError, match=rf"a job of it still works \(.*AA.log\); .* \(kill {job.pid}\)"):
@@ -100,7 +88,7 @@ def test_not_while_a_job_of_it_works(tmp_path: Path, started: Iterator) -> None:
     assert begin_elsewhere(tmp_path) == "True"
 
 
-def test_not_that_of_another_machine(tmp_path: Path, started: Iterator) -> None:
+def test_not_that_of_another_machine(tmp_path: Path, started: Callable) -> None:
     kill(started(SNAKEMAKE))
     path = next((tmp_path / ".snakemake/jamun").glob("*.json"))
     path.write_text(json.dumps(json.loads(path.read_text()) | {"machine": "elsewhere"}))

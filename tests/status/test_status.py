@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,29 +91,17 @@ def tree(tmp_path: Path) -> Tree:
 
 
 @pytest.fixture
-def at_work() -> Iterator:
+def at_work(working: Callable) -> Callable:
     """Starts processes that write a log, as jobs do, and ends them with the test."""
-    running = []
     script = (
         "import sys\nfrom jamun.io.log import job_log\n"
         "with job_log(sys.argv[1]):\n    print('works', file=sys.__stdout__, flush=True)\n    sys.stdin.read()\n"
     )
 
-    def start(log: Path) -> subprocess.Popen:
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, str(log)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        running.append(process)
-        assert process.stdout.readline() == "works\n"
-        return process
-
-    yield start
-    for process in running:
-        process.kill()
-        process.communicate()
+    return lambda log: working(script, str(log))
 
 
-def test_every_state_of_a_simulation(tree: Tree, at_work: Iterator) -> None:
+def test_every_state_of_a_simulation(tree: Tree, at_work: Callable) -> None:
     at_work(tree.logs / "simulate/AE.log")
     found = tree.survey()
     states = {peptide.name: peptide.stages["MD"] for peptide in found.peptides}
@@ -135,7 +123,7 @@ def test_every_state_of_a_simulation(tree: Tree, at_work: Iterator) -> None:
     assert found.failures[0].log == "logs/set/simulate/AC.log"
 
 
-def test_a_simulation_that_equilibrates_names_the_stage(tree: Tree, at_work: Iterator) -> None:
+def test_a_simulation_that_equilibrates_names_the_stage(tree: Tree, at_work: Callable) -> None:
     tree.replica("AE", 1, "equilibration_1_nvt", 0.01, 5)
     at_work(tree.logs / "simulate/AE.log")
     (row,) = (peptide for peptide in tree.survey().peptides if peptide.name == "AE")
@@ -151,7 +139,7 @@ def test_a_job_on_another_machine_works_while_its_log_changes(tree: Tree) -> Non
     assert next(each for each in tree.survey().peptides if each.name == "AF").stages["MD"] == State.STOPPED
 
 
-def test_samples_are_counted_from_the_saved_state(tree: Tree, at_work: Iterator) -> None:
+def test_samples_are_counted_from_the_saved_state(tree: Tree, at_work: Callable) -> None:
     state = SamplingState.new(chains=10, atoms=4, batch=10)
     state.counts["accepted"], state.seconds = 250, 50.0
     (tree.work / "sample/set/default/AG").mkdir(parents=True)
@@ -166,7 +154,7 @@ def test_samples_are_counted_from_the_saved_state(tree: Tree, at_work: Iterator)
     assert next(each for each in tree.survey().peptides if each.name == "AG").samples["default"].done == 0
 
 
-def test_a_training_is_read_from_its_log(tree: Tree, at_work: Iterator) -> None:
+def test_a_training_is_read_from_its_log(tree: Tree, at_work: Callable) -> None:
     (tree.results / "models/default/checkpoint.ckpt").unlink()
     (tree.results / "models/default/training.json").unlink()
     now = time.strftime("%Y-%m-%d %H:%M:%S")
@@ -211,7 +199,7 @@ def test_a_model_brought_on_the_command_line_is_seen(tree: Tree) -> None:
     assert row.samples["mine"].done == 1000
 
 
-def test_the_page(tree: Tree, at_work: Iterator) -> None:
+def test_the_page(tree: Tree, at_work: Callable) -> None:
     at_work(tree.logs / "simulate/AE.log")
     page = status_text(tree.survey(), [])
     rows = {line.split()[0]: line.split() for line in page.splitlines() if line}
