@@ -1,7 +1,7 @@
 """A Slurm cluster of one node on this machine, for tests: its munged, slurmctld and slurmd, started and stopped here.
 
-The node claims eight processors, as may be more than there are, and two GPUs, which are /dev/null and /dev/zero: Slurm
-hands them out as it would real ones. It needs root and Debian's packages slurm-wlm and munge. A Slurm that is
+The node claims eight processors, as may be more than there are, and two GPUs, which are /dev/null and /dev/zero, unless
+it is to claim others: Slurm hands them out as it would real ones. It needs root and Debian's packages slurm-wlm and munge. A Slurm that is
 configured on the machine already is left alone.
 """
 
@@ -29,7 +29,9 @@ MARK = "# Written by JAMUN's tests, and removed by them."
 VARIABLE = "JAMUN_SLURM_TESTS"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo", "scontrol")
 
-CPUS, MEMORY_MB, GPUS, SHARDS = 8, 64000, 2, 8
+SHARDS = 8
+# Slurm wants device files for GPUs; these are on every Linux, and nothing is done with them.
+DEVICES = ("null", "zero", "full", "random", "urandom")
 
 _SLURM_CONF = """{mark}
 ClusterName=jamun_tests
@@ -72,10 +74,8 @@ PartitionName=scavenge Nodes={host} MaxTime=INFINITE PriorityTier=1 GraceTime=20
 PartitionName=spot Nodes={host} MaxTime=INFINITE PriorityTier=1 State=UP
 PartitionName=urgent Nodes={host} MaxTime=INFINITE PriorityTier=2 PreemptMode=OFF State=UP
 """
-# Slurm wants device files; these two are on every Linux, and nothing is done with them.
 _GRES_CONF = """{mark}
-Name=gpu File=/dev/null
-Name=gpu File=/dev/zero
+{devices}
 Name=shard Count={shards}
 """
 
@@ -109,9 +109,10 @@ def is_ours(process: psutil.Process) -> bool:
 
 
 class Cluster:
-    """The cluster; `start` it, use Slurm's own commands with `environment`, `stop` it."""
+    """The cluster, of a node that claims so much; `start` it, use Slurm's own commands with `environment`, `stop` it."""
 
-    def __init__(self) -> None:
+    def __init__(self, cpus: int = 8, memory_mb: int = 64000, gpus: int = 2) -> None:
+        self.cpus, self.memory_mb, self.gpus = cpus, memory_mb, gpus
         self._lock = None
 
     @property
@@ -166,9 +167,10 @@ class Cluster:
             "folder": FOLDER,
             "controller_port": controller_port,
             "node_port": node_port,
-            "cpus": CPUS,
-            "memory": MEMORY_MB,
-            "gpus": GPUS,
+            "cpus": self.cpus,
+            "memory": self.memory_mb,
+            "gpus": self.gpus,
+            "devices": "\n".join(f"Name=gpu File=/dev/{device}" for device in DEVICES[: self.gpus]),
             "shards": SHARDS,
         }
         (ETC / "gres.conf").write_text(_GRES_CONF.format(**values))
