@@ -26,6 +26,7 @@ from typing import Any
 import psutil
 import yaml
 from snakemake.api import SnakemakeApi
+from snakemake.io import strip_wildcard_constraints
 from snakemake.settings.types import ConfigSettings, ResourceSettings
 
 from jamun.io.atomic import write_json
@@ -55,7 +56,7 @@ open(first, "a").write(".")
 if not again and zlib.crc32(name.encode()) % 1000 < 1000 * float(os.environ["STUB_FAILING"]):
     sys.exit("pretends to fail at the first attempt")
 for pattern in entry["directories"] + entry["files"]:
-    path = re.sub(r"\{(\w+)[^{}]*\}", lambda found: values[found.group(1)], pattern)
+    path = re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], pattern)
     os.makedirs(path if pattern in entry["directories"] else os.path.dirname(path), exist_ok=True)
     if pattern in entry["files"]:
         open(path, "w").close()
@@ -63,16 +64,19 @@ for pattern in entry["directories"] + entry["files"]:
 
 
 def made_by_rules(configuration: Path, folder: Path) -> dict[str, dict[str, list[str]]]:
-    """Patterns of the files and folders that each rule makes, its benchmark among them."""
+    """Patterns of the files and folders that each rule makes, its benchmark among them, without constraints."""
     settings = {"config_settings": ConfigSettings(configfiles=[configuration]), "snakefile": ROOT / "Snakefile"}
     with SnakemakeApi() as api:
         rules = api.workflow(ResourceSettings(cores=1), workdir=folder, **settings)._workflow.rules
     made = {}
     for rule in rules:
-        files = [str(output) for output in rule.output if not output.is_directory]
-        benchmark = [str(rule.benchmark)] if rule.benchmark else []
-        folders = [str(output) for output in rule.output if output.is_directory]
-        made[rule.name] = {"files": files + benchmark, "directories": folders}
+        files = [output for output in rule.output if not output.is_directory]
+        folders = [output for output in rule.output if output.is_directory]
+        files += [rule.benchmark] if rule.benchmark else []
+        made[rule.name] = {
+            "files": [strip_wildcard_constraints(str(output)) for output in files],
+            "directories": [strip_wildcard_constraints(str(output)) for output in folders],
+        }
     return made
 
 

@@ -42,7 +42,8 @@ def _check_files(settings: Configuration, tested: list[str], root: Path) -> None
         if checkpoint is not None and absent(checkpoint) and not is_file(taken_in):
             raise ConfigurationError(f"checkpoint {shown(checkpoint)} of model {name}: no such file; correct the path.")
     rows = {f"ablation.variants.{name}": settings.ablated_sampling(name) for name in settings.ablation.rows}
-    for where, sampling in ({"sampling": settings.sampling} | rows).items():
+    models = {f"models.{name}.sampling": settings.sampling_of(name) for name in settings.active_models()}
+    for where, sampling in ({"sampling": settings.sampling} | models | rows).items():
         for start in sampling.starts:
             for peptide in tested if "{peptide}" in start else tested[:1]:
                 path = start.replace("{peptide}", peptide)

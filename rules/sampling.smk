@@ -1,5 +1,5 @@
 # Needs:  results/{dataset}/models/{model}/checkpoint.ckpt and results/{dataset}/peptides/{peptide}.pdb
-#         and the files that sampling.starts names, if any
+#         and the files that the model's sampling.starts names, if any
 # Makes:  results/{dataset}/samples/{model}/{peptide}/: samples.xtc, topology.pdb, flags.npz, sampling.json
 
 
@@ -8,7 +8,8 @@ rule sample:
         checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
         pdb="results/{dataset}/peptides/{peptide}.pdb",
         starts=lambda wildcards: [
-            start.replace("{peptide}", wildcards.peptide) for start in config["sampling"]["starts"]
+            start.replace("{peptide}", wildcards.peptide)
+            for start in SETTINGS.sampling_of(wildcards.model).starts
         ],
     output:
         samples="results/{dataset}/samples/{model}/{peptide}/samples.xtc",
@@ -27,9 +28,9 @@ rule sample:
     resources:
         mem_mb=growing(8000),
         runtime=growing(240),
-        gpu=gpus(config["sampling"]["device"] == "cuda"),
+        gpu=lambda wildcards: gpus(SETTINGS.sampling_of(wildcards.model).device == "cuda"),
     params:
-        settings=config["sampling"],
+        settings=lambda wildcards: SETTINGS.sampling_of(wildcards.model).model_dump(mode="json"),
         work="work/sample/{dataset}/{model}/{peptide}",
     message:
         "Make {params.settings[samples]} samples of {wildcards.peptide} with model {wildcards.model}"

@@ -32,6 +32,7 @@ class ModelEntry(Section):
     checkpoint: str | None = Field(None, description="Path of a checkpoint to use; null trains the model here.")
     network: dict[str, Any] = Field(default_factory=dict, description="Keys of `network` that differ for this model.")
     training: dict[str, Any] = Field(default_factory=dict, description="Keys of `training` that differ for this model.")
+    sampling: dict[str, Any] = Field(default_factory=dict, description="Keys of `sampling` that differ for this model.")
 
     @model_validator(mode="after")
     def _trained_or_brought(self) -> ModelEntry:
@@ -100,6 +101,10 @@ class Configuration(Section):
                 self.training_of(name)
             except ValidationError as error:
                 raise ValueError(sentence(error, TrainingSettings, ("models", name, "training"))) from None
+            try:
+                self._check_jumps(name, self.sampling_of(name), f"models.{name}.sampling")
+            except ValidationError as error:
+                raise ValueError(sentence(error, SamplingSettings, ("models", name, "sampling"))) from None
         for name in self.splits:
             try:
                 self.simulate_of(name)
@@ -135,6 +140,10 @@ class Configuration(Section):
             settings = self.ablated_sampling(name)
         except ValidationError as error:
             raise ValueError(sentence(error, SamplingSettings, (where,))) from None
+        self._check_jumps(model, settings, where)
+
+    def _check_jumps(self, model: str, settings: SamplingSettings, where: str) -> None:
+        """Raise ValueError, with a sentence, for levels of the jump that are not below that of a trained model's walk."""
         if settings.sigma is None and settings.jump_sigmas and self.models[model].checkpoint is None:
             sigma = self.training_of(model).sigma
             if settings.jump_sigmas[0] >= sigma:
@@ -166,13 +175,18 @@ class Configuration(Section):
         """The training section with the differences of model `name`."""
         return TrainingSettings(**(self.training.model_dump() | self.models[name].training))
 
+    def sampling_of(self, name: str) -> SamplingSettings:
+        """The sampling section with the differences of model `name`."""
+        differences = self.models[name].sampling if name in self.models else {}
+        return SamplingSettings(**(self.sampling.model_dump() | differences))
+
     def ablated_model(self, name: str) -> str:
         """The model that the row `name` of the ablation samples with."""
         return self.ablation.variants.get(name, {}).get("model") or self.ablation.model or next(iter(self.models))
 
     def ablated_sampling(self, name: str) -> SamplingSettings:
         """The sampling settings of the row `name` of the ablation."""
-        return self.ablation.sampling_of(name, self.sampling)
+        return self.ablation.sampling_of(name, self.sampling_of(self.ablated_model(name)))
 
 
 def parse(raw: Any, source: str = "configuration") -> Configuration:

@@ -145,7 +145,7 @@ class _Surveyor:
         for model in models if split == "test" else []:
             record = results / "samples" / model / name / "sampling.json"
             stages[f"samples {model}"] = self.one(f"samples by {model}", name, "sample", [record], model, name)
-            made = sampling(record, self.work("sample", model, name), self.settings.sampling)
+            made = sampling(record, self.work("sample", model, name), self.settings.sampling_of(model))
             samples[model] = _as_it_is(made, stages[f"samples {model}"])
             stages[f"evaluation {model}"] = self.evaluation(name, model)
         return PeptideStatus(name, split, stages, md, samples)

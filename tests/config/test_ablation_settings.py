@@ -49,6 +49,18 @@ def test_model_and_chains_of_every_row():
     assert {settings.ablated_sampling(name).chains for name in settings.ablation.rows} == {7}
 
 
+def test_a_model_is_sampled_with_its_own_settings():
+    models = LEVELS["models"] | {"few": {"sampling": {"samples": 500, "chains": 5, "friction": 0.5}}}
+    settings = parse({"models": models, "ablation": {"samples": 100, "variants": {"few": {"model": "few"}}}})
+    assert settings.sampling_of("default") == settings.sampling
+    # A checkpoint given on the command line brings a name that is none of models.
+    assert settings.sampling_of("another") == settings.sampling
+    differences = {"samples": 500, "chains": 5, "friction": 0.5}
+    assert settings.sampling_of("few") == settings.sampling.model_copy(update=differences)
+    assert settings.ablated_sampling("few") == settings.sampling_of("few").model_copy(update={"samples": 100})
+    assert settings.ablated_sampling("plain").friction == settings.sampling.friction
+
+
 def test_the_ends_of_a_range_are_in_it_in_any_unit():
     # 0.1 angstrom is 0.010000000000000002 nm
     assert parse({"training": {"sigma": "0.01 nm", "sigma_range": ["0.1 angstrom", "1 angstrom"]}})
@@ -61,6 +73,8 @@ REFUSED = [
     ({"training": {"sigma_range": [0.05]}}, "training.sigma_range"),
     ({"training": {"sigma_range": [0, 0.05]}}, "training.sigma_range"),
     ({"models": {"w": {"training": {"sigma_range": ["1 fs", 1]}}}}, "models.w.training.sigma_range"),
+    ({"models": {"w": {"sampling": {"samples": 10, "chains": 20}}}}, "models.w.sampling: chains (20) cannot exceed"),
+    ({"models": {"w": {"sampling": {"jump_sigmas": [0.05]}}}}, "models.w.sampling: jump_sigmas must decrease"),
     (with_variants(slow={"frction": 1}), "ablation.variants.slow.frction is not a known key (did you mean friction?)"),
     (with_variants(slow={"friction": -1}), "ablation.variants.slow.friction"),
     (with_variants(slow={"model": "rangd"}), "ablation.variants.slow: model 'rangd' is not one of models"),
