@@ -11,6 +11,7 @@ import typer
 
 from jamun.config import ConfigurationError, load, read
 from jamun.config.configuration import Configuration
+from jamun.config.sampling import SamplingSettings
 from jamun.io.log import Interrupted, UserError
 from jamun.status.jobs import State
 
@@ -20,6 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+# A minute or two on two cores.
+_SAMPLES = 10_000
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration file; without it, the defaults.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
@@ -40,6 +44,27 @@ def check(config: Annotated[Path, typer.Option("--config", help="Configuration f
 
 def _settings(config: Path | None) -> Configuration:
     return load(config) if config is not None else Configuration()
+
+
+def _sampling(settings: Configuration, model: Path, samples: int | None, brought: bool) -> SamplingSettings:
+    """Settings of a sampling; with `brought`, those that came with the model, if any, and fewer samples than the
+    workflow draws."""
+    from jamun.model.checkpoint import read_content
+
+    changed = {}
+    if brought:
+        # What is wrong with a model is told where it is loaded.
+        changed = (read_content(model).get("sampling", {}) if model.exists() else {}) | {"samples": _SAMPLES}
+    if samples is not None:
+        changed["samples"] = samples
+    count = changed.get("samples", settings.sampling.samples)
+    changed["chains"] = min(settings.sampling.chains, count)
+    return SamplingSettings(**(settings.sampling.model_dump() | changed))
+
+
+def _name_of(model: Path) -> str:
+    """A model's name in a figure: that of its folder, as in results/{dataset}/models/{model}/checkpoint.ckpt."""
+    return model.resolve().parent.name
 
 
 @app.command()
@@ -99,10 +124,14 @@ def sample(
         int | None, typer.Option("--threads", min=1, help="Threads to use; without it, all of this process.")
     ] = None,
 ) -> None:
-    """Sample one peptide: samples.xtc, topology.pdb, flags.npz and sampling.json in OUT.
+    """Sample one peptide: samples.xtc, topology.pdb, flags.npz and sampling.json in OUT, with samples.json and
+    ramachandran.png, which tell what they are like.
 
-    Stopped, the same command goes on from what is saved in OUT/work.
+    Without --config, 10,000 samples by the settings that the model brings. Stopped, the same command goes on from what
+    is saved in OUT/work.
     """
+    from jamun.evaluation.alone import describe_to_files
+    from jamun.figures.ramachandran import ramachandran_to_files
     from jamun.model.published import shipped
     from jamun.sampling.run import sample_to_files
     from jamun.sampling.starts import start_files
@@ -110,10 +139,8 @@ def sample(
     if (sequence is None) == (not pdb):
         raise UserError("give either --sequence to build a peptide, or --pdb to start from a structure")
     settings = _settings(config)
-    sampling = settings.sampling
-    if samples is not None:
-        changed = {"samples": samples, "chains": min(sampling.chains, samples)}
-        sampling = type(sampling)(**(sampling.model_dump() | changed))
+    model = checkpoint or shipped()
+    sampling = _sampling(settings, model, samples, brought=config is None)
     built = None
     if pdb:
         peptide = pdb[0].stem
@@ -127,7 +154,7 @@ def sample(
         built = out / f"{peptide}.pdb"
         pdb = start_files(sampling.starts, peptide) or [built]
     sample_to_files(
-        checkpoint or shipped(),
+        model,
         pdb,
         peptide,
         sampling,
@@ -139,6 +166,21 @@ def sample(
         threads=threads or len(os.sched_getaffinity(0)),
         built=built,
     )
+    described = out / "samples.json", out / "samples.npz"
+    describe_to_files(
+        out / "samples.xtc",
+        out / "topology.pdb",
+        out / "sampling.json",
+        out / "topology.pdb",
+        dataset=out.name,
+        model=_name_of(model),
+        peptide=peptide,
+        settings=settings.evaluation,
+        result=described[0],
+        arrays=described[1],
+    )
+    ramachandran_to_files(*described, settings.figures, out / "ramachandran.png", out / "ramachandran.pdf")
+    typer.echo(out / "ramachandran.png")
 
 
 @app.command()

@@ -9,9 +9,11 @@ import torch
 
 from jamun import cli
 from jamun.config.network import NetworkSettings
+from jamun.config.sampling import SamplingSettings
 from jamun.config.training import TrainingSettings
-from jamun.model.checkpoint import save_denoiser
+from jamun.model.checkpoint import read_content, save_denoiser
 from jamun.model.denoiser import Denoiser
+from jamun.model.published import write_published
 
 
 def run(monkeypatch, *words):
@@ -43,6 +45,22 @@ def test_sample_by_sequence(monkeypatch, tmp_path, checkpoint):
     samples = mdtraj.load(tmp_path / "samples.xtc", top=tmp_path / "topology.pdb")
     assert samples.n_frames == 25
     assert json.loads((tmp_path / "sampling.json").read_text())["samples"]["generated"] == 25
+    assert len(json.loads((tmp_path / "samples.json").read_text())["ramachandran"]) == 2
+    assert (tmp_path / "ramachandran.png").stat().st_size > 10_000
+
+
+def test_a_model_brings_its_settings_unless_others_are_given(monkeypatch, tmp_path, checkpoint):
+    brought = SamplingSettings(friction=0.25, stride=2).of_a_model()
+    write_published(tmp_path / "mine", read_content(checkpoint) | {"sampling": brought}, {})
+    (tmp_path / "other.yaml").write_text("sampling: {friction: 0.5, chains: 3}")
+    words = ("sample", "--sequence", "AG", "--checkpoint", tmp_path / "mine" / "model.safetensors", "--samples", 6)
+    for name, more in (("without", ()), ("with", ("--config", tmp_path / "other.yaml"))):
+        assert run(monkeypatch, *words, "--out", tmp_path / name, *more) == 0
+    without, given = (
+        json.loads((tmp_path / name / "sampling.json").read_text())["settings"] for name in ("without", "with")
+    )
+    assert (without["friction"], without["stride"], without["chains"]) == (0.25, 2, 6)
+    assert (given["friction"], given["stride"], given["chains"]) == (0.5, 1, 3)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from jamun.config.base import LARGEST_SEED, Quantity, Section
 
 Reason = Literal["broken", "inverted", "clash"]
+# How many samples, from where, what counts, and on what they are made: a run's, and not a model's.
+_OF_A_RUN = frozenset(
+    ("samples", "chains", "batch", "starts", "reject", "bond_tolerance", "clash_distance", "most_generated")
+    + ("checkpoint_interval", "precision", "compile", "device", "seed")
+)
 
 
 class SamplingSettings(Section):
@@ -105,3 +110,7 @@ class SamplingSettings(Section):
         if len(set(self.reject)) < len(self.reject):
             raise ValueError("reject names a reason twice; give each once")
         return self
+
+    def of_a_model(self) -> dict[str, Any]:
+        """The keys, of JSON's types, that a model brings with it: how the walk goes and how its jumps end."""
+        return self.model_dump(mode="json", exclude=_OF_A_RUN)

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from pathlib import Path
 
+from jamun.config.sampling import SamplingSettings
 from jamun.model.checkpoint import load_denoiser, read_content
 from jamun.model.published import CARD, WEIGHTS, write_published
 from jamun.study.card import make_card
@@ -16,7 +17,7 @@ from jamun.study.files import write_bytes, write_record
 
 def ship(results: Path, collected: Collected, target: Path) -> bool:
     """Write model.safetensors and card.json of the study's model into `target`, unless they are there already; whether
-    the weights were written.
+    the weights were written. The weights bring the settings that the study sampled with.
 
     The collection must be of this checkpoint: its samples name their checkpoint's SHA-256. Raises StudyError where they
     name another, CheckpointError for a file that is no checkpoint.
@@ -30,8 +31,11 @@ def ship(results: Path, collected: Collected, target: Path) -> bool:
                 "collect its results again."
             )
     load_denoiser(checkpoint)
+    content = read_content(checkpoint)
+    for record in collected.records["sampling"].values():
+        content["sampling"] = SamplingSettings(**record["settings"]).of_a_model()
     with tempfile.TemporaryDirectory() as folder:
-        write_published(Path(folder), read_content(checkpoint), {})
+        write_published(Path(folder), content, {})
         weights = (Path(folder) / WEIGHTS).read_bytes()
     written = write_bytes(target / WEIGHTS, weights)
     shipped = {"name": WEIGHTS, "bytes": len(weights), "sha256": hashlib.sha256(weights).hexdigest()}

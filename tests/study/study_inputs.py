@@ -13,6 +13,7 @@ from PIL import Image
 
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.network import NetworkSettings
+from jamun.config.sampling import SamplingSettings
 from jamun.config.training import TrainingSettings
 from jamun.evaluation.compare import compare
 from jamun.evaluation.ensembles import replica_of_frames
@@ -202,6 +203,7 @@ def write_study(root: Path, models=("default",), replicas=2, shares=(0.6, 0.3, 0
                 "device": "cpu",
                 "threads": 2,
                 "seconds": 3.0,
+                "settings": SamplingSettings(samples=1500, friction=0.5).model_dump(mode="json"),
                 "checkpoint": {"file": "checkpoint.ckpt", "sha256": digest},
             }
             write_json(results / "samples" / model / peptide / "sampling.json", sampling)

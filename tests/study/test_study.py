@@ -12,7 +12,7 @@ from study_inputs import TEST, TRAIN, ablation_table, write_figure, write_study
 
 from jamun.evaluation.tables import read_summary
 from jamun.io.atomic import read_json, write_json
-from jamun.model.checkpoint import load_denoiser
+from jamun.model.checkpoint import load_denoiser, read_content
 from jamun.study.__main__ import main
 from jamun.study.card import make_card
 from jamun.study.collect import collect
@@ -258,6 +258,8 @@ def test_the_shipped_model_is_the_trained_one(finished):
     trained = load_denoiser(results / "models" / "default" / "checkpoint.ckpt").denoiser.state_dict()
     assert all(torch.equal(shipped[name], value) for name, value in trained.items())
     card = read_json(target / "card.json")
+    assert card["settings"]["sampling"] == read_content(target / "model.safetensors")["sampling"]
+    assert card["settings"]["sampling"]["friction"] == 0.5
     assert card["file"]["bytes"] == (target / "model.safetensors").stat().st_size
     time = (target / "model.safetensors").stat().st_mtime_ns
     assert not ship(results, collected, target)
