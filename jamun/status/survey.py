@@ -16,6 +16,8 @@ from jamun.status.progress import Progress, sampling, simulation, training
 
 # What the evaluation of one peptide's samples is made of, by rule: where each lies beside the comparison.
 _EVALUATION = {"compare": ".", "msm": "msm", "dynamics": "dynamics", "physicality": "physicality"}
+# What a row of the ablation is made of, by rule.
+_ABLATION = {"sample": "sampling", "compare": "comparison", "dynamics": "dynamics", "physicality": "physicality"}
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ class _Surveyor:
         self.results, self.logs = directory / "results" / settings.dataset, directory / "logs" / settings.dataset
         self.simulate = {split: settings.simulate_of(split) for split in SPLITS}
         self.failures: list[Failure] = []
+        # Rows of the ablation and the model of each; none where the targets are about one model and it is another's.
+        rows = {row: settings.ablated_model(row) for row in settings.ablation.rows}
+        self.ablated = rows if set(rows.values()) <= set(settings.active_models()) else {}
 
     def work(self, stage: str, *names: str) -> Path:
         return self.directory.joinpath("work", stage, self.settings.dataset, *names)
@@ -148,7 +153,18 @@ class _Surveyor:
             made = sampling(record, self.work("sample", model, name), self.settings.sampling_of(model))
             samples[model] = _as_it_is(made, stages[f"samples {model}"])
             stages[f"evaluation {model}"] = self.evaluation(name, model)
+        if split == "test" and self.ablated:
+            stages["ablation"] = self.ablation(name)
         return PeptideStatus(name, split, stages, md, samples)
+
+    def ablation(self, name: str) -> State:
+        jobs = []
+        for row, model in self.ablated.items():
+            folder = self.results / "ablation" / row / model / name
+            for rule, made in _ABLATION.items():
+                log = self.logs / f"ablation_{rule}" / row / model / f"{name}.log"
+                jobs.append(job([folder / f"{made}.json"], log))
+        return self.note("ablation", name, jobs)
 
     def evaluation(self, name: str, model: str) -> State:
         folder = self.results / "evaluation" / model

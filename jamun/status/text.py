@@ -90,7 +90,7 @@ def _peptide(peptide: PeptideStatus, models: list[str]) -> list[str]:
             left = duration(made.seconds_left)
             state += f" {made.done} of {made.asked}" + (f", {left} left" if left else "")
         row += [state, stages.get(f"evaluation {model}", "")]
-    return row
+    return [*row, stages.get("ablation", "")]
 
 
 def _peptides(survey: Survey, only: list[State]) -> str:
@@ -99,6 +99,7 @@ def _peptides(survey: Survey, only: list[State]) -> str:
     for model in models:
         of = f" ({model})" if len(models) > 1 else ""
         names += [f"samples{of}", f"evaluation{of}"]
+    names.append("ablation")
     shown = [each for each in survey.peptides if not only or set(only) & set(each.stages.values())]
     return _table([_peptide(peptide, models) for peptide in shown], names) if shown else "No such peptide."
 

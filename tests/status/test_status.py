@@ -190,6 +190,25 @@ def test_evaluation_is_done_when_all_of_it_is(tree: Tree) -> None:
     assert state() == State.DONE
 
 
+def test_an_ablation_is_done_when_all_its_rows_are(tree: Tree) -> None:
+    def state() -> State | None:
+        return next(each for each in tree.survey().peptides if each.name == "AG").stages.get("ablation")
+
+    assert state() is None
+    settings = CONFIGURATION | {"ablation": {"samples": 100, "variants": {"slow": {"friction": 3.0}}}}
+    write(tree.folder / "config.yaml", yaml.safe_dump(settings))
+    assert state() == State.WAITING
+    for row in ("plain", "slow"):
+        for made in ("sampling", "comparison", "dynamics"):
+            write(tree.results / "ablation" / row / "default/AG" / f"{made}.json")
+    write(tree.results / "ablation/plain/default/AG/physicality.json")
+    tree.log("ablation_physicality/slow/default/AG.log", f"{STAMP} ERROR no bonds\n")
+    assert state() == State.FAILED
+    assert "ablation" in status_text(tree.survey(), [])
+    write(tree.results / "ablation/slow/default/AG/physicality.json")
+    assert state() == State.DONE
+
+
 def test_a_model_brought_on_the_command_line_is_seen(tree: Tree) -> None:
     write(tree.results / "samples/mine/AG/sampling.json", json.dumps({"samples": {"accepted": 1000}}))
     found = tree.survey()
