@@ -20,6 +20,7 @@ demo: install pyemma opengl
 
 # Stopped or failed, the same again goes on; finished, it changes nothing.
 study: install pyemma opengl
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) models --configfile configs/study.yaml configs/study_search.yaml
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all --configfile configs/study.yaml
 	@$(BIN)/python -m jamun.study all
 	@echo "The results: $(CURDIR)/docs/results.md"

@@ -1,4 +1,4 @@
-"""A whole run of a workflow on a real Slurm, with jobs that only pretend: does every job of the paper's set come through?
+"""A whole run of a workflow on a real Slurm, with jobs that only pretend: does every job of the paper's set finish?
 
     python benchmarks/slurm.py --json benchmarks/results/slurm.json      # the paper's set; needs root, slurm-wlm, munge
 
@@ -151,9 +151,9 @@ def main() -> None:
         row = {"load_before": os.getloadavg()[0]}
         row |= simulated_run(arguments.configfile.resolve(), folder, arguments.failing)
     print(
-        f"{row['configuration']}: {row['jobs']} jobs, {row['tried_again']} of them tried again, in {row['seconds']:.0f} s; "
-        f"Snakemake took {row['snakemake_processor_seconds']:.0f} s of a processor and {row['snakemake_peak_mb']:.0f} MB; "
-        f"in Slurm {row['slurm_jobs_by_state']}"
+        f"{row['configuration']}: {row['jobs']} jobs, {row['tried_again']} tried again, in {row['seconds']:.0f} s; "
+        f"Snakemake took {row['snakemake_processor_seconds']:.0f} s of a processor and "
+        f"{row['snakemake_peak_mb']:.0f} MB; in Slurm {row['slurm_jobs_by_state']}"
     )
     if arguments.json is not None:
         machine = {"cores": psutil.cpu_count(), "memory_gb": psutil.virtual_memory().total / 1e9}

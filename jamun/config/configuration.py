@@ -143,7 +143,7 @@ class Configuration(Section):
         self._check_jumps(model, settings, where)
 
     def _check_jumps(self, model: str, settings: SamplingSettings, where: str) -> None:
-        """Raise ValueError, with a sentence, for levels of the jump that are not below that of a trained model's walk."""
+        """Raise ValueError, with a sentence, for levels of the jump that are not below that of a model's walk."""
         if settings.sigma is None and settings.jump_sigmas and self.models[model].checkpoint is None:
             sigma = self.training_of(model).sigma
             if settings.jump_sigmas[0] >= sigma:

@@ -11,6 +11,7 @@ from jamun.study.collected import (
     FLOORS,
     MIRROR,
     RECORDS,
+    SEARCH,
     STUDY,
     SUMMARY,
     WATER,
@@ -21,6 +22,7 @@ from jamun.study.dataset import StudyError, describe, require, training_records
 from jamun.study.derived import macrostate_floors, mirror_table
 from jamun.study.figure import OVERTAKING, overtaking_png
 from jamun.study.files import small_png, write_bytes, write_record, write_table
+from jamun.study.search import search_table
 from jamun.study.water import water_rates
 
 LARGEST_MB = 5.0
@@ -86,6 +88,7 @@ def collect(
         write_record(written[-1], water_rates(benchmark, root))
     tables = {
         COMPUTE: compute_log(logs),
+        SEARCH: search_table(results, study["models"]),
         MIRROR: mirror_table(results / "evaluation", study["models"], tested),
         FLOORS: macrostate_floors(results, model, tested),
     }

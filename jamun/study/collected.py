@@ -18,7 +18,7 @@ from jamun.study.overtaking import Overtaking, curve, overtaking
 # Folders of records a peptide, below data/; each is of the study's model.
 RECORDS = ("comparison", "msm", "dynamics", "physicality", "sampling")
 STUDY, COMPUTE, MIRROR, FLOORS = "study.json", "compute.csv", "mirror.csv", "macrostate_floors.csv"
-SUMMARY, ABLATION, WATER = "summary.csv", "ablation.csv", "water.json"
+SUMMARY, ABLATION, WATER, SEARCH = "summary.csv", "ablation.csv", "water.json", "search.csv"
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class Collected:
     def compute(self) -> pd.DataFrame | None:
         """The compute log; None where no benchmark files were kept."""
         return self._table(COMPUTE)
+
+    @cached_property
+    def search(self) -> pd.DataFrame | None:
+        """The search for the network; None where there was none."""
+        return self._table(SEARCH)
 
     @cached_property
     def mirror(self) -> pd.DataFrame | None:

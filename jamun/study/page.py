@@ -9,6 +9,7 @@ from jamun.study.sections.compute import compute
 from jamun.study.sections.failures import failures
 from jamun.study.sections.head import head
 from jamun.study.sections.peptides import peptides
+from jamun.study.sections.search import search
 from jamun.study.sections.wall_clock import wall_clock
 
 
@@ -19,12 +20,13 @@ def make_page(collected: Collected, links: str) -> str:
         bars(collected, links),
         peptides(collected, links),
         wall_clock(collected, links),
+        search(collected),
         ablations(collected, links),
         failures(collected),
         compute(collected),
         _again(links),
     ]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(filter(None, sections)) + "\n"
 
 
 def _again(links: str) -> str:

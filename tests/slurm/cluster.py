@@ -1,8 +1,8 @@
 """A Slurm cluster of one node on this machine, for tests: its munged, slurmctld and slurmd, started and stopped here.
 
 The node claims eight processors, as may be more than there are, and two GPUs, which are /dev/null and /dev/zero, unless
-it is to claim others: Slurm hands them out as it would real ones. It needs root and Debian's packages slurm-wlm and munge. A Slurm that is
-configured on the machine already is left alone.
+it is to claim others: Slurm hands them out as it would real ones. It needs root and Debian's packages slurm-wlm and
+munge. A Slurm that is configured on the machine already is left alone.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def is_ours(process: psutil.Process) -> bool:
 
 
 class Cluster:
-    """The cluster, of a node that claims so much; `start` it, use Slurm's own commands with `environment`, `stop` it."""
+    """The cluster, of one such node; `start` it, use Slurm's own commands with `environment`, `stop` it."""
 
     def __init__(self, cpus: int = 8, memory_mb: int = 64000, gpus: int = 2) -> None:
         self.cpus, self.memory_mb, self.gpus = cpus, memory_mb, gpus

@@ -249,6 +249,23 @@ def test_a_test_peptide_of_the_training_set_is_told(tmp_path):
     assert "Some test peptides were seen in training" in " ".join(make_card(collected, {})["limits"])
 
 
+def test_networks_that_were_only_trained_are_the_search(tmp_path):
+    results = write_study(tmp_path)
+    record = read_json(results / "models" / "default" / "training.json")
+    for name, width, loss in (("search-narrow", 4, 0.31), ("search-wide", 16, 0.27)):
+        network = record["network"] | {"radial_width": width}
+        write_json(
+            results / "models" / name / "training.json", record | {"network": network, "best_validation_loss": loss}
+        )
+    collected = collect(results, tmp_path / "logs" / "study", BENCHMARK, ROOT, tmp_path / "docs" / "results")
+    table = collected.search
+    assert list(table["model"]) == ["search-wide", "search-narrow"]
+    # What all have alike is left out.
+    assert {"radial_width", "lmax"} & set(table) == {"radial_width"}
+    assert row_of(page_of(collected), "search-wide")[1] == "16"
+    assert row_of(page_of(collected), "search-wide")[-1] == "0.270"
+
+
 def test_the_shipped_model_is_the_trained_one(finished):
     results, collected = finished / "results" / "study", Collected(finished / "docs" / "results")
     target = finished / "models" / "study"
