@@ -11,10 +11,8 @@ from jamun.config.base import LARGEST_SEED, Quantity, Section
 
 Reason = Literal["broken", "inverted", "clash"]
 # How many samples, from where, what counts, and on what they are made: a run's, and not a model's.
-_OF_A_RUN = frozenset(
-    "samples chains batch starts reject bond_tolerance clash_distance most_generated "
-    "checkpoint_interval precision compile device seed".split()
-)
+_OF_A_RUN = {"samples", "chains", "batch", "starts", "reject", "bond_tolerance", "clash_distance", "most_generated"}
+_OF_A_RUN |= {"checkpoint_interval", "precision", "compile", "device", "seed"}
 
 
 class SamplingSettings(Section):
