@@ -15,6 +15,7 @@ from jamun.config.base import NAME
 from jamun.config.command_line import with_types
 from jamun.io.active import begin
 from jamun.io.log import UserError
+from jamun.io.shipped import SHIPPED_MODEL
 from jamun.status.failures import failures_text
 from jamun.status.ready import ready_at_first
 from jamun.workflow import resolve
@@ -137,6 +138,12 @@ def ablation_results():
 def gpus(wanted, devices=1):
     """One GPU, or `devices`, for a job whose settings ask for it, else none."""
     return devices if wanted else 0
+
+
+def brought_checkpoint(wildcards):
+    """The file that a model is brought as. The shipped one by its way from here, so that a clone may be moved."""
+    path = SETTINGS.checkpoint_of(wildcards.model)
+    return os.path.relpath(path) if path == str(SHIPPED_MODEL) else path
 
 
 def training_gpus(wildcards):

@@ -42,7 +42,7 @@ rule train:
 
 rule import_checkpoint:
     input:
-        checkpoint=lambda wildcards: SETTINGS.checkpoint_of(wildcards.model),
+        checkpoint=brought_checkpoint,
     output:
         checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
     log:

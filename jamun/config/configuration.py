@@ -20,16 +20,25 @@ from jamun.config.sampling import SamplingSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.config.source import SourceSettings
 from jamun.config.training import TrainingSettings
+from jamun.io.shipped import SHIPPED_MODEL
 from jamun.io.text import one_line, read_text, shown
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Split = Literal["train", "validation", "test"]
 
 
+# Stands for a checkpoint's path.
+SHIPPED = "shipped"
+
+
 class ModelEntry(Section):
     """One model of the dataset: trained here, or brought from elsewhere as a checkpoint."""
 
-    checkpoint: str | None = Field(None, description="Path of a checkpoint to use; null trains the model here.")
+    checkpoint: str | None = Field(
+        None,
+        description="Path of a checkpoint to use, or `shipped` for the model that comes with the program; null trains "
+        "the model here.",
+    )
     network: dict[str, Any] = Field(default_factory=dict, description="Keys of `network` that differ for this model.")
     training: dict[str, Any] = Field(default_factory=dict, description="Keys of `training` that differ for this model.")
     sampling: dict[str, Any] = Field(default_factory=dict, description="Keys of `sampling` that differ for this model.")
@@ -158,9 +167,8 @@ class Configuration(Section):
 
     def checkpoint_of(self, name: str) -> str | None:
         """Path of the checkpoint that model `name` was brought as, or None where it is trained here."""
-        if self.checkpoint is not None and name == self.model:
-            return self.checkpoint
-        return self.models[name].checkpoint
+        path = self.checkpoint if self.checkpoint is not None and name == self.model else self.models[name].checkpoint
+        return str(SHIPPED_MODEL) if path == SHIPPED else path
 
     def simulate_of(self, split: Split) -> SimulateSettings:
         """The simulate section with the differences of `split`."""

@@ -14,11 +14,10 @@ from safetensors.torch import save_file
 
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.log import UserError
+from jamun.io.shipped import SHIPPED_MODEL
 
 SUFFIX = ".safetensors"
-WEIGHTS, CARD = "model.safetensors", "card.json"
-# Beside the package, as in a clone of the repository.
-_SHIPPED = Path(__file__).resolve().parents[2] / "models" / "study"
+WEIGHTS, CARD = SHIPPED_MODEL.name, "card.json"
 _KEY = "jamun"
 
 
@@ -28,12 +27,11 @@ class ShippedModelError(UserError):
 
 def shipped() -> Path:
     """The model that comes with the program. Raises ShippedModelError where the package stands without it."""
-    path = _SHIPPED / WEIGHTS
-    if not path.exists():
+    if not SHIPPED_MODEL.exists():
         raise ShippedModelError(
-            f"{path}: no model comes with this installation; give --checkpoint, or run from a clone of the repository."
+            f"{SHIPPED_MODEL}: no model comes with this installation; give --checkpoint, or run from a clone of the repository."
         )
-    return path
+    return SHIPPED_MODEL
 
 
 def write_published(folder: Path, content: dict[str, Any], card: dict[str, Any]) -> None:

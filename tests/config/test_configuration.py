@@ -81,6 +81,14 @@ def test_brought_checkpoint_is_the_one_active_model():
     assert settings.checkpoint_of("default") is None
 
 
+def test_the_shipped_model_is_named_without_its_path():
+    settings = parse({"models": {"default": {}, "study": {"checkpoint": "shipped"}}})
+    assert settings.checkpoint_of("study") == str(ROOT / "models" / "study" / "model.safetensors")
+    assert settings.checkpoint_of("default") is None
+    brought = parse({"checkpoint": "shipped", "model": "mine"})
+    assert brought.checkpoint_of("mine") == settings.checkpoint_of("study")
+
+
 def test_a_model_differs_only_where_it_says_so():
     settings = parse({"training": {"sigma": 0.05}, "models": {"a": {}, "b": {"training": {"learning_rate": 1e-4}}}})
     assert settings.training_of("a").sigma == settings.training_of("b").sigma == 0.05
