@@ -11,14 +11,14 @@ pytestmark = pytest.mark.workflow
 
 
 @pytest.mark.parametrize(
-    ("configuration", "peptides", "trained", "tested", "models", "ablated"),
+    ("configuration", "peptides", "trained", "tested", "models", "brought", "ablated"),
     [
-        ("config.yaml", 5, 4, 1, 1, 3),
-        ("configs/study.yaml", 228, 220, 8, 6, 12),
-        ("configs/paper.yaml", 380, 280, 100, 1, 3),
+        ("config.yaml", 5, 4, 1, 2, 1, 3),
+        ("configs/study.yaml", 228, 220, 8, 1, 0, 7),
+        ("configs/paper.yaml", 380, 280, 100, 1, 0, 3),
     ],
 )
-def test_plans(workflow_in, configuration, peptides, trained, tested, models, ablated):
+def test_plans(workflow_in, configuration, peptides, trained, tested, models, brought, ablated):
     workflow = workflow_in(configuration)
     if configuration == "configs/paper.yaml":
         (workflow.folder / "configs").mkdir()
@@ -28,7 +28,8 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, ab
     assert planned["build_peptide"] == planned["simulate"] == peptides
     assert planned["featurize"] == trained + tested
     assert planned["describe_dataset"] == planned["summarize"] == planned["report_html"] == 1
-    assert planned["train"] == planned["plot_loss"] == models
+    assert planned["train"] == planned["plot_loss"] == models - brought
+    assert planned.get("import_checkpoint", 0) == brought
     for rule in ("sample", "compare", "msm", "plot_ramachandran", "plot_convergence", "plot_torsions", "plot_msm"):
         assert planned[rule] == tested * models
     for rule in ("sample", "compare", "dynamics", "physicality"):
@@ -71,11 +72,11 @@ def test_one_figure_needs_only_its_own(workflow_in):
 
 
 def test_models_are_held_side_by_side_where_there_are_several(workflow_in):
-    one = workflow_in("config.yaml")
+    one = workflow_in("tests/workflow/small.yaml")
     models = {"default": {}, "wide": {"network": {"radial_width": 64}}}
     two = one.with_changes(models=models, ablation={"variants": {}})
-    folder = "results/capped_demo/figures"
-    for figure in (f"{folder}/comparison/AW.png", f"{folder}/comparison.png"):
+    folder = "results/small/figures"
+    for figure in (f"{folder}/comparison/AV.png", f"{folder}/comparison.png"):
         planned = two.planned(figure)
         assert planned["sample"] == planned["train"] == 2
         assert planned["compare_models"] == 1
