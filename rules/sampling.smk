@@ -8,8 +8,7 @@ rule sample:
         checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
         pdb="results/{dataset}/peptides/{peptide}.pdb",
         starts=lambda wildcards: [
-            start.replace("{peptide}", wildcards.peptide)
-            for start in SETTINGS.sampling_of(wildcards.model).starts
+            start.replace("{peptide}", wildcards.peptide) for start in SETTINGS.sampling_of(wildcards.model).starts
         ],
     output:
         samples="results/{dataset}/samples/{model}/{peptide}/samples.xtc",

@@ -29,7 +29,8 @@ def shipped() -> Path:
     """The model that comes with the program. Raises ShippedModelError where the package stands without it."""
     if not SHIPPED_MODEL.exists():
         raise ShippedModelError(
-            f"{SHIPPED_MODEL}: no model comes with this installation; give --checkpoint, or run from a clone of the repository."
+            f"{SHIPPED_MODEL}: no model comes with this installation; give --checkpoint, or run from a clone of the "
+            "repository."
         )
     return SHIPPED_MODEL
 
