@@ -173,6 +173,18 @@ def test_a_new_checkpoint_is_sampled_compared_and_summarised(finished):
     checkpoint.unlink()
 
 
+def test_the_shipped_model_samples_a_peptide_of_another_dataset(finished):
+    results = finished.folder / "results" / "small"
+    record = "results/small/samples/study/AV/sampling.json"
+    finished.run("--cores", "2", record, "--config", "checkpoint=shipped", "model=study")
+    sampled = json.loads((finished.folder / record).read_text())
+    assert sampled["samples"]["accepted"] == 400
+    assert sampled["flaws"]["inverted"]["share"] == 0
+    assert sampled["flaws"]["broken"]["share"] < 0.2
+    for made in ("models", "samples"):
+        shutil.rmtree(results / made / "study")
+
+
 def test_a_checkpoint_that_is_none_is_refused(finished):
     bad = finished.folder / "work" / "bad.ckpt"
     bad.write_bytes(b"not a checkpoint")
