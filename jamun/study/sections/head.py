@@ -45,7 +45,8 @@ def head(collected: Collected) -> str:
         parts.append(
             f"The model: {training['network']['hidden_irreps']}, {training['parameters']:,} parameters, sigma "
             f"{training['training']['sigma']:g} nm, trained on {trained_on(training, study)} peptides for "
-            f"{training['steps']:,} steps ({duration(training['seconds'])} on {text.plural(training['threads'], 'thread')}); "
+            f"{training['steps']:,} steps ({duration(training['seconds'])} on "
+            f"{text.plural(training['threads'], 'thread')}); "
             f"validation loss {training['best_validation_loss']:.3f} of 3 sigma^2 at step {training['best_step']:,}."
         )
     else:
