@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from jamun.config.sampling import SamplingSettings
 from jamun.peptides.sequences import THREE_LETTER
 from jamun.study.bars import BARS, MET, verdict
 from jamun.study.collected import Collected
@@ -33,7 +32,7 @@ def make_card(collected: Collected, shipped: dict[str, Any]) -> dict[str, Any]:
             "best_step": training["best_step"],
             "validation_loss": training["best_validation_loss"],
             "loss": training["loss"],
-            "sampling": _sampling(collected),
+            "sampling": collected.sampler,
         }
         if training
         else None,
@@ -54,12 +53,6 @@ def make_card(collected: Collected, shipped: dict[str, Any]) -> dict[str, Any]:
             ),
         },
     }
-
-
-def _sampling(collected: Collected) -> dict[str, Any] | None:
-    """The settings of the sampler that the study's samples were drawn with."""
-    settings = [record["settings"] for record in collected.records["sampling"].values()]
-    return SamplingSettings(**settings[0]).of_a_model() if settings else None
 
 
 def _data(collected: Collected) -> dict[str, Any]:

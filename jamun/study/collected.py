@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from jamun.config.sampling import SamplingSettings
 from jamun.evaluation.summary import MEAN
 from jamun.evaluation.tables import read_summary
 from jamun.io.atomic import read_json
@@ -103,6 +104,12 @@ class Collected:
     def model(self) -> str:
         """The model that the study is about."""
         return self.study["model"]
+
+    @property
+    def sampler(self) -> dict[str, Any] | None:
+        """The settings of the walk and the jump that the study's samples were drawn with, one for all peptides."""
+        record = next(iter(self.records["sampling"].values()), None)
+        return None if record is None else SamplingSettings(**record["settings"]).of_a_model()
 
     @property
     def own(self) -> pd.DataFrame:

@@ -6,7 +6,6 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from jamun.config.sampling import SamplingSettings
 from jamun.model.checkpoint import load_denoiser, read_content
 from jamun.model.published import CARD, WEIGHTS, write_published
 from jamun.study.card import make_card
@@ -31,9 +30,7 @@ def ship(results: Path, collected: Collected, target: Path) -> bool:
                 "collect its results again."
             )
     load_denoiser(checkpoint)
-    content = read_content(checkpoint)
-    for record in collected.records["sampling"].values():
-        content["sampling"] = SamplingSettings(**record["settings"]).of_a_model()
+    content = read_content(checkpoint) | {"sampling": collected.sampler or {}}
     with tempfile.TemporaryDirectory() as folder:
         write_published(Path(folder), content, {})
         weights = (Path(folder) / WEIGHTS).read_bytes()
