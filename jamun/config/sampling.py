@@ -62,6 +62,11 @@ class SamplingSettings(Section):
         le=100,
         description="Factor beta of the (clipped) score: the walk samples the noisy density to the power of beta.",
     )
+    keep_chirality: bool = Field(
+        False,
+        description="Keep the walk to where its estimate has the stereocentres of the chain's start: a step to "
+        "elsewhere is rejected, and the chain turns back (integrator BAOAB). false walks freely, as in the paper.",
+    )
     burn_in: int = Field(0, ge=0, le=1_000_000_000, description="Walk steps of each chain before its first sample.")
     stride: int = Field(1, ge=1, le=1_000_000, description="Walk steps between samples.")
     jump_sigmas: list[Quantity("nm", gt=0, le=1)] = Field(
@@ -105,6 +110,8 @@ class SamplingSettings(Section):
                 raise ValueError(
                     f"jump_sigmas must decrease from below the walk's sigma, but {after:g} nm follows {before:g} nm"
                 )
+        if self.keep_chirality and self.integrator != "BAOAB":
+            raise ValueError("keep_chirality needs integrator BAOAB, whose estimates are of where a step ends")
         if len(set(self.reject)) < len(self.reject):
             raise ValueError("reject names a reason twice; give each once")
         return self

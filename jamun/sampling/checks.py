@@ -44,9 +44,12 @@ class Checks:
         v1, v2, v3 = (neighbour - centre for neighbour in neighbours)
         return (v1 * torch.linalg.cross(v2, v3)).sum(-1)
 
+    def inverted(self, samples: Tensor, starts: Tensor) -> Tensor:
+        """Whether a stereocentre is inverted, (F,) bool, of samples (F, atoms, 3); starts (F,): which each had."""
+        return (self._volumes(samples) * self._signs[starts] < 0).any(-1)
+
     def __call__(self, samples: Tensor, starts: Tensor) -> Tensor:
         """Flags (F, 3) bool, in the order of REASONS, of samples (F, atoms, 3) in nm; starts (F,): which each had."""
         broken = (self._distances(samples, self._bonds) - self._lengths[starts]).abs() > self._tolerance
-        inverted = self._volumes(samples) * self._signs[starts] < 0
         clash = self._distances(samples, self._far) < self._clash
-        return torch.stack([found.any(-1) for found in (broken, inverted, clash)], -1)
+        return torch.stack([broken.any(-1), self.inverted(samples, starts), clash.any(-1)], -1)

@@ -21,37 +21,40 @@ from torch import Tensor
 from jamun.io.atomic import atomic_path
 from jamun.io.disk import append, sync_folder, trim
 from jamun.io.xtc import xtc_bytes
+from jamun.sampling.walk import Place
 
 logger = logging.getLogger(__name__)
 
 SAMPLES, FLAGS, _STATE, _SEGMENT = "samples.xtc", "flags.bin", "state.pt", "segment.xtc"
-_FORMAT = 1
+_FORMAT = 2
 # Bytes of frames that wait in memory for the next saved state at most.
 _MOST_WAITING = 32 * 2**20
 
 
 def _no_counts() -> dict[str, int]:
-    names = ("accepted", "lost", "broken", "inverted", "clash", "evaluations", "jump_evaluations", "resumptions")
-    return dict.fromkeys(names, 0)
+    names = ["accepted", "lost", "broken", "inverted", "clash", "turned_back"]
+    return dict.fromkeys([*names, "evaluations", "jump_evaluations", "resumptions"], 0)
 
 
 @dataclass
 class State:
     """Where all chains are, on the CPU.
 
-    y, v, force: (chains, atoms, 3), see Walk, of chains that made a step; steps: (chains,) int64, steps each made;
-    alive: (chains,) bool; lengths: (chains,) int64, frames each wrote. members: chains of the round that is under way,
-    int64, in order, none between rounds; jumps: how many each of them makes in it; place: where in members the present
-    batch begins; done: jumps that batch made. batch: chains side by side; counts: of frames accepted, chains lost,
-    frames with each flaw, evaluations of the network (those of jumps also apart), and resumptions; seconds: wall clock;
-    sizes: bytes of the growing files.
+    y, v, force, xhat: (chains, atoms, 3), see Walk, of chains that made a step; steps: (chains,) int64, steps each
+    made; alive, entered: (chains,) bool, see Chains; lengths: (chains,) int64, frames each wrote. members: chains of
+    the round that is under way, int64, in order, none between rounds; jumps: how many each of them makes in it; place:
+    where in members the present batch begins; done: jumps that batch made. batch: chains side by side; counts: of
+    frames accepted, chains lost, frames with each flaw, steps that turned back, evaluations of the network (those of
+    jumps also apart), and resumptions; seconds: wall clock; sizes: bytes of the growing files.
     """
 
     y: Tensor
     v: Tensor
     force: Tensor
+    xhat: Tensor
     steps: Tensor
     alive: Tensor
+    entered: Tensor
     lengths: Tensor
     members: Tensor
     batch: int
@@ -65,10 +68,20 @@ class State:
     @classmethod
     def new(cls, chains: int, atoms: int, batch: int) -> State:
         """Before the first step."""
-        y, v, force = torch.zeros(3, chains, atoms, 3)
-        steps, lengths = torch.zeros(2, chains, dtype=torch.int64)
+        places = [torch.zeros(chains, atoms, 3) for _ in Place._fields]
+        steps, lengths = (torch.zeros(chains, dtype=torch.int64) for _ in range(2))
         alive, members = torch.ones(chains, dtype=torch.bool), torch.empty(0, dtype=torch.int64)
-        return cls(y.clone(), v.clone(), force.clone(), steps.clone(), alive, lengths.clone(), members, batch)
+        return cls(*places, steps, alive, ~alive, lengths, members, batch)
+
+    def place_of(self, ids: np.ndarray, device: torch.device) -> Place:
+        """Where the chains `ids` are, on the device."""
+        return Place(*(getattr(self, name)[ids].to(device) for name in Place._fields))
+
+    def note(self, ids: np.ndarray, place: Place) -> None:
+        """Keep where the chains `ids` are; a force that there is not stays as it was."""
+        for name, value in place._asdict().items():
+            if value is not None:
+                getattr(self, name)[ids] = value.float().cpu()
 
     @property
     def written(self) -> int:

@@ -264,6 +264,8 @@ def _record(peptide: str, settings: SamplingSettings, state: State, device: torc
             "reason": "a sample was not finite, or reached beyond twice the start's radius and 0.5 nm",
         },
         "chain_lengths": state.lengths.numpy(),
+        "steps": int(state.steps.sum()),
+        "steps_turned_back": counts["turned_back"],
         "network_evaluations": counts["evaluations"],
         "jump_evaluations": counts["jump_evaluations"],
         "resumptions": counts["resumptions"],

@@ -24,7 +24,7 @@ from jamun.sampling.jump import DenoiseAt, descend
 from jamun.sampling.noise import ChainNoise
 from jamun.sampling.progress import Progress, State
 from jamun.sampling.starts import SamplingError
-from jamun.sampling.walk import DRAWS_AT_START, Chains, jump_is_due
+from jamun.sampling.walk import DRAWS_AT_START, Chains, Place, jump_is_due
 
 _BITS = 1 << np.arange(len(REASONS))
 
@@ -137,12 +137,22 @@ class Sampler:
         origin = self.starts[starts]
         drawn = np.zeros_like(steps) if fresh else steps + DRAWS_AT_START
         noise = ChainNoise(self.seed, padded, origin.shape[1], origin.dtype, device, drawn)
-        saved = None
+        place = None
         if not fresh:
-            y, v, force = (each[padded].to(device) for each in (state.y, state.v, state.force))
-            saved = (y, v, force if self.settings.integrator == "BAOAB" else None)
-        alive = state.alive[padded].to(device)
-        chains = Chains(lambda y: self.denoise(y, self.sigma), origin, self.sigma, self.settings, noise, saved, alive)
+            place = state.place_of(padded, device)
+            if self.settings.integrator != "BAOAB":
+                place = place._replace(force=None)
+        chains = Chains(
+            lambda y: self.denoise(y, self.sigma),
+            origin,
+            self.sigma,
+            self.settings,
+            noise,
+            place,
+            state.alive[padded].to(device),
+            allowed=(lambda xhat: ~self.checks.inverted(xhat, starts)) if self.settings.keep_chirality else None,
+            entered=state.entered[padded].to(device),
+        )
         return _Batch(ids, chains, starts)
 
     def _run_batch(self) -> None:
@@ -151,7 +161,8 @@ class Sampler:
         alive = state.alive[batch.ids]
         while state.done < state.jumps and alive.any():
             before, samples = alive, None
-            batch.chains.step()
+            turned = batch.chains.step()
+            state.counts["turned_back"] += int(turned[: len(batch.ids)].sum())
             state.steps[batch.ids] += before.long()
             step = int(state.steps[batch.ids][before][0])  # in a batch, chains differ by whole strides
             if jump_is_due(step, self.settings):
@@ -197,9 +208,8 @@ class Sampler:
     def _leave(self, batch: _Batch) -> None:
         """Note in the state where the batch is."""
         state, walk, rows = self.state, batch.chains.walk, len(batch.ids)
-        state.y[batch.ids], state.v[batch.ids] = walk.y[:rows].float().cpu(), walk.v[:rows].float().cpu()
-        if walk.force is not None:
-            state.force[batch.ids] = walk.force[:rows].float().cpu()
+        state.note(batch.ids, Place(*(None if value is None else value[:rows] for value in walk.place)))
+        state.entered[batch.ids] = batch.chains.entered[:rows].cpu()
         state.counts["evaluations"] += walk.evaluations - batch.counted
         batch.counted = walk.evaluations
 

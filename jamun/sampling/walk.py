@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +22,8 @@ from jamun.config.sampling import SamplingSettings
 from jamun.sampling.noise import ChainNoise
 
 Denoise = Callable[[Tensor], Tensor]
+# Which estimates (chains, atoms, 3) the walk may go to, (chains,) bool.
+Allowed = Callable[[Tensor], Tensor]
 
 # A chain whose sample reaches this many times the radius of the start (and 0.5 nm more) has left the molecule.
 _RADIUS_FACTOR, _RADIUS_EXTRA = 2.0, 0.5
@@ -68,6 +71,15 @@ class Langevin:
         return score if self.beta == 1.0 else self.beta * score
 
 
+class Place(NamedTuple):
+    """Where chains are: see Walk."""
+
+    y: Tensor
+    v: Tensor
+    force: Tensor | None
+    xhat: Tensor
+
+
 class Walk:
     """The state of chains that walk side by side: y, v, and force (all (chains, atoms, 3)), which is that at y, or None
     before the first step and for ABOBA. xhat is the last estimate, of the positions `evaluated`.
@@ -83,15 +95,15 @@ class Walk:
         langevin: Langevin,
         integrator: str,
         noise: Callable[[], Tensor],
-        state: tuple[Tensor, Tensor, Tensor | None],
+        place: Place,
         remove_translation: bool = True,
     ) -> None:
         self._denoise, self._sigma, self._langevin, self._noise = denoise, sigma, langevin, noise
         self._centre = centred if remove_translation else (lambda x: x)
         self._advance = {"BAOAB": self._baoab, "ABOBA": self._aboba}[integrator]
         self.evaluations = 0
-        self.y, self.v, self.force = state
-        self.evaluated = self.xhat = self.y
+        self.y, self.v, self.force, self.xhat = place
+        self.evaluated = self.y
 
     @classmethod
     def begin(
@@ -105,10 +117,15 @@ class Walk:
         remove_translation: bool = True,
     ) -> Walk:
         """Chains that begin at `start` (chains, atoms, 3) with noise added, and velocities of their distribution."""
-        walk = cls(denoise, sigma, langevin, integrator, noise, (start, start, None), remove_translation)
-        walk.y = walk._centre(start + sigma * noise())
-        walk.v = walk._centre(math.sqrt(langevin.u) * noise())
-        return walk
+        centre = centred if remove_translation else (lambda x: x)
+        y = centre(start + sigma * noise())
+        v = centre(math.sqrt(langevin.u) * noise())
+        return cls(denoise, sigma, langevin, integrator, noise, Place(y, v, None, y), remove_translation)
+
+    @property
+    def place(self) -> Place:
+        """Where the chains are; later steps leave these tensors as they are."""
+        return Place(self.y, self.v, self.force, self.xhat)
 
     def _evaluate(self) -> Tensor:
         self.evaluations += 1
@@ -140,8 +157,18 @@ class Walk:
         """One step of every chain."""
         self._advance()
 
+    def turn_back(self, chains: Tensor, before: Place) -> None:
+        """Put the chains in the mask (chains,) back to where they were before a step of BAOAB, with their velocities
+        reversed: what a rejected step does in generalized hybrid Monte Carlo (Horowitz 1991), without which the density
+        would not be kept."""
+        at = chains[:, None, None]
+        self.y = self.evaluated = torch.where(at, before.y, self.y)
+        self.v = torch.where(at, -before.v, self.v)
+        self.force = torch.where(at, before.force, self.force)
+        self.xhat = torch.where(at, before.xhat, self.xhat)
+
     def reset(self, chains: Tensor, start: Tensor) -> None:
-        """Put the chains in the mask (chains,) back to `start` at rest: a chain that is stopped must not slow or spoil
+        """Put the chains in the mask (chains,) back to `start` at rest. A chain that is stopped must not slow or spoil
         the others with its numbers."""
         at = chains[:, None, None]
         self.y = torch.where(at, self._centre(start), self.y)
@@ -156,6 +183,11 @@ class Chains:
     origin: (chains, atoms, 3), the clean structure of each chain. A chain whose estimate is not finite, or larger than
     twice its start and 0.5 nm, is stopped for good. Without `remove_translation`, which is for densities that are not
     invariant under translation, only the former stops it.
+
+    Where `allowed` is given, the walk is that of the density restricted to the y whose estimate is allowed: a step from
+    there to elsewhere is rejected, and the chain turns back. (Of BAOAB alone, whose estimates are of the ends of its
+    steps.) A chain whose noise put it elsewhere goes to its clean
+    start; `entered` (chains,) tells which have been where they may.
     """
 
     def __init__(
@@ -165,20 +197,24 @@ class Chains:
         sigma: float,
         settings: SamplingSettings,
         noise: Callable[[], Tensor],
-        state: tuple[Tensor, Tensor, Tensor | None] | None = None,
+        place: Place | None = None,
         alive: Tensor | None = None,
         remove_translation: bool = True,
+        allowed: Allowed | None = None,
+        entered: Tensor | None = None,
     ) -> None:
         langevin = Langevin.from_settings(settings, sigma)
         self._origin = centred(origin) if remove_translation else origin
         self._removed = remove_translation
         self._bound = _RADIUS_FACTOR * self._origin.norm(dim=-1).amax(-1, keepdim=True) + _RADIUS_EXTRA
         options = (sigma, langevin, settings.integrator, noise)
-        if state is None:
+        if place is None:
             self.walk = Walk.begin(denoise, self._origin, *options, remove_translation)
         else:
-            self.walk = Walk(denoise, *options, state, remove_translation)
-        self.alive = torch.ones(len(origin), dtype=torch.bool, device=origin.device) if alive is None else alive
+            self.walk = Walk(denoise, *options, place, remove_translation)
+        yes = torch.ones(len(origin), dtype=torch.bool, device=origin.device)
+        self.alive = yes if alive is None else alive
+        self._allowed, self.entered = allowed, ~yes if entered is None else entered
 
     def keep_inside(self, samples: Tensor) -> None:
         """Stop the chains whose samples (chains, atoms, 3) are not finite or outside the bound."""
@@ -188,10 +224,21 @@ class Chains:
         if not self.alive.all():
             self.walk.reset(~self.alive, self._origin)
 
-    def step(self) -> None:
-        """One step of every chain."""
+    def step(self) -> Tensor:
+        """One step of every chain. Returns which turned back, (chains,) bool."""
+        before = self.walk.place
         self.walk.step()
+        turned = torch.zeros_like(self.entered)
+        if self._allowed is not None:
+            allowed = self._allowed(self.walk.xhat)
+            turned = self.entered & ~allowed & self.alive
+            self.entered = self.entered | allowed
+            if turned.any():
+                self.walk.turn_back(turned, before)
+            if not self.entered.all():
+                self.walk.reset(~self.entered, self._origin)
         self.keep_inside(self.walk.xhat)
+        return turned
 
 
 def jump_is_due(step: int, settings: SamplingSettings) -> bool:
@@ -218,16 +265,18 @@ def walk_jump(
     settings: SamplingSettings,
     seed: int,
     remove_translation: bool = True,
+    allowed: Allowed | None = None,
 ) -> Iterator[Jump]:
     """Sample without end, in memory: all chains in one batch, a Jump every `settings.stride` steps.
 
     Parameters: denoise maps y (chains, atoms, 3) to xhat of the same shape, lengths in nm; start (atoms, 3), the same
-    clean structure for every chain (each adds noise of its own); sigma in nm, whatever the settings say. Jumps are of
-    one step, and nothing is rejected.
+    clean structure for every chain (each adds noise of its own); sigma in nm, whatever the settings say; allowed, see
+    Chains. Jumps are of one step, and no sample is rejected.
     """
     noise = ChainNoise(seed, range(settings.chains), start.shape[0], start.dtype, start.device)
     origin = start.expand(settings.chains, *start.shape)
-    chains = Chains(denoise, origin, sigma, settings, noise, remove_translation=remove_translation)
+    options = {"remove_translation": remove_translation, "allowed": allowed}
+    chains = Chains(denoise, origin, sigma, settings, noise, **options)
     step = 0
     while True:
         chains.step()

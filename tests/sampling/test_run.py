@@ -319,6 +319,29 @@ def test_flaws_are_reported_where_nothing_is_rejected(sample):
     assert 0.2 < flags["broken"].mean() < 0.8
 
 
+class Mirroring(NearStart):
+    """The mirror image where the first coordinate of the walk is larger by a sigma: half of a sixth of the time."""
+
+    def __call__(self, y, sigma, prepared):
+        xhat = super().__call__(y, sigma, prepared)
+        beyond = y[:, 0, 0] - self.start[0, 0] > SIGMA
+        return torch.where(beyond[:, None, None], xhat * torch.tensor([-1.0, 1.0, 1.0]), xhat)
+
+
+def test_chirality_is_kept_where_asked(sample):
+    settings = {"samples": 2000, "chains": 20, "burn_in": 20, "stride": 3}
+    _, free, _ = sample(Mirroring, "free", **settings)
+    denoiser, kept, out = sample(Mirroring, "kept", **settings, keep_chirality=True)
+    assert free["flaws"]["inverted"]["share"] > 0.1
+    assert free["steps_turned_back"] == 0
+    assert kept["flaws"]["inverted"]["count"] == 0
+    assert not read_npz(out / "flags.npz")["inverted"].any()
+    assert kept["steps"] == free["steps"] == 20 * (20 + 3 * 100)
+    assert 0.02 < kept["steps_turned_back"] / kept["steps"] < 0.3
+    # A step that is rejected costs its evaluation, and no other.
+    assert kept["network_evaluations"] == free["network_evaluations"] == denoiser.calls
+
+
 class Torn(NearStart):
     """No sample is whole."""
 
@@ -445,6 +468,7 @@ def test_a_jump_must_go_down(sample):
     [
         ({"chains": 20, "samples": 10}, "cannot exceed samples"),
         ({"jump_sigmas": [0.01, 0.02]}, "must decrease"),
+        ({"keep_chirality": True, "integrator": "ABOBA"}, "needs integrator BAOAB"),
         ({"sigma": 0.02, "jump_sigmas": [0.02]}, "must decrease from below the walk's sigma"),
         ({"reject": ["broken", "broken"]}, "names a reason twice"),
         ({"reject": ["ugly"]}, "'broken', 'inverted' or 'clash'"),

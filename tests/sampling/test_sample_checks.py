@@ -80,6 +80,9 @@ def test_every_stereocentre(peptide):
     starts = np.stack([peptide.xyz[0], mirrored])
     frames = [peptide.xyz[0], mirrored, peptide.xyz[0], mirrored]
     assert found(peptide, frames, starts, [0, 1, 1, 0]) == [[], [], ["inverted"], ["inverted"]]
+    checks = Checks(peptide.topology, torch.as_tensor(starts), 0.05, 0.22)
+    inverted = checks.inverted(torch.as_tensor(np.stack(frames)), torch.tensor([0, 1, 1, 0]))
+    assert inverted.tolist() == [False, False, True, True]
 
 
 def test_clashes_are_of_atoms_far_along_the_chain(peptide):

@@ -83,7 +83,10 @@ def same(first, second):
     records = [json.loads((folder / "sampling.json").read_text()) for folder in (first, second)]
     alike = all(
         records[0][key] == records[1][key]
-        for key in ("samples", "flaws", "chain_lengths", "network_evaluations", "jump_evaluations", "chains_stopped")
+        for key in (
+            *("samples", "flaws", "chain_lengths", "chains_stopped", "steps", "steps_turned_back"),
+            *("network_evaluations", "jump_evaluations"),
+        )
     )
     arrays = [np.load(folder / "flags.npz") for folder in (first, second)]
     alike = alike and all(np.array_equal(arrays[0][name], arrays[1][name]) for name in arrays[0].files)
@@ -211,29 +214,34 @@ def test_a_signal_saves_and_ends_with_143(inputs, whole, tmp_path, number):
     assert same(out, whole)
 
 
-def test_stopped_between_jumps_and_after_each_batch(inputs, short, tmp_path, monkeypatch):
+@pytest.mark.parametrize("chirality", [False, True])
+def test_stopped_between_jumps_and_after_each_batch(inputs, tmp_path, monkeypatch, chirality):
     # At steps of burn-in, between two jumps, and in the later rounds, in which not all chains walk.
+    settings = SHORT | {"keep_chirality": chirality}
+    record = simply(inputs, tmp_path / "short", settings, checkpoint_interval=3600)
+    assert (record["steps_turned_back"] > 20) == chirality
     steps = [0]
     original = sampler.Chains.step
 
     def step(chains):
-        original(chains)
+        turned = original(chains)
         steps[0] += 1
         if steps[0] in stops:
             signal.raise_signal(signal.SIGTERM)
+        return turned
 
     monkeypatch.setattr(sampler.Chains, "step", step)
     stops = set()
-    simply(inputs, tmp_path / "counting")
+    simply(inputs, tmp_path / "counting", settings)
     stops = {1, 5, 8, 9, steps[0] // 3, steps[0] // 2, steps[0] - 40, steps[0] - 3}
     steps[0], stopped = 0, 0
     while not (tmp_path / "stopped" / "sampling.json").exists():
         try:
-            simply(inputs, tmp_path / "stopped", checkpoint_interval=3600)
+            simply(inputs, tmp_path / "stopped", settings, checkpoint_interval=3600)
         except Interrupted:
             stopped += 1
     assert stopped == len(stops)
-    assert same(tmp_path / "stopped", short)
+    assert same(tmp_path / "stopped", tmp_path / "short")
 
 
 def interrupted(inputs, out, monkeypatch, **changes):
@@ -242,10 +250,11 @@ def interrupted(inputs, out, monkeypatch, **changes):
     original = sampler.Chains.step
 
     def step(chains):
-        original(chains)
+        turned = original(chains)
         steps[0] += 1
         if steps[0] == 100:
             signal.raise_signal(signal.SIGTERM)
+        return turned
 
     with monkeypatch.context() as patch:
         patch.setattr(sampler.Chains, "step", step)

@@ -10,7 +10,7 @@ import torch
 from jamun.config.sampling import SamplingSettings
 from jamun.sampling.jump import descend
 from jamun.sampling.noise import ChainNoise
-from jamun.sampling.walk import Langevin, Walk, walk_jump
+from jamun.sampling.walk import Chains, Langevin, Walk, walk_jump
 
 
 def gaussian(variance, sigma):
@@ -229,6 +229,64 @@ def test_without_inverse_temperature_the_walk_is_free():
     start = torch.zeros(4, 3, dtype=torch.float64)
     samples = collect(gaussian(0.01, 0.04), start, 0.04, settings, 400, remove_translation=False)
     assert samples[-1].var() > 1.8 * samples[199].var()
+
+
+def test_a_wall_leaves_the_density_before_it_as_it_is():
+    # X ~ N(0, s^2) with a wall at x = 0 for one coordinate: Y is half of a normal distribution there, and as without a
+    # wall in all others. The steps are short, so that their error is none.
+    sigma, variance = 0.04, 3 * 0.04**2
+    settings = SamplingSettings(samples=4000, chains=4000, step=0.5, friction=0.5, burn_in=100)
+    start = torch.full((2, 3), 0.05, dtype=torch.float64)
+    samples = collect(
+        gaussian(variance, sigma),
+        start,
+        sigma,
+        settings,
+        300,
+        remove_translation=False,
+        allowed=lambda xhat: xhat[:, 0, 0] > 0,
+    )
+    width = variance / math.sqrt(variance + sigma**2)
+    behind, free = samples[..., 0, 0], samples[..., 1, :]
+    assert (behind > 0).all()
+    assert behind.mean().item() == pytest.approx(math.sqrt(2 / math.pi) * width, rel=0.02)
+    assert behind.square().mean().item() == pytest.approx(width**2, rel=0.04)
+    assert free.var().item() == pytest.approx(width**2, rel=0.03)
+    assert free.mean().item() == pytest.approx(0, abs=0.02 * width)
+
+
+def test_chains_that_turn_back_are_where_they_were():
+    chains = torch.arange(6)
+    start, sigma = torch.zeros(2, 3, dtype=torch.float64), 0.04
+    settings = SamplingSettings(samples=6, chains=6)
+    noise = ChainNoise(1, chains.tolist(), 2, torch.float64, torch.device("cpu"))
+    answer = torch.ones(6, dtype=torch.bool)
+    walk = Chains(torch.zeros_like, start.expand(6, 2, 3), sigma, settings, noise, allowed=lambda xhat: answer)
+    assert not walk.step().any()
+    before = walk.walk.place
+    answer = chains % 2 == 0
+    assert torch.equal(walk.step(), ~answer)
+    after = walk.walk.place
+    for name in ("y", "force", "xhat"):
+        then, now = getattr(before, name), getattr(after, name)
+        assert torch.equal(then[1::2], now[1::2])
+    assert torch.equal(before.v[1::2], -after.v[1::2])
+    assert (before.y[::2] != after.y[::2]).any(-1).all()
+
+
+def test_a_chain_that_begins_beyond_the_wall_goes_to_its_start():
+    start = torch.linspace(0, 1, 18, dtype=torch.float64).reshape(3, 2, 3)
+    noise = ChainNoise(1, range(3), 2, torch.float64, torch.device("cpu"))
+    answers = iter(torch.tensor([[False, True, False], [False, False, True], [True, True, False]]))
+    settings = SamplingSettings(samples=3, chains=3)
+    walk = Chains(torch.zeros_like, start, 0.04, settings, noise, allowed=lambda xhat: next(answers))
+    at_start = [[True, False, True], [True, False, False], [False, False, False]]
+    origin = start - start.mean(1, keepdim=True)
+    turned = [[False, False, False], [False, True, False], [False, False, True]]
+    for expected, back in zip(at_start, turned, strict=True):
+        assert walk.step().tolist() == back
+        assert ((walk.walk.y - origin).abs().amax((1, 2)) < 1e-12).tolist() == expected
+    assert walk.entered.all()
 
 
 def test_the_score_is_clipped_by_atom():
