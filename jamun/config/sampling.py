@@ -64,8 +64,8 @@ class SamplingSettings(Section):
     )
     keep_chirality: bool = Field(
         False,
-        description="Keep the walk to where its estimate has the stereocentres of the chain's start: a step to "
-        "elsewhere is rejected, and the chain turns back (integrator BAOAB). false walks freely, as in the paper.",
+        description="Keep the walk to where its estimate clearly has the stereocentres of the chain's start: a "
+        "step to elsewhere is rejected, and the chain turns back (integrator BAOAB); false walks freely, as the paper.",
     )
     burn_in: int = Field(0, ge=0, le=1_000_000_000, description="Walk steps of each chain before its first sample.")
     stride: int = Field(1, ge=1, le=1_000_000, description="Walk steps between samples.")

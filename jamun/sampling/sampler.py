@@ -150,7 +150,7 @@ class Sampler:
             noise,
             place,
             state.alive[padded].to(device),
-            allowed=(lambda xhat: ~self.checks.inverted(xhat, starts)) if self.settings.keep_chirality else None,
+            allowed=(lambda xhat: self.checks.keep_chirality(xhat, starts)) if self.settings.keep_chirality else None,
             entered=state.entered[padded].to(device),
         )
         return _Batch(ids, chains, starts)

@@ -81,8 +81,10 @@ def test_every_stereocentre(peptide):
     frames = [peptide.xyz[0], mirrored, peptide.xyz[0], mirrored]
     assert found(peptide, frames, starts, [0, 1, 1, 0]) == [[], [], ["inverted"], ["inverted"]]
     checks = Checks(peptide.topology, torch.as_tensor(starts), 0.05, 0.22)
-    inverted = checks.inverted(torch.as_tensor(np.stack(frames)), torch.tensor([0, 1, 1, 0]))
-    assert inverted.tolist() == [False, False, True, True]
+    flat = peptide.xyz[0] * np.array([0.2, 1, 1], dtype=np.float32)
+    estimates = torch.as_tensor(np.stack([*frames, flat, 1.5 * flat]))
+    kept = checks.keep_chirality(estimates, torch.tensor([0, 1, 1, 0, 0, 0]))
+    assert kept.tolist() == [True, True, False, False, False, True]
 
 
 def test_clashes_are_of_atoms_far_along_the_chain(peptide):
