@@ -58,7 +58,7 @@ def _sampling(settings: Configuration, model: Path, samples: int | None, brought
     if samples is not None:
         changed["samples"] = samples
     count = changed.get("samples", settings.sampling.samples)
-    changed["chains"] = min(settings.sampling.chains, count)
+    changed["chains"] = min(changed.get("chains", settings.sampling.chains), count)
     return SamplingSettings(**(settings.sampling.model_dump() | changed))
 
 

@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 from jamun.config.base import LARGEST_SEED, Quantity, Section
 
 Reason = Literal["broken", "inverted", "clash"]
-# How many samples, from where, what counts, and on what they are made: a run's, and not a model's.
-_OF_A_RUN = {"samples", "chains", "batch", "starts", "reject", "bond_tolerance", "clash_distance", "most_generated"}
+# How many samples, from where, what counts, and on what they are made: a run's, and not a model's. How many chains is a
+# model's, since each has to burn in.
+_OF_A_RUN = {"samples", "batch", "starts", "reject", "bond_tolerance", "clash_distance", "most_generated"}
 _OF_A_RUN |= {"checkpoint_interval", "precision", "compile", "device", "seed"}
 
 
