@@ -37,7 +37,6 @@ class Checks:
         self._centres = torch.as_tensor(np.array(centres, dtype=np.int64).reshape(-1, 4).T, device=device)
         self._tolerance, self._clash = bond_tolerance, clash_distance
         self._lengths, self._volumes_of_starts = self._distances(starts, self._bonds), self._volumes(starts)
-        self._signs = self._volumes_of_starts.sign()
 
     @staticmethod
     def _distances(x: Tensor, pairs: Tensor) -> Tensor:
@@ -52,12 +51,13 @@ class Checks:
         """Whether all stereocentres are clearly those of the start, (F,) bool, of estimates (F, atoms, 3) in nm; starts
         (F,): which each had. A mean over structures of both kinds is flat, so that the volume v1.(v2 x v3) has to be a
         quarter of the start's."""
-        flat = self._volumes(estimates) * self._signs[starts] < _FLAT * self._volumes_of_starts[starts].abs()
+        expected = self._volumes_of_starts[starts]
+        flat = self._volumes(estimates) * expected < _FLAT * expected.square()
         return ~flat.any(-1)
 
     def __call__(self, samples: Tensor, starts: Tensor) -> Tensor:
         """Flags (F, 3) bool, in the order of REASONS, of samples (F, atoms, 3) in nm; starts (F,): which each had."""
         broken = (self._distances(samples, self._bonds) - self._lengths[starts]).abs() > self._tolerance
-        inverted = self._volumes(samples) * self._signs[starts] < 0
+        inverted = self._volumes(samples) * self._volumes_of_starts[starts] < 0
         clash = self._distances(samples, self._far) < self._clash
         return torch.stack([found.any(-1) for found in (broken, inverted, clash)], -1)

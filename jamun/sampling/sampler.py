@@ -162,7 +162,8 @@ class Sampler:
         while state.done < state.jumps and alive.any():
             before, samples = alive, None
             turned = batch.chains.step()
-            state.counts["turned_back"] += int(turned[: len(batch.ids)].sum())
+            if self.settings.keep_chirality:
+                state.counts["turned_back"] += int(turned[: len(batch.ids)].sum())
             state.steps[batch.ids] += before.long()
             step = int(state.steps[batch.ids][before][0])  # in a batch, chains differ by whole strides
             if jump_is_due(step, self.settings):

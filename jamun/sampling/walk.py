@@ -117,10 +117,11 @@ class Walk:
         remove_translation: bool = True,
     ) -> Walk:
         """Chains that begin at `start` (chains, atoms, 3) with noise added, and velocities of their distribution."""
-        centre = centred if remove_translation else (lambda x: x)
-        y = centre(start + sigma * noise())
-        v = centre(math.sqrt(langevin.u) * noise())
-        return cls(denoise, sigma, langevin, integrator, noise, Place(y, v, None, y), remove_translation)
+        place = Place(start, start, None, start)
+        walk = cls(denoise, sigma, langevin, integrator, noise, place, remove_translation)
+        walk.y = walk._centre(start + sigma * noise())
+        walk.v = walk._centre(math.sqrt(langevin.u) * noise())
+        return walk
 
     @property
     def place(self) -> Place:
@@ -186,8 +187,8 @@ class Chains:
 
     Where `allowed` is given, the walk is that of the density restricted to the y whose estimate is allowed: a step from
     there to elsewhere is rejected, and the chain turns back. (Of BAOAB alone, whose estimates are of the ends of its
-    steps.) A chain whose noise put it elsewhere goes to its clean
-    start; `entered` (chains,) tells which have been where they may.
+    steps.) A chain whose noise put it elsewhere goes to its clean start; `entered` (chains,) tells which have been
+    where they may.
     """
 
     def __init__(
