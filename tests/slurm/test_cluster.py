@@ -25,8 +25,8 @@ pytestmark = pytest.mark.workflow
 # The node claims eight processors, but may have two.
 THREADS = ("--set-threads", "train=2", "sample=2")
 MD = Path("results/small/md/AV")
-# Some ten seconds of one processor, saved time and again.
-FRAMES, INTERVAL = 100, 4.0
+# Some twenty seconds of one processor, saved time and again.
+FRAMES, INTERVAL = 200, 4.0
 LONG = {
     "production": f"{FRAMES * INTERVAL} ps",
     "frame_interval": f"{INTERVAL} ps",
@@ -73,11 +73,35 @@ def state_of(cluster, job):
     return next(found["job_state"] for found in cluster.jobs() if str(found["job_id"]) == str(job))
 
 
-def mid_simulation(cluster, run):
-    """Wait until some frames are saved; returns the number of Slurm's job."""
-    frames = run.until(lambda: saved_frames(run), "the first frames were saved")
+def hold(run, script):
+    """Stop the one process of the run that executes a workflow script. Only signals that Slurm sends with those to end
+    let it go on, so that it cannot end before what is to happen to it has."""
+    begun = (process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"])
+    found = [process for process in begun if re.search(f"^{run.folder}.*{script}$", process.info["cmdline"][-1])]
+    assert len(found) == 1
+    found[0].send_signal(signal.SIGSTOP)
+
+
+def held(run):
+    """Whether the run's simulation has saved some frames, and is held there."""
+    frames = saved_frames(run)
+    if not frames:
+        return False
     assert frames < FRAMES
-    return jobs_of(cluster, run, "simulate")[-1]["job_id"]
+    hold(run, "simulate.py")
+    return True
+
+
+def mid_simulation(cluster, *runs):
+    """Wait until the simulation of each run is held amid its production; returns the numbers of Slurm's jobs."""
+    waiting = set(runs)
+
+    def all_held():
+        waiting.difference_update([run for run in waiting if held(run)])
+        return not waiting
+
+    runs[0].until(all_held, "the first frames were saved")
+    return [jobs_of(cluster, run, "simulate")[-1]["job_id"] for run in runs]
 
 
 def assert_whole(run, resumptions=1):
@@ -116,6 +140,7 @@ def the_whole_workflow_ends_with_its_report_and_a_cancelled_training_goes_on(sce
     # Only what the profile says of the rules that save as they go can start it again.
     run.start(*THREADS, "--retries", "0", "--", str(model))
     run.until((run.folder / "work/train/small/default/last.ckpt").exists, "the first validation")
+    hold(run, "train.py")
     job = jobs_of(scene.cluster, run, "train")[-1]["job_id"]
     scene.cluster.command("scancel", str(job))
     output = run.wait()
@@ -129,13 +154,9 @@ def the_whole_workflow_ends_with_its_report_and_a_cancelled_training_goes_on(sce
 
 
 def a_job_over_its_time_limit_comes_back_with_more_time_and_goes_on(scene):
-    # Two minutes, then three; so that the job does not end before, its simulation is made to hang.
+    # Two minutes, then three.
     run = scene.simulation("--set-resources", "simulate:runtime=1+attempt")
     mid_simulation(scene.cluster, run)
-    begun = (process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"])
-    scripts = [process for process in begun if re.search(f"^{run.folder}.*simulate.py$", process.info["cmdline"][-1])]
-    assert len(scripts) == 1
-    scripts[0].send_signal(signal.SIGSTOP)
     output = run.wait()
     first, second = jobs_of(scene.cluster, run, "simulate")
     assert f"SLURM-job '{first['job_id']}' failed, SLURM status is: 'TIMEOUT'" in output
@@ -146,7 +167,7 @@ def a_job_over_its_time_limit_comes_back_with_more_time_and_goes_on(scene):
 
 def a_cancelled_simulation_goes_on(scene):
     run = scene.simulation()
-    job = mid_simulation(scene.cluster, run)
+    (job,) = mid_simulation(scene.cluster, run)
     scene.cluster.command("scancel", str(job))
     output = run.wait()
     assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in output
@@ -161,8 +182,8 @@ def preempted_simulations_go_on(scene):
     put_back = scene.simulation(
         *on_gpu, "simulate:slurm_partition=spot", "simulate:slurm_extra=--requeue", name="put_back"
     )
+    _, job = mid_simulation(scene.cluster, graceful, put_back)
     for run in (graceful, put_back):
-        job = mid_simulation(scene.cluster, run)
         assert jobs_of(scene.cluster, run, "simulate")[-1]["tres_per_job"] == "gres:gpu:1"
     both = ("sbatch", "--partition=urgent", "--gpus=2", "--mem=100", "--output=/dev/null", "--wrap=sleep 1")
     scene.cluster.command(*both)
@@ -181,7 +202,7 @@ def preempted_simulations_go_on(scene):
 
 def an_interrupted_snakemake_cancels_its_jobs_and_leaves_no_lock(scene):
     run = scene.simulation()
-    job = mid_simulation(scene.cluster, run)
+    (job,) = mid_simulation(scene.cluster, run)
     run.process.send_signal(signal.SIGINT)
     run.wait(code=1)
     scene.cluster.wait_for(lambda: state_of(scene.cluster, job) == "CANCELLED", 120)
@@ -207,7 +228,7 @@ def a_failing_job_says_why_in_one_sentence_and_where_its_log_is(scene):
 
 
 def simulations_share_one_job_and_go_on_after_it_was_cancelled(scene):
-    run = scene.run(small(simulate=LONG | {"production": "120 ps"}))
+    run = scene.run(small(simulate=LONG | {"production": "400 ps"}))
     words = ["sbatch", "--parsable", "--gpus=0", "--cpus-per-task=2", "--mem=8000", "-D", str(run.folder)]
     words += [str(PROFILE / "batch.sh"), "simulations", "--snakefile", str(ROOT / "Snakefile")]
     words += ["--configfile", str(run.folder / "mine.yaml")]
@@ -221,7 +242,7 @@ def simulations_share_one_job_and_go_on_after_it_was_cancelled(scene):
     assert state_of(scene.cluster, second) == "COMPLETED", log[-3000:]
     records = [json.loads(path.read_text()) for path in (run.folder / "results/small/md").glob("*/md.json")]
     assert len(records) == 4
-    assert {record["production"]["frames"] for record in records} == {30}
+    assert {record["production"]["frames"] for record in records} == {100}
     assert any(record["resumptions"] == 1 for record in records)
 
 
