@@ -36,7 +36,7 @@ def _check_files(settings: Configuration, tested: list[str], root: Path) -> None
         made = os.path.relpath(root / path, root).startswith(own) if "\0" not in path else False
         return not made and not is_file(root / path)
 
-    for name in settings.active_models():
+    for name in settings.needed_models():
         checkpoint = settings.checkpoint_of(name)
         taken_in = root / "results" / settings.dataset / "models" / name / "checkpoint.ckpt"
         if checkpoint is not None and absent(checkpoint) and not is_file(taken_in):
@@ -59,7 +59,7 @@ def _check_training(settings: Configuration, splits: dict[str, list[Peptide]]) -
 
     With neither there is no training to speak of: simulations alone, or a checkpoint.
     """
-    trained = [name for name in settings.active_models() if settings.checkpoint_of(name) is None]
+    trained = [name for name in settings.needed_models() if settings.checkpoint_of(name) is None]
     without = [split for split in ("train", "validation") if not splits[split]]
     if trained and splits["test"] and len(without) == 1:
         raise ConfigurationError(

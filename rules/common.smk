@@ -62,6 +62,7 @@ PEPTIDES = list(SEQUENCES)
 PEPTIDES_WITH_MD = PEPTIDES if SETTINGS.source.exists else []
 SPLIT_OF = {name: split for split, names in SPLITS.items() for name in names}
 MODELS = SETTINGS.active_models()
+NEEDED_MODELS = SETTINGS.needed_models()
 N_TEST = len(SPLITS["test"])
 
 if SETTINGS.partial:
@@ -70,10 +71,10 @@ if SETTINGS.partial:
     except UserError as error:
         sys.exit(f"Error: {error}")
 
-BROUGHT_MODELS = [name for name in MODELS if SETTINGS.checkpoint_of(name)]
+BROUGHT_MODELS = [name for name in NEEDED_MODELS if SETTINGS.checkpoint_of(name)]
 # With a single model, or without MD, there is nothing to hold side by side, and no rules for it.
 SIDE_BY_SIDE = len(MODELS) > 1 and SETTINGS.source.exists
-TRAINED_MODELS = [name for name in MODELS if not SETTINGS.checkpoint_of(name)]
+TRAINED_MODELS = [name for name in NEEDED_MODELS if not SETTINGS.checkpoint_of(name)]
 
 
 def unfinished(failed):
@@ -92,7 +93,7 @@ wildcard_constraints:
     # Any name: a list of thousands in every pattern makes planning twice as long. Rules that make a peptide's first
     # files admit the configured ones only, and all others need those files.
     peptide=NAME.strip("^$"),
-    model=one_of(MODELS),
+    model=one_of(NEEDED_MODELS),
     split=one_of(SPLITS),
 
 
@@ -146,6 +147,12 @@ def brought_checkpoint(wildcards):
     return os.path.relpath(path) if path == str(SHIPPED_MODEL) else path
 
 
+def initial_checkpoint(wildcards):
+    """The checkpoint that training starts from; none for one that starts from random weights."""
+    initial = SETTINGS.initial_of(wildcards.model)
+    return [] if initial is None else f"results/{wildcards.dataset}/models/{initial}/checkpoint.ckpt"
+
+
 def training_gpus(wildcards):
     """GPUs of a training: one, unless training.devices says more."""
     settings = SETTINGS.training_of(wildcards.model)
@@ -190,7 +197,7 @@ def figure_results():
         f"results/{DATASET}/evaluation/summary.html",
         *over_test_peptides([f"results/{{dataset}}/figures/{{model}}/{kind}/{{peptide}}.png" for kind in kinds]),
         *expand("results/{dataset}/simulations/{peptide}.png", dataset=DATASET, peptide=SPLITS["test"]),
-        *(f"{folder}/{model}/loss.png" for model in TRAINED_MODELS),
+        *(f"{folder}/{model}/loss.png" for model in MODELS if model in TRAINED_MODELS),
         *over_test_peptides("results/{dataset}/figures/{model}/viewer/{peptide}.html"),
         f"{folder}/summary.png",
         f"{folder}/timing.png",

@@ -12,6 +12,7 @@ rule train:
         ),
         validation=rules.describe_dataset.input.validation,
         dataset=rules.describe_dataset.output.dataset,
+        initial=initial_checkpoint,
     output:
         checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
         metrics="results/{dataset}/models/{model}/metrics.csv",

@@ -28,4 +28,5 @@ with job_log(snakemake.log[0]):
             threads=snakemake.threads,
             tensorboard=Path(snakemake.params.tensorboard),
             gpus=gpus,
+            initial=Path(snakemake.input.initial) if snakemake.input.initial else None,
         )

@@ -114,6 +114,8 @@ class Configuration(Section):
                 self._check_jumps(name, self.sampling_of(name), f"models.{name}.sampling")
             except ValidationError as error:
                 raise ValueError(sentence(error, SamplingSettings, ("models", name, "sampling"))) from None
+        for name in self.models:
+            self._check_initial_weights(name)
         for name in self.splits:
             try:
                 self.simulate_of(name)
@@ -124,6 +126,18 @@ class Configuration(Section):
         if not self.source.exists:
             self._check_without_md()
         return self
+
+    def _check_initial_weights(self, name: str) -> None:
+        """Raise ValueError, with a sentence, for a model that training cannot start from."""
+        initial, where = self.initial_of(name), f"models.{name}.training.initial_weights"
+        if initial is None:
+            return
+        if initial not in self.models:
+            raise ValueError(f"{where}: {initial!r} is not one of models ({', '.join(self.models)})")
+        if name in self._ancestors(name):
+            raise ValueError(f"{where}: a model cannot start from its own weights, as {name!r} would by {initial!r}")
+        if self.checkpoint_of(initial) is None and self.network_of(name) != self.network_of(initial):
+            raise ValueError(f"{where}: the network of {initial!r} is another; give both models the same network keys")
 
     def _check_without_md(self) -> None:
         """Raise ValueError, with a sentence, for what needs MD where there is none."""
@@ -169,6 +183,24 @@ class Configuration(Section):
         """Path of the checkpoint that model `name` was brought as, or None where it is trained here."""
         path = self.checkpoint if self.checkpoint is not None and name == self.model else self.models[name].checkpoint
         return str(SHIPPED_MODEL) if path == SHIPPED else path
+
+    def initial_of(self, name: str) -> str | None:
+        """The model whose weights the training of `name` starts from, or None."""
+        return None if self.checkpoint_of(name) is not None else self.training_of(name).initial_weights
+
+    def _ancestors(self, name: str) -> list[str]:
+        """The models that `name` starts from, directly or not; ends with the one that comes twice, if one does."""
+        found: list[str] = []
+        while (initial := self.initial_of(found[-1] if found else name)) is not None:
+            found.append(initial)
+            if initial == name or initial in found[:-1] or initial not in self.models:
+                break
+        return found
+
+    def needed_models(self) -> list[str]:
+        """Names of the active models, and then of those that their trainings start from."""
+        active = self.active_models()
+        return list(dict.fromkeys([*active, *(initial for name in active for initial in self._ancestors(name))]))
 
     def simulate_of(self, split: Split) -> SimulateSettings:
         """The simulate section with the differences of `split`."""

@@ -59,6 +59,11 @@ class TrainingSettings(Section):
     compile: Literal["off", "default", "cuda_graphs"] = Field(
         "off", description="torch.compile of the network; pays where training lasts longer than minutes of compiling."
     )
+    initial_weights: str | None = Field(
+        None,
+        description="Name of another of the models, of the same network, whose weights training starts from, such as "
+        "one that `checkpoint` brings; null starts from random ones.",
+    )
     peptides: int | None = Field(
         None,
         ge=1,

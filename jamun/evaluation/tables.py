@@ -14,6 +14,7 @@ import pandas as pd
 from jamun.evaluation.summary import FLOORS, MEAN
 from jamun.evaluation.table_text import to_html, to_latex, to_markdown
 from jamun.io.atomic import atomic_path, read_json, write_text
+from jamun.io.text import plural
 
 DASH = "–"
 _GROUPS = {"backbone": "backbone", "side_chain": "side chains", "all": "all torsions"}
@@ -283,7 +284,7 @@ def with_records(summary: pd.DataFrame, evaluation: Path, samples: Path) -> pd.D
                 sampling = read_json(record)
                 more["atoms"] = sampling["atoms"]
                 if sampling["device"] == "cpu" and more.get("device"):
-                    more["device"] += f", {sampling['threads']} threads"
+                    more["device"] += f", {plural(sampling['threads'], 'thread')}"
         rows.append({**more, **known})
     merged = pd.DataFrame(rows)
     order = [*summary.columns, *(name for name in merged.columns if name not in summary.columns)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jamun.evaluation.ensembles import Ensemble
+from jamun.io.text import plural
 
 
 def _machines(md: dict[str, Any], sampling: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -34,7 +35,7 @@ def wall_clock_notes(md: dict[str, Any], sampling: dict[str, Any]) -> list[str]:
             f"MD ran on {first['device']}, sampling on {second['device']}: wall clocks are of different devices."
         )
     if md["threads"] != sampling["threads"] and second["device"] == "cpu":
-        notes.append(f"MD ran on {md['threads']} threads, sampling on {sampling['threads']}.")
+        notes.append(f"MD ran on {plural(md['threads'], 'thread')}, sampling on {sampling['threads']}.")
     return notes
 
 

@@ -1,4 +1,5 @@
-"""Text that people wrote: read from files that may be anything, and shown in messages that stay one printable line."""
+"""Text that people wrote, read from files that may be anything, and text for them: messages that stay one printable
+line, numbers with their noun."""
 
 from __future__ import annotations
 
@@ -20,6 +21,11 @@ def one_line(text: str, longest: int = LONGEST) -> str:
         return printable
     end = longest // 3
     return f"{printable[: longest - end - 5]} ... {printable[-end:]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 peptide``, ``2 peptides``, ``2,000 samples``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def shown(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import logging
 import math
 import pickle
@@ -33,7 +34,7 @@ from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.model.acceleration import compiled, float32_products
 from jamun.model.batches import Batch, Stream, TrainingBatches, validation_batches
-from jamun.model.checkpoint import save_denoiser
+from jamun.model.checkpoint import LoadedDenoiser, load_denoiser, save_denoiser
 from jamun.model.denoiser import Denoiser, preconditioning
 from jamun.model.geometry import centre, superpose
 
@@ -128,10 +129,18 @@ class DenoiserTraining(lightning.LightningModule):
     each graph's own sigma; validation is at `sigma` always. `average` holds the moving average of the weights, which is
     validated and published."""
 
-    def __init__(self, network: NetworkSettings, training: TrainingSettings, mean_squared_distance: float) -> None:
+    def __init__(
+        self,
+        network: NetworkSettings,
+        training: TrainingSettings,
+        mean_squared_distance: float,
+        initial: Denoiser | None = None,
+    ) -> None:
         super().__init__()
         self.training_settings = training
         self.denoiser = Denoiser(network, mean_squared_distance)
+        if initial is not None:
+            self.denoiser.load_state_dict(initial.state_dict())
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False)
         self.mean_squared_distance = mean_squared_distance
         self._call: Callable[..., Tensor] | None = None
@@ -298,7 +307,37 @@ def _read(path: Path, what: str) -> dict[str, Any]:
         raise TrainingError(f"{path}: the {what} checkpoint is unreadable; delete its folder to start anew.") from None
 
 
-def _fingerprint(network: NetworkSettings, training: TrainingSettings, squared: float) -> dict[str, Any]:
+def _load_initial(path: Path, network: NetworkSettings, training: TrainingSettings) -> LoadedDenoiser:
+    """The model that training starts from. Raises TrainingError where its network is another."""
+    loaded = load_denoiser(path)
+    ours, theirs = network.model_dump(), loaded.network.model_dump()
+    if ours != theirs:
+        key = next(key for key in ours if ours[key] != theirs[key])
+        raise TrainingError(
+            f"{path}: weights cannot be taken from another network ({key} is {theirs[key]} there and {ours[key]} "
+            f"here); give the model under models the network of {training.initial_weights}."
+        )
+    return loaded
+
+
+def _told(initial: LoadedDenoiser, name: str | None) -> dict[str, Any]:
+    """What the record of a training says of the model that it started from: and of what that one started from."""
+    kept = ("steps", "best_validation_loss", "seconds", "initial")
+    return {
+        "model": name,
+        "training": initial.training.model_dump(mode="json"),
+        **{key: initial.record[key] for key in kept if key in initial.record},
+    }
+
+
+def _digest(denoiser: Denoiser) -> str:
+    """SHA-256 of the weights."""
+    return hashlib.sha256(b"".join(value.numpy().tobytes() for value in denoiser.state_dict().values())).hexdigest()
+
+
+def _fingerprint(
+    network: NetworkSettings, training: TrainingSettings, squared: float, initial: Denoiser | None
+) -> dict[str, Any]:
     """What must not differ between the runs of one training; where it runs, and until when, may."""
     where = {"accelerator", "devices", "compile"}
     until = {"max_steps", "validation_interval", "validation_frames", "early_stopping"}
@@ -306,6 +345,7 @@ def _fingerprint(network: NetworkSettings, training: TrainingSettings, squared: 
         "network": network.model_dump(mode="json"),
         "training": training.model_dump(mode="json", exclude=where | until),
         "mean_squared_distance": squared,
+        "initial_weights": None if initial is None else _digest(initial),
     }
 
 
@@ -317,15 +357,16 @@ def fit(
     training: TrainingSettings,
     work: Path,
     gpus: Sequence[int] = (),
+    initial: Denoiser | None = None,
 ) -> tuple[Path, Path]:
-    """Train until ``training.max_steps``, from ``work/last.ckpt`` where there is one, on the GPUs of these indices, or
-    on those that Lightning takes.
+    """Train until ``training.max_steps``, from ``work/last.ckpt`` where there is one, else from the weights of
+    `initial`, or from random ones; on the GPUs of these indices, or on those that Lightning takes.
 
     Returns the paths of Lightning's last and best checkpoints, in `work`. Raises TrainingError where the folder holds
     another training, or the loss is no longer finite.
     """
     last, best = work / "last.ckpt", work / "best.ckpt"
-    fingerprint = _fingerprint(network, training, mean_squared_distance)
+    fingerprint = _fingerprint(network, training, mean_squared_distance, initial)
     if last.exists():
         if read_json(work / "settings.json") != fingerprint:
             logger.info("settings differ from those of %s: starting anew", last)
@@ -335,7 +376,7 @@ def fit(
     work.mkdir(parents=True, exist_ok=True)
     write_json(work / "settings.json", fingerprint)
     lightning.seed_everything(derived_seed(training.seed, "weights"), verbose=False)
-    module = DenoiserTraining(network, training, mean_squared_distance)
+    module = DenoiserTraining(network, training, mean_squared_distance, initial)
     data = FrameData(train, validation, training)
     per_epoch = max(1, data.training_batches.per_epoch // (training.accumulate * training.devices))
     every = max(1, min(50, training.validation_interval // 5))
@@ -406,6 +447,7 @@ def train_to_files(
     threads: int,
     tensorboard: Path | None = None,
     gpus: Sequence[int] = (),
+    initial: Path | None = None,
 ) -> None:
     """Train a model and publish it.
 
@@ -413,19 +455,23 @@ def train_to_files(
     weights of the best validation), metrics (CSV: step, epoch, train_loss, validation_loss, learning_rate, seconds;
     blank where not measured at that step), record (JSON); the folder of resumable state, removed at the end;
     processor threads; the folder in which TensorBoard's logs are kept, replaced if it is there (None keeps none);
-    indices of the GPUs to train on (none leaves them to Lightning).
+    indices of the GPUs to train on (none leaves them to Lightning); the checkpoint whose weights training starts from,
+    and whose unit of length it keeps (None starts from random weights).
     The same call again goes on where an interrupted one stopped. Losses are |xhat - x|^2 / (3 sigma^2).
-    Raises TrainingError for features that cannot be trained on, Interrupted at SIGTERM.
+    Raises TrainingError for features that cannot be trained on and for initial weights of another network, Interrupted
+    at SIGTERM.
     """
     if not train or not validation:
         raise TrainingError("Training needs at least one training and one validation peptide; see peptides.")
     described = read_json(dataset)
     if described.get("vocabulary_version") != VOCABULARY_VERSION:
         raise TrainingError(f"{dataset}: made with another vocabulary; delete the features and make them anew.")
-    squared = float(described["mean_squared_distance"])
+    start = None if initial is None else _load_initial(initial, network, training)
+    # What weights mean depends on it: those of another dataset keep theirs.
+    squared = float(described["mean_squared_distance"] if start is None else start.denoiser.mean_squared_distance)
     torch.set_num_threads(max(1, threads // training.devices))
     files = [FeatureFile(path) for path in train], [FeatureFile(path) for path in validation]
-    last, best = fit(*files, squared, network, training, work, gpus)
+    last, best = fit(*files, squared, network, training, work, gpus, None if start is None else start.denoiser)
 
     state = _read(last, "last")
     history = next(value for name, value in state["callbacks"].items() if name.startswith("History"))
@@ -445,6 +491,8 @@ def train_to_files(
         "seconds": round(history["seconds"], 3),
         "provenance": provenance("torch", "lightning", "e3nn", "numpy"),
     }
+    if start is not None:
+        summary["initial"] = _told(start, training.initial_weights)
     if training.sigma_range is not None:
         summary["validation_loss_by_sigma_nm"] = validation_losses(denoiser, files[1], training)
     save_denoiser(checkpoint, denoiser, network, training, summary)

@@ -190,7 +190,7 @@ def survey(settings: Configuration, directory: Path) -> Survey:
     splits = resolve_splits(settings.peptides, directory)
     brought = sorted(path.name for path in (look.results / "samples").glob("*") if path.is_dir())
     models = list(dict.fromkeys([*settings.active_models(), *brought]))
-    found.models = [look.model(name) for name in models]
+    found.models = [look.model(name) for name in dict.fromkeys([*models, *settings.needed_models()])]
     found.peptides = [
         look.peptide(peptide.name, split, models) for split, members in splits.items() for peptide in members
     ]

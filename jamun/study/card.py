@@ -8,7 +8,7 @@ from jamun.peptides.sequences import THREE_LETTER
 from jamun.study.bars import BARS, MET, verdict
 from jamun.study.collected import Collected
 from jamun.study.compute import by_stage
-from jamun.study.dataset import trained_on
+from jamun.study.dataset import lineage, trained_on
 from jamun.study.floors import floors_of
 from jamun.study.statistics import median
 
@@ -28,6 +28,7 @@ def make_card(collected: Collected, shipped: dict[str, Any]) -> dict[str, Any]:
             "network": training["network"],
             "training": training["training"],
             "parameters": training["parameters"],
+            "initial": training.get("initial"),
             "steps": training["steps"],
             "best_step": training["best_step"],
             "validation_loss": training["best_validation_loss"],
@@ -141,6 +142,9 @@ def limits(collected: Collected) -> list[str]:
     if training:
         level = training["training"]
         sigma = level["sigma_range"] or [level["sigma"]]
+        strangers = {one["model"] for one in lineage(training)[:-1]} - set(collected.training)
+        if strangers:
+            found.append(f"Its weights come from {_words(sorted(strangers))}, whose training peptides are not in here.")
         found.append(f"Walks at sigma {' to '.join(f'{one:g}' for one in sigma)} nm; not at other noise levels.")
     if not collected.unseen():
         found.append("Some test peptides were seen in training, so the metrics do not tell of new ones.")

@@ -118,6 +118,12 @@ def trained_on(training: dict[str, Any] | None, study: dict[str, Any]) -> int | 
     return training["training"].get("peptides") or len(study["peptides"]["train"])
 
 
+def lineage(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """The trainings that led to a model, the first one first; the last is its own."""
+    initial = training.get("initial")
+    return [*(lineage(initial) if initial else []), training]
+
+
 def of_model(summary: pd.DataFrame, model: str) -> pd.DataFrame:
     """Rows of a model's peptides, without that of its means."""
     return summary[(summary["model"] == model) & (summary["peptide"] != MEAN)]

@@ -79,11 +79,6 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
 
 
-def plural(count: int, noun: str) -> str:
-    """``1 peptide``, ``2 peptides``, ``2,000 samples``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def nanoseconds(value: float) -> str:
     """Simulated time, from ns."""
     return f"{significant(value / 1e3)} μs" if value >= 1e3 else f"{significant(value)} ns"

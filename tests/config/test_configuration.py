@@ -10,6 +10,8 @@ from jamun.config import Configuration, ConfigurationError, load, parse
 from jamun.config.base import to_unit
 from jamun.config.schema import DOCS, json_schema, reference_page
 from jamun.config.simulate import SimulateSettings
+from jamun.io.shipped import SHIPPED_MODEL
+from jamun.model.checkpoint import read_content
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,6 +38,11 @@ def test_other_dimensions_are_refused(text):
         to_unit(text, "fs")
 
 
+def tuned(initial):
+    """A model whose training starts from the weights of another."""
+    return {"training": {"initial_weights": initial}}
+
+
 REFUSED = [
     ({"simulat": {}}, "simulat is not a known key (did you mean simulate?)"),
     ({"simulate": {"timestp": 2}}, "simulate.timestp is not a known key (did you mean timestep?)"),
@@ -54,6 +61,14 @@ REFUSED = [
     ({"models": {}}, "models"),
     ({"models": {"wide": {"network": {"lmax": 9}}}}, "models.wide.network.lmax"),
     ({"models": {"brought": {"checkpoint": "x.ckpt", "training": {"sigma": 0.1}}}}, "not trained here"),
+    ({"models": {"own": tuned("absent")}}, "models.own.training.initial_weights: 'absent' is not one of models (own)"),
+    ({"models": {"own": tuned("own")}}, "a model cannot start from its own weights, as 'own' would by 'own'"),
+    ({"models": {"own": tuned("two"), "two": tuned("own")}}, "as 'own' would by 'two'"),
+    ({"training": {"initial_weights": "default"}}, "from its own weights"),
+    (
+        {"models": {"wide": {"network": {"radial_width": 128}}, "own": tuned("wide")}},
+        "models.own.training.initial_weights: the network of 'wide' is another",
+    ),
     ({"network": {"hidden_irreps": "32x0e"}}, "scalars"),
     ({"network": {"hidden_irreps": "32x0e + 8y1e"}}, "network.hidden_irreps: must have the form of '120x0e"),
     ({"network": {"hidden_irreps": "32x0e + 99999x1e"}}, "4096"),
@@ -103,6 +118,14 @@ def test_settings_are_frozen():
 def test_frames_are_whole():
     settings = SimulateSettings(timestep=4, hydrogen_mass=3, frame_interval="0.1 ps", production="80 ps")
     assert (settings.steps_per_frame, settings.n_frames) == (25, 800)
+
+
+def test_the_demo_samples_the_shipped_model_as_its_study_did():
+    settings = load(ROOT / "config.yaml")
+    brought = [name for name, entry in settings.models.items() if entry.checkpoint == "shipped"]
+    own = read_content(SHIPPED_MODEL)["sampling"]
+    assert len(brought) == 1
+    assert {key: settings.sampling_of(brought[0]).model_dump(mode="json")[key] for key in own} == own
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "configs/study.yaml", "configs/paper.yaml"])

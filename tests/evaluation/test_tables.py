@@ -123,7 +123,7 @@ def test_a_missing_value_is_a_dash_with_its_reason():
     given.loc[given["peptide"] == "GG", "js_backbone_md_equal_wall_clock"] = None
     given.loc[given["peptide"] == "GG", "ms_per_sample"] = None
     given.loc[given["peptide"] == "GG", "notes"] = (
-        "MD ran on 1 threads, sampling on 2. No MD at equal wall clock: the sampler took 1.5 times as much. "
+        "MD ran on 1 thread, sampling on 2. No MD at equal wall clock: the sampler took 1.5 times as much. "
         "No MSM: only 80 frames of the MD."
     )
     first, itself, cost = make_tables(given)
@@ -136,7 +136,7 @@ def test_a_missing_value_is_a_dash_with_its_reason():
     for table, key, reason in reasons:
         place = [column.key for column in table.columns].index(key)
         assert table.rows[0][place] == (DASH, table.notes[reason])
-    assert cost.rows[0][0] == ("GG", cost.notes["MD ran on 1 threads, sampling on 2."])
+    assert cost.rows[0][0] == ("GG", cost.notes["MD ran on 1 thread, sampling on 2."])
     assert first.notes["Mean of 1 of 2 peptides, which have it."] in [mark for _, mark in first.rows[2]]
 
 

@@ -22,7 +22,7 @@ from jamun.data.featurize import summarize_to_file
 from jamun.data.store import FeatureFile
 from jamun.model.batches import TrainingBatches, permuted, validation_batches
 from jamun.model.checkpoint import CheckpointError, load_denoiser
-from jamun.model.train import DenoiserTraining, ema_weight, learning_rate_factor, noisy, train_to_files
+from jamun.model.train import DenoiserTraining, TrainingError, ema_weight, learning_rate_factor, noisy, train_to_files
 
 NETWORK = NetworkSettings(hidden_irreps="16x0e + 4x1e", n_convolutions=2, n_radial=8, radial_width=16)
 SETTINGS = {
@@ -210,6 +210,44 @@ def test_killed_training_goes_on_with_the_same_curve(data: dict[str, object], tm
         for column in ("train_loss", "validation_loss", "learning_rate"):
             if one[column] or other[column]:
                 assert float(one[column]) == pytest.approx(float(other[column]), rel=2e-3)
+
+
+def test_training_starts_from_the_weights_of_another_model(data: dict[str, object], tmp_path: Path) -> None:
+    train_to_files(**_arguments(data, tmp_path / "first"))
+    initial = tmp_path / "first" / "checkpoint.ckpt"
+    first = load_denoiser(initial)
+    # On other peptides, of another size, at a rate at which nothing is learnt.
+    others = data | {"train": data["train"][2:], "dataset": tmp_path / "dataset.json"}
+    summarize_to_file(others["train"], others["validation"], others["dataset"])
+    squared = json.loads(others["dataset"].read_text())["mean_squared_distance"]
+    assert squared != pytest.approx(float(first.denoiser.mean_squared_distance), rel=0.01)
+    changes = {"initial_weights": "first", "learning_rate": 1e-12}
+    train_to_files(**_arguments(others, tmp_path / "second", **changes), initial=initial)
+    second = load_denoiser(tmp_path / "second" / "checkpoint.ckpt")
+    assert second.training.initial_weights == "first"
+    assert second.record["initial"]["model"] == "first"
+    assert second.record["initial"]["training"] == first.training.model_dump(mode="json")
+    assert second.record["initial"]["steps"] == 60
+    for name, value in first.denoiser.state_dict().items():
+        torch.testing.assert_close(second.denoiser.state_dict()[name], value, rtol=0, atol=1e-7)
+    for row in _rows(tmp_path / "second" / "metrics.csv"):
+        if row["validation_loss"]:
+            assert float(row["validation_loss"]) == pytest.approx(first.record["best_validation_loss"], rel=1e-4)
+    # At a rate at which something is, it goes on from there.
+    train_to_files(**_arguments(data, tmp_path / "third", **changes | {"learning_rate": 5e-3}), initial=initial)
+    assert (
+        load_denoiser(tmp_path / "third" / "checkpoint.ckpt").record["best_validation_loss"]
+        < 0.99 * (first.record["best_validation_loss"])
+    )
+
+
+def test_weights_of_another_network_are_refused(data: dict[str, object], tmp_path: Path) -> None:
+    train_to_files(**_arguments(data, tmp_path / "first", max_steps=1))
+    arguments = _arguments(data, tmp_path / "second", initial_weights="first")
+    arguments["network"] = NETWORK.model_copy(update={"n_radial": NETWORK.n_radial + 1})
+    with pytest.raises(TrainingError, match=r"another network \(n_radial is .* models the network of first"):
+        train_to_files(**arguments, initial=tmp_path / "first" / "checkpoint.ckpt")
+    assert not (tmp_path / "second").exists()
 
 
 def test_only_our_checkpoints_are_read(data: dict[str, object], tmp_path: Path) -> None:

@@ -266,6 +266,21 @@ def test_networks_that_were_only_trained_are_the_search(tmp_path):
     assert row_of(page_of(collected), "search-wide")[-1] == "0.270"
 
 
+def test_a_model_that_started_from_another_is_told_with_it(tmp_path):
+    results = write_study(tmp_path)
+    path = results / "models" / "default" / "training.json"
+    record = read_json(path)
+    first = {key: record[key] for key in ("training", "best_validation_loss")} | {"steps": 4000, "seconds": 7200.0}
+    second = first | {"model": "second", "steps": 500, "seconds": 60.0, "initial": first | {"model": "first"}}
+    write_json(path, record | {"initial": second})
+    collected = collect(results, tmp_path / "logs" / "study", BENCHMARK, ROOT, tmp_path / "docs" / "results")
+    begun = "from the weights of `second`, of 500 steps (60.0 s), before it `first`, of 4,000 steps (2.00 h)"
+    assert begun in " ".join(page_of(collected).split())
+    card = make_card(collected, {})
+    assert card["settings"]["initial"]["initial"]["model"] == "first"
+    assert "weights come from first, second, whose training peptides are not in here" in " ".join(card["limits"])
+
+
 def test_the_shipped_model_is_the_trained_one(finished):
     results, collected = finished / "results" / "study", Collected(finished / "docs" / "results")
     target = finished / "models" / "study"

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.workflow
     ("configuration", "peptides", "trained", "tested", "models", "brought", "ablated"),
     [
         ("config.yaml", 5, 4, 1, 2, 1, 3),
-        ("configs/study.yaml", 228, 220, 8, 4, 0, 4),
+        ("configs/study.yaml", 228, 220, 8, 5, 0, 4),
         ("configs/paper.yaml", 380, 280, 100, 1, 0, 3),
     ],
 )
@@ -104,6 +104,20 @@ def test_a_model_on_the_first_training_peptides(workflow_in):
     assert sorted(label[-2:] for label in built) == ["AA", "AF"]
     many = workflow.with_changes(models={"few": {"training": {"peptides": 4}}}).run("--dry-run", target, check=False)
     assert "training.peptides of model few: asks for 4 training peptides, but there are 3" in many.stdout
+
+
+def test_a_training_from_the_weights_of_another_model(workflow_in):
+    models = {"default": {}, "tuned": {"training": {"initial_weights": "default"}}}
+    tuned = workflow_in("tests/workflow/small.yaml").with_changes(models=models, ablation={"variants": {}})
+    target = "results/small/samples/tuned/AV/sampling.json"
+    # Also where the targets are about it alone, the other is trained, but nothing else is made of it.
+    for words in ((), ("--config", "model=tuned")):
+        planned = tuned.planned(target, *words)
+        assert (planned["train"], planned["sample"]) == (2, 1)
+    assert tuned.planned("all", "--config", "model=tuned")["plot_loss"] == 1
+    brought = {"shipped": {"checkpoint": "shipped"}, "tuned": {"training": {"initial_weights": "shipped"}}}
+    planned = tuned.with_changes(models=brought).planned(target, "--config", "model=tuned")
+    assert (planned["train"], planned["import_checkpoint"], planned["sample"]) == (1, 1, 1)
 
 
 def test_a_figure_of_md_needs_its_simulation_alone(workflow_in):

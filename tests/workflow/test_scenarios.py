@@ -27,7 +27,7 @@ SMALLER = {
     "samples: 2000": "samples: 60",
     "--samples 2000": "--samples 60",
 }
-TARGETS = {"all", "evaluate", "figures", "samples"}
+TARGETS = {"all", "evaluate", "figures", "models", "samples"}
 
 
 def blocks(title):
@@ -199,6 +199,20 @@ def test_two_models_compared(project):
     assert {row["model"] for row in project.summary()} == {"default", "wide"}
     page = (results / "report.html").read_text(encoding="utf-8")
     assert all(re.search(rf'"model":\s*"{model}"', page) for model in ("default", "wide"))
+
+
+def test_a_model_trained_further(project):
+    further, run = blocks("A model trained further")
+    first, record = (project.folder / f"results/small/models/{model}/training.json" for model in ("default", "further"))
+    first = json.loads(first.read_text())
+    before = project.times("models/default/*")
+    project.do(*further)
+    assert jobs(project.do(*run)) == {"train": 1}
+    record = json.loads(record.read_text())
+    assert record["initial"]["model"] == "default"
+    assert record["initial"]["steps"] == first["steps"]
+    assert record["best_validation_loss"] < first["best_validation_loss"]
+    assert project.times("models/default/*") == before
 
 
 def test_results_moved_to_another_machine(project):

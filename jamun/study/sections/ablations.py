@@ -7,7 +7,7 @@ import pandas as pd
 from jamun.evaluation.tables import DASH
 from jamun.study import text
 from jamun.study.collected import Collected, by_peptide, means_of
-from jamun.study.dataset import of_model, trained_on
+from jamun.study.dataset import lineage, of_model, trained_on
 from jamun.study.statistics import difference, mean
 
 _DIFFERENCE = "js_backbone"
@@ -36,7 +36,7 @@ def _models(collected: Collected) -> list[str]:
                 model,
                 training["network"]["hidden_irreps"] if training else DASH,
                 f"{trained_on(training, collected.study):,}" if training else DASH,
-                f"{training['steps']:,}" if training else DASH,
+                " + ".join(f"{one['steps']:,}" for one in lineage(training)) if training else DASH,
                 " to ".join(f"{level:g}" for level in sigma) if training else DASH,
                 f"{training['best_validation_loss']:.3f}" if training else DASH,
                 *(text.of_mean(mean(own[key])) if key in own else DASH for key in ("js_backbone", "js_all", "js_msm")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jamun.io.text import plural
 from jamun.study import text
 from jamun.study.collected import Collected
 from jamun.study.compute import by_stage
@@ -33,7 +34,7 @@ def compute(collected: Collected) -> str:
     if None not in hours:
         words.append(
             "Of a job that was stopped and went on they have the last part; by its records, which go on counting "
-            f"({text.plural(resumed, 'resumption')}), the MD's production took {text.hours(sum(hours))} h of wall "
+            f"({plural(resumed, 'resumption')}), the MD's production took {text.hours(sum(hours))} h of wall "
             "clock."
         )
     parts = [

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from jamun.evaluation.tables import DASH, duration
+from jamun.io.text import plural
 from jamun.study import text
 from jamun.study.collected import Collected
-from jamun.study.dataset import trained_on
+from jamun.study.dataset import lineage, trained_on
 
 
 def head(collected: Collected) -> str:
@@ -32,7 +33,7 @@ def head(collected: Collected) -> str:
     names = ["split", "peptides", "MD in all", "replicas each", "MD", "platform", "wall clock"]
     parts = [
         f"# Results of {study['dataset']}",
-        f"Model `{collected.model}`, judged on {text.plural(len(study['peptides']['test']), 'test peptide')}: "
+        f"Model `{collected.model}`, judged on {plural(len(study['peptides']['test']), 'test peptide')}: "
         f"{', '.join(study['peptides']['test'])}. "
         + (
             "None of their sequences is in training or validation."
@@ -42,11 +43,15 @@ def head(collected: Collected) -> str:
         text.table(names, rows),
     ]
     if training:
+        *before, _ = lineage(training)
+        begun = [f"`{one['model']}`, of {one['steps']:,} steps ({duration(one['seconds'])})" for one in before]
         parts.append(
             f"The model: {training['network']['hidden_irreps']}, {training['parameters']:,} parameters, sigma "
             f"{training['training']['sigma']:g} nm, trained on {trained_on(training, study)} peptides for "
             f"{training['steps']:,} steps ({duration(training['seconds'])} on "
-            f"{text.plural(training['threads'], 'thread')}); "
+            f"{plural(training['threads'], 'thread')})"
+            + (f" from the weights of {', before it '.join(reversed(begun))}" if begun else "")
+            + "; "
             f"validation loss {training['best_validation_loss']:.3f} of 3 sigma^2 at step {training['best_step']:,}."
         )
     else:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from jamun.evaluation.tables import DASH, duration, significant
+from jamun.io.text import plural
 from jamun.study import text
 from jamun.study.bars import SPEED_UP
 from jamun.study.collected import Collected
@@ -31,7 +32,7 @@ def wall_clock(collected: Collected, links: str) -> str:
         _table(collected, found, paper),
         _compared(collected),
         f"Speed-up in effective samples a second on the same cores: {text.of_mean(speed, 'factor')}, the geometric "
-        f"mean of {text.plural(speed.count, 'peptide')}."
+        f"mean of {plural(speed.count, 'peptide')}."
         if speed.count
         else "",
         f"Time a sample: {text.of_mean(mean(own['ms_per_sample']), 'number')} ms." if "ms_per_sample" in own else "",
@@ -48,7 +49,7 @@ def _overall(found: dict[str, dict[str, Overtaking]]) -> str:
     for group, words in GROUPS.items():
         ends = found[group].values()
         known = [one.seconds for one in ends if one.seconds is not None]
-        counted = [f"{len(known)} of {text.plural(len(found[group]), 'peptide')}"]
+        counted = [f"{len(known)} of {plural(len(found[group]), 'peptide')}"]
         if known:
             counted.append(f"median {duration(median(known))}")
         reasons = Counter(one.reason for one in ends if one.reason)
@@ -120,7 +121,7 @@ def _explicit(collected: Collected, water: dict[str, Any], paper: dict[str, Any]
     other = "" if machines == {water["processor"]} else f", on another machine ({water['processor']})"
     return (
         f"Explicit water: {significant(paper['ns_per_day'])} ns a day with the paper's settings "
-        f"({paper['particles']:,} particles, {paper['timestep_fs']:g} fs, {water['threads']} threads{other}), of one "
-        "small dipeptide; "
+        f"({paper['particles']:,} particles, {paper['timestep_fs']:g} fs, {plural(water['threads'], 'thread')}"
+        f"{other}), of one small dipeptide; "
         f"{significant(water['fastest'])} ns a day at most, in a smaller box with longer steps (`{water['file']}`)."
     )
