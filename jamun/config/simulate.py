@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from jamun.config.base import LARGEST_SEED, Quantity, Section
 
@@ -14,7 +14,7 @@ HEAVY_HYDROGEN_AMU = 2.5
 # Of 20 heavy atoms these are 24 GB of features.
 MOST_FRAMES = 100_000_000
 
-Start = Literal["built", "extended", "alpha", "beta", "ppii"]
+Start = Annotated[str, StringConstraints(pattern=r"^(built|(extended|alpha|beta|ppii)( (gauche\+|trans|gauche-))?)$")]
 
 
 class EquilibrationStage(Section):
@@ -88,7 +88,8 @@ class SimulateSettings(Section):
     starts: list[Start] = Field(
         ["built"],
         min_length=1,
-        description="Backbone in which the replicas start, in turn: as built, or with phi and psi of a conformation.",
+        description="Conformations in which the replicas start, in turn: as built; with phi and psi of a conformation "
+        "(extended, alpha, beta, ppii); or with chi1 of a rotamer too (`alpha gauche+`, `beta trans`, ...).",
     )
     checkpoint_interval: Quantity("s", gt=0, le=3600) = Field(
         60.0, description="Wall-clock time between saved states, from which a stopped simulation goes on."

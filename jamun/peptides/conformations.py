@@ -1,4 +1,4 @@
-"""Set the backbone of a built peptide to a conformation, from which a simulation can start."""
+"""Set the backbone of a built peptide to a conformation, and chi1 to a rotamer, from which a simulation can start."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ CONFORMATIONS = {
     "beta": (-120.0, 130.0),
     "ppii": (-75.0, 145.0),
 }
+# chi1 in degrees.
+ROTAMERS = {"gauche+": 60.0, "trans": 180.0, "gauche-": -60.0}
 # Of the torsions while contacts relax, kJ/mol: stiff, so that side chains give way and not the backbone.
 _STIFFNESS = 2000.0
 # Side chains are turned about CA-CB in these steps, degrees, to where the nearest contact is widest.
@@ -105,11 +107,28 @@ def _holding(positions: np.ndarray, quartets: list[Quartet]) -> openmm.CustomTor
     return force
 
 
-def conformed(topology: app.Topology, positions: np.ndarray, conformation: str, name: str) -> np.ndarray:
-    """Positions, (atoms, 3) in nm, of a peptide with hydrogens whose phi and psi are those of a conformation.
+def _rotamers(positions: np.ndarray, topology: mdtraj.Topology, chi1: float) -> tuple[np.ndarray, list[Quartet]]:
+    """Positions with chi1 of every side chain that is no ring with the backbone at that angle, radians; its atoms."""
+    quartets, _ = mdtraj.compute_chi1(mdtraj.Trajectory(positions[None], topology))
+    turned = []
+    for quartet in (tuple(map(int, quartet)) for quartet in quartets):
+        atoms = _beyond(topology, quartet[1], quartet[2])
+        if atoms is not None:
+            positions = _turned(positions, quartet[1], quartet[2], atoms, chi1 - torsion(positions, quartet))
+            turned.append(quartet)
+    return positions, turned
+
+
+def conformed(
+    topology: app.Topology, positions: np.ndarray, conformation: str, name: str, rotamer: str | None = None
+) -> np.ndarray:
+    """Positions, (atoms, 3) in nm, of a peptide with hydrogens whose phi and psi are those of a conformation, and where
+    a rotamer is given, whose chi1 is that of it in every side chain but those of proline, whose ring sets it, and of
+    glycine and alanine, which have none.
 
     Starts from `positions` of the same shape. phi of proline stays, as its ring sets it. Contacts are relaxed while
-    the backbone is held. Raises PeptideError, which gives `name`, if the result fails the checks of a built peptide.
+    the backbone, and chi1 of a rotamer, are held. Raises PeptideError, which gives `name`, if the result fails the
+    checks of a built peptide.
     """
     structure = mdtraj.Topology.from_openmm(topology)
     phi, psi = np.deg2rad(CONFORMATIONS[conformation])
@@ -120,8 +139,11 @@ def conformed(topology: app.Topology, positions: np.ndarray, conformation: str, 
             target = phi if kind == "phi" else psi
             positions = _turned(positions, quartet[1], quartet[2], atoms, target - torsion(positions, quartet))
     positions = _side_chains_away(positions, structure)
-    quartets = [quartet for _, quartet in [*torsions, *peptide_bonds(structure)]]
-    relaxed = relax(topology, positions * unit.nanometer, _holding(positions, quartets))
+    held = [quartet for _, quartet in [*torsions, *peptide_bonds(structure)]]
+    if rotamer is not None:
+        positions, chosen = _rotamers(positions, structure, float(np.deg2rad(ROTAMERS[rotamer])))
+        held += chosen
+    relaxed = relax(topology, positions * unit.nanometer, _holding(positions, held))
     relaxed = np.asarray(relaxed.value_in_unit(unit.nanometer))
     check(relaxed, structure, name)
     return relaxed - relaxed.mean(0)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jamun.config.simulate import SimulateSettings
+from jamun.config.simulate import SimulateSettings, Start
 from jamun.io.atomic import read_json, write_json
 from jamun.simulate.system import SimulationError
 
@@ -37,8 +37,14 @@ def identity(pdb: Path, name: str, settings: SimulateSettings) -> dict[str, Any]
     }
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What changed from one identity to another, in words; a setting that did not exist then had its default."""
+def start_of(starts: list[Start], replica: int) -> Start:
+    """The conformation in which a replica, from 1, starts: they take turns."""
+    return starts[(replica - 1) % len(starts)]
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], begun: int) -> list[str]:
+    """What changed from one identity to another, in words; a setting that did not exist then had its default, and
+    `starts` are those of the so many replicas that have begun, so that further ones may start elsewhere."""
     changed = []
     if old["peptide"] != new["peptide"]:
         changed.append(f"the peptide from {old['peptide']} to {new['peptide']}")
@@ -47,7 +53,11 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     defaults = SimulateSettings().model_dump(mode="json")
     for key, value in new["settings"].items():
         before = old["settings"].get(key, defaults[key])
-        if before != value:
+        if key == "starts":
+            same = all(start_of(before, replica) == start_of(value, replica) for replica in range(1, begun + 1))
+        else:
+            same = before == value
+        if not same:
             changed.append(f"simulate.{key} from {json.dumps(before)} to {json.dumps(value)}")
     return changed
 

@@ -20,7 +20,7 @@ from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
 from jamun.simulate.devices import devices, multi_process_service
 from jamun.simulate.engine import Engine
-from jamun.simulate.identity import differences, identity, read_identity, write_identity
+from jamun.simulate.identity import differences, identity, read_identity, start_of, write_identity
 from jamun.simulate.merge import publish_table, publish_trajectory
 from jamun.simulate.output import peptide_topology
 from jamun.simulate.platform import choose
@@ -39,7 +39,7 @@ def replica_seed(settings: SimulateSettings, name: str, replica: int) -> int:
 
 def replica_start(settings: SimulateSettings, replica: int) -> Start:
     """The conformation in which a replica starts."""
-    return settings.starts[(replica - 1) % len(settings.starts)]
+    return start_of(settings.starts, replica)
 
 
 @contextmanager
@@ -64,10 +64,13 @@ def _prepare(work: Path, found: dict[str, Any]) -> None:
     Raises SimulationError, naming what changed, for another that is not finished.
     """
     old = read_identity(work)
-    changed = differences(old, found) if old else []
+    folders = sorted(work.glob("replica_*"))
+    changed = differences(old, found, len(folders)) if old else []
     if old and not changed:
+        if old != found:
+            write_identity(work, found)
         return
-    replicas = [Progress(folder, f"{found['peptide']} {folder.name}") for folder in sorted(work.glob("replica_*"))]
+    replicas = [Progress(folder, f"{found['peptide']} {folder.name}") for folder in folders]
     if any(progress.current and not progress.finished for progress in replicas):
         reason = f"since it began there changed {', and '.join(changed)}" if old else "its settings.json is missing"
         raise SimulationError(

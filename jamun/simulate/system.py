@@ -80,8 +80,9 @@ def _start_positions(peptide: app.PDBFile, start: Start, pdb: Path) -> unit.Quan
     if start == "built":
         return peptide.positions
     positions = np.asarray(peptide.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
+    conformation, _, rotamer = start.partition(" ")
     try:
-        return conformed(peptide.topology, positions, start, pdb.stem) * unit.nanometer
+        return conformed(peptide.topology, positions, conformation, pdb.stem, rotamer or None) * unit.nanometer
     except PeptideError as error:
         raise SimulationError(f"{error} Take {start} out of simulate.starts.") from None
 
@@ -89,7 +90,7 @@ def _start_positions(peptide: app.PDBFile, start: Start, pdb: Path) -> unit.Quan
 def make_system(
     pdb: Path, settings: SimulateSettings, start: Start = "built", seed: int | None = None
 ) -> SimulationSystem:
-    """Solvate (explicit solvent) and parametrise the peptide in `pdb`, with the backbone of `start`.
+    """Solvate (explicit solvent) and parametrise the peptide in `pdb`, with the backbone, and the rotamer, of `start`.
 
     `seed` draws the waters that ions take the place of; without it, that of the settings does. Raises SimulationError
     for a peptide the force field does not know, or that does not take the backbone of `start`, or a box too small for

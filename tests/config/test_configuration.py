@@ -55,6 +55,8 @@ REFUSED = [
     ({"simulate": {"production": 1, "frame_interval": 2}}, "longer than the production"),
     ({"simulate": {"frame_interval": 0.0031}}, "whole number of timesteps"),
     ({"simulate": {"temperature": float("nan")}}, "simulate.temperature"),
+    ({"simulate": {"starts": ["alpha", "gamma"]}}, "simulate.starts.1"),
+    ({"simulate": {"starts": ["built trans"]}}, "simulate.starts.0"),
     ({"dataset": "../elsewhere"}, "dataset"),
     ({"dataset": "a/b"}, "dataset"),
     ({"models": {"..": {}}}, "models"),

@@ -6,7 +6,7 @@ import pytest
 
 from jamun.peptides.build import build_peptide
 from jamun.peptides.checks import chirality, stereocentres
-from jamun.peptides.conformations import CONFORMATIONS, backbone_torsions, conformed, torsion
+from jamun.peptides.conformations import CONFORMATIONS, ROTAMERS, backbone_torsions, conformed, torsion
 from jamun.peptides.sequences import PeptideError, parse_sequence
 
 
@@ -42,6 +42,26 @@ def test_phi_and_psi_are_those_of_the_conformation(sequence, form):
         first, second = np.array([(bond.atom1.index, bond.atom2.index) for bond in structure.bonds]).T
         lengths = [np.linalg.norm(place[first] - place[second], axis=1) for place in (positions, moved)]
         np.testing.assert_allclose(*lengths, atol=0.01)
+
+
+@pytest.mark.parametrize("sequence", ["ARNDCQEGHI", "LKMFPSTWYV", "VIT", "WWW"])
+@pytest.mark.parametrize("conformation", ["alpha", "beta"])
+def test_chi1_is_that_of_the_rotamer(sequence, conformation):
+    topology, positions, _ = build_peptide(parse_sequence(sequence), "capped", 7.0)
+    structure = mdtraj.Topology.from_openmm(topology)
+    for rotamer, target in ROTAMERS.items():
+        moved = conformed(topology, positions, conformation, sequence, rotamer)
+        for _, quartet in backbone_torsions(structure):
+            plain = CONFORMATIONS[conformation]
+            kind = structure.atom(quartet[0]).name != "C"
+            if structure.atom(quartet[1]).residue.name != "PRO" or kind:
+                angle = np.rad2deg(torsion(moved, quartet))
+                assert abs((angle - plain[kind] + 180) % 360 - 180) < 10
+        quartets, angles = mdtraj.compute_chi1(mdtraj.Trajectory(moved[None], structure))
+        assert len(quartets) == sum(letter not in "AG" for letter in sequence)
+        for quartet, angle in zip(quartets, np.rad2deg(angles[0]), strict=True):
+            if structure.atom(quartet[1]).residue.name != "PRO":
+                assert abs((angle - target + 180) % 360 - 180) < 15
 
 
 def test_torsions_are_those_of_mdtraj():

@@ -553,6 +553,25 @@ def test_replicas_follow_one_another(pdb, tmp_path, whole):
     assert np.array_equal(longer.xyz[40:60], merged.xyz[20:40])
 
 
+def test_further_replicas_may_start_elsewhere(pdb, tmp_path):
+    short = SHORT | {"starts": ["alpha", "beta"], "production": "2 ps"}
+    simulate(pdb, tmp_path, short, replicas=2)
+    before = mdtraj.load(tmp_path / "trajectory.xtc", top=tmp_path / "topology.pdb").xyz
+    further = short | {"starts": ["alpha", "beta", "alpha gauche+", "beta trans"]}
+    for _ in range(2):  # the second time there is nothing to do
+        record = simulate(pdb, tmp_path, further, replicas=4)
+        assert [part["start"] for part in record["replicas"]] == further["starts"]
+        after = mdtraj.load(tmp_path / "trajectory.xtc", top=tmp_path / "topology.pdb").xyz
+        assert len(after) == 2 * len(before)
+        assert np.array_equal(after[: len(before)], before)
+    # Where one that is there would have to start elsewhere, all are simulated anew.
+    record = simulate(pdb, tmp_path, short | {"starts": ["beta"]}, replicas=1)
+    assert record["replicas"][0]["start"] == "beta"
+    assert not np.array_equal(
+        mdtraj.load(tmp_path / "trajectory.xtc", top=tmp_path / "topology.pdb").xyz, before[: len(before) // 2]
+    )
+
+
 def test_a_replica_goes_on_too(pdb, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         stopped_at(patch, 15)
