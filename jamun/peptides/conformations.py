@@ -78,6 +78,14 @@ def _turned(positions: np.ndarray, first: int, second: int, atoms: list[int], an
     return turned
 
 
+def _with_torsion(positions: np.ndarray, topology: mdtraj.Topology, quartet: Quartet, angle: float) -> np.ndarray:
+    """Positions with that torsion at `angle`, radians; as they are where a ring sets it."""
+    atoms = _beyond(topology, quartet[1], quartet[2])
+    if atoms is None:
+        return positions
+    return _turned(positions, quartet[1], quartet[2], atoms, angle - torsion(positions, quartet))
+
+
 def _side_chains_away(positions: np.ndarray, topology: mdtraj.Topology) -> np.ndarray:
     """Turn each side chain about CA-CB to where its nearest contact with the rest is widest."""
     for residue in topology.residues:
@@ -107,16 +115,11 @@ def _holding(positions: np.ndarray, quartets: list[Quartet]) -> openmm.CustomTor
     return force
 
 
-def _rotamers(positions: np.ndarray, topology: mdtraj.Topology, chi1: float) -> tuple[np.ndarray, list[Quartet]]:
-    """Positions with chi1 of every side chain that is no ring with the backbone at that angle, radians; its atoms."""
+def _free_chi1(positions: np.ndarray, topology: mdtraj.Topology) -> list[Quartet]:
+    """The four atoms of chi1 of every side chain that makes no ring with the backbone."""
     quartets, _ = mdtraj.compute_chi1(mdtraj.Trajectory(positions[None], topology))
-    turned = []
-    for quartet in (tuple(map(int, quartet)) for quartet in quartets):
-        atoms = _beyond(topology, quartet[1], quartet[2])
-        if atoms is not None:
-            positions = _turned(positions, quartet[1], quartet[2], atoms, chi1 - torsion(positions, quartet))
-            turned.append(quartet)
-    return positions, turned
+    found = [tuple(map(int, quartet)) for quartet in quartets]
+    return [quartet for quartet in found if _beyond(topology, quartet[1], quartet[2]) is not None]
 
 
 def conformed(
@@ -134,15 +137,14 @@ def conformed(
     phi, psi = np.deg2rad(CONFORMATIONS[conformation])
     torsions = backbone_torsions(structure)
     for kind, quartet in torsions:
-        atoms = _beyond(structure, quartet[1], quartet[2])
-        if atoms is not None:
-            target = phi if kind == "phi" else psi
-            positions = _turned(positions, quartet[1], quartet[2], atoms, target - torsion(positions, quartet))
+        positions = _with_torsion(positions, structure, quartet, phi if kind == "phi" else psi)
     positions = _side_chains_away(positions, structure)
     held = [quartet for _, quartet in [*torsions, *peptide_bonds(structure)]]
     if rotamer is not None:
-        positions, chosen = _rotamers(positions, structure, float(np.deg2rad(ROTAMERS[rotamer])))
-        held += chosen
+        side_chains = _free_chi1(positions, structure)
+        for quartet in side_chains:
+            positions = _with_torsion(positions, structure, quartet, np.deg2rad(ROTAMERS[rotamer]))
+        held += side_chains
     relaxed = relax(topology, positions * unit.nanometer, _holding(positions, held))
     relaxed = np.asarray(relaxed.value_in_unit(unit.nanometer))
     check(relaxed, structure, name)

@@ -11,7 +11,7 @@ from typing import Any
 import mdtraj
 import openmm
 
-from jamun.config.simulate import SimulateSettings, Start
+from jamun.config.simulate import SimulateSettings
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.disk import disk_errors, locked
 from jamun.io.gpu import slots as gpu_slots
@@ -35,11 +35,6 @@ logger = logging.getLogger(__name__)
 def replica_seed(settings: SimulateSettings, name: str, replica: int) -> int:
     """The seed of a replica of a peptide; replicas count from 1, and the first has the peptide's own."""
     return derived_seed(settings.seed, "simulate", name, *((replica,) if replica > 1 else ()))
-
-
-def replica_start(settings: SimulateSettings, replica: int) -> Start:
-    """The conformation in which a replica starts."""
-    return start_of(settings.starts, replica)
 
 
 @contextmanager
@@ -101,7 +96,7 @@ def _replica(
     progress = Progress(folder, label)
     if progress.current is None:
         water_seed = settings.seed if replica == 1 else seed
-        solvated = make_system(pdb, settings, replica_start(settings, replica), water_seed)
+        solvated = make_system(pdb, settings, start_of(settings.starts, replica), water_seed)
         with disk_errors(folder, lambda: None, SimulationError):
             progress.system = save_system(solvated, folder)
     else:
@@ -118,7 +113,7 @@ def _replica_record(settings: SimulateSettings, replica: int, engine: Engine, pr
     """What md.json tells of one replica; seconds are those of the frames that are published."""
     point = progress.current
     return {
-        "start": replica_start(settings, replica),
+        "start": start_of(settings.starts, replica),
         "seed": engine.seed,
         "n_atoms": engine.solvated.system.getNumParticles(),
         "seconds": point.seconds * settings.n_frames / point.frames,

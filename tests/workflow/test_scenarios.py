@@ -203,12 +203,12 @@ def test_two_models_compared(project):
 
 def test_a_model_trained_further(project):
     further, run = blocks("A model trained further")
-    first, record = (project.folder / f"results/small/models/{model}/training.json" for model in ("default", "further"))
-    first = json.loads(first.read_text())
+    models = project.folder / "results/small/models"
+    first = json.loads((models / "default/training.json").read_text())
     before = project.times("models/default/*")
     project.do(*further)
     assert jobs(project.do(*run)) == {"train": 1}
-    record = json.loads(record.read_text())
+    record = json.loads((models / "further/training.json").read_text())
     assert record["initial"]["model"] == "default"
     assert record["initial"]["steps"] == first["steps"]
     assert record["best_validation_loss"] < first["best_validation_loss"]
