@@ -33,8 +33,8 @@ from jamun.config.training import TrainingSettings
 from jamun.data.store import FeatureFile, write_features
 from jamun.io.atomic import write_json
 from jamun.io.provenance import provenance
-from jamun.model.acceleration import compiled as accelerated
-from jamun.model.batches import TrainingBatches
+from jamun.model.acceleration import accelerated
+from jamun.model.batches import Batch, TrainingBatches
 from jamun.model.conditioning import Conditioning
 from jamun.model.denoiser import Denoiser
 from jamun.model.train import DenoiserTraining
@@ -249,6 +249,42 @@ def sampling(options: argparse.Namespace, device: torch.device) -> list[dict[str
     return rows
 
 
+def cuda_graphs(options: argparse.Namespace, device: torch.device) -> list[dict[str, Any]]:
+    """Kernels launched one by one against recorded ones: a training step of the study's network (noise, gradient, Adam)
+    on 256 graphs of 27 atoms, and the forward pass of a walk of 22 atoms. Needs a GPU."""
+    rows = []
+    settings = NetworkSettings(
+        hidden_irreps="96x0e + 24x1e", n_convolutions=5, radial_basis="bessel", n_radial=32, radial_width=16
+    )
+    batch = Batch(0.3 * torch.randn(256, 27, 3), random_conditioning(256, 27), 0).to(device)
+    for mode in ("off", "cuda_graphs"):
+        training = TrainingSettings(
+            sigma_range=["0.01 nm", "0.06 nm"], compile=mode, precision="tf32" if options.tf32 else "float32"
+        )
+        module = DenoiserTraining(settings, training, SQUARED).to(device)
+        optimizer = module.configure_optimizers()["optimizer"]
+
+        def step(module: DenoiserTraining = module, optimizer: Any = optimizer) -> None:
+            optimizer.zero_grad()
+            module.training_step(batch, 0)["loss"].backward()
+            torch.nn.utils.clip_grad_norm_(module.denoiser.parameters(), 1.0)
+            optimizer.step()
+
+        step(), step()
+        rows.append({"what": "training step", "graphs": 256, "mode": mode, "ms": 1e3 * timed(step, device, 20)})
+    denoiser = network(settings, device)
+    with torch.no_grad():
+        prepared = denoiser.prepare(random_conditioning(1, 22).to(device))
+        for chains in (50, 640):
+            y = 0.3 * torch.randn(chains, 22, 3, device=device)
+            for mode in ("off", "cuda_graphs"):
+                call = accelerated(denoiser, mode, device)
+                call(y, SIGMA, prepared), call(y, SIGMA, prepared)
+                seconds = timed(lambda call=call, y=y: call(y, SIGMA, prepared), device, 20)
+                rows.append({"what": "walk", "chains": chains, "mode": mode, "ms": 1e3 * seconds})
+    return rows
+
+
 def loading(options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     """Batches a second read from a store, against those that training uses; memory of reading 10^4 and 10^7 frames."""
     result: dict[str, Any] = {}
@@ -358,7 +394,8 @@ def main() -> None:
     parser.add_argument("--atoms", type=int, default=32, help="atoms of each graph in the comparison")
     parser.add_argument("--cuequivariance", action="store_true", help="cuEquivariance's tensor product as a third side")
     parts = ("comparison", "demo_training", "memory", "growth", "sampling", "loading", "profile")
-    parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts), help="which measurements to make")
+    choices = (*parts, "cuda_graphs")
+    parser.add_argument("--parts", nargs="+", choices=choices, default=list(parts), help="which measurements to make")
     parser.add_argument("--json", type=Path, help="file for the result")
     parser.add_argument("--only-memory", help=argparse.SUPPRESS)
     parser.add_argument("--frames", type=int, default=0, help=argparse.SUPPRESS)
@@ -377,6 +414,7 @@ def main() -> None:
         "sampling": lambda: sampling(options, device),
         "loading": lambda: loading(options, device),
         "profile": lambda: profile(options, device),
+        "cuda_graphs": lambda: cuda_graphs(options, device),
     }
     result: dict[str, Any] = {
         "machine": {

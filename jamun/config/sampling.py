@@ -97,7 +97,9 @@ class SamplingSettings(Section):
         description="Matrix products: full, or rounded operands (tf32 on GPUs that have it; bfloat16 by autocast).",
     )
     compile: Literal["off", "default", "cuda_graphs"] = Field(
-        "off", description="torch.compile of the network; pays where sampling lasts longer than a minute of compiling."
+        "off",
+        description="default: torch.compile of the network, which pays where sampling lasts longer than a minute of "
+        "compiling; cuda_graphs: on a GPU, its kernels recorded once and replayed.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs.")
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed; each peptide derives its own from it and its name.")

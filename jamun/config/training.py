@@ -57,7 +57,16 @@ class TrainingSettings(Section):
         description="Matrix products: full, or rounded operands (tf32 on GPUs that have it; bfloat16 by autocast).",
     )
     compile: Literal["off", "default", "cuda_graphs"] = Field(
-        "off", description="torch.compile of the network; pays where training lasts longer than minutes of compiling."
+        "off",
+        description="default: torch.compile of the network, which pays where training lasts longer than minutes of "
+        "compiling; cuda_graphs: on one GPU, its kernels recorded once and replayed.",
+    )
+    num_workers: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Processes that read batches ahead of a GPU that would wait for them; 0 reads in "
+        "the training process.",
     )
     initial_weights: str | None = Field(
         None,
@@ -77,6 +86,10 @@ class TrainingSettings(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> TrainingSettings:
+        if self.compile == "cuda_graphs" and (self.devices > 1 or self.accumulate > 1 or self.precision == "bfloat16"):
+            raise ValueError(
+                "compile: cuda_graphs works on one device, without accumulate, in float32 or tf32; set default"
+            )
         low, high = self.levels
         if self.sigma_range is not None and low >= high:
             raise ValueError(f"sigma_range must rise, but {low:g} nm is not below {high:g} nm")

@@ -1,4 +1,4 @@
-"""Faster arithmetic for the network, each a setting: narrower matrix products, and torch.compile."""
+"""Faster arithmetic for the network, each a setting: narrower matrix products, torch.compile, and CUDA graphs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+
+from jamun.model.denoiser import Denoiser
+from jamun.model.recording import Recorded
 
 logger = logging.getLogger(__name__)
 
@@ -56,21 +59,18 @@ def compiler_works(device_type: str) -> str | None:
     return None
 
 
-def compiled(function: Callable[..., Tensor], mode: Compile, device: torch.device) -> Callable[..., Tensor]:
-    """`function` by torch.compile, or as it is where that is off or cannot work here, which is logged in one sentence.
-
-    cuda_graphs records the kernels of a call and replays them, which saves the time to launch them; without a GPU it
-    is the same as default.
-    """
-    if mode == "off":
-        return function
+def accelerated(denoiser: Denoiser, mode: Compile, device: torch.device) -> Callable[..., Tensor]:
+    """`denoiser.forward` by torch.compile (default) or by CUDA graphs; as it is where that is off or cannot work here,
+    which is logged in one sentence. Never the module itself, which an attribute of another module would take in."""
+    if mode == "cuda_graphs":
+        if device.type == "cuda":
+            return Recorded(denoiser)
+        logger.warning("compile: cuda_graphs needs a GPU; going on without them, slower but the same.")
+    if mode != "default":
+        return denoiser.forward
     problem = compiler_works(device.type)
     if problem is not None:
         logger.warning("torch.compile does not work here (%s); going on without it, slower but the same.", problem)
-        return function
-    graphs = mode == "cuda_graphs"
-    if graphs and device.type != "cuda":
-        logger.warning("compile: cuda_graphs needs a GPU; compiling without them.")
-        graphs = False
+        return denoiser.forward
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _KEPT_KERNELS)
-    return torch.compile(function, dynamic=False, mode="reduce-overhead" if graphs else "default")
+    return torch.compile(denoiser.forward, dynamic=False)

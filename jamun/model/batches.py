@@ -11,14 +11,14 @@ and a gradient still averages over peptides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from jamun.data.store import FeatureFile
 from jamun.io.seeds import derived_seed
@@ -52,22 +52,28 @@ def permuted(index: np.ndarray, size: int, seed: int) -> np.ndarray:
 
 @dataclass
 class Batch:
-    """Clean frames: positions (G, N, 3) float32 in nm, zero on padding; what they are of; the batch's number."""
+    """Clean frames: positions (G, N, 3) float32 in nm, zero on padding; what they are of; the batch's number; what each
+    counts in the loss, weights (G,) float32, or None where all count alike."""
 
     positions: Tensor
     conditioning: Conditioning
     number: int
+    weights: Tensor | None = None
 
     def to(self, device: torch.device | str, **_: object) -> Batch:
         """The same on `device`."""
-        return Batch(self.positions.to(device), self.conditioning.to(device), self.number)
+        weights = None if self.weights is None else self.weights.to(device)
+        return Batch(self.positions.to(device), self.conditioning.to(device), self.number, weights)
 
 
 class _Bucket:
     """Peptides of similar size, their frames numbered through."""
 
-    def __init__(self, files: list[FeatureFile]) -> None:
+    def __init__(self, files: list[FeatureFile], weights: Mapping[str, np.ndarray] | None = None) -> None:
         self.files = files
+        self.weights = None
+        if weights is not None:
+            self.weights = np.concatenate([weights[file.peptide] for file in files]).astype(np.float32)
         self.offsets = np.cumsum([0] + [file.n_frames for file in files])
         self.conditioning = Conditioning.batch([Conditioning.from_molecule(file.molecule) for file in files])
 
@@ -83,17 +89,18 @@ class _Bucket:
             rows = np.flatnonzero(owner == place)
             file = self.files[place]
             positions[rows, : file.molecule.n_atoms] = file.read(frames[rows] - self.offsets[place])
-        return Batch(torch.from_numpy(positions), self.conditioning.select(torch.from_numpy(owner)), number)
+        counted = None if self.weights is None else torch.from_numpy(self.weights[frames])
+        return Batch(torch.from_numpy(positions), self.conditioning.select(torch.from_numpy(owner)), number, counted)
 
 
-def _buckets(files: list[FeatureFile], ratio: float) -> list[_Bucket]:
+def _buckets(files: list[FeatureFile], ratio: float, weights: Mapping[str, np.ndarray] | None = None) -> list[_Bucket]:
     groups: list[list[FeatureFile]] = []
     for file in sorted(files, key=lambda file: (file.molecule.n_atoms, file.peptide)):
         if groups and file.molecule.n_atoms <= ratio * groups[-1][0].molecule.n_atoms:
             groups[-1].append(file)
         else:
             groups.append([file])
-    return [_Bucket(group) for group in groups]
+    return [_Bucket(group, weights) for group in groups]
 
 
 class TrainingBatches:
@@ -104,9 +111,11 @@ class TrainingBatches:
     which frames repeat.
     """
 
-    def __init__(self, files: list[FeatureFile], size: int, seed: int) -> None:
+    def __init__(
+        self, files: list[FeatureFile], size: int, seed: int, weights: Mapping[str, np.ndarray] | None = None
+    ) -> None:
         self.size, self.seed = size, seed
-        self.buckets = _buckets(files, BUCKET_RATIO)
+        self.buckets = _buckets(files, BUCKET_RATIO, weights)
         counts = [max(1, bucket.n_frames // size) for bucket in self.buckets]
         self.starts = np.cumsum([0, *counts])
 
@@ -141,7 +150,10 @@ def validation_batches(files: list[FeatureFile], frames: int, size: int) -> list
 
 
 class Stream(IterableDataset):
-    """Batches `first()`, `first()` + 1, ... of one of several processes that take turns, until `stop`."""
+    """Batches `first()`, `first()` + 1, ... of one of several processes that take turns, until `stop`.
+
+    Several readers of a DataLoader take turns within that: they are asked in turn, so the order is the same.
+    """
 
     def __init__(
         self, batches: Callable[[int], Batch], first: Callable[[], int], rank: int, processes: int, stop: int | None
@@ -150,7 +162,9 @@ class Stream(IterableDataset):
         self.batches, self.first, self.rank, self.processes, self.stop = batches, first, rank, processes, stop
 
     def __iter__(self) -> Iterator[Batch]:
-        turn = self.first()
+        reader = get_worker_info()
+        place, readers = (0, 1) if reader is None else (reader.id, reader.num_workers)
+        turn = self.first() + place
         while (number := turn * self.processes + self.rank) < (self.stop if self.stop is not None else number + 1):
             yield self.batches(number)
-            turn += 1
+            turn += readers

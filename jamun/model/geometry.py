@@ -36,9 +36,12 @@ def pair_geometry(positions: Tensor, lmax: int) -> tuple[Tensor, list[Tensor]]:
     harmonics = [torch.ones_like(distance)[None]]
     if lmax >= 1:
         harmonics.append(math.sqrt(3.0) * unit)
+    if lmax >= 2:  # made on the device, which a CUDA graph asks for
+        fixed = unit.new_zeros(3)
+        fixed[1:2].fill_(1.0)
     for degree in range(2, lmax + 1):
         # a fixed direction keeps the normalisation of coincident atoms finite; their harmonics are zeroed
-        direction = torch.where(apart[..., None], unit.movedim(0, -1), unit.new_tensor([0.0, 1.0, 0.0]))
+        direction = torch.where(apart[..., None], unit.movedim(0, -1), fixed)
         values = o3.spherical_harmonics(degree, direction, normalize=True, normalization="component")
         harmonics.append(values.movedim(-1, 0) * apart)
     return distance * apart, harmonics

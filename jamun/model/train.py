@@ -11,11 +11,12 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
@@ -28,11 +29,11 @@ from jamun.config.network import NetworkSettings
 from jamun.config.training import TrainingSettings
 from jamun.data.store import FeatureFile
 from jamun.data.vocabulary import VOCABULARY_VERSION
-from jamun.io.atomic import atomic_path, read_json, write_json
+from jamun.io.atomic import atomic_path, read_json, read_npz, write_json
 from jamun.io.log import Interrupted, UserError
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
-from jamun.model.acceleration import compiled, float32_products
+from jamun.model.acceleration import accelerated, float32_products
 from jamun.model.batches import Batch, Stream, TrainingBatches, validation_batches
 from jamun.model.checkpoint import LoadedDenoiser, load_denoiser, save_denoiser
 from jamun.model.denoiser import Denoiser, preconditioning
@@ -88,12 +89,15 @@ def denoising_error(
     return squared_error(denoiser(y, sigma, batch.conditioning), clean, mask)
 
 
+def _on_a_gpu(settings: TrainingSettings) -> bool:
+    return settings.accelerator != "cpu" and torch.cuda.is_available()
+
+
 @torch.no_grad()
 def validation_losses(denoiser: Denoiser, files: list[FeatureFile], settings: TrainingSettings) -> dict[str, float]:
     """Losses of a finished denoiser at the noise level of validation and at the ends of the range, by level in nm, with
     the frames and the noise of every validation; on the GPU where it was trained on one."""
-    gpu = settings.accelerator != "cpu" and torch.cuda.is_available()
-    device = torch.device("cuda" if gpu else "cpu")
+    device = torch.device("cuda" if _on_a_gpu(settings) else "cpu")
     denoiser = denoiser.to(device)
     levels = sorted({settings.sigma, *settings.levels})
     sums, frames = dict.fromkeys(levels, 0.0), 0
@@ -125,7 +129,8 @@ def ema_weight(step: int, decay: float) -> float:
 
 class DenoiserTraining(lightning.LightningModule):
     """Algorithm 1. The loss is |xhat - x|^2 / (3 c_out^2), a mean over atoms, then graphs; what is reported is
-    |xhat - x|^2 / (3 sigma^2), which is 1 where the noise is left as it is. With a range of noise levels both are of
+    |xhat - x|^2 / (3 sigma^2), which is 1 where the noise is left as it is, of all frames alike, also where the loss
+    weighs them. With a range of noise levels both are of
     each graph's own sigma; validation is at `sigma` always. `average` holds the moving average of the weights, which is
     validated and published."""
 
@@ -142,18 +147,21 @@ class DenoiserTraining(lightning.LightningModule):
         if initial is not None:
             self.denoiser.load_state_dict(initial.state_dict())
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False)
+        # Found once: looking for them takes longer than averaging them on a GPU.
+        self._averaged, self._current = list(self.average.parameters()), list(self.denoiser.parameters())
         self.mean_squared_distance = mean_squared_distance
         self._call: Callable[..., Tensor] | None = None
         self._validation: list[Tensor] = []
         self._updated = -1
 
     def training_step(self, batch: Batch, _: int) -> dict[str, Tensor]:
-        # not before the process that trains has started: what is compiled cannot be sent to it
-        self._call = self._call or compiled(self.denoiser.forward, self.training_settings.compile, self.device)
+        # not before the process that trains has started: what is compiled or recorded cannot be sent to it
+        self._call = self._call or accelerated(self.denoiser, self.training_settings.compile, self.device)
         sigma = drawn_sigmas(self.training_settings, len(batch.positions), batch.number).to(self.device)
         error = denoising_error(self._call, batch, sigma, self.training_settings, "noise")
         c_out = preconditioning(sigma, self.mean_squared_distance)[2]
-        loss = (error / (3.0 * c_out.square()).to(error)).mean()
+        terms = error / (3.0 * c_out.square()).to(error)
+        loss = (terms if batch.weights is None else batch.weights * terms).mean()
         return {"loss": loss, "reported": (error.detach() / (3.0 * sigma.square()).to(error)).mean()}
 
     def validation_step(self, batch: Batch, _: int) -> None:
@@ -179,14 +187,16 @@ class DenoiserTraining(lightning.LightningModule):
         self._updated = self.global_step
         keep = ema_weight(self.global_step, self.training_settings.ema_decay)
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.denoiser.parameters()), 1.0 - keep)
+            torch._foreach_lerp_(self._averaged, self._current, 1.0 - keep)
 
     def on_train_start(self) -> None:
         self._updated = self.global_step
 
     def configure_optimizers(self) -> dict[str, Any]:
         settings = self.training_settings
-        optimizer = torch.optim.Adam(self.denoiser.parameters(), lr=settings.learning_rate)
+        # One kernel for all weights; Lightning's bfloat16 does not clip gradients for it.
+        fused = self.device.type == "cuda" and settings.precision != "bfloat16"
+        optimizer = torch.optim.Adam(self.denoiser.parameters(), lr=settings.learning_rate, fused=fused)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, settings))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -194,10 +204,16 @@ class DenoiserTraining(lightning.LightningModule):
 class FrameData(lightning.LightningDataModule):
     """Training batches from where training stands, and validation batches that are always the same."""
 
-    def __init__(self, train: list[FeatureFile], validation: list[FeatureFile], settings: TrainingSettings) -> None:
+    def __init__(
+        self,
+        train: list[FeatureFile],
+        validation: list[FeatureFile],
+        settings: TrainingSettings,
+        weights: dict[str, np.ndarray] | None = None,
+    ) -> None:
         super().__init__()
         self.settings = settings
-        self.training_batches = TrainingBatches(train, settings.batch_size, settings.seed)
+        self.training_batches = TrainingBatches(train, settings.batch_size, settings.seed, weights)
         self.validation_batches = validation_batches(validation, settings.validation_frames, settings.batch_size)
 
     def _turns(self) -> tuple[int, int]:
@@ -207,7 +223,14 @@ class FrameData(lightning.LightningDataModule):
         def first() -> int:
             return self.trainer.global_step * self.settings.accumulate
 
-        return DataLoader(Stream(self.training_batches.__getitem__, first, *self._turns(), None), batch_size=None)
+        readers = self.settings.num_workers
+        return DataLoader(
+            Stream(self.training_batches.__getitem__, first, *self._turns(), None),
+            batch_size=None,
+            num_workers=readers,
+            multiprocessing_context="fork" if readers else None,  # the stream knows the trainer, which cannot be sent
+            prefetch_factor=4 if readers else None,
+        )
 
     def val_dataloader(self) -> DataLoader:
         makers = self.validation_batches
@@ -331,17 +354,36 @@ def _told(initial: LoadedDenoiser, name: str | None) -> dict[str, Any]:
 
 
 def _digest(denoiser: Denoiser) -> str:
-    """SHA-256 of the weights."""
-    return hashlib.sha256(b"".join(value.numpy().tobytes() for value in denoiser.state_dict().values())).hexdigest()
+    """SHA-256 of the weights of a network."""
+    return _digest_of(value.numpy() for value in denoiser.state_dict().values())
+
+
+def _digest_of(arrays: Iterable[np.ndarray]) -> str:
+    """SHA-256 of arrays."""
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
+
+def _read_weights(path: Path, files: list[FeatureFile]) -> dict[str, np.ndarray]:
+    """Weights of the frames of these peptides. Raises TrainingError where they are of other frames."""
+    weights = read_npz(path)
+    for file in files:
+        if len(weights.get(file.peptide, ())) != file.n_frames:
+            raise TrainingError(f"{path}: not of the {file.n_frames} frames of {file.path}; delete it to make it anew.")
+    return {file.peptide: weights[file.peptide] for file in files}
 
 
 def _fingerprint(
-    network: NetworkSettings, training: TrainingSettings, squared: float, initial: Denoiser | None
+    network: NetworkSettings,
+    training: TrainingSettings,
+    squared: float,
+    initial: Denoiser | None,
+    weights: dict[str, np.ndarray] | None,
 ) -> dict[str, Any]:
     """What must not differ between the runs of one training; where it runs, and until when, may."""
-    where = {"accelerator", "devices", "compile"}
+    where = {"accelerator", "devices", "compile", "num_workers"}
     until = {"max_steps", "validation_interval", "validation_frames", "early_stopping"}
-    return {
+    kept: dict[str, Any] = {} if weights is None else {"frame_weights": _digest_of(weights.values())}
+    return kept | {
         "network": network.model_dump(mode="json"),
         "training": training.model_dump(mode="json", exclude=where | until),
         "mean_squared_distance": squared,
@@ -358,15 +400,17 @@ def fit(
     work: Path,
     gpus: Sequence[int] = (),
     initial: Denoiser | None = None,
+    weights: dict[str, np.ndarray] | None = None,
 ) -> tuple[Path, Path]:
     """Train until ``training.max_steps``, from ``work/last.ckpt`` where there is one, else from the weights of
-    `initial`, or from random ones; on the GPUs of these indices, or on those that Lightning takes.
+    `initial`, or from random ones; on the GPUs of these indices, or on those that Lightning takes. `weights` are what
+    each frame of a peptide counts in the loss, (F,) by the peptide's name.
 
     Returns the paths of Lightning's last and best checkpoints, in `work`. Raises TrainingError where the folder holds
     another training, or the loss is no longer finite.
     """
     last, best = work / "last.ckpt", work / "best.ckpt"
-    fingerprint = _fingerprint(network, training, mean_squared_distance, initial)
+    fingerprint = _fingerprint(network, training, mean_squared_distance, initial, weights)
     if last.exists():
         if read_json(work / "settings.json") != fingerprint:
             logger.info("settings differ from those of %s: starting anew", last)
@@ -377,7 +421,7 @@ def fit(
     write_json(work / "settings.json", fingerprint)
     lightning.seed_everything(derived_seed(training.seed, "weights"), verbose=False)
     module = DenoiserTraining(network, training, mean_squared_distance, initial)
-    data = FrameData(train, validation, training)
+    data = FrameData(train, validation, training, weights)
     per_epoch = max(1, data.training_batches.per_epoch // (training.accumulate * training.devices))
     every = max(1, min(50, training.validation_interval // 5))
     history = History(every, per_epoch, work)
@@ -419,7 +463,7 @@ def fit(
         use_distributed_sampler=False,
     )
     with warnings.catch_warnings(), float32_products(training.precision):
-        # the stream continues by number, which Lightning cannot know; worker processes would only slow its tiny reads
+        # the stream continues by number, which Lightning cannot know; on processors, readers would only take their time
         warnings.filterwarnings("ignore", message=".*mid-epoch.*")
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
@@ -448,6 +492,7 @@ def train_to_files(
     tensorboard: Path | None = None,
     gpus: Sequence[int] = (),
     initial: Path | None = None,
+    weights: Path | None = None,
 ) -> None:
     """Train a model and publish it.
 
@@ -456,10 +501,11 @@ def train_to_files(
     blank where not measured at that step), record (JSON); the folder of resumable state, removed at the end;
     processor threads; the folder in which TensorBoard's logs are kept, replaced if it is there (None keeps none);
     indices of the GPUs to train on (none leaves them to Lightning); the checkpoint whose weights training starts from,
-    and whose unit of length it keeps (None starts from random weights).
+    and whose unit of length it keeps (None starts from random weights); the weights of the training frames (None weighs
+    all alike).
     The same call again goes on where an interrupted one stopped. Losses are |xhat - x|^2 / (3 sigma^2).
-    Raises TrainingError for features that cannot be trained on and for initial weights of another network, Interrupted
-    at SIGTERM.
+    Raises TrainingError for features that cannot be trained on, initial weights of another network and weights of other
+    frames, Interrupted at SIGTERM.
     """
     if not train or not validation:
         raise TrainingError("Training needs at least one training and one validation peptide; see peptides.")
@@ -471,7 +517,9 @@ def train_to_files(
     squared = float(described["mean_squared_distance"] if start is None else start.denoiser.mean_squared_distance)
     torch.set_num_threads(max(1, threads // training.devices))
     files = [FeatureFile(path) for path in train], [FeatureFile(path) for path in validation]
-    last, best = fit(*files, squared, network, training, work, gpus, None if start is None else start.denoiser)
+    counted = None if weights is None else _read_weights(weights, files[0])
+    first = None if start is None else start.denoiser
+    last, best = fit(*files, squared, network, training, work, gpus, first, counted)
 
     state = _read(last, "last")
     history = next(value for name, value in state["callbacks"].items() if name.startswith("History"))
@@ -506,6 +554,8 @@ def train_to_files(
             "parameters": sum(parameter.numel() for parameter in denoiser.parameters()),
             "mean_squared_distance": squared,
             "loss": "mean over atoms of |xhat - x|^2 / (3 sigma^2)",
+            "reweighted_frames": weights is not None,
+            "device": torch.cuda.get_device_name() if _on_a_gpu(training) else "cpu",
             "threads": threads,
             **summary,
         },

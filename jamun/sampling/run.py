@@ -21,7 +21,7 @@ from jamun.io.disk import disk_errors, file_sha256, link_or_copy, locked
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
-from jamun.model.acceleration import compiled, matmul_precision
+from jamun.model.acceleration import accelerated, matmul_precision
 from jamun.model.checkpoint import LoadedDenoiser, load_denoiser
 from jamun.model.conditioning import Conditioning
 from jamun.sampling.checks import REASONS, Checks
@@ -201,7 +201,7 @@ def _run(
         ) as bar,
     ):
         prepared = loaded.denoiser.prepare(conditioning)
-        denoise = compiled(loaded.denoiser, settings.compile, device)
+        denoise = accelerated(loaded.denoiser, settings.compile, device)
         Sampler(
             peptide,
             lambda y, level: denoise(y, level, prepared),

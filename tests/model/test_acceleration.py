@@ -1,4 +1,4 @@
-"""Narrower matrix products and torch.compile: what they change, and what happens where they cannot work."""
+"""Narrower products, torch.compile, CUDA graphs: what they change, and what happens where they cannot work."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from test_denoiser import make, points
 from toy import random_conditioning
 
-from jamun.model import acceleration
-from jamun.model.acceleration import compiled, compiler_works, float32_products, matmul_precision
+from jamun.model.acceleration import accelerated, compiler_works, float32_products, matmul_precision
+from jamun.model.recording import Recorded
 
 CPU = torch.device("cpu")
 
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 def test_compiled_is_the_same_function_with_the_same_gradients() -> None:
     denoiser = make(torch.float32, n_convolutions=1)
     assert compiler_works("cpu") is None, "the tests need a C++ compiler (gcc)"
-    fast = compiled(denoiser.forward, "default", CPU)
+    fast = accelerated(denoiser, "default", CPU)
     conditioning, y = random_conditioning(2, 6), points(2, 6, torch.float32)
     results = []
     for call in (denoiser, fast):
@@ -42,25 +42,19 @@ def test_without_a_compiler_it_goes_on_and_says_so(
     monkeypatch.setattr(torch, "compile", broken)
     denoiser = make(torch.float32)
     with caplog.at_level(logging.WARNING):
-        assert compiled(denoiser, "default", CPU) is denoiser
+        assert accelerated(denoiser, "default", CPU) == denoiser.forward
     assert "no C++ compiler found" in caplog.text
     assert "going on without it" in caplog.text
-    assert compiled(denoiser, "off", CPU) is denoiser
+    assert accelerated(denoiser, "off", CPU) == denoiser.forward
     compiler_works.cache_clear()
 
 
-def test_cuda_graphs_without_a_gpu_become_plain_compilation(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    asked = {}
-    monkeypatch.setattr(acceleration, "compiler_works", lambda _: None)
-    monkeypatch.setattr(torch, "compile", lambda function, **options: asked.update(options) or function)
+def test_cuda_graphs_without_a_gpu_are_said_to_need_one(caplog: pytest.LogCaptureFixture) -> None:
+    denoiser = make(torch.float32)
     with caplog.at_level(logging.WARNING):
-        compiled(make(torch.float32), "cuda_graphs", CPU)
-    assert asked["mode"] == "default"
+        assert accelerated(denoiser, "cuda_graphs", CPU) == denoiser.forward
     assert "needs a GPU" in caplog.text
-    compiled(make(torch.float32), "cuda_graphs", torch.device("cuda"))
-    assert asked["mode"] == "reduce-overhead"
+    assert isinstance(accelerated(denoiser, "cuda_graphs", torch.device("cuda")), Recorded)
 
 
 def test_bfloat16_rounds_products_and_nothing_else() -> None:

@@ -20,7 +20,8 @@ from jamun.config.network import NetworkSettings
 from jamun.config.training import TrainingSettings
 from jamun.data.featurize import summarize_to_file
 from jamun.data.store import FeatureFile
-from jamun.model.batches import TrainingBatches, permuted, validation_batches
+from jamun.io.atomic import write_npz
+from jamun.model.batches import Batch, TrainingBatches, permuted, validation_batches
 from jamun.model.checkpoint import CheckpointError, load_denoiser
 from jamun.model.train import DenoiserTraining, TrainingError, ema_weight, learning_rate_factor, noisy, train_to_files
 
@@ -241,6 +242,39 @@ def test_training_starts_from_the_weights_of_another_model(data: dict[str, objec
     )
 
 
+def test_frames_count_by_their_weights(data: dict[str, object]) -> None:
+    """The gradient of a batch is that of its frames times their weights; the loss that is reported is of all alike."""
+    files = [FeatureFile(path) for path in data["train"]]
+    random = np.random.default_rng(0)
+    weights = {file.peptide: random.random(file.n_frames).astype(np.float32) for file in files}
+    plain, weighted = TrainingBatches(files, 8, 0)[3], TrainingBatches(files, 8, 0, weights)[3]
+    assert torch.equal(plain.positions, weighted.positions)
+    assert weighted.weights is not None
+    assert len(set(weighted.weights.tolist())) > 4
+    module = DenoiserTraining(NETWORK, TrainingSettings(**SETTINGS), 0.3)
+
+    def gradient(batch: Batch) -> tuple[torch.Tensor, float]:
+        module.zero_grad()
+        step = module.training_step(batch, 0)
+        step["loss"].backward()
+        return module.denoiser.gain.grad.clone(), float(step["reported"])
+
+    parts = []
+    for graph in range(8):
+        one = torch.zeros(8)
+        one[graph] = 8.0
+        parts.append(gradient(Batch(plain.positions, plain.conditioning, plain.number, one))[0])
+    found, reported = gradient(weighted)
+    torch.testing.assert_close(found, (torch.stack(parts) * weighted.weights).mean(), rtol=1e-4, atol=1e-7)
+    assert reported == pytest.approx(gradient(plain)[1])
+
+
+def test_weights_of_other_frames_are_refused(data: dict[str, object], tmp_path: Path) -> None:
+    write_npz(tmp_path / "weights.npz", {"AA": np.ones(59, dtype=np.float32)})
+    with pytest.raises(TrainingError, match=r"weights\.npz: not of the 60 frames of .*AA\.h5"):
+        train_to_files(**_arguments(data, tmp_path), weights=tmp_path / "weights.npz")
+
+
 def test_weights_of_another_network_are_refused(data: dict[str, object], tmp_path: Path) -> None:
     train_to_files(**_arguments(data, tmp_path / "first", max_steps=1))
     arguments = _arguments(data, tmp_path / "second", initial_weights="first")
@@ -325,7 +359,16 @@ def test_stops_where_the_validation_loss_no_longer_improves(
     "changes",
     [
         pytest.param({"precision": "bfloat16"}, id="bfloat16"),
+        pytest.param({"num_workers": 2}, id="read ahead"),
         pytest.param({"compile": "default"}, id="compiled", marks=pytest.mark.full),
+        pytest.param(
+            {"compile": "cuda_graphs", "accelerator": "gpu", "num_workers": 2},
+            id="on a GPU by CUDA graphs",
+            marks=[
+                pytest.mark.full,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+            ],
+        ),
     ],
 )
 def test_trains_as_well_in_other_arithmetic(data: dict[str, object], tmp_path: Path, changes: dict) -> None:
