@@ -1,5 +1,6 @@
 # Needs:  results/{dataset}/md/{peptide}/
-# Makes:  results/{dataset}/features/{split}/{peptide}.h5 and features/dataset.json
+# Makes:  results/{dataset}/features/{split}/{peptide}.h5 and features/dataset.json; with features.reweighting also
+#         features/weights.npz and features/weights.json
 
 
 rule featurize:
@@ -20,7 +21,7 @@ rule featurize:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        settings=config["features"],
+        settings={key: value for key, value in config["features"].items() if key != "reweighting"},
     message:
         "Take the heavy atoms of the MD of {wildcards.peptide} as features for {wildcards.split}"
     script:
@@ -48,3 +49,28 @@ rule describe_dataset:
         "Count the training frames and average their squared distances"
     script:
         "../workflow_scripts/describe_dataset.py"
+
+
+# Only with features.reweighting does a training ask for it.
+rule reweight:
+    input:
+        train=rules.describe_dataset.input.train,
+    output:
+        weights="results/{dataset}/features/weights.npz",
+        record="results/{dataset}/features/weights.json",
+    log:
+        "logs/{dataset}/reweight.log",
+    benchmark:
+        "logs/{dataset}/reweight.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        settings=config["features"]["reweighting"],
+    message:
+        "Weigh the training frames by Markov state models of the residues"
+    script:
+        "../workflow_scripts/reweight.py"

@@ -29,4 +29,5 @@ with job_log(snakemake.log[0]):
             tensorboard=Path(snakemake.params.tensorboard),
             gpus=gpus,
             initial=Path(snakemake.input.initial) if snakemake.input.initial else None,
+            weights=Path(snakemake.input.weights) if snakemake.input.weights else None,
         )

@@ -94,3 +94,21 @@ class Molecule:
             residue_indices=np.array([atom.residue.index for atom in atoms], dtype=np.int64),
             bonds=bonds,
         )
+
+    def topology(self) -> mdtraj.Topology:
+        """The same as MDTraj's topology, in one chain."""
+        import mdtraj
+
+        top = mdtraj.Topology()
+        chain = top.add_chain()
+        residues: dict[int, mdtraj.core.topology.Residue] = {}
+        for element, name, residue_name, index in zip(
+            self.elements, self.atom_names, self.residue_names, self.residue_indices, strict=True
+        ):
+            if int(index) not in residues:
+                residues[int(index)] = top.add_residue(residue_name, chain)
+            top.add_atom(name, mdtraj.element.Element.getByAtomicNumber(int(element)), residues[int(index)])
+        atoms = list(top.atoms)
+        for first, second in self.bonds:
+            top.add_bond(atoms[int(first)], atoms[int(second)])
+        return top

@@ -28,6 +28,7 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, br
     assert planned["build_peptide"] == planned["simulate"] == peptides
     assert planned["featurize"] == trained + tested
     assert planned["describe_dataset"] == planned["summarize"] == planned["report_html"] == 1
+    assert planned.get("reweight", 0) == (configuration == "configs/study.yaml")
     assert planned["train"] == planned["plot_loss"] == models - brought
     assert planned.get("import_checkpoint", 0) == brought
     for rule in ("sample", "compare", "msm", "plot_ramachandran", "plot_convergence", "plot_torsions", "plot_msm"):

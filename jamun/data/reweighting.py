@@ -1,0 +1,213 @@
+"""Weights of training frames that take the starts of short simulations out of the populations.
+
+A simulation that is shorter than its slow motions has the populations of its start. The transitions in it are unbiased
+all the same, and a reversible Markov state model of them tells the populations that long simulations would have
+(Prinz et al., J. Chem. Phys. 134, 174105 (2011)). One peptide's simulations hold few transitions of a side chain;
+those of all training peptides with the same residue in the same place hold many. So the model of a residue in a
+peptide is that of its own transitions and, as a prior, those of all.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+from deeptime.markov.msm import MaximumLikelihoodMSM
+
+from jamun.config.features import ReweightingSettings
+from jamun.data.store import FeatureFile
+from jamun.io.atomic import write_json, write_npz
+from jamun.io.provenance import provenance
+from jamun.peptides.conformations import ROTAMERS
+from jamun.peptides.sequences import CAPS
+
+# psi of helical conformations, degrees: the wells on both sides of its barriers.
+_HELICAL = (-120.0, 50.0)
+# Transitions, drawn as if frames were independent, that hold a residue's model to the shares of the frames where there
+# are few real ones.
+_INDEPENDENT = 10.0
+_ROUNDS = 20
+_LABELS = tuple(
+    f"{basin}, {rotamer}" for rotamer in (*ROTAMERS, "no chi1") for basin in ("extended", "helical", "left-handed")
+)
+
+
+@dataclass(frozen=True)
+class Residue:
+    """A residue of a peptide: its name, its place in the sequence (from 1, caps not counted), the state (F,) of each
+    frame, an index of _LABELS."""
+
+    name: str
+    place: int
+    states: np.ndarray
+
+
+def states_of(torsions: dict[str, np.ndarray]) -> np.ndarray:
+    """State (F,) of a residue by its backbone (extended, helical, or phi > 0) and the rotamer of chi1.
+
+    Parameters: ``phi``, ``psi`` and, where there is one, ``chi1``, each (F,) in radians.
+    """
+    low, high = np.radians(_HELICAL)
+    basin = ((torsions["psi"] > low) & (torsions["psi"] < high)).astype(np.int64)
+    basin[(torsions["phi"] > 0) & (torsions["phi"] < np.radians(150.0))] = 2
+    if "chi1" not in torsions:
+        return 3 * len(ROTAMERS) + basin
+    third = np.floor_divide(np.mod(torsions["chi1"], 2 * np.pi), 2 * np.pi / 3).astype(np.int64)
+    return 3 * np.clip(third, 0, 2) + basin
+
+
+def residues_of(file: FeatureFile) -> list[Residue]:
+    """The residues of a peptide, without those (caps, ends) that lack phi or psi."""
+    topology = file.molecule.topology()
+    frames = mdtraj.Trajectory(np.array(file.positions), topology)  # MDTraj wants to be able to write to them
+    places = [residue.index for residue in topology.residues if residue.name not in CAPS]
+    torsions: dict[int, dict[str, np.ndarray]] = {index: {} for index in places}
+    for kind, compute, owner in (
+        ("phi", mdtraj.compute_phi, 2),
+        ("psi", mdtraj.compute_psi, 1),
+        ("chi1", mdtraj.compute_chi1, 1),
+    ):
+        quartets, angles = compute(frames, periodic=False)
+        for quartet, column in zip(quartets, np.asarray(angles).T, strict=True):
+            index = topology.atom(int(quartet[owner])).residue.index
+            if index in torsions:
+                torsions[index][kind] = column
+    return [
+        Residue(topology.residue(index).name, place, states_of(torsions[index]))
+        for place, index in enumerate(places, start=1)
+        if {"phi", "psi"} <= torsions[index].keys()
+    ]
+
+
+@dataclass
+class Transitions:
+    """Of a residue: how often each state follows each other after the lag time, in nearly independent transitions, and
+    how often it is visited. `counts` (S, S), `visits` (S,)."""
+
+    counts: np.ndarray = field(default_factory=lambda: np.zeros((len(_LABELS), len(_LABELS))))
+    visits: np.ndarray = field(default_factory=lambda: np.zeros(len(_LABELS)))
+
+    @classmethod
+    def of(cls, states: np.ndarray, boundaries: np.ndarray, lag: int) -> Transitions:
+        """Parameters: states (F,) of the frames of replicas that begin at `boundaries` (R+1,); `lag` in frames."""
+        found = cls()
+        for start, stop in itertools.pairwise(boundaries):
+            own = states[start:stop]
+            np.add.at(found.counts, (own[:-lag], own[lag:]), 1.0 / lag)
+            np.add.at(found.visits, own, 1.0)
+        return found
+
+    def add(self, other: Transitions) -> None:
+        """Add another's."""
+        self.counts += other.counts
+        self.visits += other.visits
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Share (S,) of the frames in each state."""
+        return self.visits / self.visits.sum()
+
+
+def _reversible(counts: np.ndarray, visited: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Populations (S,) and probability flux (S, S) of the reversible model of these transitions, over the states that
+    are `visited` (S,), which the counts must connect; zero for the others."""
+    kept = np.flatnonzero(visited)
+    model = MaximumLikelihoodMSM(reversible=True).fit_fetch(counts[np.ix_(kept, kept)])
+    populations, flux = np.zeros(len(counts)), np.zeros_like(counts)
+    populations[kept] = model.stationary_distribution
+    flux[np.ix_(kept, kept)] = model.stationary_distribution[:, None] * model.transition_matrix
+    return populations, (flux + flux.T) / 2
+
+
+def pooled_flux(pool: Transitions) -> np.ndarray:
+    """Probability flux (S, S) of the reversible model of a residue over all peptides; symmetric, its sum is 1."""
+    shares = pool.shares
+    return _reversible(pool.counts + _INDEPENDENT * np.outer(shares, shares), shares > 0)[1]
+
+
+def populations_of(own: Transitions, flux: np.ndarray, pooled: float) -> np.ndarray:
+    """Populations (S,) of a residue in one peptide: of the model of its own transitions and of `flux` as a prior that
+    weighs `pooled` times as much as those."""
+    total = max(float(own.counts.sum()), 1.0)
+    return _reversible(own.counts + pooled * total * flux, flux.sum(0) > 0)[0]
+
+
+def bounded(weights: np.ndarray, largest: float) -> np.ndarray:
+    """Weights (F,) whose mean is 1, none above `largest` or below its inverse."""
+    for _ in range(_ROUNDS):  # what is cut off moves the mean
+        weights = np.clip(weights / weights.mean(), 1.0 / largest, largest)
+    return weights / weights.mean()
+
+
+def _lag(file: FeatureFile, settings: ReweightingSettings) -> int:
+    return max(1, round(settings.lag / file.frame_interval_ps))
+
+
+def frame_weights(
+    files: list[FeatureFile], settings: ReweightingSettings
+) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+    """A weight for each training frame, mean 1 over a peptide, and what they change, by residue and place.
+
+    The weight of a frame is the product, over residues, of the population of its state over the share of the peptide's
+    frames that have it: slow motions of residues are taken to be independent of each other, but for what the frames
+    themselves hold.
+    """
+    residues = {file.peptide: residues_of(file) for file in files}
+    own: dict[tuple[str, int], Transitions] = {}
+    pools: dict[tuple[str, int], Transitions] = {}
+    for file in files:
+        for residue in residues[file.peptide]:
+            found = Transitions.of(residue.states, file.boundaries, _lag(file, settings))
+            own[file.peptide, residue.place] = found
+            pools.setdefault((residue.name, residue.place), Transitions()).add(found)
+    fluxes = {kind: pooled_flux(pool) for kind, pool in pools.items()}
+    weights = {}
+    weighted = {kind: np.zeros(len(_LABELS)) for kind in pools}
+    for file in files:
+        product = np.ones(file.n_frames)
+        for residue in residues[file.peptide]:
+            found = own[file.peptide, residue.place]
+            populations = populations_of(found, fluxes[residue.name, residue.place], settings.pooled)
+            ratio = np.divide(populations, found.shares, out=np.ones_like(populations), where=found.visits > 0)
+            product *= ratio[residue.states]
+        weights[file.peptide] = bounded(product, settings.largest).astype(np.float32)
+        for residue in residues[file.peptide]:
+            kind = weighted[residue.name, residue.place]
+            kind += np.bincount(residue.states, weights[file.peptide], minlength=len(_LABELS))
+    changes = [
+        {
+            "residue_name": name,
+            "residue": place,
+            "transitions": float(pool.counts.sum() - np.trace(pool.counts)),
+            "frames": shown(pool.shares),
+            "weighted": shown(weighted[name, place] / weighted[name, place].sum()),
+        }
+        for (name, place), pool in sorted(pools.items())
+    ]
+    return weights, changes
+
+
+def shown(shares: np.ndarray) -> dict[str, float]:
+    """Shares (S,) by the names of their states, without those that are 0."""
+    return {label: float(share) for label, share in zip(_LABELS, shares, strict=True) if share > 0}
+
+
+def reweight_to_files(train: list[Path], settings: ReweightingSettings, target: Path, record: Path) -> None:
+    """Write the weights of the frames of each training peptide (NPZ, by peptide), and a record of what they change."""
+    files = [FeatureFile(path) for path in train]
+    weights, changes = frame_weights(files, settings)
+    kept = {name: float(own.sum() ** 2 / (len(own) * np.square(own).sum())) for name, own in weights.items()}
+    write_npz(target, weights)
+    write_json(
+        record,
+        {
+            "settings": settings.model_dump(mode="json"),
+            "effective_share_of_frames": {"mean": float(np.mean(list(kept.values()))), "least": min(kept.values())},
+            "residues": changes,
+            "provenance": provenance("deeptime", "mdtraj", "numpy"),
+        },
+    )
