@@ -44,12 +44,16 @@ def head(collected: Collected) -> str:
     ]
     if training:
         *before, _ = lineage(training)
+        # Older records do not tell; those were of processors.
+        device = training.get("device", "cpu")
+        on = plural(training["threads"], "thread") if device == "cpu" else f"one {device}"
+        frames = ", its frames reweighted (`features.reweighting`)" if training.get("reweighted_frames") else ""
         begun = [f"`{one['model']}`, of {one['steps']:,} steps ({duration(one['seconds'])})" for one in before]
         parts.append(
             f"The model: {training['network']['hidden_irreps']}, {training['parameters']:,} parameters, sigma "
-            f"{training['training']['sigma']:g} nm, trained on {trained_on(training, study)} peptides for "
-            f"{training['steps']:,} steps ({duration(training['seconds'])} on "
-            f"{plural(training['threads'], 'thread')})"
+            f"{training['training']['sigma']:g} nm, trained on {trained_on(training, study)} peptides{frames} for "
+            f"{training['steps']:,} steps of {training['training']['batch_size']} frames "
+            f"({duration(training['seconds'])} on {on})"
             + (f" from the weights of {', before it '.join(reversed(begun))}" if begun else "")
             + "; "
             f"validation loss {training['best_validation_loss']:.3f} of 3 sigma^2 at step {training['best_step']:,}."
