@@ -13,7 +13,7 @@ class ReweightingSettings(Section):
 
     lag: Quantity("ps", gt=0, le=1_000_000) = Field(10.0, description="Lag time of the models.")
     pooled: float = Field(
-        2.0,
+        5.0,
         ge=0,
         le=1000,
         description="Weight of the transitions of the same residue in the same place of all training peptides, where "
