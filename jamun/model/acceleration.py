@@ -60,17 +60,17 @@ def compiler_works(device_type: str) -> str | None:
 
 
 def accelerated(denoiser: Denoiser, mode: Compile, device: torch.device) -> Callable[..., Tensor]:
-    """`denoiser.forward` by torch.compile (default) or by CUDA graphs; as it is where that is off or cannot work here,
+    """A call of `denoiser` by torch.compile (default) or by CUDA graphs; as it is where that is off or cannot work here,
     which is logged in one sentence. Never the module itself, which an attribute of another module would take in."""
     if mode == "cuda_graphs":
         if device.type == "cuda":
             return Recorded(denoiser)
         logger.warning("compile: cuda_graphs needs a GPU; going on without them, slower but the same.")
     if mode != "default":
-        return denoiser.forward
+        return denoiser.__call__
     problem = compiler_works(device.type)
     if problem is not None:
         logger.warning("torch.compile does not work here (%s); going on without it, slower but the same.", problem)
-        return denoiser.forward
+        return denoiser.__call__
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _KEPT_KERNELS)
     return torch.compile(denoiser.forward, dynamic=False)

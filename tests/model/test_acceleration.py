@@ -42,17 +42,17 @@ def test_without_a_compiler_it_goes_on_and_says_so(
     monkeypatch.setattr(torch, "compile", broken)
     denoiser = make(torch.float32)
     with caplog.at_level(logging.WARNING):
-        assert accelerated(denoiser, "default", CPU) == denoiser.forward
+        assert accelerated(denoiser, "default", CPU) == denoiser.__call__
     assert "no C++ compiler found" in caplog.text
     assert "going on without it" in caplog.text
-    assert accelerated(denoiser, "off", CPU) == denoiser.forward
+    assert accelerated(denoiser, "off", CPU) == denoiser.__call__
     compiler_works.cache_clear()
 
 
 def test_cuda_graphs_without_a_gpu_are_said_to_need_one(caplog: pytest.LogCaptureFixture) -> None:
     denoiser = make(torch.float32)
     with caplog.at_level(logging.WARNING):
-        assert accelerated(denoiser, "cuda_graphs", CPU) == denoiser.forward
+        assert accelerated(denoiser, "cuda_graphs", CPU) == denoiser.__call__
     assert "needs a GPU" in caplog.text
     assert isinstance(accelerated(denoiser, "cuda_graphs", torch.device("cuda")), Recorded)
 

@@ -266,7 +266,7 @@ def test_a_compiled_network_sees_one_size_of_batch(sample, monkeypatch):
         return lambda y, *rest: (sizes.add(len(y)), function(y, *rest))[1]
 
     whole = by_chain(sample(NearStart, "whole", samples=43, chains=10)[2])
-    monkeypatch.setattr(run, "compiled", counted)
+    monkeypatch.setattr(run, "accelerated", counted)
     _, record, out = sample(NearStart, "compiled", samples=43, chains=10, batch=4, compile="default")
     assert sizes == {4}
     assert record["samples"]["accepted"] == 43
