@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 # A minute or two on two cores.
-_SAMPLES = 5_000
+_SAMPLES = 2_500
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration file; without it, the defaults.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
@@ -47,8 +47,8 @@ def _settings(config: Path | None) -> Configuration:
 
 
 def _sampling(settings: Configuration, model: Path, samples: int | None, brought: bool) -> SamplingSettings:
-    """Settings of a sampling; with `brought`, those that came with the model, if any, and fewer samples than the
-    workflow draws."""
+    """Settings of a sampling; with `brought`, those that came with the model, if any, fewer samples than the workflow
+    draws, and so few chains that none takes longer to burn in than to sample."""
     from jamun.model.checkpoint import read_content
 
     changed = {}
@@ -59,7 +59,11 @@ def _sampling(settings: Configuration, model: Path, samples: int | None, brought
         changed["samples"] = samples
     count = changed.get("samples", settings.sampling.samples)
     changed["chains"] = min(changed.get("chains", settings.sampling.chains), count)
-    return SamplingSettings(**(settings.sampling.model_dump() | changed))
+    found = SamplingSettings(**(settings.sampling.model_dump() | changed))
+    if brought and found.burn_in:
+        few = max(1, count * found.stride // found.burn_in)
+        found = found.model_copy(update={"chains": min(found.chains, few)})
+    return found
 
 
 def _name_of(model: Path) -> str:
@@ -127,7 +131,7 @@ def sample(
     """Sample one peptide: samples.xtc, topology.pdb, flags.npz and sampling.json in OUT, with samples.json and
     ramachandran.png, which tell what they are like.
 
-    Without --config, 5,000 samples by the settings that the model brings. Stopped, the same command goes on from what
+    Without --config, 2,500 samples by the settings that the model brings. Stopped, the same command goes on from what
     is saved in OUT/work.
     """
     from jamun.evaluation.alone import describe_to_files

@@ -50,7 +50,7 @@ def test_sample_by_sequence(monkeypatch, tmp_path, checkpoint):
 
 
 def test_a_model_brings_its_settings_unless_others_are_given(monkeypatch, tmp_path, checkpoint):
-    brought = SamplingSettings(friction=0.25, stride=2, chains=4).of_a_model()
+    brought = SamplingSettings(friction=0.25, stride=2, chains=4, burn_in=4).of_a_model()
     write_published(tmp_path / "mine", read_content(checkpoint) | {"sampling": brought}, {})
     (tmp_path / "other.yaml").write_text("sampling: {friction: 0.5, chains: 3}")
     words = ("sample", "--sequence", "AG", "--checkpoint", tmp_path / "mine" / "model.safetensors", "--samples", 6)
@@ -59,7 +59,8 @@ def test_a_model_brings_its_settings_unless_others_are_given(monkeypatch, tmp_pa
     without, given = (
         json.loads((tmp_path / name / "sampling.json").read_text())["settings"] for name in ("without", "with")
     )
-    assert (without["friction"], without["stride"], without["chains"]) == (0.25, 2, 4)
+    assert (without["friction"], without["stride"]) == (0.25, 2)
+    assert without["chains"] == 3  # of four, each would take 4 steps to burn in and 3 to sample
     assert (given["friction"], given["stride"], given["chains"]) == (0.5, 1, 3)
 
 

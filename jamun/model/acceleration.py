@@ -60,7 +60,7 @@ def compiler_works(device_type: str) -> str | None:
 
 
 def accelerated(denoiser: Denoiser, mode: Compile, device: torch.device) -> Callable[..., Tensor]:
-    """A call of `denoiser` by torch.compile (default) or by CUDA graphs; as it is where that is off or cannot work here,
+    """A call of `denoiser` by torch.compile (default) or CUDA graphs; as it is where that is off or cannot work here,
     which is logged in one sentence. Never the module itself, which an attribute of another module would take in."""
     if mode == "cuda_graphs":
         if device.type == "cuda":
