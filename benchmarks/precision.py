@@ -24,12 +24,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from jamun.config.sampling import SamplingSettings
 from jamun.data.molecule import Molecule, heavy_atoms
 from jamun.evaluation.js import histograms, js_distance
-from jamun.evaluation.torsions import compute_torsions
 from jamun.io.atomic import write_json
 from jamun.io.provenance import provenance
 from jamun.model.acceleration import matmul_precision
 from jamun.model.checkpoint import LoadedDenoiser, load_denoiser
 from jamun.model.conditioning import Conditioning
+from jamun.peptides.torsions import compute_torsions
 from jamun.sampling.run import read_start
 from jamun.sampling.walk import walk_jump
 

@@ -23,7 +23,7 @@ from jamun.data.store import FeatureFile
 from jamun.io.atomic import write_json, write_npz
 from jamun.io.provenance import provenance
 from jamun.peptides.conformations import ROTAMERS
-from jamun.peptides.sequences import CAPS
+from jamun.peptides.torsions import compute_torsions
 
 # psi of helical conformations, degrees: the wells on both sides of its barriers.
 _HELICAL = (-120.0, 50.0)
@@ -62,24 +62,16 @@ def states_of(torsions: dict[str, np.ndarray]) -> np.ndarray:
 
 def residues_of(file: FeatureFile) -> list[Residue]:
     """The residues of a peptide, without those (caps, ends) that lack phi or psi."""
-    topology = file.molecule.topology()
-    frames = mdtraj.Trajectory(np.array(file.positions), topology)  # MDTraj wants to be able to write to them
-    places = [residue.index for residue in topology.residues if residue.name not in CAPS]
-    torsions: dict[int, dict[str, np.ndarray]] = {index: {} for index in places}
-    for kind, compute, owner in (
-        ("phi", mdtraj.compute_phi, 2),
-        ("psi", mdtraj.compute_psi, 1),
-        ("chi1", mdtraj.compute_chi1, 1),
-    ):
-        quartets, angles = compute(frames, periodic=False)
-        for quartet, column in zip(quartets, np.asarray(angles).T, strict=True):
-            index = topology.atom(int(quartet[owner])).residue.index
-            if index in torsions:
-                torsions[index][kind] = column
+    # a copy, since MDTraj wants to be able to write to them
+    frames = mdtraj.Trajectory(np.array(file.positions), file.molecule.topology())
+    angles: dict[tuple[int, str], dict[str, np.ndarray]] = {}
+    torsions, values = compute_torsions(frames)
+    for torsion, column in zip(torsions, values.T, strict=True):
+        angles.setdefault((torsion.residue, torsion.residue_name), {})[torsion.kind] = column
     return [
-        Residue(topology.residue(index).name, place, states_of(torsions[index]))
-        for place, index in enumerate(places, start=1)
-        if {"phi", "psi"} <= torsions[index].keys()
+        Residue(name, place, states_of(own))
+        for (place, name), own in sorted(angles.items())
+        if {"phi", "psi"} <= own.keys()
     ]
 
 
@@ -183,15 +175,15 @@ def frame_weights(
             "residue_name": name,
             "residue": place,
             "transitions": float(pool.counts.sum() - np.trace(pool.counts)),
-            "frames": shown(pool.shares),
-            "weighted": shown(weighted[name, place] / weighted[name, place].sum()),
+            "frames": _shown(pool.shares),
+            "weighted": _shown(weighted[name, place] / weighted[name, place].sum()),
         }
         for (name, place), pool in sorted(pools.items())
     ]
     return weights, changes
 
 
-def shown(shares: np.ndarray) -> dict[str, float]:
+def _shown(shares: np.ndarray) -> dict[str, float]:
     """Shares (S,) by the names of their states, without those that are 0."""
     return {label: float(share) for label, share in zip(_LABELS, shares, strict=True) if share > 0}
 

@@ -22,9 +22,9 @@ from jamun.evaluation.ensembles import (
 )
 from jamun.evaluation.geometry import find_terms, flaws, measure, physical
 from jamun.evaluation.js import blocks_of_chains, histograms, pair_histograms
-from jamun.evaluation.torsions import compute_torsions, phi_psi_pairs
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
+from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
 
 DEFINITIONS = {
     "broken": "a bond differs from its length in the structure by more than bond_tolerance",

@@ -29,9 +29,9 @@ from jamun.evaluation.ensembles import (
 from jamun.evaluation.msm.backend import MSMError, load_backend
 from jamun.evaluation.msm.model import build_msm, insufficient
 from jamun.evaluation.physicality import physicality
-from jamun.evaluation.torsions import CAPS, compute_torsions, phi_psi_pairs
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
+from jamun.peptides.torsions import CAPS, compute_torsions, phi_psi_pairs
 from jamun.trajectories.checks import make_whole, spanning_tree
 
 

@@ -21,10 +21,10 @@ from jamun.evaluation.js import (
     pair_histograms,
 )
 from jamun.evaluation.runs import replica_pairs, replica_slices
-from jamun.evaluation.torsions import Torsion, compute_torsions, phi_psi_pairs
 from jamun.evaluation.wall_clock import compared_ensembles, loss_notes, wall_clock_notes
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
+from jamun.peptides.torsions import Torsion, compute_torsions, phi_psi_pairs
 
 GROUPS = ("backbone", "side_chain", "all", "ramachandran")
 # Pairs of replicas whose distances are averaged, at most: all pairs of five.

@@ -21,11 +21,11 @@ from jamun.evaluation.ensembles import load_pair, none_rejected, read_flags
 from jamun.evaluation.estimates import FEWEST_FRAMES, mean_of_pairs, missing, waiting_time
 from jamun.evaluation.runs import Runs, cut_into_runs, replica_pairs, replica_slices
 from jamun.evaluation.tica import KEPT, Projection, TICAError, block_counts, component_js, fit_tica, joint_edges
-from jamun.evaluation.torsions import Torsion, compute_torsions
 from jamun.evaluation.transport import euclidean_cost, torsion_cost, transport_distance
 from jamun.evaluation.wall_clock import compared_ensembles, loss_notes, wall_clock_notes
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
+from jamun.peptides.torsions import Torsion, compute_torsions
 
 DISTANCES = ("tica_0", "tica_01", "torsion_w2", "tica_w2")
 GROUPS = ("backbone", "side_chain", "all")

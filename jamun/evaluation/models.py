@@ -10,9 +10,9 @@ import numpy as np
 from jamun.config.evaluation import EvaluationSettings
 from jamun.evaluation.compare import Binning, distances
 from jamun.evaluation.ensembles import load_reference, load_samples
-from jamun.evaluation.torsions import compute_torsions
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
+from jamun.peptides.torsions import compute_torsions
 
 
 def samples_at_equal_wall_clock(

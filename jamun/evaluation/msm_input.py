@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jamun.evaluation.ensembles import load_pair, none_rejected, read_flags
-from jamun.evaluation.torsions import compute_torsions, phi_psi_pairs
 from jamun.io.atomic import read_json, write_npz
+from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
 
 
 def msm_features_to_file(

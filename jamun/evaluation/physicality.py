@@ -24,9 +24,9 @@ from jamun.evaluation.estimates import missing
 from jamun.evaluation.geometry import Measured, Terms, find_terms, flaws, measure, physical
 from jamun.evaluation.js import BLOCKS, JS_MAX, block_weights, blocks_of_chains, js_distance, pair_histograms
 from jamun.evaluation.runs import replica_pairs, replica_slices
-from jamun.evaluation.torsions import Torsion, compute_torsions, phi_psi_pairs
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
+from jamun.peptides.torsions import Torsion, compute_torsions, phi_psi_pairs
 
 # Histograms (low, high, bins, bins joined to one for JS). Fine bins make W1 exact enough, JS needs fuller ones.
 BOND_BINS = (0.04, 0.28, 480, 4)

@@ -12,8 +12,8 @@ import mdtraj
 import numpy as np
 
 from jamun.evaluation.ensembles import EvaluationError, replica_of_frames
-from jamun.evaluation.torsions import Torsion, compute_torsions
 from jamun.io.atomic import read_json, write_npz
+from jamun.peptides.torsions import Torsion, compute_torsions
 
 # Points a torsion at most, and one more for each replica: more than these merge into one another on paper.
 MOST_POINTS = 2000

@@ -12,11 +12,11 @@ from string import Template
 import numpy as np
 
 from jamun.data.molecule import Molecule
-from jamun.evaluation.torsions import CAPS
 from jamun.figures.ensemble import central, load_frames
 from jamun.figures.style import ELEMENTS, MD_CARBON, SAMPLES_CARBON, FigureError, residue_label
 from jamun.figures.threedmol import VERSION, library
 from jamun.io.atomic import read_json, write_text
+from jamun.peptides.torsions import CAPS
 
 _SYMBOLS = {6: "C", 7: "N", 8: "O", 16: "S"}
 _HERE = Path(__file__)

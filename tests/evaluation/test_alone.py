@@ -9,10 +9,10 @@ from jamun.config.evaluation import EvaluationSettings
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.alone import describe
 from jamun.evaluation.ensembles import Ensemble
-from jamun.evaluation.torsions import compute_torsions
 from jamun.figures.ramachandran import plot_samples
 from jamun.peptides.build import build_peptide
 from jamun.peptides.sequences import parse_sequence
+from jamun.peptides.torsions import compute_torsions
 
 FRAMES = 40
 

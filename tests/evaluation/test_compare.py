@@ -15,10 +15,10 @@ from jamun.evaluation.js import JS_MAX
 from jamun.evaluation.msm_input import msm_features_to_file
 from jamun.evaluation.runs import replica_pairs
 from jamun.evaluation.summary import summarize
-from jamun.evaluation.torsions import compute_torsions, phi_psi_pairs
 from jamun.io.atomic import read_npz, write_json, write_npz
 from jamun.peptides.build import build_peptide
 from jamun.peptides.sequences import parse_sequence
+from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
 
 SETTINGS = EvaluationSettings()
 PAIRS = ((0, 1), (0, 2), (1, 2))

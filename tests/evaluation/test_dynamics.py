@@ -12,10 +12,10 @@ from jamun.config.dynamics import DynamicsSettings
 from jamun.evaluation.dynamics import DISTANCES, Series, dynamics, dynamics_to_files
 from jamun.evaluation.ensembles import EvaluationError
 from jamun.evaluation.tica import fit_tica
-from jamun.evaluation.torsions import Torsion
 from jamun.io.atomic import read_npz, write_json
 from jamun.peptides.build import build_peptide
 from jamun.peptides.sequences import parse_sequence
+from jamun.peptides.torsions import Torsion
 
 SETTINGS = DynamicsSettings(transport_frames=200, transport_repeats=3)
 TORSIONS = [

@@ -14,8 +14,8 @@ from jamun.config.evaluation import EvaluationSettings
 from jamun.evaluation.compare import compare
 from jamun.evaluation.ensembles import replica_of_frames
 from jamun.evaluation.simulation import thinned_frames
-from jamun.evaluation.torsions import Torsion
 from jamun.io.atomic import write_json, write_npz
+from jamun.peptides.torsions import Torsion
 
 CHIS = {"ALA": 0, "GLY": 0, "VAL": 1, "TRP": 2, "LYS": 4, "ARG": 5, "MET": 3, "SER": 1}
 # Basins of phi, psi in degrees and how long they last in frames: beta, alpha-R, alpha-L.

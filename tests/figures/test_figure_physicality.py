@@ -9,11 +9,11 @@ from jamun.config.figures import FigureSettings
 from jamun.config.physicality import PhysicalitySettings
 from jamun.evaluation import physicality as evaluated
 from jamun.evaluation.ensembles import Ensemble
-from jamun.evaluation.torsions import compute_torsions
 from jamun.figures.physicality import _percent, physicality_to_files, plot_physicality
 from jamun.figures.style import FigureError
 from jamun.peptides.build import build_peptide
 from jamun.peptides.sequences import parse_sequence
+from jamun.peptides.torsions import compute_torsions
 
 SETTINGS = FigureSettings(dpi=60)
 

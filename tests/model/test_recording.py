@@ -14,6 +14,15 @@ from jamun.model.acceleration import Precision, matmul_precision
 from jamun.model.denoiser import Denoiser
 from jamun.model.recording import Recorded
 
+NEEDS_A_GPU = [pytest.mark.full, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]
+
+
+def on_a_gpu(test: Callable) -> Callable:
+    """Of the full set, and skipped where there is no GPU."""
+    for mark in NEEDS_A_GPU:
+        test = mark(test)
+    return test
+
 
 def gradients(denoiser: Denoiser, call: Callable, y: torch.Tensor, conditioning: object) -> tuple[torch.Tensor, ...]:
     """Result (G, N, 3) and the gradients of all weights, as one vector each."""
@@ -53,16 +62,12 @@ def test_what_cannot_be_recorded_is_refused() -> None:
             TrainingSettings(compile="cuda_graphs", **more)
 
 
-on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-
-
 def on_gpu(lmax: int) -> Denoiser:
     """A denoiser with features of all degrees to lmax."""
     irreps = "16x0e + 4x1e" + (" + 2x2e" if lmax == 2 else "")
     return make(torch.float32, lmax=lmax, hidden_irreps=irreps).to("cuda")
 
 
-@pytest.mark.full
 @on_a_gpu
 @pytest.mark.parametrize("lmax", [1, 2])
 def test_replayed_training_is_the_network_on_a_gpu(lmax: int) -> None:
@@ -81,7 +86,6 @@ def test_replayed_training_is_the_network_on_a_gpu(lmax: int) -> None:
             assert relative(ours, theirs) < 1e-4
 
 
-@pytest.mark.full
 @on_a_gpu
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("lmax", [1, 2])

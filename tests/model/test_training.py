@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 import toy
+from test_recording import NEEDS_A_GPU
 
 from jamun.config.network import NetworkSettings
 from jamun.config.training import TrainingSettings
@@ -364,10 +365,7 @@ def test_stops_where_the_validation_loss_no_longer_improves(
         pytest.param(
             {"compile": "cuda_graphs", "accelerator": "gpu", "num_workers": 2},
             id="on a GPU by CUDA graphs",
-            marks=[
-                pytest.mark.full,
-                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
-            ],
+            marks=NEEDS_A_GPU,
         ),
     ],
 )

@@ -18,10 +18,10 @@ from jamun.config.training import TrainingSettings
 from jamun.evaluation.compare import compare
 from jamun.evaluation.ensembles import replica_of_frames
 from jamun.evaluation.summary import summarize_to_files
-from jamun.evaluation.torsions import Torsion
 from jamun.io.atomic import write_json, write_npz
 from jamun.model.checkpoint import save_denoiser
 from jamun.model.denoiser import Denoiser
+from jamun.peptides.torsions import Torsion
 
 # Asn-Ala is called NA, which tables like to take for a missing value.
 TEST = {"AW": "AW", "NA": "NA"}

@@ -8,7 +8,7 @@ from study_inputs import SETTINGS, TORSIONS, angles
 from jamun.evaluation.compare import Binning
 from jamun.evaluation.ensembles import replica_of_frames
 from jamun.evaluation.independent import independent_convergence
-from jamun.evaluation.torsions import phi_psi_pairs
+from jamun.peptides.torsions import phi_psi_pairs
 
 BINNING = Binning(TORSIONS, np.array(phi_psi_pairs(TORSIONS)), 100, 50)
 BACKBONE = [column for column, torsion in enumerate(TORSIONS) if torsion.group == "backbone"]
