@@ -19,6 +19,9 @@ class ReweightingSettings(Section):
         description="Weight of the transitions of the same residue in the same place of all training peptides, where "
         "the peptide's own have weight 1.",
     )
+    smallest: float = Field(
+        0.1, gt=0, le=1, description="Smallest weight of a frame: what is rare has to be learned from something."
+    )
     largest: float = Field(10.0, ge=1, le=1000, description="Largest weight of a frame, whose mean is 1.")
 
 

@@ -14,7 +14,10 @@ HEAVY_HYDROGEN_AMU = 2.5
 # Of 20 heavy atoms these are 24 GB of features.
 MOST_FRAMES = 100_000_000
 
-Start = Annotated[str, StringConstraints(pattern=r"^(built|(extended|alpha|beta|ppii)( (gauche\+|trans|gauche-))?)$")]
+Start = Annotated[
+    str,
+    StringConstraints(pattern=r"^(built|(extended|alpha|beta|ppii|left-handed)( (gauche\+|trans|gauche-))?)$"),
+]
 
 
 class EquilibrationStage(Section):
@@ -89,7 +92,8 @@ class SimulateSettings(Section):
         ["built"],
         min_length=1,
         description="Conformations in which the replicas start, in turn: as built; with phi and psi of a conformation "
-        "(extended, alpha, beta, ppii); or with chi1 of a rotamer too (`alpha gauche+`, `beta trans`, ...).",
+        "(extended, alpha, beta, ppii, left-handed); or with chi1 of a rotamer too (`alpha gauche+`, `beta trans`, "
+        "...).",
     )
     checkpoint_interval: Quantity("s", gt=0, le=3600) = Field(
         60.0, description="Wall-clock time between saved states, from which a stopped simulation goes on."

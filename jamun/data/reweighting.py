@@ -4,7 +4,9 @@ A simulation that is shorter than its slow motions has the populations of its st
 all the same, and a reversible Markov state model of them tells the populations that long simulations would have
 (Prinz et al., J. Chem. Phys. 134, 174105 (2011)). One peptide's simulations hold few transitions of a side chain;
 those of all training peptides with the same residue in the same place hold many. So the model of a residue in a
-peptide is that of its own transitions and, as a prior, those of all.
+peptide is that of its own transitions and, as a prior, those of all. Between the two sides of phi = 0 even those are
+too few: of residues with a beta carbon, which leave phi > 0 after nanoseconds and go there after hundreds, the share
+of phi > 0 is that of a two-state model whose prior is all such residues.
 """
 
 from __future__ import annotations
@@ -31,9 +33,12 @@ _HELICAL = (-120.0, 50.0)
 # are few real ones.
 _INDEPENDENT = 10.0
 _ROUNDS = 20
-_LABELS = tuple(
-    f"{basin}, {rotamer}" for rotamer in (*ROTAMERS, "no chi1") for basin in ("extended", "helical", "left-handed")
-)
+_BASINS = ("extended", "helical", "left-handed")
+_LABELS = tuple(f"{basin}, {rotamer}" for rotamer in (*ROTAMERS, "no chi1") for basin in _BASINS)
+# Whether a state (S,) is on the side of phi > 0.
+_POSITIVE = np.arange(len(_LABELS)) % len(_BASINS) == _BASINS.index("left-handed")
+# No beta carbon: crosses phi = 0 by itself.
+_NO_SIDE = "GLY"
 
 
 @dataclass(frozen=True)
@@ -128,10 +133,39 @@ def populations_of(own: Transitions, flux: np.ndarray, pooled: float) -> np.ndar
     return _reversible(own.counts + pooled * total * flux, flux.sum(0) > 0)[0]
 
 
-def bounded(weights: np.ndarray, largest: float) -> np.ndarray:
-    """Weights (F,) whose mean is 1, none above `largest` or below its inverse."""
+def side_counts(transitions: Transitions) -> np.ndarray:
+    """Counts (2, 2) of transitions between phi < 0 and phi > 0."""
+    side = np.stack([~_POSITIVE, _POSITIVE]).astype(float)
+    counts: np.ndarray = side @ transitions.counts @ side.T
+    return counts
+
+
+def positive_share(own: np.ndarray, pool: np.ndarray, pooled: float) -> float:
+    """Population of phi > 0 by a residue's transitions between the sides, (2, 2), and, as a prior that weighs `pooled`
+    times as much, those of all residues in `pool`, (2, 2), which has to hold some from either side.
+
+    Not the symmetric flux is the prior here but the counts, and with them the time spent on either side: where half of
+    the simulations start on a side that is hardly populated, that many frames without a transition say little.
+    """
+    shares = pool.sum(1) / pool.sum()
+    prior = pool + _INDEPENDENT * np.outer(shares, shares)
+    counts = own + pooled * max(float(own.sum()), 1.0) * prior / prior.sum()
+    there, back = counts[0, 1] / counts[0].sum(), counts[1, 0] / counts[1].sum()
+    return float(there / (there + back))
+
+
+def with_positive_share(populations: np.ndarray, share: float) -> np.ndarray:
+    """Populations (S,) with those of phi > 0 scaled to this share of all, and the others to the rest."""
+    found = populations.copy()
+    for side, wanted in ((_POSITIVE, share), (~_POSITIVE, 1.0 - share)):
+        found[side] *= wanted / found[side].sum()
+    return found
+
+
+def bounded(weights: np.ndarray, smallest: float, largest: float) -> np.ndarray:
+    """Weights (F,) whose mean is 1, none above `largest` or below `smallest`."""
     for _ in range(_ROUNDS):  # what is cut off moves the mean
-        weights = np.clip(weights / weights.mean(), 1.0 / largest, largest)
+        weights = np.clip(weights / weights.mean(), smallest, largest)
     return weights / weights.mean()
 
 
@@ -157,19 +191,27 @@ def frame_weights(
             own[file.peptide, residue.place] = found
             pools.setdefault((residue.name, residue.place), Transitions()).add(found)
     fluxes = {kind: pooled_flux(pool) for kind, pool in pools.items()}
+    # proline is never there
+    sided = {kind for kind, pool in pools.items() if kind[0] != _NO_SIDE and 0 < pool.shares[_POSITIVE].sum() < 1}
+    crossings = sum((side_counts(pools[kind]) for kind in sided), np.zeros((2, 2)))
     weights = {}
     weighted = {kind: np.zeros(len(_LABELS)) for kind in pools}
     for file in files:
         product = np.ones(file.n_frames)
         for residue in residues[file.peptide]:
             found = own[file.peptide, residue.place]
-            populations = populations_of(found, fluxes[residue.name, residue.place], settings.pooled)
+            kind = (residue.name, residue.place)
+            populations = populations_of(found, fluxes[kind], settings.pooled)
+            if kind in sided:
+                share = positive_share(side_counts(found), crossings, settings.pooled)
+                populations = with_positive_share(populations, share)
             ratio = np.divide(populations, found.shares, out=np.ones_like(populations), where=found.visits > 0)
             product *= ratio[residue.states]
-        weights[file.peptide] = bounded(product, settings.largest).astype(np.float32)
+        weights[file.peptide] = bounded(product, settings.smallest, settings.largest).astype(np.float32)
         for residue in residues[file.peptide]:
-            kind = weighted[residue.name, residue.place]
-            kind += np.bincount(residue.states, weights[file.peptide], minlength=len(_LABELS))
+            weighted[residue.name, residue.place] += np.bincount(
+                residue.states, weights[file.peptide], minlength=len(_LABELS)
+            )
     changes = [
         {
             "residue_name": name,

@@ -18,6 +18,7 @@ CONFORMATIONS = {
     "alpha": (-60.0, -45.0),
     "beta": (-120.0, 130.0),
     "ppii": (-75.0, 145.0),
+    "left-handed": (57.0, 47.0),
 }
 # chi1 in degrees.
 ROTAMERS = {"gauche+": 60.0, "trans": 180.0, "gauche-": -60.0}

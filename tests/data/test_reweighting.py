@@ -15,9 +15,12 @@ from jamun.data.reweighting import (
     bounded,
     pooled_flux,
     populations_of,
+    positive_share,
     residues_of,
     reweight_to_files,
+    side_counts,
     states_of,
+    with_positive_share,
 )
 from jamun.data.store import FeatureFile, write_features
 from jamun.io.atomic import read_json, read_npz
@@ -96,11 +99,51 @@ def test_states() -> None:
     assert states_of(torsions).tolist() == [10, 9, 11, 10, 9]
 
 
+def crossing(count: int, frames: int, there: float, back: float, seed: int) -> Transitions:
+    """Of (count, frames) helical states, trans, that go to phi > 0 and back with these rates; half of the pieces start
+    on either side."""
+    random = np.random.default_rng(seed)
+    side = np.zeros((count, frames), dtype=np.int64)
+    side[::2, 0] = 1
+    for frame in range(1, frames):
+        rates = np.where(side[:, frame - 1] == 1, back, there)
+        side[:, frame] = side[:, frame - 1] ^ (random.random(count) < rates)
+    return transitions(np.where(side == 1, 5, 4))
+
+
+def test_share_of_positive_phi_of_a_known_chain() -> None:
+    """Pieces of which half start at phi > 0 have half of their frames there; the chain has a fiftieth."""
+    there, back = 0.0001, 0.0049
+    counts = side_counts(crossing(2000, 200, there, back, seed=0))
+    assert counts[1].sum() / counts.sum() > 0.3
+    assert positive_share(counts, counts, 0.0) == pytest.approx(there / (there + back), abs=0.006)
+
+
+def test_pieces_that_never_cross_have_the_share_of_all_residues() -> None:
+    """That four pieces start at phi > 0, or one of four, and stay is no evidence against what all others tell."""
+    pool = side_counts(crossing(2000, 200, 0.0001, 0.0049, seed=0))
+    expected = positive_share(pool, pool, 1000.0)
+    for pieces_there in (1, 2):
+        still = np.full((4, 100), 4)
+        still[:pieces_there] = 5
+        assert positive_share(side_counts(transitions(still)), pool, 5.0) == pytest.approx(expected, rel=0.25)
+    assert positive_share(np.zeros((2, 2)), pool, 5.0) == pytest.approx(expected, rel=0.01)
+
+
+def test_states_of_a_side_keep_their_ratios() -> None:
+    populations = np.zeros(12)
+    populations[[3, 4, 5, 8]] = [0.2, 0.4, 0.3, 0.1]
+    found = with_positive_share(populations, 0.01)
+    np.testing.assert_allclose(found[[3, 4, 5, 8]], [0.33, 0.66, 0.0075, 0.0025])
+    assert found.sum() == pytest.approx(1.0)
+
+
 def test_weights_are_bounded_around_one() -> None:
-    weights = bounded(np.array([1e-9, 1.0, 1.0, 1e9]), 3.0)
+    weights = bounded(np.array([1e-9, 1.0, 1.0, 1e9]), 0.2, 3.0)
     assert weights.mean() == pytest.approx(1.0)
-    assert weights.min() >= 1 / 3 - 1e-6
-    assert weights.max() <= 3.0 + 1e-6
+    assert weights.min() >= 0.2 - 1e-6
+    assert weights.max() == pytest.approx(3.0, abs=0.01)
+    assert bounded(np.array([1e-9, 1.0, 1.0, 1.0]), 0.2, 3.0).min() == pytest.approx(0.2, abs=1e-6)
 
 
 @pytest.fixture(scope="module")
