@@ -27,6 +27,13 @@ class TrainingSettings(Section):
         description="Lowest and highest noise level between which each training frame draws its own, evenly in the "
         "logarithm; validation stays at `sigma`. null trains at `sigma` alone.",
     )
+    sigma_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the training frames that are noised at `sigma`, at which samples walk, where sigma_range "
+        "spreads the others.",
+    )
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Learning rate of Adam.")
     warmup_steps: int = Field(0, ge=0, le=1_000_000_000, description="Steps over which the learning rate rises from 0.")
     decay: Literal["none", "cosine"] = Field("none", description="How the learning rate falls after the warm-up.")
@@ -93,6 +100,8 @@ class TrainingSettings(Section):
         low, high = self.levels
         if self.sigma_range is not None and low >= high:
             raise ValueError(f"sigma_range must rise, but {low:g} nm is not below {high:g} nm")
+        if self.sigma_share and self.sigma_range is None:
+            raise ValueError("sigma_share needs a sigma_range; without one all frames are noised at sigma")
         if not within(self.sigma, self.levels):
             raise ValueError(
                 f"sigma {self.sigma:g} nm, at which is validated, must lie in sigma_range ({low:g} to {high:g} nm)"

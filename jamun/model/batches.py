@@ -52,18 +52,15 @@ def permuted(index: np.ndarray, size: int, seed: int) -> np.ndarray:
 
 @dataclass
 class Batch:
-    """Clean frames: positions (G, N, 3) float32 in nm, zero on padding; what they are of; the batch's number; what each
-    counts in the loss, weights (G,) float32, or None where all count alike."""
+    """Clean frames: positions (G, N, 3) float32 in nm, zero on padding; what they are of; the batch's number."""
 
     positions: Tensor
     conditioning: Conditioning
     number: int
-    weights: Tensor | None = None
 
     def to(self, device: torch.device | str, **_: object) -> Batch:
         """The same on `device`."""
-        weights = None if self.weights is None else self.weights.to(device)
-        return Batch(self.positions.to(device), self.conditioning.to(device), self.number, weights)
+        return Batch(self.positions.to(device), self.conditioning.to(device), self.number)
 
 
 class _Bucket:
@@ -71,15 +68,23 @@ class _Bucket:
 
     def __init__(self, files: list[FeatureFile], weights: Mapping[str, np.ndarray] | None = None) -> None:
         self.files = files
-        self.weights = None
+        self.ends = None  # of the stretches, as long as the frames' weights, into which [0, 1) is divided
         if weights is not None:
-            self.weights = np.concatenate([weights[file.peptide] for file in files]).astype(np.float32)
+            ends = np.cumsum(np.concatenate([weights[file.peptide] for file in files]), dtype=np.float64)
+            self.ends = ends / ends[-1]
         self.offsets = np.cumsum([0] + [file.n_frames for file in files])
         self.conditioning = Conditioning.batch([Conditioning.from_molecule(file.molecule) for file in files])
 
     @property
     def n_frames(self) -> int:
         return int(self.offsets[-1])
+
+    def drawn(self, places: np.ndarray, shift: float) -> np.ndarray:
+        """The frames at these of `n_frames` places of an epoch: one place for each frame, or as many as its weight says
+        (systematic resampling: its weight over the mean, rounded up or down as `shift`, in [0, 1), decides)."""
+        if self.ends is None:
+            return places
+        return np.searchsorted(self.ends, (places + shift) / self.n_frames, side="right").clip(max=self.n_frames - 1)
 
     def read(self, frames: np.ndarray, number: int) -> Batch:
         """The frames with these numbers."""
@@ -89,8 +94,7 @@ class _Bucket:
             rows = np.flatnonzero(owner == place)
             file = self.files[place]
             positions[rows, : file.molecule.n_atoms] = file.read(frames[rows] - self.offsets[place])
-        counted = None if self.weights is None else torch.from_numpy(self.weights[frames])
-        return Batch(torch.from_numpy(positions), self.conditioning.select(torch.from_numpy(owner)), number, counted)
+        return Batch(torch.from_numpy(positions), self.conditioning.select(torch.from_numpy(owner)), number)
 
 
 def _buckets(files: list[FeatureFile], ratio: float, weights: Mapping[str, np.ndarray] | None = None) -> list[_Bucket]:
@@ -108,7 +112,9 @@ class TrainingBatches:
 
     An epoch has `per_epoch` batches of `size` frames each, every frame at most once; what does not fill a batch of its
     bucket waits for the next epoch's other order. A bucket with fewer frames than a batch gives one batch an epoch, in
-    which frames repeat.
+    which frames repeat. With `weights`, (F,) by the peptide's name, a frame comes as often in an epoch as its weight
+    over the bucket's mean says: a gradient is then of the weighted frames, with less noise than weights in the loss
+    would leave in it, where many frames of a batch count next to nothing.
     """
 
     def __init__(
@@ -129,8 +135,9 @@ class TrainingBatches:
         index = int(np.searchsorted(self.starts, slot, side="right")) - 1
         bucket = self.buckets[index]
         wanted = ((slot - self.starts[index]) * self.size + np.arange(self.size)) % bucket.n_frames
-        frames = permuted(wanted, bucket.n_frames, derived_seed(self.seed, "frames", epoch, index))
-        return bucket.read(frames, number)
+        seed = derived_seed(self.seed, "frames", epoch, index)
+        places = permuted(wanted, bucket.n_frames, seed)
+        return bucket.read(bucket.drawn(places, float(np.random.default_rng(seed).random())), number)
 
 
 def validation_batches(files: list[FeatureFile], frames: int, size: int) -> list[Callable[[], Batch]]:

@@ -51,13 +51,16 @@ class TrainingError(UserError):
 
 
 def drawn_sigmas(settings: TrainingSettings, graphs: int, number: int) -> Tensor:
-    """Noise levels (G,) in nm, float64, of the graphs of training batch `number`: evenly distributed in the logarithm
-    over `sigma_range`, a function of seed and number alone. Without a range (1,), the level of all."""
+    """Noise levels (G,) in nm, float64, of the graphs of training batch `number`: a share of `sigma_share` at
+    `sigma`, the others evenly distributed in the logarithm over `sigma_range`; a function of seed and number alone.
+    Without a range (1,), the level of all."""
     if settings.sigma_range is None:
         return torch.tensor([settings.sigma], dtype=torch.float64)
     low, high = settings.levels
     generator = torch.Generator().manual_seed(derived_seed(settings.seed, "sigma", number))
-    return low * (high / low) ** torch.rand(graphs, generator=generator, dtype=torch.float64)
+    drawn = low * (high / low) ** torch.rand(graphs, generator=generator, dtype=torch.float64)
+    drawn[torch.rand(graphs, generator=generator) < settings.sigma_share] = settings.sigma
+    return drawn
 
 
 def noisy(clean: Tensor, mask: Tensor, sigma: float | Tensor, seed: int, align: bool) -> Tensor:
@@ -129,8 +132,7 @@ def ema_weight(step: int, decay: float) -> float:
 
 class DenoiserTraining(lightning.LightningModule):
     """Algorithm 1. The loss is |xhat - x|^2 / (3 c_out^2), a mean over atoms, then graphs; what is reported is
-    |xhat - x|^2 / (3 sigma^2), which is 1 where the noise is left as it is, of all frames alike, also where the loss
-    weighs them. With a range of noise levels both are of
+    |xhat - x|^2 / (3 sigma^2), which is 1 where the noise is left as it is. With a range of noise levels both are of
     each graph's own sigma; validation is at `sigma` always. `average` holds the moving average of the weights, which is
     validated and published."""
 
@@ -160,8 +162,7 @@ class DenoiserTraining(lightning.LightningModule):
         sigma = drawn_sigmas(self.training_settings, len(batch.positions), batch.number).to(self.device)
         error = denoising_error(self._call, batch, sigma, self.training_settings, "noise")
         c_out = preconditioning(sigma, self.mean_squared_distance)[2]
-        terms = error / (3.0 * c_out.square()).to(error)
-        loss = (terms if batch.weights is None else batch.weights * terms).mean()
+        loss = (error / (3.0 * c_out.square()).to(error)).mean()
         return {"loss": loss, "reported": (error.detach() / (3.0 * sigma.square()).to(error)).mean()}
 
     def validation_step(self, batch: Batch, _: int) -> None:
@@ -403,8 +404,8 @@ def fit(
     weights: dict[str, np.ndarray] | None = None,
 ) -> tuple[Path, Path]:
     """Train until ``training.max_steps``, from ``work/last.ckpt`` where there is one, else from the weights of
-    `initial`, or from random ones; on the GPUs of these indices, or on those that Lightning takes. `weights` are what
-    each frame of a peptide counts in the loss, (F,) by the peptide's name.
+    `initial`, or from random ones; on the GPUs of these indices, or on those that Lightning takes. `weights` say
+    how often each frame of a peptide comes, (F,) by the peptide's name.
 
     Returns the paths of Lightning's last and best checkpoints, in `work`. Raises TrainingError where the folder holds
     another training, or the loss is no longer finite.

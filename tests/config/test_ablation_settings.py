@@ -71,6 +71,7 @@ REFUSED = [
     ({"training": {"sigma_range": [0.04, 0.04]}}, "0.04 nm is not below 0.04 nm"),
     ({"training": {"sigma_range": [0.05, 0.06]}}, "sigma 0.04 nm, at which is validated, must lie in sigma_range"),
     ({"training": {"sigma_range": [0.05]}}, "training.sigma_range"),
+    ({"training": {"sigma_share": 0.5}}, "sigma_share needs a sigma_range"),
     ({"training": {"sigma_range": [0, 0.05]}}, "training.sigma_range"),
     ({"models": {"w": {"training": {"sigma_range": ["1 fs", 1]}}}}, "models.w.training.sigma_range"),
     ({"models": {"w": {"sampling": {"samples": 10, "chains": 20}}}}, "models.w.sampling: chains (20) cannot exceed"),

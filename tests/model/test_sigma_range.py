@@ -36,6 +36,19 @@ def test_levels_are_even_in_the_logarithm_and_of_the_seed_and_the_batch() -> Non
     assert drawn_sigmas(TrainingSettings(sigma=0.05), 32, 17).tolist() == [0.05]
 
 
+def test_a_share_of_the_frames_is_at_the_level_of_the_walk() -> None:
+    spread = TrainingSettings(sigma_range=RANGE, seed=3)
+    shared = spread.model_copy(update={"sigma_share": 0.4})
+    drawn, plain = (
+        torch.stack([drawn_sigmas(settings, 64, number) for number in range(200)]) for settings in (shared, spread)
+    )
+    at = drawn == shared.sigma
+    assert float(at.double().mean()) == pytest.approx(0.4, abs=4 * (0.24 / drawn.numel()) ** 0.5)
+    torch.testing.assert_close(drawn[~at], plain[~at], rtol=0, atol=0)  # the others as without
+    assert 0 < at[0].sum() < 64  # in every batch, not in some batches
+    assert (drawn_sigmas(spread.model_copy(update={"sigma_share": 1.0}), 32, 0) == spread.sigma).all()
+
+
 def test_loss_of_the_best_denoiser_of_gaussian_atoms() -> None:
     """Atoms of variance s^2 a coordinate: the best denoiser is y s^2/(s^2 + sigma^2), and its squared error a
     coordinate s^2 sigma^2/(s^2 + sigma^2), so noise, denoiser and weights must be of one level in every graph."""
