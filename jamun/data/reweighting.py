@@ -4,14 +4,17 @@ A simulation that is shorter than its slow motions has the populations of its st
 all the same, and a reversible Markov state model of them tells the populations that long simulations would have
 (Prinz et al., J. Chem. Phys. 134, 174105 (2011)). One peptide's simulations hold few transitions of a side chain;
 those of all training peptides with the same residue in the same place hold many. So the model of a residue in a
-peptide is that of its own transitions and, as a prior, those of all. Between the two sides of phi = 0 even those are
-too few: of residues with a beta carbon, which leave phi > 0 after nanoseconds and go there after hundreds, the share
-of phi > 0 is that of a two-state model whose prior is all such residues.
+peptide is that of its own transitions and, as a prior, those of all. What it says of the rotamers within a backbone
+basin is taken; how much is in each basin is left to the frames, since psi crosses often enough and depends on the
+neighbours, which the prior does not know. Between two sides of a barrier that is next to never crossed not even all
+peptides' transitions of a residue are enough: phi = 0 of residues with a beta carbon, psi of residues before proline.
+How much is on either side is then that of a two-state model whose prior is all such residues together.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,25 +33,39 @@ from jamun.peptides.torsions import compute_torsions
 # psi of helical conformations, degrees: the wells on both sides of its barriers.
 _HELICAL = (-120.0, 50.0)
 # Transitions, drawn as if frames were independent, that hold a residue's model to the shares of the frames where there
-# are few real ones.
-_INDEPENDENT = 10.0
+# are few real ones; and of a divide, of which a few real ones in all say more than the starts do.
+_INDEPENDENT, _INDEPENDENT_DIVIDE = 10.0, 1.0
 _ROUNDS = 20
 _BASINS = ("extended", "helical", "left-handed")
 _LABELS = tuple(f"{basin}, {rotamer}" for rotamer in (*ROTAMERS, "no chi1") for basin in _BASINS)
-# Whether a state (S,) is on the side of phi > 0.
-_POSITIVE = np.arange(len(_LABELS)) % len(_BASINS) == _BASINS.index("left-handed")
-# No beta carbon: crosses phi = 0 by itself.
-_NO_SIDE = "GLY"
+# Basin (S,) of each state.
+_BASIN_OF = np.tile(np.array(_BASINS), len(_LABELS) // len(_BASINS))
+
+
+@dataclass(frozen=True)
+class Divide:
+    """A barrier that is next to never crossed: the states (S,) on its far side, and the residues that have it."""
+
+    far: np.ndarray
+    residues: Callable[[Residue], bool]
 
 
 @dataclass(frozen=True)
 class Residue:
-    """A residue of a peptide: its name, its place in the sequence (from 1, caps not counted), the state (F,) of each
-    frame, an index of _LABELS."""
+    """A residue of a peptide: its name, its place in the sequence (from 1, caps not counted), whether proline comes
+    after it, and the state (F,) of each frame, an index of _LABELS."""
 
     name: str
     place: int
+    before_proline: bool
     states: np.ndarray
+
+
+# Glycine, without a beta carbon, crosses phi = 0 by itself. The ring of a proline that follows is in the way of helical
+# psi; glycine gets around it through phi > 0.
+POSITIVE_PHI = Divide(_BASIN_OF == "left-handed", lambda residue: residue.name != "GLY")
+PRE_PROLINE = Divide(_BASIN_OF == "helical", lambda residue: residue.before_proline and residue.name != "GLY")
+DIVIDES = (POSITIVE_PHI, PRE_PROLINE)
 
 
 def states_of(torsions: dict[str, np.ndarray]) -> np.ndarray:
@@ -73,8 +90,9 @@ def residues_of(file: FeatureFile) -> list[Residue]:
     torsions, values = compute_torsions(frames)
     for torsion, column in zip(torsions, values.T, strict=True):
         angles.setdefault((torsion.residue, torsion.residue_name), {})[torsion.kind] = column
+    names = dict(angles)
     return [
-        Residue(name, place, states_of(own))
+        Residue(name, place, (place + 1, "PRO") in names, states_of(own))
         for (place, name), own in sorted(angles.items())
         if {"phi", "psi"} <= own.keys()
     ]
@@ -133,31 +151,41 @@ def populations_of(own: Transitions, flux: np.ndarray, pooled: float) -> np.ndar
     return _reversible(own.counts + pooled * total * flux, flux.sum(0) > 0)[0]
 
 
-def side_counts(transitions: Transitions) -> np.ndarray:
-    """Counts (2, 2) of transitions between phi < 0 and phi > 0."""
-    side = np.stack([~_POSITIVE, _POSITIVE]).astype(float)
+def with_basins(populations: np.ndarray, basins: np.ndarray) -> np.ndarray:
+    """Populations (S,) scaled so that each backbone basin has as much as in `basins` (S,)."""
+    found = np.zeros_like(populations)
+    for basin in _BASINS:
+        members = basin == _BASIN_OF
+        if populations[members].sum() > 0:
+            found[members] = populations[members] * (basins[members].sum() / populations[members].sum())
+    return found / found.sum()
+
+
+def side_counts(transitions: Transitions, far: np.ndarray) -> np.ndarray:
+    """Counts (2, 2) of transitions between the near and the `far` (S,) side of a divide."""
+    side = np.stack([~far, far]).astype(float)
     counts: np.ndarray = side @ transitions.counts @ side.T
     return counts
 
 
-def positive_share(own: np.ndarray, pool: np.ndarray, pooled: float) -> float:
-    """Population of phi > 0 by a residue's transitions between the sides, (2, 2), and, as a prior that weighs `pooled`
-    times as much, those of all residues in `pool`, (2, 2), which has to hold some from either side.
+def far_share(own: np.ndarray, pool: np.ndarray, pooled: float) -> float:
+    """Population of the far side of a divide by a residue's transitions between the sides, (2, 2), and, as a prior that
+    weighs `pooled` times as much, those of all residues in `pool`, (2, 2), which has to hold some from either side.
 
     Not the symmetric flux is the prior here but the counts, and with them the time spent on either side: where half of
     the simulations start on a side that is hardly populated, that many frames without a transition say little.
     """
     shares = pool.sum(1) / pool.sum()
-    prior = pool + _INDEPENDENT * np.outer(shares, shares)
+    prior = pool + _INDEPENDENT_DIVIDE * np.outer(shares, shares)
     counts = own + pooled * max(float(own.sum()), 1.0) * prior / prior.sum()
     there, back = counts[0, 1] / counts[0].sum(), counts[1, 0] / counts[1].sum()
     return float(there / (there + back))
 
 
-def with_positive_share(populations: np.ndarray, share: float) -> np.ndarray:
-    """Populations (S,) with those of phi > 0 scaled to this share of all, and the others to the rest."""
+def with_far_share(populations: np.ndarray, far: np.ndarray, share: float) -> np.ndarray:
+    """Populations (S,) with those of the `far` side scaled to this share of all, and the others to the rest."""
     found = populations.copy()
-    for side, wanted in ((_POSITIVE, share), (~_POSITIVE, 1.0 - share)):
+    for side, wanted in ((far, share), (~far, 1.0 - share)):
         found[side] *= wanted / found[side].sum()
     return found
 
@@ -185,26 +213,30 @@ def frame_weights(
     residues = {file.peptide: residues_of(file) for file in files}
     own: dict[tuple[str, int], Transitions] = {}
     pools: dict[tuple[str, int], Transitions] = {}
+    crossings = [np.zeros((2, 2)) for _ in DIVIDES]
     for file in files:
         for residue in residues[file.peptide]:
             found = Transitions.of(residue.states, file.boundaries, _lag(file, settings))
             own[file.peptide, residue.place] = found
             pools.setdefault((residue.name, residue.place), Transitions()).add(found)
+            for divide, counts in zip(DIVIDES, crossings, strict=True):
+                if divide.residues(residue):
+                    counts += side_counts(found, divide.far)
     fluxes = {kind: pooled_flux(pool) for kind, pool in pools.items()}
-    # proline is never there
-    sided = {kind for kind, pool in pools.items() if kind[0] != _NO_SIDE and 0 < pool.shares[_POSITIVE].sum() < 1}
-    crossings = sum((side_counts(pools[kind]) for kind in sided), np.zeros((2, 2)))
     weights = {}
     weighted = {kind: np.zeros(len(_LABELS)) for kind in pools}
     for file in files:
         product = np.ones(file.n_frames)
         for residue in residues[file.peptide]:
             found = own[file.peptide, residue.place]
-            kind = (residue.name, residue.place)
-            populations = populations_of(found, fluxes[kind], settings.pooled)
-            if kind in sided:
-                share = positive_share(side_counts(found), crossings, settings.pooled)
-                populations = with_positive_share(populations, share)
+            populations = populations_of(found, fluxes[residue.name, residue.place], settings.pooled)
+            # what the prior has in states without a frame is shared out among the basin's other rotamers
+            populations = with_basins(np.where(found.visits > 0, populations, 0.0), found.shares)
+            for divide, counts in zip(DIVIDES, crossings, strict=True):
+                # where all frames are on one side, nothing can be moved to the other
+                if divide.residues(residue) and 0 < populations[divide.far].sum() < 1:
+                    share = far_share(side_counts(found, divide.far), counts, settings.pooled)
+                    populations = with_far_share(populations, divide.far, share)
             ratio = np.divide(populations, found.shares, out=np.ones_like(populations), where=found.visits > 0)
             product *= ratio[residue.states]
         weights[file.peptide] = bounded(product, settings.smallest, settings.largest).astype(np.float32)

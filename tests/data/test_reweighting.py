@@ -11,16 +11,18 @@ import pytest
 from jamun.config.features import ReweightingSettings
 from jamun.data.molecule import Molecule, heavy_atoms
 from jamun.data.reweighting import (
+    POSITIVE_PHI,
     Transitions,
     bounded,
+    far_share,
     pooled_flux,
     populations_of,
-    positive_share,
     residues_of,
     reweight_to_files,
     side_counts,
     states_of,
-    with_positive_share,
+    with_basins,
+    with_far_share,
 )
 from jamun.data.store import FeatureFile, write_features
 from jamun.io.atomic import read_json, read_npz
@@ -114,27 +116,37 @@ def crossing(count: int, frames: int, there: float, back: float, seed: int) -> T
 def test_share_of_positive_phi_of_a_known_chain() -> None:
     """Pieces of which half start at phi > 0 have half of their frames there; the chain has a fiftieth."""
     there, back = 0.0001, 0.0049
-    counts = side_counts(crossing(2000, 200, there, back, seed=0))
+    counts = side_counts(crossing(2000, 200, there, back, seed=0), POSITIVE_PHI.far)
     assert counts[1].sum() / counts.sum() > 0.3
-    assert positive_share(counts, counts, 0.0) == pytest.approx(there / (there + back), abs=0.006)
+    assert far_share(counts, counts, 0.0) == pytest.approx(there / (there + back), abs=0.006)
 
 
 def test_pieces_that_never_cross_have_the_share_of_all_residues() -> None:
     """That four pieces start at phi > 0, or one of four, and stay is no evidence against what all others tell."""
-    pool = side_counts(crossing(2000, 200, 0.0001, 0.0049, seed=0))
-    expected = positive_share(pool, pool, 1000.0)
+    pool = side_counts(crossing(2000, 200, 0.0001, 0.0049, seed=0), POSITIVE_PHI.far)
+    expected = far_share(pool, pool, 1000.0)
     for pieces_there in (1, 2):
         still = np.full((4, 100), 4)
         still[:pieces_there] = 5
-        assert positive_share(side_counts(transitions(still)), pool, 5.0) == pytest.approx(expected, rel=0.25)
-    assert positive_share(np.zeros((2, 2)), pool, 5.0) == pytest.approx(expected, rel=0.01)
+        counts = side_counts(transitions(still), POSITIVE_PHI.far)
+        assert far_share(counts, pool, 5.0) == pytest.approx(expected, rel=0.25)
+    assert far_share(np.zeros((2, 2)), pool, 5.0) == pytest.approx(expected, rel=0.01)
 
 
 def test_states_of_a_side_keep_their_ratios() -> None:
     populations = np.zeros(12)
     populations[[3, 4, 5, 8]] = [0.2, 0.4, 0.3, 0.1]
-    found = with_positive_share(populations, 0.01)
+    found = with_far_share(populations, POSITIVE_PHI.far, 0.01)
     np.testing.assert_allclose(found[[3, 4, 5, 8]], [0.33, 0.66, 0.0075, 0.0025])
+    assert found.sum() == pytest.approx(1.0)
+
+
+def test_basins_keep_their_shares_and_rotamers_theirs_within_them() -> None:
+    populations, basins = np.zeros(12), np.zeros(12)
+    populations[[0, 3, 1, 4]] = [0.1, 0.3, 0.36, 0.24]  # extended 0.4, helical 0.6, in two rotamers
+    basins[[0, 1, 7]] = [0.8, 0.1, 0.1]
+    found = with_basins(populations, basins)
+    np.testing.assert_allclose(found[[0, 3, 1, 4]], [0.2, 0.6, 0.12, 0.08])
     assert found.sum() == pytest.approx(1.0)
 
 
@@ -194,3 +206,32 @@ def test_weighted_frames_have_the_populations_of_the_chain(features: list[Path],
     assert serine["frames"]["helical, trans"] < 0.25
     effective = record["effective_share_of_frames"]
     assert 0.3 < effective["least"] <= effective["mean"] < 1.0
+
+
+def test_a_residue_before_proline_has_the_share_of_all_such_residues(tmp_path: Path) -> None:
+    """Half of the simulations start in helical psi, from where all that cross come, next to none go there."""
+    paths = []
+    for name, crossings in (("SP", 6), ("AP", 0), ("SA", 0)):
+        topology, positions, _ = build_peptide(parse_sequence(name), "capped", 7.0)
+        structures = np.array([conformed(topology, positions, start, name) for start in ("beta", "alpha")])
+        top = mdtraj.Topology.from_openmm(topology)
+        helical = np.zeros((40, 100), dtype=np.int64)
+        helical[::2] = 1
+        for piece in range(crossings):
+            helical[2 * piece, 50:] = 0
+        frames = structures[:, heavy_atoms(top)][helical.ravel()]
+        paths.append(tmp_path / f"{name}.h5")
+        boundaries = [100 * piece for piece in range(41)]
+        write_features(paths[-1], name, Molecule.from_topology(top), [frames], len(frames), boundaries, 2.0)
+    settings = ReweightingSettings(lag="10 ps", pooled=5.0, smallest=0.01)
+    reweight_to_files(paths, settings, tmp_path / "weights.npz", tmp_path / "weights.json")
+    weights = read_npz(tmp_path / "weights.npz")
+    shares = {}
+    for path in paths:
+        file = FeatureFile(path)
+        states = residues_of(file)[0].states % 3
+        shares[file.peptide] = weights[file.peptide][states == 1].sum() / weights[file.peptide].sum()
+    assert [residues_of(FeatureFile(path))[0].before_proline for path in paths] == [True, True, False]
+    assert shares["SP"] < 0.1
+    assert shares["AP"] < 0.15
+    assert shares["SA"] == pytest.approx(0.5, abs=0.01)
