@@ -90,9 +90,8 @@ def residues_of(file: FeatureFile) -> list[Residue]:
     torsions, values = compute_torsions(frames)
     for torsion, column in zip(torsions, values.T, strict=True):
         angles.setdefault((torsion.residue, torsion.residue_name), {})[torsion.kind] = column
-    names = dict(angles)
     return [
-        Residue(name, place, (place + 1, "PRO") in names, states_of(own))
+        Residue(name, place, (place + 1, "PRO") in angles, states_of(own))
         for (place, name), own in sorted(angles.items())
         if {"phi", "psi"} <= own.keys()
     ]
@@ -233,8 +232,10 @@ def frame_weights(
             # what the prior has in states without a frame is shared out among the basin's other rotamers
             populations = with_basins(np.where(found.visits > 0, populations, 0.0), found.shares)
             for divide, counts in zip(DIVIDES, crossings, strict=True):
-                # where all frames are on one side, nothing can be moved to the other
-                if divide.residues(residue) and 0 < populations[divide.far].sum() < 1:
+                # Where all frames are on one side, nothing can be moved to the other; and a side from which no residue
+                # has a transition, since it was reached within the last lag time alone, tells of no rate.
+                on_both = 0 < found.visits[divide.far].sum() < found.visits.sum()
+                if divide.residues(residue) and on_both and counts.any(axis=1).all():
                     share = far_share(side_counts(found, divide.far), counts, settings.pooled)
                     populations = with_far_share(populations, divide.far, share)
             ratio = np.divide(populations, found.shares, out=np.ones_like(populations), where=found.visits > 0)

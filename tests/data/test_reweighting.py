@@ -155,6 +155,10 @@ def test_weights_are_bounded_around_one() -> None:
     assert weights.mean() == pytest.approx(1.0)
     assert weights.min() >= 1 / 3 - 1e-6
     assert weights.max() <= 3.0 + 1e-6
+    uneven = bounded(np.array([1e-9, 1.0, 1.0, 1e9]), 0.2, 3.0)
+    assert uneven.mean() == pytest.approx(1.0)
+    assert uneven.min() >= 0.2 - 1e-6
+    assert uneven.max() == pytest.approx(3.0, abs=0.01)
     assert bounded(np.array([1e-9, 1.0, 1.0, 1.0]), 0.2, 3.0).min() == pytest.approx(0.2, abs=1e-6)
 
 
@@ -235,3 +239,16 @@ def test_a_residue_before_proline_has_the_share_of_all_such_residues(tmp_path: P
     assert shares["SP"] < 0.1
     assert shares["AP"] < 0.15
     assert shares["SA"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_side_that_is_reached_at_the_very_end_gives_no_share(tmp_path: Path) -> None:
+    """No transition starts there, so there is no rate: the frames' basins stay, and no weight is lost."""
+    topology, positions, _ = build_peptide(parse_sequence("AP"), "capped", 7.0)
+    structures = np.array([conformed(topology, positions, start, "AP") for start in ("beta", "alpha")])
+    top = mdtraj.Topology.from_openmm(topology)
+    helical = (np.arange(100) >= 97).astype(int)
+    path = tmp_path / "AP.h5"
+    frames = structures[:, heavy_atoms(top)][helical]
+    write_features(path, "AP", Molecule.from_topology(top), [frames], 100, [0, 100], 2.0)
+    reweight_to_files([path], ReweightingSettings(lag="10 ps"), tmp_path / "weights.npz", tmp_path / "weights.json")
+    np.testing.assert_allclose(read_npz(tmp_path / "weights.npz")["AP"], 1.0, atol=1e-5)
