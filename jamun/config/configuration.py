@@ -20,7 +20,7 @@ from jamun.config.sampling import SamplingSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.config.source import SourceSettings
 from jamun.config.training import TrainingSettings
-from jamun.io.shipped import SHIPPED_MODEL
+from jamun.io.shipped import SHIPPED_MODEL, shipped_sampling
 from jamun.io.text import one_line, read_text, shown
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
@@ -36,8 +36,8 @@ class ModelEntry(Section):
 
     checkpoint: str | None = Field(
         None,
-        description="Path of a checkpoint to use, or `shipped` for the model that comes with the program; null trains "
-        "the model here.",
+        description="Path of a checkpoint to use, or `shipped` for the model that comes with the program, sampled as "
+        "in its study where its own `sampling` does not differ; null trains the model here.",
     )
     network: dict[str, Any] = Field(default_factory=dict, description="Keys of `network` that differ for this model.")
     training: dict[str, Any] = Field(default_factory=dict, description="Keys of `training` that differ for this model.")
@@ -216,9 +216,14 @@ class Configuration(Section):
         return TrainingSettings(**(self.training.model_dump() | self.models[name].training))
 
     def sampling_of(self, name: str) -> SamplingSettings:
-        """The sampling section with the differences of model `name`."""
+        """The sampling section with what model `name` brings, if it is the shipped one (of its chains no more than
+        there are samples), and its differences."""
         differences = self.models[name].sampling if name in self.models else {}
-        return SamplingSettings(**(self.sampling.model_dump() | differences))
+        merged = self.sampling.model_dump()
+        if self.checkpoint_of(name) == str(SHIPPED_MODEL):
+            merged |= shipped_sampling()
+            merged["chains"] = min(merged["chains"], differences.get("samples", merged["samples"]))
+        return SamplingSettings(**(merged | differences))
 
     def ablated_model(self, name: str) -> str:
         """The model that the row `name` of the ablation samples with."""

@@ -75,6 +75,13 @@ class SamplingSettings(Section):
         description="Decreasing noise levels below that of the walk through which a jump goes down, one more "
         "evaluation of the network each; empty jumps at once. They need a network that was trained at these levels.",
     )
+    jump_order: int = Field(
+        1,
+        ge=1,
+        le=2,
+        description="Order of the steps between jump_sigmas: 1 is Euler's; 2 also uses the estimate before the last "
+        "(DPM-Solver++(2M)), which is what a long way down from a high level wants, at no more evaluations.",
+    )
     reject: list[Reason] = Field(
         default_factory=list,
         description="What makes a sample not count: a broken bond, an inverted stereocentre, a clash. More are drawn "

@@ -8,7 +8,9 @@ peptide is that of its own transitions and, as a prior, those of all. What it sa
 basin is taken; how much is in each basin is left to the frames, since psi crosses often enough and depends on the
 neighbours, which the prior does not know. Between two sides of a barrier that is next to never crossed not even all
 peptides' transitions of a residue are enough: phi = 0 of residues with a beta carbon, psi of residues before proline.
-How much is on either side is then that of a two-state model whose prior is all such residues together.
+How much is on either side is then that of a two-state model whose prior is all such residues together; of frames alone
+in which no other residue is on the far side, since residues that start there together hold each other there, and are
+next to never there together otherwise.
 """
 
 from __future__ import annotations
@@ -106,13 +108,16 @@ class Transitions:
     visits: np.ndarray = field(default_factory=lambda: np.zeros(len(_LABELS)))
 
     @classmethod
-    def of(cls, states: np.ndarray, boundaries: np.ndarray, lag: int) -> Transitions:
-        """Parameters: states (F,) of the frames of replicas that begin at `boundaries` (R+1,); `lag` in frames."""
+    def of(cls, states: np.ndarray, boundaries: np.ndarray, lag: int, counted: np.ndarray | None = None) -> Transitions:
+        """Parameters: states (F,) of the frames of replicas that begin at `boundaries` (R+1,); `lag` in frames; the
+        frames (F,) bool that are counted, with the transitions from one of them to another, or all."""
         found = cls()
+        counted = np.ones(len(states), dtype=bool) if counted is None else counted
         for start, stop in itertools.pairwise(boundaries):
-            own = states[start:stop]
-            np.add.at(found.counts, (own[:-lag], own[lag:]), 1.0 / lag)
-            np.add.at(found.visits, own, 1.0)
+            own, here = states[start:stop], counted[start:stop]
+            both = here[:-lag] & here[lag:]
+            np.add.at(found.counts, (own[:-lag][both], own[lag:][both]), 1.0 / lag)
+            np.add.at(found.visits, own[here], 1.0)
         return found
 
     def add(self, other: Transitions) -> None:
@@ -160,10 +165,17 @@ def with_basins(populations: np.ndarray, basins: np.ndarray) -> np.ndarray:
     return found / found.sum()
 
 
-def side_counts(transitions: Transitions, far: np.ndarray) -> np.ndarray:
-    """Counts (2, 2) of transitions between the near and the `far` (S,) side of a divide."""
-    side = np.stack([~far, far]).astype(float)
-    counts: np.ndarray = side @ transitions.counts @ side.T
+def side_counts(
+    residue: Residue, others: list[Residue], divide: Divide, boundaries: np.ndarray, lag: int
+) -> np.ndarray:
+    """Counts (2, 2) of a residue's transitions between the near and the far side of a divide, while none of the others
+    that have the divide is on its far side. See Transitions.of for the frames and the lag time."""
+    alone = np.ones(len(residue.states), dtype=bool)
+    for other in others:
+        if divide.residues(other):
+            alone &= ~divide.far[other.states]
+    side = np.stack([~divide.far, divide.far]).astype(float)
+    counts: np.ndarray = side @ Transitions.of(residue.states, boundaries, lag, alone).counts @ side.T
     return counts
 
 
@@ -212,15 +224,22 @@ def frame_weights(
     residues = {file.peptide: residues_of(file) for file in files}
     own: dict[tuple[str, int], Transitions] = {}
     pools: dict[tuple[str, int], Transitions] = {}
-    crossings = [np.zeros((2, 2)) for _ in DIVIDES]
+    crossings: dict[tuple[str, int, int], np.ndarray] = {}
     for file in files:
+        lag = _lag(file, settings)
         for residue in residues[file.peptide]:
-            found = Transitions.of(residue.states, file.boundaries, _lag(file, settings))
+            found = Transitions.of(residue.states, file.boundaries, lag)
             own[file.peptide, residue.place] = found
             pools.setdefault((residue.name, residue.place), Transitions()).add(found)
-            for divide, counts in zip(DIVIDES, crossings, strict=True):
+            others = [other for other in residues[file.peptide] if other is not residue]
+            for number, divide in enumerate(DIVIDES):
                 if divide.residues(residue):
-                    counts += side_counts(found, divide.far)
+                    counts = side_counts(residue, others, divide, file.boundaries, lag)
+                    crossings[file.peptide, residue.place, number] = counts
+    crossed = [
+        sum((counts for (*_, which), counts in crossings.items() if which == number), np.zeros((2, 2)))
+        for number in range(len(DIVIDES))
+    ]
     fluxes = {kind: pooled_flux(pool) for kind, pool in pools.items()}
     weights = {}
     weighted = {kind: np.zeros(len(_LABELS)) for kind in pools}
@@ -231,12 +250,12 @@ def frame_weights(
             populations = populations_of(found, fluxes[residue.name, residue.place], settings.pooled)
             # what the prior has in states without a frame is shared out among the basin's other rotamers
             populations = with_basins(np.where(found.visits > 0, populations, 0.0), found.shares)
-            for divide, counts in zip(DIVIDES, crossings, strict=True):
+            for number, (divide, pool) in enumerate(zip(DIVIDES, crossed, strict=True)):
                 # Where all frames are on one side, nothing can be moved to the other; and a side from which no residue
                 # has a transition, since it was reached within the last lag time alone, tells of no rate.
                 on_both = 0 < found.visits[divide.far].sum() < found.visits.sum()
-                if divide.residues(residue) and on_both and counts.any(axis=1).all():
-                    share = far_share(side_counts(found, divide.far), counts, settings.pooled)
+                if divide.residues(residue) and on_both and pool.any(axis=1).all():
+                    share = far_share(crossings[file.peptide, residue.place, number], pool, settings.pooled)
                     populations = with_far_share(populations, divide.far, share)
             ratio = np.divide(populations, found.shares, out=np.ones_like(populations), where=found.visits > 0)
             product *= ratio[residue.states]

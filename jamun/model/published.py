@@ -14,11 +14,10 @@ from safetensors.torch import save_file
 
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.log import UserError
-from jamun.io.shipped import SHIPPED_MODEL
+from jamun.io.shipped import DESCRIPTION, SHIPPED_MODEL
 
 SUFFIX = ".safetensors"
 WEIGHTS, CARD = SHIPPED_MODEL.name, "card.json"
-_KEY = "jamun"
 
 
 class ShippedModelError(UserError):
@@ -40,7 +39,7 @@ def write_published(folder: Path, content: dict[str, Any], card: dict[str, Any])
     described = {key: value for key, value in content.items() if key != "state_dict"}
     weights = {name: value.contiguous() for name, value in content["state_dict"].items()}
     with atomic_path(folder / WEIGHTS) as temporary:
-        save_file(weights, temporary, metadata={_KEY: json.dumps(described)})
+        save_file(weights, temporary, metadata={DESCRIPTION: json.dumps(described)})
     write_json(folder / CARD, card)
 
 
@@ -51,7 +50,7 @@ def read_published(path: Path) -> dict[str, Any]:
     """
     try:
         with safe_open(path, framework="pt") as stored:
-            described = (stored.metadata() or {}).get(_KEY)
+            described = (stored.metadata() or {}).get(DESCRIPTION)
             weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(str(error)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from torch import Tensor
@@ -17,21 +18,26 @@ def descend(
     xhat: Tensor,
     sigma: float,
     levels: Sequence[float],
+    order: int = 1,
     remove_translation: bool = True,
 ) -> Tensor:
     """Denoise in several steps: (chains, atoms, 3) in nm, one evaluation of `denoise(y, level)` for each level.
 
     From xhat (chains, atoms, 3), the estimate of y at sigma, each next level s_k (nm, decreasing) has
 
-        y_k = xhat_{k-1} + s_k / s_{k-1} (y_{k-1} - xhat_{k-1}),   xhat_k = xhat(y_k; s_k),
+        y_k = z + s_k / s_{k-1} (y_{k-1} - z),   xhat_k = xhat(y_k; s_k).
 
-    Euler's steps along the flow dy/ds = (y - xhat(y; s)) / s, which carries the density at one noise level to that at a
-    lower one without new noise (deterministic, as DDIM). Without levels it is xhat itself.
+    These are steps along the flow dy/ds = (y - xhat(y; s)) / s, which carries the density at one noise level to that at
+    a lower one without new noise. Of order 1, z is xhat_{k-1}, and they are Euler's (DDIM without noise). Of order 2,
+    z is xhat in the middle of the step, in ln s, on the line through the last two estimates: the multistep solver
+    DPM-Solver++(2M) of Lu et al. (arXiv:2211.01095), for no more evaluations. Without levels it is xhat itself.
     """
-    before = sigma
+    before, earlier, last = sigma, None, 0.0
     for level in levels:
-        y = xhat + level / before * (y - xhat)
+        step = math.log(before / level)
+        z = xhat if order == 1 or earlier is None else xhat + 0.5 * step / last * (xhat - earlier)
+        y = z + level / before * (y - z)
         if remove_translation:
             y = centred(y)
-        xhat, before = denoise(y, level), level
+        earlier, xhat, before, last = xhat, denoise(y, level), level, step
     return xhat

@@ -180,7 +180,7 @@ class Sampler:
     def _jump(self, batch: _Batch) -> Tensor:
         """Samples (rows, atoms, 3) from where the chains are; those that leave the molecule on the way are stopped."""
         walk, levels = batch.chains.walk, self.settings.jump_sigmas
-        samples = descend(self.denoise, walk.evaluated, walk.xhat, self.sigma, levels)
+        samples = descend(self.denoise, walk.evaluated, walk.xhat, self.sigma, levels, self.settings.jump_order)
         if levels:
             batch.chains.keep_inside(samples)
             self.state.counts["evaluations"] += len(levels)

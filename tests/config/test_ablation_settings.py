@@ -54,7 +54,8 @@ def test_a_model_is_sampled_with_its_own_settings():
     settings = parse({"models": models, "ablation": {"samples": 100, "variants": {"few": {"model": "few"}}}})
     assert settings.sampling_of("default") == settings.sampling
     # A checkpoint given on the command line brings a name that is none of models.
-    assert settings.sampling_of("another") == settings.sampling
+    brought = parse({"models": models, "checkpoint": "another.ckpt", "model": "another"})
+    assert brought.sampling_of("another") == brought.sampling
     differences = {"samples": 500, "chains": 5, "friction": 0.5}
     assert settings.sampling_of("few") == settings.sampling.model_copy(update=differences)
     assert settings.ablated_sampling("few") == settings.sampling_of("few").model_copy(update={"samples": 100})

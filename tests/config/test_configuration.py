@@ -8,6 +8,7 @@ from refusals import assert_refused
 
 from jamun.config import Configuration, ConfigurationError, load, parse
 from jamun.config.base import to_unit
+from jamun.config.sampling import SamplingSettings
 from jamun.config.schema import DOCS, json_schema, reference_page
 from jamun.config.simulate import SimulateSettings
 from jamun.io.shipped import SHIPPED_MODEL
@@ -127,7 +128,17 @@ def test_the_demo_samples_the_shipped_model_as_its_study_did():
     brought = [name for name, entry in settings.models.items() if entry.checkpoint == "shipped"]
     own = read_content(SHIPPED_MODEL)["sampling"]
     assert len(brought) == 1
-    assert {key: settings.sampling_of(brought[0]).model_dump(mode="json")[key] for key in own} == own
+    assert settings.sampling_of(brought[0]) == SamplingSettings(**(settings.sampling.model_dump() | own))
+    assert settings.sampling_of("default") == settings.sampling
+
+
+def test_what_the_shipped_model_brings_gives_way_to_its_own_keys():
+    few = {"samples": 7, "chains": 3, "burn_in": 5, "stride": 9}
+    settings = parse({"models": {"study": {"checkpoint": "shipped", "sampling": {"burn_in": 2}}}, "sampling": few})
+    own, found = read_content(SHIPPED_MODEL)["sampling"], settings.sampling_of("study")
+    assert (found.samples, found.chains, found.burn_in, found.stride) == (7, 7, 2, own["stride"])
+    named = parse({"checkpoint": "shipped", "model": "mine", "sampling": few}).sampling_of("mine")
+    assert (named.samples, named.burn_in, named.stride) == (7, own["burn_in"], own["stride"])
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "configs/study.yaml", "configs/paper.yaml"])

@@ -12,6 +12,7 @@ from jamun.config.features import ReweightingSettings
 from jamun.data.molecule import Molecule, heavy_atoms
 from jamun.data.reweighting import (
     POSITIVE_PHI,
+    Residue,
     Transitions,
     bounded,
     far_share,
@@ -101,35 +102,57 @@ def test_states() -> None:
     assert states_of(torsions).tolist() == [10, 9, 11, 10, 9]
 
 
-def crossing(count: int, frames: int, there: float, back: float, seed: int) -> Transitions:
-    """Of (count, frames) helical states, trans, that go to phi > 0 and back with these rates; half of the pieces start
-    on either side."""
+def crossing(count: int, frames: int, there: float, back: float, seed: int, held: float | None = None) -> np.ndarray:
+    """Sides (2, count, frames), 1 for phi > 0, of two residues in pieces, half of which start with both there; each
+    goes there and back with these rates, back with the rate `held` while the other is there."""
     random = np.random.default_rng(seed)
-    side = np.zeros((count, frames), dtype=np.int64)
-    side[::2, 0] = 1
+    side = np.zeros((2, count, frames), dtype=np.int64)
+    side[:, ::2, 0] = 1
     for frame in range(1, frames):
-        rates = np.where(side[:, frame - 1] == 1, back, there)
-        side[:, frame] = side[:, frame - 1] ^ (random.random(count) < rates)
-    return transitions(np.where(side == 1, 5, 4))
+        before = side[:, :, frame - 1]
+        away = np.where(before[::-1] == 1, back if held is None else held, back)
+        side[:, :, frame] = before ^ (random.random(before.shape) < np.where(before == 1, away, there))
+    return side
+
+
+def sides_of(sides: np.ndarray, beside: np.ndarray | None = None, name: str = "ALA") -> np.ndarray:
+    """Counts between the sides (pieces, frames) of an alanine, alone or beside a residue of this name."""
+
+    def residue(name: str, place: int, own: np.ndarray) -> Residue:
+        return Residue(name, place, False, np.where(own == 1, 11, 10).ravel())
+
+    others = [] if beside is None else [residue(name, 2, beside)]
+    return side_counts(residue("ALA", 1, sides), others, POSITIVE_PHI, np.arange(len(sides) + 1) * sides.shape[1], 1)
 
 
 def test_share_of_positive_phi_of_a_known_chain() -> None:
     """Pieces of which half start at phi > 0 have half of their frames there; the chain has a fiftieth."""
     there, back = 0.0001, 0.0049
-    counts = side_counts(crossing(2000, 200, there, back, seed=0), POSITIVE_PHI.far)
+    counts = sides_of(crossing(2000, 200, there, back, seed=0)[0])
     assert counts[1].sum() / counts.sum() > 0.3
     assert far_share(counts, counts, 0.0) == pytest.approx(there / (there + back), abs=0.006)
 
 
+def test_residues_that_hold_each_other_at_positive_phi() -> None:
+    """Pieces that start with both residues there and seldom leave say nothing of one that is there by itself."""
+    there, back = 0.0005, 0.02
+    first, second = crossing(2000, 200, there, back, seed=1, held=0.001)
+    together, apart = sides_of(first), sides_of(first, second)
+    expected = there / (there + back)
+    assert far_share(apart, apart, 0.0) == pytest.approx(expected, rel=0.15)
+    assert far_share(together, together, 0.0) > 2.5 * expected
+    # Glycine crosses by itself, and is no reason to leave a frame out.
+    np.testing.assert_array_equal(sides_of(first, second, "GLY"), together)
+
+
 def test_pieces_that_never_cross_have_the_share_of_all_residues() -> None:
     """That four pieces start at phi > 0, or one of four, and stay is no evidence against what all others tell."""
-    pool = side_counts(crossing(2000, 200, 0.0001, 0.0049, seed=0), POSITIVE_PHI.far)
+    pool = sides_of(crossing(2000, 200, 0.0001, 0.0049, seed=0)[0])
     expected = far_share(pool, pool, 1000.0)
     for pieces_there in (1, 2):
-        still = np.full((4, 100), 4)
-        still[:pieces_there] = 5
-        counts = side_counts(transitions(still), POSITIVE_PHI.far)
-        assert far_share(counts, pool, 5.0) == pytest.approx(expected, rel=0.25)
+        still = np.zeros((4, 100), dtype=np.int64)
+        still[:pieces_there] = 1
+        assert far_share(sides_of(still), pool, 5.0) == pytest.approx(expected, rel=0.25)
     assert far_share(np.zeros((2, 2)), pool, 5.0) == pytest.approx(expected, rel=0.01)
 
 

@@ -357,3 +357,58 @@ def test_descending_a_gaussian():
         descend(denoise, y, xhat, sigma, levels, remove_translation=False), exact, rtol=1e-3, atol=0
     )
     assert descend(denoise, y, xhat, sigma, [low]).mean(-2).abs().max() < 1e-15
+
+
+def test_order_of_the_descent():
+    # Of a Gaussian the flow is known: y / sqrt(A + s^2) stays. Steps half as long, in ln s, leave half of the error of
+    # Euler's steps, a quarter of the second order's, whose first step is Euler's.
+    variance, sigma, low = 0.01, 0.3, 0.03
+    y = torch.randn(3, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def denoise(y, level):
+        return gaussian(variance, level)(y)
+
+    def error(order, steps):
+        levels = list(np.geomspace(sigma, low, steps + 1)[1:])
+        found = descend(denoise, y, denoise(y, sigma), sigma, levels, order, remove_translation=False)
+        exact = denoise(y * math.sqrt((variance + low**2) / (variance + sigma**2)), low)
+        return float((found - exact).norm() / exact.norm())
+
+    assert error(1, 200) / error(1, 400) == pytest.approx(2, rel=0.02)
+    assert error(2, 200) / error(2, 400) == pytest.approx(4, rel=0.05)
+    assert error(2, 12) < 0.2 * error(1, 12)
+    assert error(2, 1) == error(1, 1)
+
+
+def _near(x, distance):
+    """Share of x (chains, 1, 3) whose first coordinate is within 0.05 nm of `distance` on either side."""
+    return float(((x[:, 0, 0].abs() - distance).abs() < 0.05).double().mean())
+
+
+def test_descent_from_where_modes_merge_keeps_their_shares():
+    # Structures of two kinds, far apart for the walk's usual noise: from a level where both overlap, the flow shares
+    # the samples out as X does.
+    generator = torch.Generator().manual_seed(1)
+    chains, share, width = 20000, 0.3, 0.02
+    centres = torch.tensor([[-0.15, 0.0, 0.0], [0.15, 0.0, 0.0]], dtype=torch.float64)
+    shares = torch.tensor([share, 1 - share], dtype=torch.float64)
+
+    def denoise(y, level):
+        # E[X | y] of two Gaussians: shares by their likelihoods, each with its own mean.
+        total = width**2 + level**2
+        exponent = shares.log() - (y[:, :, None] - centres).square().sum((1, 3)) / (2 * total)
+        means = centres + width**2 / total * (y[:, :, None] - centres)
+        return (torch.softmax(exponent, -1)[:, None, :, None] * means).sum(2)
+
+    first = torch.rand(chains, generator=generator) < share
+    x = centres[(~first).long()][:, None]
+    x = x + width * torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    sigma, levels = 0.3, list(np.geomspace(0.3, 0.01, 13)[1:])
+    y = x + sigma * torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    samples = descend(denoise, y, denoise(y, sigma), sigma, levels, order=2, remove_translation=False)
+    found = float((samples[:, 0, 0] < 0).double().mean())
+    # Three standard errors of the draws.
+    assert found == pytest.approx(share, abs=3 * math.sqrt(share * (1 - share) / chains))
+    # They are structures of one kind or the other; those of a jump at once, for the most part, are in between.
+    assert _near(samples, 0.15) > 0.97
+    assert _near(denoise(y, sigma), 0.15) < 0.5
