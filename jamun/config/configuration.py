@@ -220,7 +220,9 @@ class Configuration(Section):
         there are samples), and its differences."""
         differences = self.models[name].sampling if name in self.models else {}
         merged = self.sampling.model_dump()
-        if self.checkpoint_of(name) == str(SHIPPED_MODEL):
+        # A name may be of a model brought in an earlier run, of which the configuration does not know.
+        known = name in self.models or name == self.model
+        if known and self.checkpoint_of(name) == str(SHIPPED_MODEL):
             merged |= shipped_sampling()
             merged["chains"] = min(merged["chains"], differences.get("samples", merged["samples"]))
         return SamplingSettings(**(merged | differences))

@@ -53,9 +53,9 @@ def test_a_model_is_sampled_with_its_own_settings():
     models = LEVELS["models"] | {"few": {"sampling": {"samples": 500, "chains": 5, "friction": 0.5}}}
     settings = parse({"models": models, "ablation": {"samples": 100, "variants": {"few": {"model": "few"}}}})
     assert settings.sampling_of("default") == settings.sampling
-    # A checkpoint given on the command line brings a name that is none of models.
+    # A checkpoint given on the command line brings a name that is none of models, and later runs find its samples.
     brought = parse({"models": models, "checkpoint": "another.ckpt", "model": "another"})
-    assert brought.sampling_of("another") == brought.sampling
+    assert brought.sampling_of("another") == settings.sampling_of("another") == settings.sampling
     differences = {"samples": 500, "chains": 5, "friction": 0.5}
     assert settings.sampling_of("few") == settings.sampling.model_copy(update=differences)
     assert settings.ablated_sampling("few") == settings.sampling_of("few").model_copy(update={"samples": 100})
