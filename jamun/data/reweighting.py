@@ -225,6 +225,7 @@ def frame_weights(
     own: dict[tuple[str, int], Transitions] = {}
     pools: dict[tuple[str, int], Transitions] = {}
     crossings: dict[tuple[str, int, int], np.ndarray] = {}
+    crossed = [np.zeros((2, 2)) for _ in DIVIDES]  # by all residues together
     for file in files:
         lag = _lag(file, settings)
         for residue in residues[file.peptide]:
@@ -236,10 +237,7 @@ def frame_weights(
                 if divide.residues(residue):
                     counts = side_counts(residue, others, divide, file.boundaries, lag)
                     crossings[file.peptide, residue.place, number] = counts
-    crossed = [
-        sum((counts for (*_, which), counts in crossings.items() if which == number), np.zeros((2, 2)))
-        for number in range(len(DIVIDES))
-    ]
+                    crossed[number] += counts
     fluxes = {kind: pooled_flux(pool) for kind, pool in pools.items()}
     weights = {}
     weighted = {kind: np.zeros(len(_LABELS)) for kind in pools}
@@ -250,12 +248,12 @@ def frame_weights(
             populations = populations_of(found, fluxes[residue.name, residue.place], settings.pooled)
             # what the prior has in states without a frame is shared out among the basin's other rotamers
             populations = with_basins(np.where(found.visits > 0, populations, 0.0), found.shares)
-            for number, (divide, pool) in enumerate(zip(DIVIDES, crossed, strict=True)):
+            for number, (divide, of_all) in enumerate(zip(DIVIDES, crossed, strict=True)):
                 # Where all frames are on one side, nothing can be moved to the other; and a side from which no residue
                 # has a transition, since it was reached within the last lag time alone, tells of no rate.
                 on_both = 0 < found.visits[divide.far].sum() < found.visits.sum()
-                if divide.residues(residue) and on_both and pool.any(axis=1).all():
-                    share = far_share(crossings[file.peptide, residue.place, number], pool, settings.pooled)
+                if divide.residues(residue) and on_both and of_all.any(axis=1).all():
+                    share = far_share(crossings[file.peptide, residue.place, number], of_all, settings.pooled)
                     populations = with_far_share(populations, divide.far, share)
             ratio = np.divide(populations, found.shares, out=np.ones_like(populations), where=found.visits > 0)
             product *= ratio[residue.states]
