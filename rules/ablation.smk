@@ -54,6 +54,7 @@ use rule compare as ablation_compare with:
 
 use rule dynamics as ablation_dynamics with:
     input:
+        baselines=rules.md_distances.output.result,
         reference=rules.ablation_compare.input.reference,
         reference_topology=rules.ablation_compare.input.reference_topology,
         md_record=rules.ablation_compare.input.md_record,

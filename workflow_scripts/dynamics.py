@@ -15,6 +15,7 @@ with job_log(snakemake.log[0]):
         Path(snakemake.input.samples),
         Path(snakemake.input.samples_topology),
         Path(snakemake.input.sampling_record),
+        Path(snakemake.input.baselines),
         dataset=snakemake.wildcards.dataset,
         model=snakemake.wildcards.model,
         peptide=snakemake.wildcards.peptide,

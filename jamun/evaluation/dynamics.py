@@ -17,23 +17,17 @@ from jamun.evaluation.decorrelation import (
     effective_samples,
     speed_up,
 )
+from jamun.evaluation.distances import NO_TORSION, Part, SlowMD, distances, md_distances, without_omega
 from jamun.evaluation.ensembles import load_pair, none_rejected, read_flags
-from jamun.evaluation.estimates import FEWEST_FRAMES, mean_of_pairs, missing, waiting_time
-from jamun.evaluation.runs import Runs, cut_into_runs, replica_pairs, replica_slices
-from jamun.evaluation.tica import KEPT, Projection, TICAError, block_counts, component_js, fit_tica, joint_edges
-from jamun.evaluation.transport import euclidean_cost, torsion_cost, transport_distance
+from jamun.evaluation.estimates import missing, waiting_time
+from jamun.evaluation.runs import Runs, cut_into_runs
+from jamun.evaluation.tica import KEPT, Projection, block_counts, joint_edges
 from jamun.evaluation.wall_clock import compared_ensembles, loss_notes, wall_clock_notes
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
 from jamun.peptides.torsions import Torsion, compute_torsions
 
-DISTANCES = ("tica_0", "tica_01", "torsion_w2", "tica_w2")
 GROUPS = ("backbone", "side_chain", "all")
-_NO_TORSION = "the molecule has none of these"
-# Pairs of replicas whose distances are averaged, at most: transport takes seconds a pair.
-_MOST_PAIRS = 3
-# Subsamples of each pair for its interval, at least.
-_FEWEST_REPEATS = 3
 
 
 @dataclass(frozen=True)
@@ -46,100 +40,6 @@ class Series:
     seconds: float | None
     step: float
     unit: str
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Frames to compare: torsions but omega (F, K), slow components (F, d) or None, and their runs."""
-
-    torsions: np.ndarray
-    components: np.ndarray | None
-    runs: Runs
-
-    @classmethod
-    def of(
-        cls, torsions: np.ndarray, components: np.ndarray | None, chains: np.ndarray, frames: slice | np.ndarray
-    ) -> _Part:
-        chosen = None if components is None else components[frames]
-        return cls(torsions[frames], chosen, cut_into_runs(chains[frames]))
-
-
-def _distances(first: _Part, second: _Part, no_tica: str | None, settings: DynamicsSettings) -> dict[str, Any]:
-    """The four distances between two sets of frames of one molecule."""
-    count = min(first.runs.blocks, second.runs.blocks)
-    options = settings.transport_frames, settings.transport_repeats, settings.seed
-    result: dict[str, Any] = dict.fromkeys(DISTANCES)
-    for name, axes, bins in (("tica_0", 1, settings.tica_bins), ("tica_01", 2, settings.tica_map_bins)):
-        if first.components is None or second.components is None:
-            result[name] = missing(f"no TICA: {no_tica}", count)
-        elif first.components.shape[1] < axes:
-            result[name] = missing("TICA has a single component", count)
-        else:
-            parts = first.components[:, :axes], first.runs, second.components[:, :axes], second.runs
-            result[name] = component_js(*parts, bins)[0]
-    if first.torsions.shape[1] == 0:
-        result["torsion_w2"] = missing(_NO_TORSION, count)
-    else:
-        result["torsion_w2"] = transport_distance(
-            first.torsions, first.runs, second.torsions, second.runs, torsion_cost, *options
-        )
-    if first.components is None or second.components is None:
-        result["tica_w2"] = missing(f"no TICA: {no_tica}", count)
-    else:
-        result["tica_w2"] = transport_distance(
-            first.components[:, :2], first.runs, second.components[:, :2], second.runs, euclidean_cost, *options
-        )
-    return result
-
-
-def _baselines(
-    torsions: np.ndarray,
-    components: np.ndarray | None,
-    chains: np.ndarray,
-    cut: int | None,
-    no_cut: str | None,
-    no_tica: str | None,
-    settings: DynamicsSettings,
-) -> dict[str, Any]:
-    """The distances of pieces of the MD: its halves and its replicas from each other, its beginnings from all of it."""
-    frames = len(torsions)
-    half, tenth = frames // 2, max(1, frames // 10)
-    whole = slice(None)
-    pieces = {
-        "md_halves": (half, slice(half), slice(half, None)),
-        "md_equal_wall_clock": (cut, slice(cut), whole),
-        "md_tenth": (tenth, slice(tenth), whole),
-    }
-
-    def between(first: slice, second: slice, options: DynamicsSettings = settings) -> dict[str, Any]:
-        parts = (_Part.of(torsions, components, chains, chosen) for chosen in (first, second))
-        return _distances(*parts, no_tica, options)
-
-    result: dict[str, Any] = {}
-    for name, (size, first, second) in pieces.items():
-        if size is None or size < FEWEST_FRAMES:
-            reason = no_cut if size is None else f"{size} frames are fewer than {FEWEST_FRAMES}"
-            result[name] = {"frames": size, "reason": reason} | {key: missing(reason or "") for key in DISTANCES}
-        else:
-            result[name] = {"frames": size} | between(first, second)
-    replicas, no_replicas = replica_slices(chains)
-    if not replicas:
-        nothing = {key: missing(no_replicas or "") for key in DISTANCES}
-        return result | {"md_replicas": {"frames": None, "pairs": 0, "reason": no_replicas} | nothing}
-    pairs = replica_pairs(replicas, _MOST_PAIRS)
-    # The pairs share the subsamples: their mean takes no more of them than one distance.
-    repeats = max(_FEWEST_REPEATS, -(-settings.transport_repeats // len(pairs)))
-    shared = settings.model_copy(update={"transport_repeats": repeats})
-    found = [
-        # Of two replicas of one length the halves are the replicas.
-        result["md_halves"]
-        if (first, second) == (slice(0, half), slice(half, frames))
-        else between(first, second, shared)
-        for first, second in pairs
-    ]
-    shortest = min(part.stop - part.start for part in replicas)
-    means = {key: mean_of_pairs([one[key] for one in found]) for key in DISTANCES}
-    return result | {"md_replicas": {"frames": shortest, "pairs": len(pairs)} | means}
 
 
 def _decorrelations(
@@ -161,7 +61,7 @@ def _decorrelations(
             if (torsion.group != "omega" if group == "all" else torsion.group == group)
         ]
         if not members:
-            medians[group] = missing(_NO_TORSION, 0)
+            medians[group] = missing(NO_TORSION, 0)
             continue
         values = [np.inf if times[place]["value"] is None else times[place]["value"] / series.step for place in members]
         reason = "half of these torsions or more have no decorrelation time"
@@ -193,7 +93,7 @@ def _tica_record(projection: Projection | None, reason: str | None, lag: int, st
 
 
 def _histograms(
-    reference: _Part, samples: _Part, chains: np.ndarray, cut: int | None, settings: DynamicsSettings
+    reference: Part, samples: Part, chains: np.ndarray, cut: int | None, settings: DynamicsSettings
 ) -> dict[str, np.ndarray]:
     """Counts of MD, MD at equal wall clock and samples along TIC 0 and over TIC 0 and 1, on common edges."""
     none = np.zeros(0)
@@ -218,7 +118,7 @@ def _histograms(
 
 
 def _effective(
-    part: _Part, seconds: float | None, no_tica: str | None, seed: int
+    part: Part, seconds: float | None, no_tica: str | None, seed: int
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """Effective samples of one ensemble, in all and over `seconds`, those of each run, and bootstrap values."""
     if part.components is None:
@@ -239,53 +139,50 @@ def dynamics(
     settings: DynamicsSettings,
     md_seconds_per_frame: float | None = None,
     accepted: np.ndarray | None = None,
+    baselines: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Compare the slow motions of reference MD and samples.
 
     Parameters: the two ensembles with angles of the same `torsions` (K), and the seconds of wall clock a frame of MD,
     for the cut at equal wall clock. `accepted` (F,) are the samples that the sampler accepted, None where it judged
-    none: they are held against the same TICA, and take the wall clock of all samples. Returns what goes into the
+    none: they are held against the same TICA, and take the wall clock of all samples. `baselines` are the md_distances
+    of this MD, computed here where they are not given, which takes half of the time. Returns what goes into the
     result's JSON (definitions: docs/evaluation.md), and the curves and histograms for the figure. TICA, transport and
     effective samples leave omega out.
     """
-    kept = [column for column, torsion in enumerate(torsions) if torsion.group != "omega"]
-    first, second = reference.angles[:, kept], samples.angles[:, kept]
-    first_runs, second_runs = cut_into_runs(reference.chains), cut_into_runs(samples.chains)
-    replicas = [first[reference.chains == replica] for replica in np.unique(reference.chains)]
-    projection, no_tica = None, None
-    try:
-        projection = fit_tica(replicas, settings.tica_lag, settings.minimum_frames)
-    except TICAError as error:
-        no_tica = str(error)
-    components = (None, None) if projection is None else (projection(first), projection(second))
-    whole = _Part(first, components[0], first_runs)
-    drawn = _Part(second, components[1], second_runs)
-    cut, no_cut = frames_at_equal_wall_clock(md_seconds_per_frame, len(first), samples.seconds)
+    md = SlowMD.of(reference.angles, reference.chains, torsions, settings)
+    projection, no_tica = md.projection, md.no_tica
+    second = samples.angles[:, without_omega(torsions)]
+    components = None if projection is None else projection(second)
+    whole, drawn = md.part(), Part.of(second, components, samples.chains)
+    baselines = md_distances(md, settings) if baselines is None else baselines
+    cut, no_cut = frames_at_equal_wall_clock(md_seconds_per_frame, len(md.torsions), samples.seconds)
+    equal = md.piece(cut, slice(cut), slice(None), no_cut, settings)
 
     curves, times, medians = {}, {}, {}
-    for seed, (name, series, runs) in enumerate((("md", reference, first_runs), ("samples", samples, second_runs)), 1):
+    for seed, (name, series, runs) in enumerate((("md", reference, whole.runs), ("samples", samples, drawn.runs)), 1):
         times[name], medians[name], curves[name] = _decorrelations(series, runs, torsions, seed)
 
     md_ess, md_by_run, md_bootstrap = _effective(whole, reference.seconds, no_tica, 1)
 
-    def sampler_ess(part: _Part) -> tuple[dict[str, Any], np.ndarray]:
+    def sampler_ess(part: Part) -> tuple[dict[str, Any], np.ndarray]:
         found, by_run, bootstrap = _effective(part, samples.seconds, no_tica, 2)
         return {"samples": found, "speed_up": speed_up(found, bootstrap, md_ess, md_bootstrap)}, by_run
 
     drawn_ess, by_run = sampler_ess(drawn)
     after, not_told = None, none_rejected(accepted)
     if not_told is None:
-        kept_part = _Part.of(second, components[1], samples.chains, accepted)
+        kept_part = Part.of(second, components, samples.chains, accepted)
         after = {
             "frames": len(kept_part.torsions),
-            "distances": _distances(kept_part, whole, no_tica, settings),
+            "distances": distances(kept_part, whole, no_tica, settings),
             "ess": sampler_ess(kept_part)[0],
         }
 
     result = {
         "tica": _tica_record(projection, no_tica, settings.tica_lag, reference.step, reference.unit),
-        "distances": _distances(drawn, whole, no_tica, settings),
-        "baselines": _baselines(first, components[0], reference.chains, cut, no_cut, no_tica, settings),
+        "distances": distances(drawn, whole, no_tica, settings),
+        "baselines": baselines | {"md_equal_wall_clock": equal},
         "decorrelation": {
             "torsions": [
                 torsion.entry | {"md": times["md"][place], "samples": times["samples"][place]}
@@ -312,6 +209,7 @@ def dynamics_to_files(
     samples: Path,
     samples_topology: Path,
     sampling_record: Path,
+    baselines: Path,
     dataset: str,
     model: str,
     peptide: str,
@@ -321,7 +219,8 @@ def dynamics_to_files(
 ) -> None:
     """Compare the slow motions of one peptide's samples and MD and publish result (JSON) and arrays (NPZ).
 
-    Raises EvaluationError for files that are not two ensembles of one molecule.
+    `baselines` (JSON) is what md_distances_to_file wrote of this MD. Raises EvaluationError for files that are not two
+    ensembles of one molecule.
     """
     md, sampling = read_json(md_record), read_json(sampling_record)
     first, second = load_pair(reference, reference_topology, md["boundaries"], samples, samples_topology)
@@ -343,6 +242,7 @@ def dynamics_to_files(
         settings,
         production["seconds_per_frame"],
         None if flags is None else flags["accepted"],
+        read_json(baselines)["baselines"],
     )
     notes = wall_clock_notes(md, sampling)
     if compared["tica"]["reason"]:

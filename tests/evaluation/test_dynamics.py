@@ -9,7 +9,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import jensenshannon
 
 from jamun.config.dynamics import DynamicsSettings
-from jamun.evaluation.dynamics import DISTANCES, Series, dynamics, dynamics_to_files
+from jamun.evaluation.distances import DISTANCES, SlowMD, md_distances, md_distances_to_file
+from jamun.evaluation.dynamics import Series, dynamics, dynamics_to_files
 from jamun.evaluation.ensembles import EvaluationError
 from jamun.evaluation.tica import fit_tica
 from jamun.io.atomic import read_npz, write_json
@@ -165,6 +166,23 @@ def test_baselines(compared):
         assert baselines["md_tenth"][name]["value"] > 0
 
 
+def test_baselines_that_were_computed_before_are_taken(compared):
+    """Of the MD's pieces; those of the cut at equal wall clock are each model's own."""
+    reference = md()
+    before = md_distances(SlowMD.of(reference.angles, reference.chains, TORSIONS, SETTINGS), SETTINGS)
+    assert set(before) == {"md_halves", "md_tenth", "md_replicas"}
+    taken, arrays = dynamics(reference, drawn(), TORSIONS, SETTINGS, 0.1, baselines=before)
+    for name in set(taken) - {"tica"}:
+        assert taken[name] == compared[0][name]
+    for name, array in compared[1].items():
+        np.testing.assert_array_equal(arrays[name], array)
+    shorter, _ = dynamics(reference, drawn(seconds=10.0), TORSIONS, SETTINGS, 0.1, baselines=before)
+    assert shorter["baselines"]["md_equal_wall_clock"]["frames"] == 100
+    marked = before | {"md_tenth": before["md_tenth"] | {"frames": 7}}
+    found, _ = dynamics(reference, drawn(), TORSIONS, SETTINGS, 0.1, baselines=marked)
+    assert found["baselines"]["md_tenth"]["frames"] == 7
+
+
 def test_md_with_itself_is_zero():
     reference = md()
     itself = Series(reference.angles, reference.chains, 10.0, 1.0, "samples")
@@ -263,7 +281,8 @@ def files(tmp_path):
 
 def run(files, folder):
     names = ("md.xtc", "md.pdb", "md.json", "s.xtc", "s.pdb", "sampling.json")
-    inputs = [files[name] for name in names]
+    inputs = [*(files[name] for name in names), folder / "md_AV.json"]
+    md_distances_to_file(*inputs[:3], "set", "AV", SETTINGS, inputs[-1])
     dynamics_to_files(*inputs, "set", "model", "AV", SETTINGS, folder / "AV.json", folder / "AV.npz")
     return json.loads((folder / "AV.json").read_text()), read_npz(folder / "AV.npz")
 
@@ -276,6 +295,9 @@ def test_files_say_what_they_compared(files, tmp_path):
     assert result["settings"]["tica_lag"] == result["tica"]["lag_frames"] == 10
     assert set(result["provenance"]["packages"]) == {"mdtraj", "numpy", "scipy", "deeptime", "POT"}
     assert len(result["notes"]) == 3  # machines, threads, a stopped chain
+    alone = json.loads((tmp_path / "a" / "md_AV.json").read_text())
+    assert [alone[key] for key in ("dataset", "peptide")] == ["set", "AV"]
+    assert alone["baselines"].items() <= result["baselines"].items()
     again, arrays_again = run(files, tmp_path / "b")
     assert {k: v for k, v in again.items() if k != "provenance"} == {
         k: v for k, v in result.items() if k != "provenance"
@@ -299,7 +321,7 @@ def test_imported_md_without_wall_clock(files, tmp_path):
 
 def test_another_molecule_is_refused(files, tmp_path):
     names = ("md.xtc", "md.pdb", "md.json", "md.xtc", "md.pdb", "sampling.json")
-    inputs = [files[name] for name in names]
+    inputs = [*(files[name] for name in names), tmp_path / "distances.json"]
     shorter = mdtraj.load(files["s.xtc"], top=files["s.pdb"]).atom_slice(range(20))
     shorter.save_xtc(tmp_path / "x.xtc")
     shorter[0].save_pdb(tmp_path / "x.pdb")

@@ -41,6 +41,8 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, br
     assert planned.get("plot_comparison_page", 0) == (models > 1)
     assert planned["plot_convergence_of_all"] == 1
     assert planned["describe_simulation"] == planned["plot_simulation"] == tested
+    # Once, however many models and variants are compared with it.
+    assert planned["md_distances"] == tested
 
 
 def test_each_target_alone(workflow_in):

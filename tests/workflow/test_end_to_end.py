@@ -69,7 +69,7 @@ def test_a_second_run_does_nothing(finished):
     assert "Nothing to be done" in finished.run("--cores", "1", "all").stdout
 
 
-MD_FIGURES = {"describe_simulation", "plot_simulation"}
+OF_MD = {"describe_simulation", "plot_simulation", "md_distances"}
 SHARED_FIGURES = {"plot_summary", "plot_timing"}
 TEST_FIGURES = SHARED_FIGURES | {
     f"plot_{kind}" for kind in ("ramachandran", "torsions", "convergence", "msm", "dynamics", "physicality", "ensemble")
@@ -100,7 +100,7 @@ EVALUATION = {"compare", "msm_features", "msm", "dynamics", "physicality", "supe
         ),
         (
             {"evaluation": {"dynamics": {"tica_lag": 5}}},
-            {"dynamics", "plot_dynamics"} | SUMMARY | {"ablation_dynamics"} | ABLATION_TABLE,
+            {"md_distances", "dynamics", "plot_dynamics"} | SUMMARY | {"ablation_dynamics"} | ABLATION_TABLE,
         ),
         (
             {"evaluation": {"physicality": {"bond_tolerance": 0.04}}},
@@ -116,11 +116,7 @@ EVALUATION = {"compare", "msm_features", "msm", "dynamics", "physicality", "supe
         ({"network": {"radial_width": 9}}, {"train", "sample"} | EVALUATION | FIGURES | ABLATION),
         (
             {"simulate": {"seed": 9}},
-            {"simulate", "featurize", "describe_dataset", "train", "sample"}
-            | EVALUATION
-            | FIGURES
-            | MD_FIGURES
-            | ABLATION,
+            {"simulate", "featurize", "describe_dataset", "train", "sample"} | EVALUATION | FIGURES | OF_MD | ABLATION,
         ),
     ],
     ids=[
@@ -153,7 +149,7 @@ def test_one_more_test_peptide_does_not_retrain(finished):
     planned = finished.with_changes(peptides={"test": ["AV", "VA"]}).planned("all")
     assert planned["build_peptide"] == planned["simulate"] == planned["featurize"] == planned["sample"] == 1
     assert planned["compare"] == planned["msm"] == planned["plot_simulation"] == 1
-    assert planned["dynamics"] == planned["physicality"] == 1
+    assert planned["md_distances"] == planned["dynamics"] == planned["physicality"] == 1
     assert planned["ablation_sample"] == planned["ablation_compare"] == 2
     assert planned["summarize"] == planned["plot_summary"] == 1
     assert not {"train", "describe_dataset", "plot_loss"} & set(planned)

@@ -127,6 +127,7 @@ def test_partial_results_are_evaluated_without_anything_they_start_from(copy_fin
         subprocess.run(["cp", "-a", str(source), str(target)], check=True)
     planned = two.planned("evaluate", *partial)
     assert planned["compare"] == planned["msm"] == planned["dynamics"] == planned["physicality"] == 1
+    assert planned["md_distances"] == 1
     assert planned["summarize"] == 1
     assert two.planned("evaluate") == planned
 
