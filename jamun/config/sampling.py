@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -82,6 +82,11 @@ class SamplingSettings(Section):
         description="Order of the steps between jump_sigmas: 1 is Euler's; 2 also uses the estimate before the last "
         "(DPM-Solver++(2M)), which is what a long way down from a high level wants, at no more evaluations.",
     )
+    corrector_steps: list[Annotated[int, Field(ge=0, le=10000)]] = Field(
+        default_factory=list,
+        description="Steps of the walk at each of jump_sigmas on the way down (Song et al., arXiv:2011.13456), one "
+        "number a level and one evaluation a step (integrator BAOAB); empty goes down without.",
+    )
     reject: list[Reason] = Field(
         default_factory=list,
         description="What makes a sample not count: a broken bond, an inverted stereocentre, a clash. More are drawn "
@@ -120,6 +125,13 @@ class SamplingSettings(Section):
                 raise ValueError(
                     f"jump_sigmas must decrease from below the walk's sigma, but {after:g} nm follows {before:g} nm"
                 )
+        if self.corrector_steps and len(self.corrector_steps) != len(self.jump_sigmas):
+            raise ValueError(
+                f"corrector_steps has {len(self.corrector_steps)} numbers for {len(self.jump_sigmas)} jump_sigmas; "
+                "give one a level, 0 for none"
+            )
+        if any(self.corrector_steps) and self.integrator != "BAOAB":
+            raise ValueError("corrector_steps needs integrator BAOAB, whose estimates are of where a step ends")
         if self.keep_chirality and self.integrator != "BAOAB":
             raise ValueError("keep_chirality needs integrator BAOAB, whose estimates are of where a step ends")
         if len(set(self.reject)) < len(self.reject):

@@ -70,9 +70,10 @@ def in_words(value: Any) -> str:
 
 def evaluations(record: dict[str, Any]) -> int:
     """How many structures the network saw, from the sampler's record: of each chain one a step of the walk, one at its
-    start for BAOAB, and one a level of each jump. Steps of a chain that was lost are counted up to its last sample."""
+    start for BAOAB, one a level of each jump and one a step of its correctors (none in records from before there were
+    any). Steps of a chain that was lost are counted up to its last sample."""
     settings = record["settings"]
-    each = settings["stride"] + len(settings["jump_sigmas"])
+    each = settings["stride"] + len(settings["jump_sigmas"]) + sum(settings.get("corrector_steps", []))
     first = settings["burn_in"] + (settings["integrator"] == "BAOAB")
     return sum(first + each * length for length in record["chain_lengths"] if length)
 

@@ -25,9 +25,9 @@ from jamun.io.log import UserError
 # Okabe and Ito's palette: told apart with every common colour blindness.
 REFERENCE, SAMPLES, EQUAL, FLOOR = "#000000", "#D55E00", "#0072B2", "#7F7F7F"
 CYCLE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
-# Of models, in all figures that hold several side by side: without those of MD; and for more than six, wine and olive
-# of Paul Tol's muted palette, which has the same aim.
-MODELS = (*(colour for colour in CYCLE if colour not in (EQUAL, REFERENCE)), "#882255", "#999933")
+# Of models, in all figures that hold several side by side: without those of MD; and for more than six, wine, olive
+# and indigo of Paul Tol's muted palette, which has the same aim.
+MODELS = (*(colour for colour in CYCLE if colour not in (EQUAL, REFERENCE)), "#882255", "#999933", "#332288")
 # Of atoms, where molecules are drawn: carbons tell MD from samples, dark and orange; the other elements differ from
 # both in lightness too.
 MD_CARBON, SAMPLES_CARBON = "#5B6770", "#E69F00"

@@ -18,13 +18,14 @@ from torch import Tensor
 
 from jamun.config.sampling import SamplingSettings
 from jamun.io.log import Interrupted
+from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest
 from jamun.sampling.checks import REASONS, Checks
 from jamun.sampling.jump import DenoiseAt, descend
 from jamun.sampling.noise import ChainNoise
 from jamun.sampling.progress import Progress, State
 from jamun.sampling.starts import SamplingError
-from jamun.sampling.walk import DRAWS_AT_START, Chains, Place, jump_is_due
+from jamun.sampling.walk import DRAWS_AT_START, Allowed, Chains, Place, corrector_draws, jump_is_due, jumps_by, walk_at
 
 _BITS = 1 << np.arange(len(REASONS))
 
@@ -36,11 +37,13 @@ def reject_mask(settings: SamplingSettings) -> int:
 
 @dataclass
 class _Batch:
-    """The chains that walk side by side at present: their indices (rows,), and how many evaluations are counted."""
+    """The chains that walk side by side at present: their indices (rows,), which start each has, the noise of their
+    jumps, and how many evaluations are counted."""
 
     ids: np.ndarray
     chains: Chains
     starts: Tensor
+    jump_noise: ChainNoise
     counted: int = 0
 
 
@@ -150,10 +153,19 @@ class Sampler:
             noise,
             place,
             state.alive[padded].to(device),
-            allowed=(lambda xhat: self.checks.keep_chirality(xhat, starts)) if self.settings.keep_chirality else None,
+            allowed=self._allowed(starts),
             entered=state.entered[padded].to(device),
         )
-        return _Batch(ids, chains, starts)
+        # Of its own, so that the walk is the same whatever its jumps do.
+        jumped = jumps_by(steps, self.settings) * corrector_draws(self.settings)
+        seed = derived_seed(self.seed, "jump")
+        return _Batch(ids, chains, starts, ChainNoise(seed, padded, origin.shape[1], origin.dtype, device, jumped))
+
+    def _allowed(self, starts: Tensor) -> Allowed | None:
+        """Where chains from these starts (rows,) may walk."""
+        if not self.settings.keep_chirality:
+            return None
+        return lambda xhat: self.checks.keep_chirality(xhat, starts)
 
     def _run_batch(self) -> None:
         """The jumps that the present batch has still to make in this round, or fewer if no chain is left of it."""
@@ -179,12 +191,29 @@ class Sampler:
 
     def _jump(self, batch: _Batch) -> Tensor:
         """Samples (rows, atoms, 3) from where the chains are; those that leave the molecule on the way are stopped."""
-        walk, levels = batch.chains.walk, self.settings.jump_sigmas
-        samples = descend(self.denoise, walk.evaluated, walk.xhat, self.sigma, levels, self.settings.jump_order)
+        walk, settings = batch.chains.walk, self.settings
+        levels, allowed = settings.jump_sigmas, self._allowed(batch.starts)
+
+        def correct(y: Tensor, xhat: Tensor, level: float, steps: int) -> tuple[Tensor, Tensor]:
+            return walk_at(
+                lambda at: self.denoise(at, level), y, xhat, level, steps, settings, batch.jump_noise, allowed=allowed
+            )
+
+        samples = descend(
+            self.denoise,
+            walk.evaluated,
+            walk.xhat,
+            self.sigma,
+            levels,
+            settings.jump_order,
+            correct=correct,
+            corrector_steps=settings.corrector_steps,
+        )
         if levels:
             batch.chains.keep_inside(samples)
-            self.state.counts["evaluations"] += len(levels)
-            self.state.counts["jump_evaluations"] += len(levels)
+            seen = len(levels) + sum(settings.corrector_steps)
+            self.state.counts["evaluations"] += seen
+            self.state.counts["jump_evaluations"] += seen
         return samples
 
     def _write(self, batch: _Batch, samples: Tensor, alive: Tensor) -> None:

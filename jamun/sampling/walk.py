@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -240,6 +241,47 @@ class Chains:
                 self.walk.reset(~self.entered, self._origin)
         self.keep_inside(self.walk.xhat)
         return turned
+
+
+def walk_at(
+    denoise: Denoise,
+    y: Tensor,
+    xhat: Tensor,
+    sigma: float,
+    steps: int,
+    settings: SamplingSettings,
+    noise: Callable[[], Tensor],
+    remove_translation: bool = True,
+    allowed: Allowed | None = None,
+) -> tuple[Tensor, Tensor]:
+    """y and its estimate xhat (both (chains, atoms, 3)) after `steps` steps of BAOAB at sigma (nm), from y with new
+    velocities, with step, friction and inverse temperature of the settings. `allowed`, see Chains; chains that are not
+    where they may be are let go on. Takes steps + 1 draws of noise and `steps` evaluations.
+    """
+    langevin = Langevin.from_settings(settings, sigma)
+    force = langevin.force((xhat - y) / sigma**2)
+    centre = centred if remove_translation else (lambda x: x)
+    place = Place(y, centre(math.sqrt(langevin.u) * noise()), force, xhat)
+    walk = Walk(denoise, sigma, langevin, "BAOAB", noise, place, remove_translation)
+    inside = None if allowed is None else allowed(xhat)
+    for _ in range(steps):
+        before = walk.place
+        walk.step()
+        if inside is not None and allowed is not None:
+            here = allowed(walk.xhat)
+            walk.turn_back(inside & ~here, before)
+            inside = inside | here
+    return walk.y, walk.xhat
+
+
+def corrector_draws(settings: SamplingSettings) -> int:
+    """Draws of noise of each jump, with those of velocities at each level that has a corrector."""
+    return sum(steps + 1 for steps in settings.corrector_steps if steps)
+
+
+def jumps_by(steps: np.ndarray, settings: SamplingSettings) -> np.ndarray:
+    """How many jumps chains have made that have walked `steps` (chains,) steps."""
+    return np.maximum(0, steps - settings.burn_in) // settings.stride
 
 
 def jump_is_due(step: int, settings: SamplingSettings) -> bool:

@@ -65,6 +65,7 @@ def test_structures_that_the_network_saw():
     assert evaluations(made("a", integrator="ABOBA").record) == 10 * 50
     assert evaluations(made("a", burn_in=7, stride=4).record) == 10 * (1 + 7 + 4 * 50)
     assert evaluations(made("a", jump_sigmas=[0.02, 0.01]).record) == 10 * (1 + 3 * 50)
+    assert evaluations(made("a", jump_sigmas=[0.02, 0.01], corrector_steps=[4, 0]).record) == 10 * (1 + 7 * 50)
     lost = made("a", burn_in=7).record
     lost["chain_lengths"][0] = 0
     assert evaluations(lost) == 9 * (1 + 7 + 50)

@@ -431,6 +431,21 @@ def test_jumps_through_levels_cost_an_evaluation_each(sample):
     assert spread[1] > 2 * spread[0]
 
 
+def test_correctors_cost_an_evaluation_a_step_and_leave_the_walk_as_it_is(sample):
+    down = {"samples": 300, "chains": 10, "jump_sigmas": [0.02, 0.01]}
+    denoiser, record, out = sample(AnyLevel, **down, corrector_steps=[3, 0])
+    assert record["jump_evaluations"] == (2 + 3) * 30
+    assert record["network_evaluations"] == denoiser.calls == 31 + 150
+    none, without = (by_chain(sample(AnyLevel, name, **down, **steps)[2]) for name, steps in
+                     (("none", {"corrector_steps": [0, 0]}), ("without", {})))  # fmt: skip
+    corrected = by_chain(out)
+    for chain, frames in without.items():
+        assert np.array_equal(none[chain], frames)
+        assert not np.array_equal(corrected[chain], frames)
+    spread = [np.concatenate(list(frames.values())).std(0).mean() for frames in (corrected, without)]
+    assert spread[0] == pytest.approx(0.01 * 0.01 / np.hypot(0.01, 0.01), rel=0.3)
+
+
 def test_sigma_of_the_settings_is_noted(sample):
     _, record, _ = sample(AnyLevel, samples=20, chains=10, sigma="0.02 nm")
     assert record["sigma_nm"] == 0.02
@@ -469,6 +484,12 @@ def test_a_jump_must_go_down(sample):
         ({"chains": 20, "samples": 10}, "cannot exceed samples"),
         ({"jump_sigmas": [0.01, 0.02]}, "must decrease"),
         ({"keep_chirality": True, "integrator": "ABOBA"}, "needs integrator BAOAB"),
+        ({"jump_sigmas": [0.02, 0.01], "corrector_steps": [2]}, "corrector_steps has 1 numbers for 2 jump_sigmas"),
+        ({"jump_sigmas": [0.02], "corrector_steps": [-1]}, "greater than or equal to 0"),
+        (
+            {"jump_sigmas": [0.02], "corrector_steps": [1], "integrator": "ABOBA"},
+            "corrector_steps needs integrator BAOAB",
+        ),
         ({"sigma": 0.02, "jump_sigmas": [0.02]}, "must decrease from below the walk's sigma"),
         ({"reject": ["broken", "broken"]}, "names a reason twice"),
         ({"reject": ["ugly"]}, "'broken', 'inverted' or 'clash'"),

@@ -35,6 +35,7 @@ SETTINGS = {
     "burn_in": 7,
     "stride": 2,
     "jump_sigmas": [0.02],
+    "corrector_steps": [1],
     "reject": ["clash"],
     "clash_distance": 0.1,
     "most_generated": 4,

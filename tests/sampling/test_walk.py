@@ -10,7 +10,7 @@ import torch
 from jamun.config.sampling import SamplingSettings
 from jamun.sampling.jump import descend
 from jamun.sampling.noise import ChainNoise
-from jamun.sampling.walk import Chains, Langevin, Walk, walk_jump
+from jamun.sampling.walk import Chains, Langevin, Walk, corrector_draws, walk_at, walk_jump
 
 
 def gaussian(variance, sigma):
@@ -412,3 +412,67 @@ def test_descent_from_where_modes_merge_keeps_their_shares():
     # They are structures of one kind or the other; those of a jump at once, for the most part, are in between.
     assert _near(samples, 0.15) > 0.97
     assert _near(denoise(y, sigma), 0.15) < 0.5
+
+
+def _normal(chains, variance, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return math.sqrt(variance) * torch.randn(chains, 4, 3, generator=generator, dtype=torch.float64)
+
+
+def _corrector(denoise, settings, chains, drawn=None, **options):
+    """What the sampler hands to `descend`, for densities that are not invariant under translation."""
+    noise = ChainNoise(1, range(chains), 4, torch.float64, torch.device("cpu"))
+
+    def correct(y, xhat, level, steps):
+        found = walk_at(
+            lambda at: denoise(at, level), y, xhat, level, steps, settings, noise, remove_translation=False, **options
+        )
+        if drawn is not None:
+            drawn.extend(noise._drawn.tolist())
+        return found
+
+    return correct
+
+
+def test_a_corrector_mends_what_a_large_step_down_got_wrong():
+    # X ~ N(0, A): Euler's step from s to t leaves y with (A + s t)^2 / (A + s^2), here 0.6 of A + t^2, which is right.
+    variance, sigma, low, chains = 0.03**2, 0.3, 0.03, 4000
+
+    def denoise(y, level):
+        return gaussian(variance, level)(y)
+
+    y = _normal(chains, variance + sigma**2, 2)
+    plain = descend(denoise, y, denoise(y, sigma), sigma, [low], remove_translation=False)
+    right = variance**2 / (variance + low**2)
+    assert plain.var().item() == pytest.approx(0.6 * right, rel=0.03)
+    settings, drawn = SamplingSettings(sigma=sigma, jump_sigmas=[low], corrector_steps=[12]), []
+    options = {"remove_translation": False, "correct": _corrector(denoise, settings, chains, drawn)}
+    mended = descend(denoise, y, denoise(y, sigma), sigma, [low], corrector_steps=[12], **options)
+    assert mended.var().item() == pytest.approx(right, rel=0.03)
+    assert set(drawn) == {corrector_draws(settings)}
+    # What is right stays so, and where no steps are asked for nothing changes.
+    y = _normal(chains, variance + low**2, 3)
+    kept, _ = _corrector(denoise, settings, chains)(y, denoise(y, low), low, 5)
+    assert kept.var().item() == pytest.approx(variance + low**2, rel=0.03)
+    levels, steps = [0.1, low], [0, 0]
+    untouched = descend(denoise, y, denoise(y, sigma), sigma, levels, corrector_steps=steps, **options)
+    assert torch.equal(untouched, descend(denoise, y, denoise(y, sigma), sigma, levels, remove_translation=False))
+
+
+def test_a_corrector_stays_before_the_wall():
+    variance, level, chains = 3 * 0.04**2, 0.04, 4000
+    y = _normal(chains, variance + level**2, 4)
+
+    def denoise(y, level):
+        return gaussian(variance, level)(y)
+
+    settings = SamplingSettings(jump_sigmas=[0.03], corrector_steps=[20])
+    correct = _corrector(denoise, settings, chains, allowed=lambda xhat: xhat[:, 0, 0] > 0)
+    after, xhat = correct(y, denoise(y, level), level, 20)
+    torch.testing.assert_close(xhat, denoise(after, level))
+    before, ahead = y[:, 0, 0] > 0, after[:, 0, 0] > 0
+    assert ahead[before].all()
+    # Those that began beyond it may come over, and half of the normal distribution is what fills up.
+    assert ahead[~before].double().mean() > 0.5
+    assert after[before][:, 0, 0].square().mean().item() == pytest.approx(variance + level**2, rel=0.1)
+    assert (after[before] != y[before]).any((1, 2)).double().mean() > 0.99
