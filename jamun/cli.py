@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 # A minute or two on two cores.
-_SAMPLES = 2_500
+_SAMPLES = 1_500
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration file; without it, the defaults.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
@@ -131,7 +131,7 @@ def sample(
     """Sample one peptide: samples.xtc, topology.pdb, flags.npz and sampling.json in OUT, with samples.json and
     ramachandran.png, which tell what they are like.
 
-    Without --config, 2,500 samples by the settings that the model brings. Stopped, the same command goes on from what
+    Without --config, 1,500 samples by the settings that the model brings. Stopped, the same command goes on from what
     is saved in OUT/work.
     """
     from jamun.evaluation.alone import describe_to_files
