@@ -31,7 +31,7 @@ from jamun.evaluation.msm.model import build_msm, insufficient
 from jamun.evaluation.physicality import physicality
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
-from jamun.peptides.torsions import CAPS, compute_torsions, phi_psi_pairs
+from jamun.peptides.torsions import CAPS, compute_torsions, phi_psi_pairs, without_omega
 from jamun.trajectories.checks import make_whole, spanning_tree
 
 
@@ -157,7 +157,7 @@ def _msm(
     accepted: np.ndarray | None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The Markov state model by deeptime, or the reason why there is none."""
-    kept = [column for column, torsion in enumerate(torsions) if torsion.group != "omega"]
+    kept = without_omega(torsions)
     chosen = [torsions[column] for column in kept]
     pairs = np.array(phi_psi_pairs(chosen), dtype=np.int64).reshape(-1, 2)
     boundaries = np.asarray(boundaries, dtype=np.int64)

@@ -16,7 +16,7 @@ from jamun.evaluation.tica import Projection, TICAError, component_js, fit_tica
 from jamun.evaluation.transport import euclidean_cost, torsion_cost, transport_distance
 from jamun.io.atomic import read_json, write_json
 from jamun.io.provenance import provenance
-from jamun.peptides.torsions import Torsion, compute_torsions
+from jamun.peptides.torsions import Torsion, compute_torsions, without_omega
 
 DISTANCES = ("tica_0", "tica_01", "torsion_w2", "tica_w2")
 NO_TORSION = "the molecule has none of these"
@@ -114,11 +114,6 @@ class SlowMD:
             return {"frames": frames} | self.between(first, second, settings)
         reason = no_piece if frames is None else f"{frames} frames are fewer than {FEWEST_FRAMES}"
         return {"frames": frames, "reason": reason} | {key: missing(reason or "") for key in DISTANCES}
-
-
-def without_omega(torsions: list[Torsion]) -> list[int]:
-    """Places of the torsions that turn: all but omega."""
-    return [place for place, torsion in enumerate(torsions) if torsion.group != "omega"]
 
 
 def md_distances(md: SlowMD, settings: DynamicsSettings) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from jamun.evaluation.decorrelation import (
     effective_samples,
     speed_up,
 )
-from jamun.evaluation.distances import NO_TORSION, Part, SlowMD, distances, md_distances, without_omega
+from jamun.evaluation.distances import NO_TORSION, Part, SlowMD, distances, md_distances
 from jamun.evaluation.ensembles import load_pair, none_rejected, read_flags
 from jamun.evaluation.estimates import missing, waiting_time
 from jamun.evaluation.runs import Runs, cut_into_runs
@@ -25,7 +25,7 @@ from jamun.evaluation.tica import KEPT, Projection, block_counts, joint_edges
 from jamun.evaluation.wall_clock import compared_ensembles, loss_notes, wall_clock_notes
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
-from jamun.peptides.torsions import Torsion, compute_torsions
+from jamun.peptides.torsions import Torsion, compute_torsions, without_omega
 
 GROUPS = ("backbone", "side_chain", "all")
 

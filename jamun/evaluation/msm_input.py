@@ -8,7 +8,7 @@ import numpy as np
 
 from jamun.evaluation.ensembles import load_pair, none_rejected, read_flags
 from jamun.io.atomic import read_json, write_npz
-from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
+from jamun.peptides.torsions import compute_torsions, phi_psi_pairs, without_omega
 
 
 def msm_features_to_file(
@@ -27,7 +27,7 @@ def msm_features_to_file(
     flags = read_flags(samples, second.n_frames)
     accepted = None if flags is None else flags["accepted"]
     not_told = none_rejected(accepted)
-    kept = [column for column, torsion in enumerate(torsions) if torsion.group != "omega"]
+    kept = without_omega(torsions)
     chosen = [torsions[column] for column in kept]
     pairs = np.array(phi_psi_pairs(chosen), dtype=np.int64).reshape(-1, 2)
     write_npz(

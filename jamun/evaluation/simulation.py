@@ -13,7 +13,7 @@ import numpy as np
 
 from jamun.evaluation.ensembles import EvaluationError, replica_of_frames
 from jamun.io.atomic import read_json, write_npz
-from jamun.peptides.torsions import Torsion, compute_torsions
+from jamun.peptides.torsions import Torsion, compute_torsions, without_omega
 
 # Points a torsion at most, and one more for each replica: more than these merge into one another on paper.
 MOST_POINTS = 2000
@@ -63,7 +63,7 @@ def thinned_torsions(trajectory: Path, topology: Path, boundaries: list[int]) ->
             parts.append(angles)
     if read != boundaries[-1]:
         raise EvaluationError(f"{trajectory}: {read} frames, but its record tells of {boundaries[-1]}.")
-    kept = [column for column, torsion in enumerate(torsions) if torsion.group != "omega"]
+    kept = without_omega(torsions)
     return [torsions[column] for column in kept], np.concatenate(parts)[:, kept]
 
 

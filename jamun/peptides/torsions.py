@@ -72,6 +72,11 @@ def compute_torsions(trajectory: mdtraj.Trajectory) -> tuple[list[Torsion], np.n
     return torsions, angles
 
 
+def without_omega(torsions: list[Torsion]) -> list[int]:
+    """Columns of all torsions but omega, which hardly turns."""
+    return [column for column, torsion in enumerate(torsions) if torsion.group != "omega"]
+
+
 def phi_psi_pairs(torsions: list[Torsion]) -> list[tuple[int, int]]:
     """Columns of phi and psi of every residue that has both, in the order of the sequence."""
     place = {(torsion.kind, torsion.residue): column for column, torsion in enumerate(torsions)}

@@ -21,7 +21,7 @@ from jamun.io.log import Interrupted
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest
 from jamun.sampling.checks import REASONS, Checks
-from jamun.sampling.jump import DenoiseAt, descend
+from jamun.sampling.jump import Correct, DenoiseAt, descend
 from jamun.sampling.noise import ChainNoise
 from jamun.sampling.progress import Progress, State
 from jamun.sampling.starts import SamplingError
@@ -38,12 +38,12 @@ def reject_mask(settings: SamplingSettings) -> int:
 @dataclass
 class _Batch:
     """The chains that walk side by side at present: their indices (rows,), which start each has, the noise of their
-    jumps, and how many evaluations are counted."""
+    jumps if these have a corrector, and how many evaluations are counted."""
 
     ids: np.ndarray
     chains: Chains
     starts: Tensor
-    jump_noise: ChainNoise
+    jump_noise: ChainNoise | None
     counted: int = 0
 
 
@@ -156,10 +156,12 @@ class Sampler:
             allowed=self._allowed(starts),
             entered=state.entered[padded].to(device),
         )
-        # Of its own, so that the walk is the same whatever its jumps do.
-        jumped = jumps_by(steps, self.settings) * corrector_draws(self.settings)
-        seed = derived_seed(self.seed, "jump")
-        return _Batch(ids, chains, starts, ChainNoise(seed, padded, origin.shape[1], origin.dtype, device, jumped))
+        jump_noise = None
+        if draws := corrector_draws(self.settings):
+            # Of its own, so that the walk is the same whatever its jumps do.
+            seed, jumped = derived_seed(self.seed, "jump"), jumps_by(steps, self.settings) * draws
+            jump_noise = ChainNoise(seed, padded, origin.shape[1], origin.dtype, device, jumped)
+        return _Batch(ids, chains, starts, jump_noise)
 
     def _allowed(self, starts: Tensor) -> Allowed | None:
         """Where chains from these starts (rows,) may walk."""
@@ -189,16 +191,19 @@ class Sampler:
             self._pause(batch)
         self._leave(batch)
 
+    def _corrector(self, batch: _Batch) -> Correct | None:
+        """Steps of the walk at a level of the jump, if any are asked for."""
+        noise, allowed = batch.jump_noise, self._allowed(batch.starts)
+        if noise is None:
+            return None
+        return lambda y, xhat, level, steps: walk_at(
+            lambda at: self.denoise(at, level), y, xhat, level, steps, self.settings, noise, allowed=allowed
+        )
+
     def _jump(self, batch: _Batch) -> Tensor:
         """Samples (rows, atoms, 3) from where the chains are; those that leave the molecule on the way are stopped."""
         walk, settings = batch.chains.walk, self.settings
-        levels, allowed = settings.jump_sigmas, self._allowed(batch.starts)
-
-        def correct(y: Tensor, xhat: Tensor, level: float, steps: int) -> tuple[Tensor, Tensor]:
-            return walk_at(
-                lambda at: self.denoise(at, level), y, xhat, level, steps, settings, batch.jump_noise, allowed=allowed
-            )
-
+        levels = settings.jump_sigmas
         samples = descend(
             self.denoise,
             walk.evaluated,
@@ -206,7 +211,7 @@ class Sampler:
             self.sigma,
             levels,
             settings.jump_order,
-            correct=correct,
+            correct=self._corrector(batch),
             corrector_steps=settings.corrector_steps,
         )
         if levels:

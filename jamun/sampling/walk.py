@@ -121,8 +121,12 @@ class Walk:
         place = Place(start, start, None, start)
         walk = cls(denoise, sigma, langevin, integrator, noise, place, remove_translation)
         walk.y = walk._centre(start + sigma * noise())
-        walk.v = walk._centre(math.sqrt(langevin.u) * noise())
+        walk.draw_velocities()
         return walk
+
+    def draw_velocities(self) -> None:
+        """Velocities anew, of their distribution."""
+        self.v = self._centre(math.sqrt(self._langevin.u) * self._noise())
 
     @property
     def place(self) -> Place:
@@ -259,10 +263,9 @@ def walk_at(
     where they may be are let go on. Takes steps + 1 draws of noise and `steps` evaluations.
     """
     langevin = Langevin.from_settings(settings, sigma)
-    force = langevin.force((xhat - y) / sigma**2)
-    centre = centred if remove_translation else (lambda x: x)
-    place = Place(y, centre(math.sqrt(langevin.u) * noise()), force, xhat)
+    place = Place(y, y, langevin.force((xhat - y) / sigma**2), xhat)
     walk = Walk(denoise, sigma, langevin, "BAOAB", noise, place, remove_translation)
+    walk.draw_velocities()
     inside = None if allowed is None else allowed(xhat)
     for _ in range(steps):
         before = walk.place
