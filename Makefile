@@ -1,5 +1,7 @@
 # make demo   the demo workflow, from sequences to a report (installs what it needs first)
-# make study  the study of configs/study.yaml: its workflow, docs/results.md and the model in models/study; resumes
+# make study  the study of configs/study.yaml: its workflow, docs/results.md and the model in models/first; resumes
+# make study-gpu  the study of configs/study_gpu.yaml, for a machine with a GPU: docs/results_gpu.md and the model in
+#             models/study, which `jamun sample` uses; resumes
 # make test   the tests (installs what they need first)
 
 PYTHON ?= python3.11
@@ -12,7 +14,7 @@ SNAKEMAKE := $(BIN)/snakemake
 apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	  apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
 
-.PHONY: demo study test test-full install viewer pyemma opengl chromium slurm lint docs clean
+.PHONY: demo study study-gpu test test-full install viewer pyemma opengl chromium slurm lint docs clean
 
 demo: install pyemma opengl
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all
@@ -24,6 +26,12 @@ study: install pyemma opengl
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all --configfile configs/study.yaml
 	@$(BIN)/python -m jamun.study all
 	@echo "The results: $(CURDIR)/docs/results.md"
+
+study-gpu: install pyemma opengl
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all --configfile configs/study_gpu.yaml
+	@$(BIN)/python -m jamun.study all --config configs/study_gpu.yaml --collected docs/results_gpu \
+	  --page docs/results_gpu.md --model models/study
+	@echo "The results: $(CURDIR)/docs/results_gpu.md"
 
 test: install pyemma opengl chromium slurm
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not full" tests

@@ -102,6 +102,13 @@ def simulate_settings(wildcards):
     return SIMULATE_OF_SPLIT[SPLIT_OF[wildcards.peptide]]
 
 
+def md_record(wildcards):
+    """The record of a peptide's MD, with the wall clock that samples are held against."""
+    own = SETTINGS.simulate_of(SPLIT_OF[wildcards.peptide]) if not SETTINGS.source.imported else None
+    alone = own is not None and own.together
+    return f"results/{wildcards.dataset}/md/{wildcards.peptide}/{'alone' if alone else 'md'}.json"
+
+
 def over_test_peptides(pattern):
     """`pattern` for every active model and every test peptide."""
     return expand(pattern, dataset=DATASET, model=MODELS, peptide=SPLITS["test"])

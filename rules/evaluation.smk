@@ -32,7 +32,7 @@ rule compare:
     input:
         reference="results/{dataset}/md/{peptide}/trajectory.xtc",
         reference_topology="results/{dataset}/md/{peptide}/topology.pdb",
-        md_record="results/{dataset}/md/{peptide}/md.json",
+        md_record=md_record,
         samples="results/{dataset}/samples/{model}/{peptide}/samples.xtc",
         samples_topology="results/{dataset}/samples/{model}/{peptide}/topology.pdb",
         sampling_record="results/{dataset}/samples/{model}/{peptide}/sampling.json",

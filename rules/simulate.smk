@@ -1,9 +1,14 @@
 # Needs:  results/{dataset}/peptides/{peptide}.pdb
-# Makes:  results/{dataset}/md/{peptide}/: trajectory.xtc, topology.pdb, state.csv, md.json
+# Makes:  results/{dataset}/md/{peptide}/: trajectory.xtc, topology.pdb, state.csv, md.json; alone.json of test peptides
+#         that were simulated together with others
 
+from jamun.simulate.groups import groups_together
 
 # Validated once for each split, and not for each of thousands of jobs.
 SIMULATE_OF_SPLIT = {split: SETTINGS.simulate_of(split).model_dump(mode="json") for split in SPLITS}
+
+TOGETHER = groups_together({name: SETTINGS.simulate_of(split) for name, split in SPLIT_OF.items()})
+SIMULATED_TOGETHER = [name for members in TOGETHER for name in members]
 
 
 rule simulate:
@@ -19,7 +24,7 @@ rule simulate:
     benchmark:
         "logs/{dataset}/simulate/{peptide}.tsv"
     wildcard_constraints:
-        peptide=one_of(PEPTIDES),
+        peptide=one_of(name for name in PEPTIDES if name not in SIMULATED_TOGETHER),
     # A job that was stopped exits with an error, and goes on from its saved state when it is tried again.
     retries: tries_again(3)
     conda:
@@ -36,3 +41,66 @@ rule simulate:
         "Simulate {wildcards.peptide}: {params.settings[replicas]} x {params.settings[production]:g} ps in {params.settings[solvent]} solvent"
     script:
         "../workflow_scripts/simulate.py"
+
+
+# One job for all peptides whose settings agree: they are one system.
+for number, members in enumerate(TOGETHER, 1):
+
+    rule:
+        name:
+            f"simulate_together_{number}"
+        input:
+            pdb=expand("results/{dataset}/peptides/{peptide}.pdb", dataset=DATASET, peptide=members),
+        output:
+            trajectory=expand("results/{dataset}/md/{peptide}/trajectory.xtc", dataset=DATASET, peptide=members),
+            topology=expand("results/{dataset}/md/{peptide}/topology.pdb", dataset=DATASET, peptide=members),
+            state=expand("results/{dataset}/md/{peptide}/state.csv", dataset=DATASET, peptide=members),
+            record=expand("results/{dataset}/md/{peptide}/md.json", dataset=DATASET, peptide=members),
+        log:
+            f"logs/{DATASET}/simulate/together_{number}.log",
+        benchmark:
+            f"logs/{DATASET}/simulate/together_{number}.tsv"
+        retries: tries_again(3)
+        conda:
+            "../envs/main.yaml"
+        threads: 4
+        resources:
+            mem_mb=growing(16000),
+            runtime=growing(1440),
+            # Without one it would take as long as all the peptides one after another.
+            gpu=gpus(SIMULATE_OF_SPLIT[SPLIT_OF[members[0]]]["platform"] not in ("CPU", "Reference")),
+        params:
+            names=members,
+            settings=[SIMULATE_OF_SPLIT[SPLIT_OF[name]] for name in members],
+            work=f"work/simulate/{DATASET}",
+        message:
+            f"Simulate {len(members)} peptides together, {members[0]} to {members[-1]}"
+        script:
+            "../workflow_scripts/simulate_together.py"
+
+
+rule time_alone:
+    input:
+        pdb="results/{dataset}/peptides/{peptide}.pdb",
+        record="results/{dataset}/md/{peptide}/md.json",
+    output:
+        record="results/{dataset}/md/{peptide}/alone.json",
+    log:
+        "logs/{dataset}/time_alone/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/time_alone/{peptide}.tsv"
+    wildcard_constraints:
+        peptide=one_of(SIMULATED_TOGETHER),
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(10),
+        gpu=lambda wildcards: gpus(simulate_settings(wildcards)["platform"] in ("CUDA", "OpenCL")),
+    params:
+        settings=simulate_settings,
+    message:
+        "Measure how fast one simulation of {wildcards.peptide} runs by itself"
+    script:
+        "../workflow_scripts/time_alone.py"

@@ -26,6 +26,11 @@ class EquilibrationStage(Section):
     ensemble: Literal["NVT", "NPT"] = Field(description="With (NPT) or without (NVT) a barostat.")
     duration: Quantity("ps", gt=0, le=1e9) = Field(description="Length of the stage.")
     restrained: bool = Field(False, description="Hold the heavy atoms of the peptide, caps included, by springs.")
+    temperature: Quantity("K", gt=0, le=1000) | None = Field(
+        None,
+        description="Temperature of the stage; null is that of the production. Hot stages before cooler ones let each "
+        "replica forget where it started.",
+    )
 
 
 def _paper_equilibration() -> list[EquilibrationStage]:
@@ -86,7 +91,15 @@ class SimulateSettings(Section):
     )
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed; each peptide derives its own from it and its name.")
     replicas: int = Field(
-        1, ge=1, le=100, description="Independent simulations of each peptide, one after another, each as long."
+        1,
+        ge=1,
+        le=100,
+        description="Independent simulations of each peptide, each as long; one after another, or `together`.",
+    )
+    together: bool = Field(
+        False,
+        description="Simulate all replicas of all peptides that have the same settings in one OpenMM system, far apart "
+        "from each other: many times the throughput of a GPU that small peptides leave idle. Implicit solvent only.",
     )
     starts: list[Start] = Field(
         ["built"],
@@ -111,6 +124,10 @@ class SimulateSettings(Section):
                 raise ValueError("implicit solvent has no box, so no NPT: set ensemble and every stage to NVT")
             if self.ionic_strength:
                 raise ValueError("ionic_strength applies to explicit solvent only: set it to 0")
+            if self.together and self.forcefield != "amber99sbildn":
+                raise ValueError("together is for amber99sbildn: set forcefield to it, or together to false")
+        elif self.together:
+            raise ValueError("together is for implicit solvent: set solvent to implicit, or together to false")
         elif self.switch_distance >= self.cutoff:
             raise ValueError(
                 f"switch_distance {self.switch_distance:g} nm must lie below cutoff {self.cutoff:g} nm (0 turns it off)"

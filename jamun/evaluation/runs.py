@@ -93,9 +93,14 @@ def cut_into_runs(chains: np.ndarray) -> Runs:
     return Runs(order, starts, stops, run_ends[run[starts]], block[starts], run[starts])
 
 
+# Parts that many replicas are taken together to, so that each is long enough to say something.
+MOST_PARTS = 5
+
+
 def replica_slices(replicas: np.ndarray) -> tuple[list[slice], str | None]:
     """Frames of each replica that has FEWEST_FRAMES or more, of an ensemble whose replicas (F,) follow one another; or
-    an empty list and the reason where there are no two of them."""
+    an empty list and the reason where there are no two of them. More than MOST_PARTS are taken together, neighbours to
+    neighbours, to so many parts, as independent of each other as single ones."""
     labels, starts = np.unique(replicas, return_index=True)
     bounds = [*starts.tolist(), len(replicas)]
     found = [slice(start, stop) for start, stop in pairwise(bounds)]
@@ -104,7 +109,8 @@ def replica_slices(replicas: np.ndarray) -> tuple[list[slice], str | None]:
         return [], "the MD has one replica"
     if len(found) < 2:
         return [], f"no two replicas have {FEWEST_FRAMES} frames"
-    return found, None
+    groups = np.array_split(np.arange(len(found)), min(len(found), MOST_PARTS))
+    return [slice(found[group[0]].start, found[group[-1]].stop) for group in groups], None
 
 
 def replica_pairs(replicas: list[Any], most: int) -> list[tuple[Any, Any]]:

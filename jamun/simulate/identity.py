@@ -14,7 +14,7 @@ from jamun.simulate.system import SimulationError
 _NAME = "settings.json"
 _FORMAT = 1
 # How long, how often and where it runs: all of these may change from one run to the next.
-_FREE = {"production", "replicas", "platform", "precision", "jobs_per_gpu", "checkpoint_interval"}
+_FREE = {"production", "replicas", "together", "platform", "precision", "jobs_per_gpu", "checkpoint_interval"}
 
 
 def _pdb_sha256(pdb: Path) -> str:
@@ -42,6 +42,11 @@ def start_of(starts: list[Start], replica: int) -> Start:
     return starts[(replica - 1) % len(starts)]
 
 
+def _stated(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Equilibration stages by what they state, without what is null: some of that did not exist before."""
+    return [{key: value for key, value in stage.items() if value is not None} for stage in stages]
+
+
 def differences(old: dict[str, Any], new: dict[str, Any], begun: int) -> list[str]:
     """What changed from one identity to another, in words; a setting that did not exist then had its default, and
     `starts` are those of the so many replicas that have begun, so that further ones may start elsewhere."""
@@ -55,6 +60,8 @@ def differences(old: dict[str, Any], new: dict[str, Any], begun: int) -> list[st
         before = old["settings"].get(key, defaults[key])
         if key == "starts":
             same = all(start_of(before, replica) == start_of(value, replica) for replica in range(1, begun + 1))
+        elif key == "equilibration":
+            same = _stated(before) == _stated(value)
         else:
             same = before == value
         if not same:

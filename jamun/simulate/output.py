@@ -24,15 +24,21 @@ def thermodynamics(context: openmm.Context, solvated: SimulationSystem, time: fl
     """A row of the CSV; `time` in ps. Without a box, volume and density are None."""
     state = context.getState(energy=True)
     kinetic = state.getKineticEnergy().value_in_unit(unit.kilojoule_per_mole)
-    gas_constant = unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
     volume = state.getPeriodicBoxVolume().value_in_unit(unit.nanometer**3) if solvated.periodic else None
-    return {
-        "time_ps": round(time, 6),
+    return kinetics(kinetic, solvated, time) | {
         "potential_kj_mol": state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole),
-        "kinetic_kj_mol": kinetic,
-        "temperature_k": 2 * kinetic / (solvated.degrees_of_freedom * gas_constant),
         "volume_nm3": volume,
         "density_g_ml": solvated.total_mass / volume * _GRAMS_PER_ML if volume else None,
+    }
+
+
+def kinetics(kinetic: float, solvated: SimulationSystem, time: float) -> dict[str, float | None]:
+    """A row of the CSV of which only the kinetic energy, kJ/mol, is known; `time` in ps."""
+    gas_constant = unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
+    return dict.fromkeys(COLUMNS) | {
+        "time_ps": round(time, 6),
+        "kinetic_kj_mol": kinetic,
+        "temperature_k": 2 * kinetic / (solvated.degrees_of_freedom * gas_constant),
     }
 
 
@@ -61,6 +67,11 @@ class Chunk:
         """Append one frame: `peptide` (atoms, 3) in nm, `time` in ps."""
         self._frames.append((peptide - peptide.mean(0)).astype(np.float32))
         self._times.append(time)
+
+    def extend(self, peptide: np.ndarray, times: list[float]) -> None:
+        """Append frames: `peptide` (frames, atoms, 3) in nm, `times` in ps."""
+        self._frames.extend((peptide - peptide.mean(1, keepdims=True)).astype(np.float32))
+        self._times.extend(times)
 
     def add_row(self, row: dict[str, float | None]) -> None:
         """Append one row of thermodynamics."""

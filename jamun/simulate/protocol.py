@@ -24,12 +24,13 @@ _BAROSTAT_INTERVAL = 25
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage to run: its name, ensemble, steps and whether the peptide's heavy atoms are restrained."""
+    """A stage to run: its name, ensemble, steps, whether the peptide's heavy atoms are restrained, temperature in K."""
 
     name: str
     ensemble: str
     steps: int
     restrained: bool
+    temperature: float
 
 
 @dataclass
@@ -47,13 +48,16 @@ def equilibration_stages(settings: SimulateSettings) -> list[Stage]:
     for place, stage in enumerate(settings.equilibration, 1):
         name = f"equilibration_{place}_{'restrained_' if stage.restrained else ''}{stage.ensemble.lower()}"
         steps = max(1, round(stage.duration / (settings.timestep * 1e-3)))
-        stages.append(Stage(name, stage.ensemble, steps, stage.restrained))
+        temperature = settings.temperature if stage.temperature is None else stage.temperature
+        stages.append(Stage(name, stage.ensemble, steps, stage.restrained, temperature))
     return stages
 
 
 def production_stage(settings: SimulateSettings) -> Stage:
     """The production."""
-    return Stage("production", settings.ensemble, settings.n_frames * settings.steps_per_frame, False)
+    return Stage(
+        "production", settings.ensemble, settings.n_frames * settings.steps_per_frame, False, settings.temperature
+    )
 
 
 def _restraint(solvated: SimulationSystem, reference: np.ndarray, constant: float) -> openmm.CustomExternalForce:
@@ -87,14 +91,14 @@ def stage_context(
     system = copy.deepcopy(solvated.system)
     if stage.ensemble == "NPT":
         barostat = openmm.MonteCarloBarostat(
-            settings.pressure * unit.bar, settings.temperature * unit.kelvin, _BAROSTAT_INTERVAL
+            settings.pressure * unit.bar, stage.temperature * unit.kelvin, _BAROSTAT_INTERVAL
         )
         barostat.setRandomNumberSeed(derived_seed(seed, stage.name, "barostat", *salt))
         system.addForce(barostat)
     if stage.restrained:
         system.addForce(_restraint(solvated, start.positions, settings.restraint_constant))
     integrator = openmm.LangevinMiddleIntegrator(
-        settings.temperature * unit.kelvin, settings.friction / unit.picosecond, settings.timestep * unit.femtosecond
+        stage.temperature * unit.kelvin, settings.friction / unit.picosecond, settings.timestep * unit.femtosecond
     )
     integrator.setRandomNumberSeed(derived_seed(seed, stage.name, "integrator", *salt))
     context = openmm.Context(system, integrator, platform, properties)
@@ -103,7 +107,7 @@ def stage_context(
     context.setPositions(start.positions)
     if start.velocities is None:
         context.setVelocitiesToTemperature(
-            settings.temperature * unit.kelvin, derived_seed(seed, stage.name, "velocities")
+            stage.temperature * unit.kelvin, derived_seed(seed, stage.name, "velocities")
         )
     else:
         context.setVelocities(start.velocities)

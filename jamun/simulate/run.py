@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mdtraj
 import openmm
 
-from jamun.config.simulate import SimulateSettings
+from jamun.config.simulate import SimulateSettings, Start
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.disk import disk_errors, locked
 from jamun.io.gpu import slots as gpu_slots
@@ -27,7 +28,7 @@ from jamun.simulate.platform import choose
 from jamun.simulate.progress import Progress
 from jamun.simulate.replica import STATE_EVERY_FRAMES, run_replica
 from jamun.simulate.saved import load_system, save_system
-from jamun.simulate.system import SimulationError, make_system
+from jamun.simulate.system import SimulationError, SimulationSystem, make_system
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def replica_seed(settings: SimulateSettings, name: str, replica: int) -> int:
 
 
 @contextmanager
-def _device(
+def on_device(
     platform: openmm.Platform, properties: dict[str, str], settings: SimulateSettings, slots: Path | None
 ) -> Iterator[dict[str, str]]:
     """The platform's properties with the index of a GPU that has a free slot; on processors as they are."""
@@ -53,7 +54,7 @@ def _folder(work: Path, replica: int) -> Path:
     return work / f"replica_{replica}"
 
 
-def _prepare(work: Path, found: dict[str, Any]) -> None:
+def prepare(work: Path, found: dict[str, Any]) -> None:
     """Make `work` a folder of the simulation `found`, emptying it of another that is finished or has not begun.
 
     Raises SimulationError, naming what changed, for another that is not finished.
@@ -79,7 +80,7 @@ def _prepare(work: Path, found: dict[str, Any]) -> None:
     write_identity(work, found)
 
 
-def _replica(
+def open_replica(
     pdb: Path,
     name: str,
     settings: SimulateSettings,
@@ -87,24 +88,34 @@ def _replica(
     platform: openmm.Platform,
     properties: dict[str, str],
     work: Path,
-    stop: StopRequest,
+    made: dict[tuple[str, Start], SimulationSystem] | None = None,
 ) -> tuple[Engine, Progress]:
-    """Run one replica to its end, from wherever it had come."""
+    """One replica, from 1, with how far it has come: made if it has not begun, else as it was saved in `work`.
+
+    `made` keeps systems without solvent by peptide and start, so that replicas which begin alike are made once.
+    """
     label = name if settings.replicas == 1 else f"{name} replica {replica}"
     folder, seed = _folder(work, replica), replica_seed(settings, name, replica)
     folder.mkdir(exist_ok=True)
     progress = Progress(folder, label)
     if progress.current is None:
-        water_seed = settings.seed if replica == 1 else seed
-        solvated = make_system(pdb, settings, start_of(settings.starts, replica), water_seed)
+        start, water_seed = start_of(settings.starts, replica), settings.seed if replica == 1 else seed
+        solvated = None if made is None else made.get((name, start))
+        if solvated is None:
+            solvated = make_system(pdb, settings, start, water_seed)
+            if made is not None:
+                made[name, start] = solvated
         with disk_errors(folder, lambda: None, SimulationError):
             progress.system = save_system(solvated, folder)
     else:
         solvated = load_system(folder, progress.system)
-    engine = Engine(solvated, settings, seed, platform, properties, label)
-    logger.info(
-        "%s: %d particles on %s %s", label, solvated.system.getNumParticles(), platform.getName(), properties or ""
-    )
+    return Engine(solvated, settings, seed, platform, properties, label), progress
+
+
+def _replica(engine: Engine, progress: Progress, stop: StopRequest) -> tuple[Engine, Progress]:
+    """Run one replica to its end, from wherever it had come."""
+    particles = engine.solvated.system.getNumParticles()
+    logger.info("%s: %d particles on %s %s", engine.name, particles, engine.platform.getName(), engine.properties or "")
     run_replica(engine, progress, stop)
     return engine, progress
 
@@ -154,20 +165,44 @@ def simulate_to_files(
         work.mkdir(parents=True, exist_ok=True)
     with locked(work, SimulationError, "simulates"):
         with disk_errors(work, lambda: None, SimulationError):
-            _prepare(work, identity(pdb, name, settings))
-        with _device(platform, properties, settings, slots) as chosen, stop_requests() as stop:
+            prepare(work, identity(pdb, name, settings))
+        with on_device(platform, properties, settings, slots) as chosen, stop_requests() as stop:
             done = [
-                _replica(pdb, name, settings, replica, platform, chosen, work, stop)
+                _replica(*open_replica(pdb, name, settings, replica, platform, chosen, work), stop)
                 for replica in range(1, settings.replicas + 1)
             ]
-        with disk_errors(trajectory.parent, lambda: f"the whole simulation in {work}", SimulationError):
-            _publish(done, settings, trajectory, topology, state)
-            _publish_record(done, name, settings, record, threads)
-            for _, progress in done:
-                progress.finish()
+        publish(done, name, settings, Published(trajectory, topology, state, record), work, threads)
 
 
-def _publish(
+@dataclass(frozen=True)
+class Published:
+    """The files of one peptide's MD: trajectory (XTC), topology (PDB), state (CSV) and record (JSON)."""
+
+    trajectory: Path
+    topology: Path
+    state: Path
+    record: Path
+
+
+def publish(
+    done: list[tuple[Engine, Progress]],
+    name: str,
+    settings: SimulateSettings,
+    files: Published,
+    work: Path,
+    threads: int,
+    together: int | None = None,
+) -> None:
+    """Publish the replicas of a peptide, all of them finished, and note that they are; `together` is the number of
+    simulations that shared a system."""
+    with disk_errors(files.trajectory.parent, lambda: f"the whole simulation in {work}", SimulationError):
+        _publish_frames(done, settings, files.trajectory, files.topology, files.state)
+        _publish_record(done, name, settings, files.record, threads, together)
+        for _, progress in done:
+            progress.finish()
+
+
+def _publish_frames(
     done: list[tuple[Engine, Progress]], settings: SimulateSettings, trajectory: Path, topology: Path, state: Path
 ) -> None:
     folders = [progress.folder for _, progress in done]
@@ -181,7 +216,12 @@ def _publish(
 
 
 def _publish_record(
-    done: list[tuple[Engine, Progress]], name: str, settings: SimulateSettings, record: Path, threads: int
+    done: list[tuple[Engine, Progress]],
+    name: str,
+    settings: SimulateSettings,
+    record: Path,
+    threads: int,
+    together: int | None,
 ) -> None:
     replicas = [_replica_record(settings, place, *pair) for place, pair in enumerate(done, 1)]
     engine = done[0][0]
@@ -197,6 +237,7 @@ def _publish_record(
             "threads": threads,
             "jobs_per_gpu": settings.jobs_per_gpu if engine.platform.getName() in ("CUDA", "OpenCL") else None,
             "multi_process_service": multi_process_service(),
+            "together": together,
             "n_atoms": engine.solvated.system.getNumParticles(),
             "n_peptide_atoms": len(engine.solvated.peptide_atoms),
             "stages": replicas[0]["stages"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -58,9 +59,10 @@ def read_peptide(pdb: Path) -> app.PDBFile:
         raise SimulationError(f"{pdb}: not readable as PDB ({error}); build the peptide again.") from None
 
 
-def _forcefield(settings: SimulateSettings) -> app.ForceField:
-    solvent = (_WATER_FILES if settings.solvent == "explicit" else _IMPLICIT_FILES)[settings.forcefield]
-    return app.ForceField(_PEPTIDE_FILES[settings.forcefield], solvent)
+@cache
+def _forcefield(name: str, solvent: str) -> app.ForceField:
+    """The force field, which takes longer to read than a dipeptide to parametrise."""
+    return app.ForceField(_PEPTIDE_FILES[name], (_WATER_FILES if solvent == "explicit" else _IMPLICIT_FILES)[name])
 
 
 def shortest_height(vectors: np.ndarray) -> float:
@@ -97,7 +99,7 @@ def make_system(
     the cutoff.
     """
     peptide = read_peptide(pdb)
-    forcefield = _forcefield(settings)
+    forcefield = _forcefield(settings.forcefield, settings.solvent)
     modeller = app.Modeller(peptide.topology, _start_positions(peptide, start, pdb))
     n_peptide = peptide.topology.getNumAtoms()
     options: dict[str, object] = {"constraints": app.HBonds}

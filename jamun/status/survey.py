@@ -11,6 +11,7 @@ from typing import Any
 from jamun.config.configuration import Configuration
 from jamun.io.active import Runner, is_locked, runners
 from jamun.peptides.splits import SPLITS, resolve_splits
+from jamun.simulate.groups import groups_together
 from jamun.status.jobs import Job, State, job, stage_of
 from jamun.status.progress import Progress, sampling, simulation, training
 
@@ -101,6 +102,8 @@ class _Surveyor:
         self.results, self.logs = directory / "results" / settings.dataset, directory / "logs" / settings.dataset
         self.simulate = {split: settings.simulate_of(split) for split in SPLITS}
         self.failures: list[Failure] = []
+        # The log of the job that simulates a peptide together with others.
+        self.together: dict[str, str] = {}
         # Rows of the ablation and the model of each; none where the targets are about one model and it is another's.
         rows = {row: settings.ablated_model(row) for row in settings.ablation.rows}
         self.ablated = rows if set(rows.values()) <= set(settings.active_models()) else {}
@@ -140,7 +143,7 @@ class _Surveyor:
         if source.exists:
             record = results / "md" / name / "md.json"
             rule = "import_trajectory" if source.imported else "simulate"
-            stages["MD"] = self.one("MD", name, rule, [record], name)
+            stages["MD"] = self.one("MD", name, rule, [record], self.together.get(name, name))
             if not source.imported or stages["MD"] == State.DONE:
                 md = simulation(record, self.work("simulate", name), self.simulate[split])
                 md = _as_it_is(md, stages["MD"])
@@ -188,6 +191,10 @@ def survey(settings: Configuration, directory: Path) -> Survey:
     if not began:
         return found
     splits = resolve_splits(settings.peptides, directory)
+    if not settings.source.imported:
+        simulated = {peptide.name: look.simulate[split] for split, members in splits.items() for peptide in members}
+        for number, names in enumerate(groups_together(simulated), 1):
+            look.together |= dict.fromkeys(names, f"together_{number}")
     brought = sorted(path.name for path in (look.results / "samples").glob("*") if path.is_dir())
     models = list(dict.fromkeys([*settings.active_models(), *brought]))
     found.models = [look.model(name) for name in dict.fromkeys([*models, *settings.needed_models()])]

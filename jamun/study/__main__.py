@@ -25,7 +25,7 @@ Model = Annotated[Path, typer.Option("--model", help="Folder of the model to shi
 Name = Annotated[str | None, typer.Option("--of", help="The model that it is about; by default the summary's first.")]
 
 CONFIG, FOLDER = Path("configs/study.yaml"), Path("docs/results")
-PAGE, MODEL = Path("docs/results.md"), Path("models/study")
+PAGE, MODEL = Path("docs/results.md"), Path("models/first")
 BENCHMARK = Path("benchmarks/results/simulation_cpu.json")
 
 
@@ -58,7 +58,7 @@ def page(collected: Folder = FOLDER, page: Page = PAGE) -> None:
 
 @app.command()
 def ship(config: Config = CONFIG, collected: Folder = FOLDER, model: Model = MODEL) -> None:
-    """Write the model, as safetensors with a card, where `jamun sample` looks for it."""
+    """Write the model, as safetensors with a card; `jamun sample` takes the one in models/study."""
     from jamun.study.collected import Collected
     from jamun.study.ship import ship as ship_files
 

@@ -34,7 +34,7 @@ def test_energy_does_not_drift(timestep: float, hydrogen_mass: float | None, tmp
     solvated = make_system(tmp_path / "AA.pdb", settings)
     reference = openmm.Platform.getPlatformByName("Reference")
     start = minimised(solvated, settings, reference, {})
-    warm = stage_context(solvated, Stage("warm", "NVT", 1, False), start, settings, 0, reference, {})
+    warm = stage_context(solvated, Stage("warm", "NVT", 1, False, 300.0), start, settings, 0, reference, {})
     warm.getIntegrator().step(5000)
     point = phase_space(warm)
     verlet = openmm.VerletIntegrator(timestep * 1e-3)

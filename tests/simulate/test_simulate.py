@@ -88,7 +88,7 @@ def in_implicit(pdb, tmp_path_factory):
 def run_stage(solvated, ensemble, restrained, frames=20, steps=25):
     """Positions and box volumes along a stage started at the minimum."""
     system, settings, platform, properties, start = solvated
-    stage = Stage("test", ensemble, frames * steps, restrained)
+    stage = Stage("test", ensemble, frames * steps, restrained, 300.0)
     context = stage_context(system, stage, start, settings, 7, platform, properties)
     positions, volumes = [], []
     for _ in range(frames):
@@ -139,7 +139,7 @@ def test_frames_are_asked_for_and_whole(in_water):
 
 def test_a_peptide_that_crosses_the_boundary_stays_whole(solvated):
     system, settings, platform, properties, start = solvated
-    stage = Stage("test", "NPT", 50, False)
+    stage = Stage("test", "NPT", 50, False, 300.0)
     # Everything moves such that the peptide's centre is a corner of the box.
     moved = PhaseSpace(start.positions - start.positions[system.peptide_atoms].mean(0), None, start.box)
     context = stage_context(system, stage, moved, settings, 7, platform, properties)
@@ -264,7 +264,7 @@ def test_a_run_that_blows_up_names_the_last_good_time(pdb, solvent):
     platform, properties = choose(settings, 2)
     system = make_system(pdb, settings)
     start = minimised(system, settings, platform, properties)
-    stage = Stage("production", "NVT", 100, False)
+    stage = Stage("production", "NVT", 100, False, 300.0)
     context = stage_context(system, stage, start, settings, 1, platform, properties)
     engine = Engine(system, settings, 1, platform, properties, "AS")
     engine.advance(context, 5, stage, 0.0)
@@ -284,7 +284,7 @@ def test_a_box_that_shrinks_below_twice_the_cutoff_says_so(pdb):
     platform, properties = choose(settings, 2)
     system = make_system(pdb, settings)
     start = minimised(system, settings, platform, properties)
-    stage = Stage("production", "NPT", 5000, False)
+    stage = Stage("production", "NPT", 5000, False, 300.0)
     context = stage_context(system, stage, start, settings, 1, platform, properties)
     engine = Engine(system, settings, 1, platform, properties, "AS")
     with pytest.raises(SimulationError, match=r"box.*raise simulate\.padding or lower simulate\.cutoff"):

@@ -39,10 +39,10 @@ def series():
     )
     platform, properties = choose(SETTINGS, 2)
     start = minimised(water, SETTINGS, platform, properties)
-    context = stage_context(water, Stage("warm", "NPT", 2000, False), start, SETTINGS, 3, platform, properties)
+    context = stage_context(water, Stage("warm", "NPT", 2000, False, 300.0), start, SETTINGS, 3, platform, properties)
     context.getIntegrator().step(2000)
     start = phase_space(context)
-    context = stage_context(water, Stage("water", "NPT", 16000, False), start, SETTINGS, 3, platform, properties)
+    context = stage_context(water, Stage("water", "NPT", 16000, False, 300.0), start, SETTINGS, 3, platform, properties)
     rows = []
     for row in range(320):
         context.getIntegrator().step(50)

@@ -123,6 +123,17 @@ def test_every_state_of_a_simulation(tree: Tree, at_work: Callable) -> None:
     assert found.failures[0].log == "logs/set/simulate/AC.log"
 
 
+def test_peptides_that_are_simulated_together_have_one_log(tree: Tree) -> None:
+    """The job of all of them failed: so it did for each that is not done."""
+    simulate = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "production": "10 ns", "together": True}
+    write(tree.folder / "config.yaml", yaml.safe_dump(CONFIGURATION | {"simulate": simulate}))
+    tree.log("simulate/together_1.log", f"{STAMP} ERROR AE replica 2 blew up; lower the timestep.\n")
+    found = tree.survey()
+    states = {peptide.name: peptide.stages["MD"] for peptide in found.peptides}
+    assert {name for name, state in states.items() if state == State.FAILED} == {"AC", "AD", "AE", "AF", "AH"}
+    assert {each.log for each in found.failures} == {"logs/set/simulate/together_1.log"}
+
+
 def test_a_simulation_that_equilibrates_names_the_stage(tree: Tree, at_work: Callable) -> None:
     tree.replica("AE", 1, "equilibration_1_nvt", 0.01, 5)
     at_work(tree.logs / "simulate/AE.log")
