@@ -109,8 +109,13 @@ def replica_slices(replicas: np.ndarray) -> tuple[list[slice], str | None]:
         return [], "the MD has one replica"
     if len(found) < 2:
         return [], f"no two replicas have {FEWEST_FRAMES} frames"
-    groups = np.array_split(np.arange(len(found)), min(len(found), MOST_PARTS))
-    return [slice(found[group[0]].start, found[group[-1]].stop) for group in groups], None
+    return few_parts(found), None
+
+
+def few_parts(replicas: list[slice]) -> list[slice]:
+    """Frames of replicas that follow one another, more than MOST_PARTS of them taken together to so many parts."""
+    groups = np.array_split(np.arange(len(replicas)), max(1, min(len(replicas), MOST_PARTS)))
+    return [slice(replicas[group[0]].start, replicas[group[-1]].stop) for group in groups if len(group)]
 
 
 def replica_pairs(replicas: list[Any], most: int) -> list[tuple[Any, Any]]:

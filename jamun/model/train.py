@@ -528,9 +528,9 @@ def train_to_files(
     validated = [row for row in rows if row["validation_loss"] is not None]
     chosen = min(validated, key=lambda row: row["validation_loss"])
     denoiser = Denoiser(network, squared)
-    weights = _read(best, "best")["state_dict"]
+    learned = _read(best, "best")["state_dict"]
     denoiser.load_state_dict(
-        {name.removeprefix("average."): value for name, value in weights.items() if name.startswith("average.")}
+        {name.removeprefix("average."): value for name, value in learned.items() if name.startswith("average.")}
     )
     summary = {
         "steps": state["global_step"],

@@ -40,7 +40,7 @@ def collect(config: Config = CONFIG, collected: Folder = FOLDER, of: Name = None
     """Copy what the page needs from results/{dataset} and logs/{dataset}."""
     from jamun.study.collect import collect as collect_files
 
-    collect_files(*_results(config), BENCHMARK, Path(), collected, of)
+    collect_files(*_results(config), BENCHMARK, Path(), collected, of, config)
     typer.echo(collected)
 
 

@@ -52,15 +52,23 @@ def _figure_files(results: Path, study: dict[str, Any]) -> dict[str, Path]:
 
 
 def collect(
-    results: Path, logs: Path, benchmark: Path, root: Path, target: Path, model: str | None = None
+    results: Path,
+    logs: Path,
+    benchmark: Path,
+    root: Path,
+    target: Path,
+    model: str | None = None,
+    configuration: Path | None = None,
 ) -> Collected:
     """Write data/ and figures/ of `target` from results/{dataset}, logs/{dataset}, and the benchmark of explicit water.
 
-    `root` holds the configurations that the benchmark is about. Files that the results no longer have are removed, and
-    files that are as they were stay untouched. Raises StudyError for results that are not finished, and where all would
-    be more than LARGEST_MB.
+    `root` holds the configurations that the benchmark is about; `configuration` is that of the study, for its page to
+    name. Files that the results no longer have are removed, and files that are as they were stay untouched. Raises
+    StudyError for results that are not finished, and where all would be more than LARGEST_MB.
     """
     study = describe(results, model)
+    if configuration is not None:
+        study["configuration"] = configuration.as_posix()
     model, tested = study["model"], list(study["peptides"]["test"])
     collected = Collected(target)
     written = [collected.data / STUDY]

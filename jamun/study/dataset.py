@@ -89,7 +89,13 @@ def describe(results: Path, model: str | None) -> dict[str, Any]:
         for names in splits.values()
         for name in names
     }
-    md = {name: _simulated(read_json(require(results / "md" / name / "md.json", f"MD of {name}"))) for name in built}
+    folders = {name: results / "md" / name for name in built}
+    md = {name: _simulated(read_json(require(folders[name] / "md.json", f"MD of {name}"))) for name in built}
+    # Samples are held against the wall clock of one simulation alone, also where many were made together.
+    timed = {
+        name: _simulated(read_json(alone)) if (alone := folders[name] / "alone.json").exists() else md[name]
+        for name in splits["test"]
+    }
     return {
         "dataset": str(own["dataset"].iloc[0]),
         "model": model,
@@ -100,7 +106,7 @@ def describe(results: Path, model: str | None) -> dict[str, Any]:
         "forms": sorted({str(record.get("form")) for record in built.values()}),
         "md": {split: _split_md([md[name] for name in names]) for split, names in splits.items() if names},
         "test_md": {
-            name: {key: value for key, value in md[name].items() if key != "settings"} for name in splits["test"]
+            name: {key: value for key, value in timed[name].items() if key != "settings"} for name in splits["test"]
         },
     }
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from jamun.evaluation.js import js_distance
-from jamun.evaluation.runs import replica_pairs
+from jamun.evaluation.runs import few_parts, replica_pairs
 from jamun.io.atomic import read_json, read_npz
 
 _MOST_PAIRS = 45
@@ -68,8 +68,10 @@ def macrostate_floor(macrostates: np.ndarray, boundaries: list[int]) -> dict[str
     if len(macrostates) < 2:
         return {"md_halves": None, "md_replicas": None}
     half = len(macrostates) // 2
-    parts = [macrostates[start:stop] for start, stop in pairwise(boundaries) if stop > start]
-    pairs = [distance(parts[one], parts[two]) for one, two in replica_pairs(list(range(len(parts))), _MOST_PAIRS)]
+    replicas = [slice(start, stop) for start, stop in pairwise(boundaries) if stop > start]
+    pairs = [
+        distance(macrostates[one], macrostates[two]) for one, two in replica_pairs(few_parts(replicas), _MOST_PAIRS)
+    ]
     return {
         "md_halves": distance(macrostates[:half], macrostates[half:]),
         "md_replicas": float(np.mean(pairs)) if pairs else None,

@@ -1,6 +1,8 @@
-"""docs/results.md from the collected files and nothing else: the same files give the same bytes."""
+"""The page of a study from the collected files and nothing else: the same files give the same bytes."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from jamun.study.collected import Collected
 from jamun.study.sections.ablations import ablations
@@ -11,6 +13,9 @@ from jamun.study.sections.head import head
 from jamun.study.sections.peptides import peptides
 from jamun.study.sections.search import search
 from jamun.study.sections.wall_clock import wall_clock
+
+# The configuration of a collection that does not name its own.
+DEFAULT = Path("configs/study.yaml")
 
 
 def make_page(collected: Collected, links: str) -> str:
@@ -24,14 +29,17 @@ def make_page(collected: Collected, links: str) -> str:
         ablations(collected, links),
         failures(collected),
         compute(collected),
-        _again(links),
+        _again(links, Path(collected.study.get("configuration", DEFAULT))),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
 
 
-def _again(links: str) -> str:
+def _again(links: str, configuration: Path) -> str:
+    """How the page is made: the target of make has the configuration's name."""
+    target = configuration.stem.replace("_", "-")
+    options = "" if configuration == DEFAULT else f" --collected docs/{links} --page docs/{links}.md"
     return (
-        "## Again\n\n`make study` runs the study, or what is missing of it, and writes this page, "
-        f"[its files]({links}) and the shipped model anew; `python -m jamun.study page` writes the page from those "
-        "files alone."
+        f"## Again\n\n`make {target}` runs the study of `{configuration.as_posix()}`, or what is missing of it, and "
+        f"writes this page, [its files]({links}) and its model anew; `python -m jamun.study page{options}` writes the "
+        "page from those files alone."
     )

@@ -230,6 +230,7 @@ def test_training_starts_from_the_weights_of_another_model(data: dict[str, objec
     assert second.record["initial"]["model"] == "first"
     assert second.record["initial"]["training"] == first.training.model_dump(mode="json")
     assert second.record["initial"]["steps"] == 60
+    assert json.loads((tmp_path / "second" / "training.json").read_text())["reweighted_frames"] is False
     for name, value in first.denoiser.state_dict().items():
         torch.testing.assert_close(second.denoiser.state_dict()[name], value, rtol=0, atol=1e-7)
     for row in _rows(tmp_path / "second" / "metrics.csv"):

@@ -31,4 +31,6 @@ def test_the_floor_of_macrostates():
     assert found["md_halves"] == pytest.approx(jensenshannon([4, 2, 0], [0, 2, 4]))
     assert found["md_replicas"] == pytest.approx(np.sqrt(np.log(2)))
     assert macrostate_floor(states, [0, 12])["md_replicas"] is None
+    # Ten replicas, each of one state of two, are five parts, each with as much of both.
+    assert macrostate_floor(np.tile([0, 0, 1, 1], 5), list(range(0, 21, 2)))["md_replicas"] == 0.0
     assert macrostate_floor(np.zeros(0, int), [0, 0]) == {"md_halves": None, "md_replicas": None}

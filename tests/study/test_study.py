@@ -13,6 +13,7 @@ from study_inputs import TEST, TRAIN, ablation_table, write_figure, write_study
 from jamun.evaluation.tables import read_summary
 from jamun.io.atomic import read_json, write_json
 from jamun.model.checkpoint import load_denoiser, read_content
+from jamun.simulate.alone import record_alone
 from jamun.study.__main__ import main
 from jamun.study.card import make_card
 from jamun.study.collect import collect
@@ -174,6 +175,32 @@ def test_doing_it_again_changes_no_byte(finished, page):
     assert page_of(Collected(finished / "docs" / "results")) == page
 
 
+def test_wall_clocks_are_of_one_simulation_alone(tmp_path):
+    """Where many were made together: the totals are of how the MD was made, the samples are held against one alone."""
+    results = write_study(tmp_path)
+    for peptide in TEST:
+        folder = results / "md" / peptide
+        record = json.loads((folder / "md.json").read_text())
+        made = record | {"platform": "CUDA", "threads": 14, "together": 8}
+        write_json(folder / "md.json", made)
+        measured = {"platform": "Reference", "threads": 1, "picoseconds": 50.0, "seconds": 2.0, "ns_per_day": 2160.0}
+        write_json(folder / "alone.json", record_alone(made, measured))
+    configuration = Path("configs/study_gpu.yaml")
+    target = tmp_path / "docs" / "results_gpu"
+    logs = tmp_path / "logs" / "study"
+    collected = collect(results, logs, BENCHMARK, ROOT, target, configuration=configuration)
+    assert collected.study["md"]["test"]["platforms"] == ["CUDA"]
+    assert {one["platform"] for one in collected.study["test_md"].values()} == {"Reference"}
+    interval = record["production"]["frame_interval_ps"]
+    for one in collected.study["test_md"].values():
+        assert one["seconds"] == pytest.approx(one["frames"] * interval / 25.0)
+    assert collected.cores(next(iter(TEST))) is not None
+    page = make_page(collected, "results_gpu")
+    assert "2,160" in page
+    assert "`make study-gpu` runs the study of `configs/study_gpu.yaml`" in page
+    assert "`python -m jamun.study page --collected docs/results_gpu --page docs/results_gpu.md`" in page
+
+
 def test_what_the_results_no_longer_have_goes(tmp_path):
     results = write_study(tmp_path)
     target = tmp_path / "docs" / "results"
@@ -327,7 +354,7 @@ def command(tmp_path, monkeypatch, capsys):
 def test_one_command_does_all(tmp_path, command):
     write_study(tmp_path)
     assert command("all", "--config", "study.yaml") == (0, "")
-    assert {path.name for path in (tmp_path / "models" / "study").iterdir()} == {"model.safetensors", "card.json"}
+    assert {path.name for path in (tmp_path / "models" / "first").iterdir()} == {"model.safetensors", "card.json"}
     page = (tmp_path / "docs" / "results.md").read_text()
     assert "](results/figures/overtaking.png)" in page
     (tmp_path / "docs" / "results.md").unlink()
