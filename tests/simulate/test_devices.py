@@ -43,5 +43,5 @@ def test_a_simulation_takes_the_device_of_its_slot(
     monkeypatch.setattr(run, "devices", lambda _: gpus)
     properties = {"Precision": "mixed"} if name == "CUDA" else {}
     settings = SimulateSettings(jobs_per_gpu=1)
-    with slots(tmp_path, gpus[:1], 1), run._device(Platform(), properties, settings, tmp_path) as chosen:
+    with slots(tmp_path, gpus[:1], 1), run.on_device(Platform(), properties, settings, tmp_path) as chosen:
         assert chosen == expected
