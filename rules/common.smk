@@ -61,6 +61,7 @@ SEQUENCES = {peptide.name: peptide.letters for members in RESOLVED.splits.values
 PEPTIDES = list(SEQUENCES)
 PEPTIDES_WITH_MD = PEPTIDES if SETTINGS.source.exists else []
 SPLIT_OF = {name: split for split, names in SPLITS.items() for name in names}
+MD_RECORD_OF_SPLIT = {split: SETTINGS.md_record_of(split) for split in SPLITS}
 MODELS = SETTINGS.active_models()
 NEEDED_MODELS = SETTINGS.needed_models()
 N_TEST = len(SPLITS["test"])
@@ -104,9 +105,7 @@ def simulate_settings(wildcards):
 
 def md_record(wildcards):
     """The record of a peptide's MD, with the wall clock that samples are held against."""
-    own = SETTINGS.simulate_of(SPLIT_OF[wildcards.peptide]) if not SETTINGS.source.imported else None
-    alone = own is not None and own.together
-    return f"results/{wildcards.dataset}/md/{wildcards.peptide}/{'alone' if alone else 'md'}.json"
+    return f"results/{wildcards.dataset}/md/{wildcards.peptide}/{MD_RECORD_OF_SPLIT[SPLIT_OF[wildcards.peptide]]}"
 
 
 def over_test_peptides(pattern):

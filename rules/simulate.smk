@@ -5,10 +5,11 @@
 from jamun.simulate.groups import groups_together
 
 # Validated once for each split, and not for each of thousands of jobs.
-SIMULATE_OF_SPLIT = {split: SETTINGS.simulate_of(split).model_dump(mode="json") for split in SPLITS}
+SIMULATE_SETTINGS = {split: SETTINGS.simulate_of(split) for split in SPLITS}
+SIMULATE_OF_SPLIT = {split: settings.model_dump(mode="json") for split, settings in SIMULATE_SETTINGS.items()}
 
-TOGETHER = groups_together({name: SETTINGS.simulate_of(split) for name, split in SPLIT_OF.items()})
-SIMULATED_TOGETHER = [name for members in TOGETHER for name in members]
+TOGETHER = groups_together({name: SIMULATE_SETTINGS[split] for name, split in SPLIT_OF.items()})
+SIMULATED_TOGETHER = dict.fromkeys(name for members in TOGETHER for name in members)
 
 
 rule simulate:

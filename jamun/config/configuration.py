@@ -207,6 +207,11 @@ class Configuration(Section):
         differences = self.splits[split].simulate if split in self.splits else {}
         return SimulateSettings(**(self.simulate.model_dump() | differences))
 
+    def md_record_of(self, split: Split) -> str:
+        """File in the folder of a peptide's MD whose wall clock samples are held against: the record of the simulation,
+        or where many ran together that of one alone."""
+        return "md.json" if self.source.imported or not self.simulate_of(split).together else "alone.json"
+
     def network_of(self, name: str) -> NetworkSettings:
         """The network section with the differences of model `name`."""
         return NetworkSettings(**(self.network.model_dump() | self.models[name].network))

@@ -190,6 +190,10 @@ class Joint:
         """Centres of mass of the members, (members, 3) in nm."""
         return np.add.reduceat(positions * self.masses[:, None], self._starts) / self._total_masses[:, None]
 
+    def centred(self, positions: np.ndarray) -> np.ndarray:
+        """`positions`, (particles, 3) in nm, with every member's centre of mass at the origin; velocities likewise."""
+        return positions - self.centres(positions)[self._member_of]
+
     def at_sites(self, positions: np.ndarray) -> np.ndarray:
         """`positions`, (particles, 3) in nm, with every member's centre of mass carried to its site."""
         return positions + (self._sites - self.centres(positions))[self._member_of]
@@ -203,5 +207,4 @@ class Joint:
 
         A simulation of its own removes the motion of the centre of mass; its degrees of freedom are three fewer.
         """
-        relative = velocities - self.centres(velocities)[self._member_of]
-        return np.add.reduceat(0.5 * self.masses * (relative**2).sum(1), self._starts)
+        return np.add.reduceat(0.5 * self.masses * (self.centred(velocities) ** 2).sum(1), self._starts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import openmm
@@ -31,6 +32,17 @@ class Stage:
     steps: int
     restrained: bool
     temperature: float
+
+    def record(self, seconds: float, end: dict[str, float | None]) -> dict[str, Any]:
+        """What md.json tells of it, after so many seconds of wall clock; `end` is the row of thermodynamics then."""
+        return {
+            "name": self.name,
+            "ensemble": self.ensemble,
+            "steps": self.steps,
+            "restrained": self.restrained,
+            "seconds": seconds,
+            "end": end,
+        }
 
 
 @dataclass

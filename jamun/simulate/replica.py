@@ -46,6 +46,17 @@ class _Pace:
         self._then = now
 
 
+def stage_bar(name: str, first: float, total: float) -> tqdm:
+    """The progress bar of a stage of `total` ps that goes on after `first`."""
+    interval = 5.0 if not sys.stderr.isatty() else 0.2
+    return tqdm(total=round(total, 6), initial=round(first, 6), desc=name, unit="ps", mininterval=interval)
+
+
+def advance_bar(bar: tqdm, now: float) -> None:
+    """Let a stage's bar tell of `now`, ps."""
+    bar.update(min(now, bar.total) - bar.n)  # sums of small intervals would run past the end
+
+
 class _StageRun:
     """One stage of one replica while it runs."""
 
@@ -68,13 +79,7 @@ class _StageRun:
         total = self.stage.steps * self.step_ps
         first = self.steps * self.step_ps
         pace = _Pace()
-        with tqdm(
-            total=round(total, 6),
-            initial=round(first, 6),
-            desc=f"{self.engine.name} {self.stage.name}",
-            unit="ps",
-            mininterval=5.0 if not sys.stderr.isatty() else 0.2,
-        ) as bar:
+        with stage_bar(f"{self.engine.name} {self.stage.name}", first, total) as bar:
             while self.steps < self.stage.steps:
                 self._answer_stop(context)
                 boundary = min((self.steps // self.interval + 1) * self.interval, self.stage.steps)
@@ -86,7 +91,7 @@ class _StageRun:
                 else:
                     self._to_boundary(context, piece, last_good)
                     now = self.steps * self.step_ps
-                    bar.update(min(now, bar.total) - bar.n)  # sums of small intervals would run past the end
+                    advance_bar(bar, now)
                     speed = (now - first) * 86.4 / (time.perf_counter() - self.began)
                     bar.set_postfix_str(f"{speed:.1f} ns/day", refresh=False)
                     overdue = time.perf_counter() - self.saved > self.engine.settings.checkpoint_interval
@@ -133,14 +138,8 @@ class _StageRun:
 
     def record(self, context: openmm.Context) -> dict[str, Any]:
         """Record of an equilibration stage at its end."""
-        return {
-            "name": self.stage.name,
-            "ensemble": self.stage.ensemble,
-            "steps": self.stage.steps,
-            "restrained": self.stage.restrained,
-            "seconds": self.seconds,
-            "end": thermodynamics(context, self.engine.solvated, self.stage.steps * self.step_ps),
-        }
+        end = thermodynamics(context, self.engine.solvated, self.stage.steps * self.step_ps)
+        return self.stage.record(self.seconds, end)
 
 
 def run_replica(engine: Engine, progress: Progress, stop: StopRequest) -> None:

@@ -7,7 +7,6 @@ began. All that differ in how far they have come are brought level first, those 
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -17,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import openmm
 from openmm import unit
-from tqdm import tqdm
 
 from jamun.config.simulate import SimulateSettings
 from jamun.io.disk import disk_errors, locked
@@ -32,7 +30,7 @@ from jamun.simulate.output import Chunk, kinetics
 from jamun.simulate.platform import choose
 from jamun.simulate.progress import Progress, describe
 from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, minimised, phase_space, production_stage
-from jamun.simulate.replica import STATE_EVERY_FRAMES
+from jamun.simulate.replica import STATE_EVERY_FRAMES, advance_bar, stage_bar
 from jamun.simulate.run import Published, on_device, open_replica, prepare, publish
 from jamun.simulate.system import SimulationError
 
@@ -55,7 +53,7 @@ class Peptide:
     files: Published
 
 
-@dataclass
+@dataclass(eq=False)  # each is itself, whatever its arrays hold
 class _Member:
     """One replica of one peptide."""
 
@@ -114,14 +112,10 @@ class _Writer:
 class _Group:
     """Replicas that are level, as one system, while they run."""
 
-    def __init__(
-        self,
-        members: Sequence[_Member],
-        settings: SimulateSettings,
-        platform: openmm.Platform,
-        properties: dict[str, str],
-        stop: StopRequest,
-    ) -> None:
+    def __init__(self, members: Sequence[_Member], stop: StopRequest) -> None:
+        # What members may differ in (groups.py) does not matter while they run.
+        first = members[0].engine
+        settings, platform, properties = first.settings, first.platform, first.properties
         self.members, self.settings, self.stop = members, settings, stop
         names = [member.engine.name for member in members]
         self.name = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]} ({len(names)} together)"
@@ -160,18 +154,9 @@ class _Group:
             seconds = (time.perf_counter() - began) / len(self.members)
             rows = self._rows(start.velocities, stage.steps * self.step_ps)
             for records, row in zip(finished, rows, strict=True):
-                records.append(
-                    {
-                        "name": stage.name,
-                        "ensemble": stage.ensemble,
-                        "steps": stage.steps,
-                        "restrained": stage.restrained,
-                        "seconds": seconds,
-                        "end": row,
-                    }
-                )
+                records.append(stage.record(seconds, row))
         self._answer_stop("before its production")
-        positions = self._centred(start.positions)
+        positions = self.joint.centred(start.positions)
         for member, part, records in zip(self.members, self.joint.slices, finished, strict=True):
             velocities = None if start.velocities is None else start.velocities[part]
             member.phase = PhaseSpace(positions[part], velocities, None)
@@ -183,13 +168,7 @@ class _Group:
         interval = self.settings.steps_per_frame
         longest = max(1, round(_CARRY_BACK / self.step_ps))
         steps = first
-        with tqdm(
-            total=round(last * self.step_ps, 6),
-            initial=round(first * self.step_ps, 6),
-            desc=f"{self.name} {stage.name}",
-            unit="ps",
-            mininterval=5.0 if not sys.stderr.isatty() else 0.2,
-        ) as bar:
+        with stage_bar(f"{self.name} {stage.name}", first * self.step_ps, last * self.step_ps) as bar:
             began = time.perf_counter()
             while steps < last:
                 piece = min(longest, (steps // interval + 1) * interval - steps, last - steps)
@@ -203,17 +182,11 @@ class _Group:
                         )
                     positions = self.joint.at_sites(positions)
                     context.setPositions(positions)
-                bar.update(min(steps * self.step_ps, bar.total) - bar.n)
+                advance_bar(bar, steps * self.step_ps)
                 made = (steps - first) * self.step_ps * len(self.members)
                 rate = made * 86.4 / (time.perf_counter() - began)
                 bar.set_postfix_str(f"{rate:.0f} ns/day in all", refresh=False)
                 yield steps, positions
-
-    def _centred(self, positions: np.ndarray) -> np.ndarray:
-        """Positions with each member's centre of mass at the origin, nm."""
-        centres = self.joint.centres(positions)
-        counts = [part.stop - part.start for part in self.joint.slices]
-        return positions - np.repeat(centres, counts, axis=0)
 
     def _rows(self, velocities: np.ndarray | None, time_ps: float) -> list[dict[str, float | None]]:
         """A row of thermodynamics of each member: of one among many only the kinetic energy is known."""
@@ -242,7 +215,7 @@ class _Group:
             for steps, positions in self._pieces(context, stage, first, until, carried=True):
                 if steps % interval == 0:
                     now = steps // interval * self.settings.frame_interval
-                    self._frames.append(self._centred(positions).astype(np.float32))
+                    self._frames.append(self.joint.centred(positions).astype(np.float32))
                     self._times.append(now)
                     if steps // interval % STATE_EVERY_FRAMES == 0 or steps == stage.steps:
                         velocities = phase_space(context).velocities
@@ -276,7 +249,7 @@ class _Group:
     def _save(self, context: openmm.Context, steps: int) -> None:
         """Save every member: its phase space, and what was written since the last time."""
         now = phase_space(context)
-        positions = self._centred(now.positions)
+        positions = self.joint.centred(now.positions)
         share = (time.perf_counter() - self._began) / len(self.members)
         parts = zip(self.members, self.joint.slices, self._chunks(), self._earlier, strict=True)
         for member, part, chunk, earlier in parts:
@@ -288,13 +261,7 @@ class _Group:
         self._frames, self._times, self._table = [], [], []
 
 
-def _run(
-    members: Sequence[_Member],
-    settings: SimulateSettings,
-    platform: openmm.Platform,
-    properties: dict[str, str],
-    stop: StopRequest,
-) -> None:
+def _run(members: Sequence[_Member], settings: SimulateSettings, stop: StopRequest) -> None:
     """Run all replicas to the end of their productions, those furthest behind first."""
     step_ps = settings.timestep * 1e-3
     total = production_stage(settings).steps
@@ -309,7 +276,7 @@ def _run(
         level = [member for member in behind if member.steps == least]
         until = min((member.steps for member in behind if member.steps > least), default=total)
         if group is None or group.members != level:
-            group = _Group(level, settings, platform, properties, stop)
+            group = _Group(level, stop)
         if least < 0:
             group.equilibrate()
         else:
@@ -359,6 +326,6 @@ def simulate_together_to_files(peptides: Sequence[Peptide], threads: int, slots:
         ]
         members = [_Member(engine, progress) for pairs in replicas for engine, progress in pairs]
         with disk_errors(peptides[0].work.parent, lambda: "everything up to the last saved state", SimulationError):
-            _run(members, settings, platform, chosen, stop)
+            _run(members, settings, stop)
         for peptide, pairs in zip(peptides, replicas, strict=True):
             publish(pairs, peptide.name, peptide.settings, peptide.files, peptide.work, threads, len(members))

@@ -26,11 +26,12 @@ def ready_peptides(settings: Configuration, names: Iterable[str], directory: Pat
     All models have the same peptides in the summary, so that their means compare. Raises UserError where none is ready.
     """
     results, models = directory / "results" / settings.dataset, settings.active_models()
+    md_record = settings.md_record_of("test")
 
     def ready(name: str) -> bool:
         records = [results / "samples" / model / name / "sampling.json" for model in models]
         if settings.source.exists:
-            records.append(results / "md" / name / "md.json")
+            records.append(results / "md" / name / md_record)
         return all(record.exists() for record in records)  # records are published last
 
     found = [name for name in names if ready(name)]

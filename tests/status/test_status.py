@@ -317,6 +317,18 @@ def test_what_is_ready_is_decided_once(tree: Tree, monkeypatch: pytest.MonkeyPat
     assert os.environ["JAMUN_READY"] == "AG"
 
 
+def test_ready_needs_the_wall_clock_that_samples_are_held_against(tree: Tree) -> None:
+    """Of MD that was made together, that of one simulation alone: with partial nothing would measure it."""
+    simulate = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "production": "10 ns", "together": True}
+    write(tree.folder / "config.yaml", yaml.safe_dump(CONFIGURATION | {"simulate": simulate}))
+    settings = load(tree.folder / "config.yaml")
+    write(tree.results / "samples/default/AG/sampling.json")
+    with pytest.raises(UserError, match="no test peptide has its MD"):
+        ready_peptides(settings, ["AG"], tree.folder)
+    write(tree.results / "md/AG/alone.json")
+    assert ready_peptides(settings, ["AG"], tree.folder) == ["AG"]
+
+
 def test_ready_are_those_with_md_and_samples_of_every_model(tree: Tree) -> None:
     settings = load(tree.folder / "config.yaml")
     with pytest.raises(UserError, match="no test peptide has its MD and its samples by default"):
