@@ -1,0 +1,36 @@
+"""The stages of the workflow for people without Snakemake: the same functions, one command and one file each."""
+
+from __future__ import annotations
+
+import typer
+
+from jamun.cli import build, check, evaluate, sample, simulate, status
+from jamun.config import ConfigurationError
+from jamun.io.log import Interrupted, UserError
+
+app = typer.Typer(
+    help="Walk-jump sampling of peptides. Settings are read from a configuration file, as the workflow reads them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+# In the order of the help. Each module imports its stage when it is run, so that the help comes at once.
+for command in (
+    check.check,
+    build.build,
+    simulate.simulate,
+    sample.sample,
+    evaluate.evaluate,
+    status.status,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point: errors that the user can put right are one sentence and exit code 1, or 143 after SIGTERM."""
+    try:
+        app()
+    except (UserError, ConfigurationError) as error:
+        typer.echo(f"{'Stopped' if isinstance(error, Interrupted) else 'Error'}: {error}", err=True)
+        raise SystemExit(getattr(error, "exit_code", 1)) from None

@@ -1,0 +1,26 @@
+"""The command `jamun evaluate`: two trajectories of one molecule, compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jamun.cli.options import Config, Out, settings_of
+
+
+def evaluate(
+    reference: Annotated[Path, typer.Option("--reference", help="Reference MD, in any format that MDTraj reads.")],
+    samples: Annotated[Path, typer.Option("--samples", help="Samples of the same molecule, in any such format.")],
+    topology: Annotated[Path, typer.Option("--topology", help="Structure of the reference, such as a PDB.")],
+    samples_topology: Annotated[
+        Path | None, typer.Option("--samples-topology", help="Structure of the samples, where it is another.")
+    ] = None,
+    out: Out = Path("evaluation"),
+    config: Config = None,
+) -> None:
+    """Evaluate two trajectories of one molecule: a table here, JSON, NPZ and figures in OUT."""
+    from jamun.evaluation.command import evaluate_to_files
+
+    typer.echo(evaluate_to_files(reference, samples, topology, samples_topology, settings_of(config), out))

@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jamun.config import load
+from jamun.config.configuration import Configuration
+
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration file; without it, the defaults.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+Sequence = Annotated[str, typer.Option("--sequence", help="One-letter (AW) or three-letter (ALA-TRP) sequence.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads to use.")]
+
+
+def settings_of(config: Path | None) -> Configuration:
+    """The configuration in a file, or the defaults without one. Raises ConfigurationError."""
+    return load(config) if config is not None else Configuration()

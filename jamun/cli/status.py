@@ -1,0 +1,34 @@
+"""The command `jamun status`: how far a run is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jamun.config import load
+from jamun.status.jobs import State
+
+
+def status(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "--configfile", help="Configuration file; without it, config.yaml in the directory."),
+    ] = None,
+    directory: Annotated[Path, typer.Option("--directory", help="Folder in which Snakemake works.")] = Path(),
+    only: Annotated[
+        list[State] | None, typer.Option("--only", help="Show peptides with a stage in this state; may be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+) -> None:
+    """How far a run is: each stage of each peptide and model, what is simulated, and how long the rest will take.
+
+    Reads what the run leaves, and disturbs nothing: use it while Snakemake works.
+    """
+    from jamun.status.survey import survey
+    from jamun.status.text import status_text
+
+    found = survey(load(config or directory / "config.yaml"), directory)
+    typer.echo(json.dumps(found.plain(), indent=2) if as_json else status_text(found, only or []))
