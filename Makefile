@@ -1,7 +1,6 @@
 # make demo   the demo workflow, from sequences to a report (installs what it needs first)
-# make study  the study of configs/study.yaml: its workflow, docs/results.md and the model in models/first; resumes
-# make study-gpu  the study of configs/study_gpu.yaml, for a machine with a GPU: docs/results_gpu.md and the model in
-#             models/study, which `jamun sample` uses; resumes
+# make study-NAME  the study of configs/NAME.yaml, its page studies/capped_dipeptides/NAME.md and its model models/NAME;
+#             resumes. NAME is implicit (a machine with a GPU; `jamun sample` uses its model) or implicit_cpu (two cores)
 # make test   the tests (installs what they need first)
 
 PYTHON ?= python3.11
@@ -14,24 +13,20 @@ SNAKEMAKE := $(BIN)/snakemake
 apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	  apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
 
-.PHONY: demo study study-gpu test test-full install viewer pyemma opengl chromium slurm lint docs clean
+.PHONY: demo test test-full install viewer pyemma opengl chromium slurm lint docs clean
 
 demo: install pyemma opengl
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all
 	@echo "The report: $(CURDIR)/results/capped_demo/report.html"
 
-# Stopped or failed, the same again goes on; finished, it changes nothing.
-study: install pyemma opengl
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) models --configfile configs/study.yaml configs/study_search.yaml
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all --configfile configs/study.yaml
-	@$(BIN)/python -m jamun.study all
-	@echo "The results: $(CURDIR)/docs/results.md"
-
-study-gpu: install pyemma opengl
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all --configfile configs/study_gpu.yaml
-	@$(BIN)/python -m jamun.study all --config configs/study_gpu.yaml --collected docs/results_gpu \
-	  --page docs/results_gpu.md --model models/study
-	@echo "The results: $(CURDIR)/docs/results_gpu.md"
+# Stopped or failed, the same again goes on; finished, it changes nothing. A study with a search trains its networks first.
+study-%: install pyemma opengl
+	@for search in $(wildcard configs/$*_search.yaml); do \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) models --configfile configs/$*.yaml $$search || exit 1; done
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all --configfile configs/$*.yaml
+	@$(BIN)/python -m jamun.study all --config configs/$*.yaml --collected studies/capped_dipeptides/$* \
+	  --page studies/capped_dipeptides/$*.md --model models/$*
+	@echo "The results: $(CURDIR)/studies/capped_dipeptides/$*.md"
 
 test: install pyemma opengl chromium slurm
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not full" tests

@@ -36,7 +36,7 @@ from jamun.simulate.system import make_system
 ROOT = Path(__file__).resolve().parents[1]
 # Production of a round, ps: long enough that the save at its end, due once a minute, counts little.
 CASES = {"demo (explicit, 4 fs)": ("config.yaml", 16.0), "paper (explicit, 2 fs)": ("configs/paper.yaml", 8.0)}
-CASES["study (implicit)"] = ("configs/study.yaml", 1000.0)
+CASES["study (implicit)"] = ("configs/implicit_cpu.yaml", 1000.0)
 # Steps before the clock starts: kernels are compiled and neighbour lists settle.
 _WARM_UP = 200
 

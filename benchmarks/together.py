@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for the record")
     chosen = parser.parse_args()
     settings = SimulateSettings(
-        **load(ROOT / "configs" / "study_gpu.yaml").simulate.model_dump() | {"platform": chosen.platform}
+        **load(ROOT / "configs" / "implicit.yaml").simulate.model_dump() | {"platform": chosen.platform}
     )
     with tempfile.TemporaryDirectory() as folder:
         pdb = Path(folder) / f"{chosen.sequence}.pdb"

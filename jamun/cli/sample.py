@@ -50,7 +50,7 @@ def sample(
         typer.Option("--pdb", help="Structure to start from; repeated, or with several models, chains take turns."),
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="A trained denoiser; without it, the one in models/study.")
+        Path | None, typer.Option("--checkpoint", help="A trained denoiser; without it, the one in models/implicit.")
     ] = None,
     samples: Annotated[int | None, typer.Option("--samples", min=1, help="Samples; overrides the settings.")] = None,
     out: Annotated[

@@ -9,7 +9,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-SHIPPED_MODEL = Path(__file__).resolve().parents[2] / "models" / "study" / "model.safetensors"
+SHIPPED_MODEL = Path(__file__).resolve().parents[2] / "models" / "implicit" / "model.safetensors"
 # In the metadata of a published model's weights.
 DESCRIPTION = "jamun"
 

@@ -1,6 +1,7 @@
 """A model to be shipped: weights as safetensors, with what rebuilds the network in the same file, and a card beside it.
 
-`models/study/model.safetensors` and `models/study/card.json`. The card is for people; sampling reads the weights only.
+`models/implicit/model.safetensors` and `models/implicit/card.json`. The card is for people, sampling reads
+the weights only.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ Page = Annotated[Path, typer.Option("--page", help="The page to write.")]
 Model = Annotated[Path, typer.Option("--model", help="Folder of the model to ship.")]
 Name = Annotated[str | None, typer.Option("--of", help="The model that it is about; by default the summary's first.")]
 
-CONFIG, FOLDER = Path("configs/study.yaml"), Path("docs/results")
-PAGE, MODEL = Path("docs/results.md"), Path("models/first")
+CONFIG, FOLDER = Path("configs/implicit_cpu.yaml"), Path("studies/capped_dipeptides/implicit_cpu")
+PAGE, MODEL = Path("studies/capped_dipeptides/implicit_cpu.md"), Path("models/implicit_cpu")
 BENCHMARK = Path("benchmarks/results/simulation_cpu.json")
 
 
@@ -58,7 +58,7 @@ def page(collected: Folder = FOLDER, page: Page = PAGE) -> None:
 
 @app.command()
 def ship(config: Config = CONFIG, collected: Folder = FOLDER, model: Model = MODEL) -> None:
-    """Write the model, as safetensors with a card; `jamun sample` takes the one in models/study."""
+    """Write the model, as safetensors with a card; `jamun sample` takes the one in models/implicit."""
     from jamun.study.collected import Collected
     from jamun.study.ship import ship as ship_files
 

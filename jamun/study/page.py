@@ -15,7 +15,7 @@ from jamun.study.sections.search import search
 from jamun.study.sections.wall_clock import wall_clock
 
 # The configuration of a collection that does not name its own.
-DEFAULT = Path("configs/study.yaml")
+DEFAULT = Path("configs/implicit_cpu.yaml")
 
 
 def make_page(collected: Collected, links: str) -> str:
@@ -36,8 +36,9 @@ def make_page(collected: Collected, links: str) -> str:
 
 def _again(links: str, configuration: Path) -> str:
     """How the page is made: the target of make has the configuration's name."""
-    target = configuration.stem.replace("_", "-")
-    options = "" if configuration == DEFAULT else f" --collected docs/{links} --page docs/{links}.md"
+    target = f"study-{configuration.stem}"
+    folder = f"studies/capped_dipeptides/{links}"
+    options = "" if configuration == DEFAULT else f" --collected {folder} --page {folder}.md"
     return (
         f"## Again\n\n`make {target}` runs the study of `{configuration.as_posix()}`, or what is missing of it, and "
         f"writes this page, [its files]({links}) and its model anew; `python -m jamun.study page{options}` writes the "

@@ -101,7 +101,7 @@ def test_brought_checkpoint_is_the_one_active_model():
 
 def test_the_shipped_model_is_named_without_its_path():
     settings = parse({"models": {"default": {}, "study": {"checkpoint": "shipped"}}})
-    assert settings.checkpoint_of("study") == str(ROOT / "models" / "study" / "model.safetensors")
+    assert settings.checkpoint_of("study") == str(ROOT / "models" / "implicit" / "model.safetensors")
     assert settings.checkpoint_of("default") is None
     brought = parse({"checkpoint": "shipped", "model": "mine"})
     assert brought.checkpoint_of("mine") == settings.checkpoint_of("study")
@@ -141,7 +141,7 @@ def test_what_the_shipped_model_brings_gives_way_to_its_own_keys():
     assert (named.samples, named.burn_in, named.stride) == (7, own["burn_in"], own["stride"])
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "configs/study.yaml", "configs/paper.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "configs/implicit_cpu.yaml", "configs/paper.yaml"])
 def test_shipped_configurations_load(name):
     settings = load(ROOT / name)
     # A resolved configuration must survive a second parse: jobs and the report read it back.

@@ -185,8 +185,8 @@ def test_wall_clocks_are_of_one_simulation_alone(tmp_path):
         write_json(folder / "md.json", made)
         measured = {"platform": "Reference", "threads": 1, "picoseconds": 50.0, "seconds": 2.0, "ns_per_day": 2160.0}
         write_json(folder / "alone.json", record_alone(made, measured))
-    configuration = Path("configs/study_gpu.yaml")
-    target = tmp_path / "docs" / "results_gpu"
+    configuration = Path("configs/implicit.yaml")
+    target = tmp_path / "docs" / "implicit"
     logs = tmp_path / "logs" / "study"
     collected = collect(results, logs, BENCHMARK, ROOT, target, configuration=configuration)
     assert collected.study["md"]["test"]["platforms"] == ["CUDA"]
@@ -194,10 +194,10 @@ def test_wall_clocks_are_of_one_simulation_alone(tmp_path):
     interval = record["production"]["frame_interval_ps"]
     for one in collected.study["test_md"].values():
         assert one["seconds"] == pytest.approx(one["frames"] * interval / 25.0)
-    page = make_page(collected, "results_gpu")
+    page = make_page(collected, "implicit")
     assert f"| {2160 / collected.cores(next(iter(TEST))):,.0f} |" in page
-    assert "`make study-gpu` runs the study of `configs/study_gpu.yaml`" in page
-    assert "`python -m jamun.study page --collected docs/results_gpu --page docs/results_gpu.md`" in page
+    assert "`make study-implicit` runs the study of `configs/implicit.yaml`" in page
+    assert "--collected studies/capped_dipeptides/implicit --page studies/capped_dipeptides/implicit.md`" in page
 
 
 def test_what_the_results_no_longer_have_goes(tmp_path):
@@ -353,12 +353,13 @@ def command(tmp_path, monkeypatch, capsys):
 def test_one_command_does_all(tmp_path, command):
     write_study(tmp_path)
     assert command("all", "--config", "study.yaml") == (0, "")
-    assert {path.name for path in (tmp_path / "models" / "first").iterdir()} == {"model.safetensors", "card.json"}
-    page = (tmp_path / "docs" / "results.md").read_text()
-    assert "](results/figures/overtaking.png)" in page
-    (tmp_path / "docs" / "results.md").unlink()
+    shipped = tmp_path / "models" / "implicit_cpu"
+    assert {path.name for path in shipped.iterdir()} == {"model.safetensors", "card.json"}
+    page = (tmp_path / "studies" / "capped_dipeptides" / "implicit_cpu.md").read_text()
+    assert "](implicit_cpu/figures/overtaking.png)" in page
+    (tmp_path / "studies" / "capped_dipeptides" / "implicit_cpu.md").unlink()
     assert command("page") == (0, "")
-    assert (tmp_path / "docs" / "results.md").read_text() == page
+    assert (tmp_path / "studies" / "capped_dipeptides" / "implicit_cpu.md").read_text() == page
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.workflow
     ("configuration", "peptides", "trained", "tested", "models", "brought", "ablated"),
     [
         ("config.yaml", 5, 4, 1, 2, 1, 3),
-        ("configs/study.yaml", 228, 220, 8, 8, 0, 4),
-        ("configs/study_gpu.yaml", 228, 220, 8, 2, 1, 0),
+        ("configs/implicit_cpu.yaml", 228, 220, 8, 8, 0, 4),
+        ("configs/implicit.yaml", 228, 220, 8, 2, 1, 0),
         ("configs/paper.yaml", 380, 280, 100, 1, 0, 3),
     ],
 )
@@ -26,17 +26,17 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, br
         table = "configs/paper_test_peptides.csv"
         (workflow.folder / table).write_bytes((ROOT / table).read_bytes())
     if brought and configuration != "config.yaml":
-        (workflow.folder / "models" / "first").mkdir(parents=True)
-        (workflow.folder / "models" / "first" / "model.safetensors").touch()
+        (workflow.folder / "models" / "implicit_cpu").mkdir(parents=True)
+        (workflow.folder / "models" / "implicit_cpu" / "model.safetensors").touch()
     planned = workflow.planned("all")
     assert planned["build_peptide"] == peptides
-    together = configuration == "configs/study_gpu.yaml"
+    together = configuration == "configs/implicit.yaml"
     assert planned.get("simulate", 0) == (0 if together else peptides)
     assert planned.get("simulate_together_1", 0) == together
     assert planned.get("time_alone", 0) == together * tested
     assert planned["featurize"] == trained + tested
     assert planned["describe_dataset"] == planned["summarize"] == planned["report_html"] == 1
-    assert planned.get("reweight", 0) == (configuration == "configs/study.yaml")
+    assert planned.get("reweight", 0) == (configuration == "configs/implicit_cpu.yaml")
     assert planned["train"] == planned["plot_loss"] == models - brought
     assert planned.get("import_checkpoint", 0) == brought
     for rule in ("sample", "compare", "msm", "plot_ramachandran", "plot_convergence", "plot_torsions", "plot_msm"):
