@@ -21,6 +21,6 @@ def evaluate(
     config: Config = None,
 ) -> None:
     """Evaluate two trajectories of one molecule: a table here, JSON, NPZ and figures in OUT."""
-    from jamun.evaluation.command import evaluate_to_files
+    from jamun.commands.evaluate import evaluate_to_files
 
     typer.echo(evaluate_to_files(reference, samples, topology, samples_topology, settings_of(config), out))

@@ -9,8 +9,8 @@ import pytest
 from test_compare import shaken
 
 from jamun import cli
-from jamun.evaluation import command
-from jamun.evaluation.command import load_inputs
+from jamun.commands import evaluate as command
+from jamun.commands.evaluate import load_inputs
 from jamun.evaluation.ensembles import EvaluationError
 from jamun.io.atomic import write_json
 
