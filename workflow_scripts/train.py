@@ -5,7 +5,7 @@ from pathlib import Path
 from jamun.io.log import job_log
 
 with job_log(snakemake.log[0]):
-    from jamun.config.network import NetworkSettings
+    from jamun.config.network import network_settings
     from jamun.config.training import TrainingSettings
     from jamun.io.gpu import slot_folder
     from jamun.model.devices import gpu_slots
@@ -19,7 +19,7 @@ with job_log(snakemake.log[0]):
             [Path(path) for path in snakemake.input.train],
             [Path(path) for path in snakemake.input.validation],
             Path(snakemake.input.dataset),
-            NetworkSettings(**snakemake.params.network),
+            network_settings(snakemake.params.network),
             training,
             checkpoint=Path(snakemake.output.checkpoint),
             metrics=Path(snakemake.output.metrics),

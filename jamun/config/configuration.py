@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, SerializeAsAny, StringConstraints, ValidationError, WrapValidator, model_validator
 
 from jamun.config.ablation import AblationSettings
 from jamun.config.base import NAME, Section
@@ -14,7 +14,13 @@ from jamun.config.errors import ConfigurationError, sentence
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.features import FeatureSettings
 from jamun.config.figures import FigureSettings
-from jamun.config.network import NetworkSettings
+from jamun.config.network import (
+    ArchitectureSettings,
+    NetworkSettings,
+    network_settings,
+    of_its_architecture,
+    settings_class,
+)
 from jamun.config.peptides import PeptideSettings
 from jamun.config.sampling import SamplingSettings
 from jamun.config.simulate import SimulateSettings
@@ -67,7 +73,9 @@ class Configuration(Section):
         default_factory=dict, description="What differs for a split, by its name, such as longer MD of test peptides."
     )
     features: FeatureSettings = Field(default_factory=FeatureSettings, description="Training features.")
-    network: NetworkSettings = Field(default_factory=NetworkSettings, description="Denoiser network.")
+    network: Annotated[SerializeAsAny[NetworkSettings], WrapValidator(of_its_architecture)] = Field(
+        default_factory=NetworkSettings, description="Denoiser network."
+    )
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="Training of the denoiser.")
     models: dict[Name, ModelEntry] = Field(
         default_factory=lambda: {"default": ModelEntry()}, min_length=1, description="Models, by name."
@@ -105,7 +113,10 @@ class Configuration(Section):
             try:
                 self.network_of(name)
             except ValidationError as error:
-                raise ValueError(sentence(error, NetworkSettings, ("models", name, "network"))) from None
+                kind = settings_class(self._network_values(name))
+                raise ValueError(sentence(error, kind, ("models", name, "network"))) from None
+            except ValueError as error:
+                raise ValueError(f"models.{name}.network: {error}") from None
             try:
                 self.training_of(name)
             except ValidationError as error:
@@ -212,9 +223,14 @@ class Configuration(Section):
         or where many ran together that of one alone."""
         return "md.json" if self.source.imported or not self.simulate_of(split).together else "alone.json"
 
-    def network_of(self, name: str) -> NetworkSettings:
+    def _network_values(self, name: str) -> dict[str, Any]:
+        """Keys of the network of model `name`; the section's hold only for a model of the same architecture."""
+        section, own = self.network.model_dump(), self.models[name].network
+        return section | own if own.get("architecture", section["architecture"]) == section["architecture"] else own
+
+    def network_of(self, name: str) -> ArchitectureSettings:
         """The network section with the differences of model `name`."""
-        return NetworkSettings(**(self.network.model_dump() | self.models[name].network))
+        return network_settings(self._network_values(name))
 
     def training_of(self, name: str) -> TrainingSettings:
         """The training section with the differences of model `name`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationError, ValidatorFunctionWrapHandler, model_validator
 
 from jamun.config.base import Quantity, Section
+from jamun.config.errors import sentence
 from jamun.io.text import shown
 
 Irreps = Annotated[str, StringConstraints(pattern=r"^\s*\d+x\d+[eo](\s*\+\s*\d+x\d+[eo])*\s*$")]
@@ -14,10 +16,24 @@ HIGHEST_DEGREE = 6
 MOST_CHANNELS = 4096
 
 
-class NetworkSettings(Section):
+class ArchitectureSettings(Section):
+    """What the settings of every kind of network have."""
+
+    architecture: str = Field(description="Kind of network.")
+
+    @classmethod
+    def name(cls) -> str:
+        """The name that `architecture` gives to this kind of network."""
+        return str(cls.model_fields["architecture"].default)
+
+
+class NetworkSettings(ArchitectureSettings):
     """The SE(3)-equivariant denoiser (paper: section 3.4 and Appendix H); the defaults are the public network with
     10.5 million parameters."""
 
+    architecture: Literal["dense"] = Field(
+        "dense", description="Kind of network, which decides what other keys there are; `dense` is this one."
+    )
     hidden_irreps: Irreps = Field(
         "120x0e + 32x1e",
         description="Hidden features of an atom, irreps of e3nn: even ones (0e, 1e, ...), as in the paper; those of "
@@ -59,3 +75,35 @@ class NetworkSettings(Section):
                     f"hidden_irreps: {shown(part.strip())} needs a number from 1 to {MOST_CHANNELS} before the x"
                 )
         return self
+
+
+# The settings of each kind of network, by its name; those of jamun.model.architectures.ARCHITECTURES.
+ARCHITECTURE_SETTINGS: dict[str, type[ArchitectureSettings]] = {NetworkSettings.name(): NetworkSettings}
+
+
+def settings_class(values: Mapping[str, Any]) -> type[ArchitectureSettings]:
+    """The class of the settings in a mapping, by its `architecture`. Raises ValueError, with a sentence, for a name
+    that no network has."""
+    name = values.get("architecture", NetworkSettings.name())
+    if not isinstance(name, str):
+        return NetworkSettings  # which refuses it as it refuses any value of another type
+    if name not in ARCHITECTURE_SETTINGS:
+        raise ValueError(f"architecture {shown(name)} is not known; give one of {', '.join(ARCHITECTURE_SETTINGS)}")
+    return ARCHITECTURE_SETTINGS[name]
+
+
+def network_settings(values: Mapping[str, Any]) -> ArchitectureSettings:
+    """The settings of a network of any kind. Raises ValueError as `settings_class`, ValidationError as pydantic."""
+    return settings_class(values)(**values)
+
+
+def of_its_architecture(values: Any, usual: ValidatorFunctionWrapHandler) -> ArchitectureSettings:
+    """Validates `values` by the class of their `architecture`; `usual` is pydantic's way for the default one."""
+    if isinstance(values, ArchitectureSettings):
+        return values
+    if not isinstance(values, Mapping) or (kind := settings_class(values)) is NetworkSettings:
+        return usual(values)
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        raise ValueError(sentence(error, kind)) from None

@@ -11,8 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from jamun.model.denoiser import Denoiser
-from jamun.model.recording import Recorded
+from jamun.model.cuda_graphs import CudaGraphs
+from jamun.model.network import Network
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +59,12 @@ def compiler_works(device_type: str) -> str | None:
     return None
 
 
-def accelerated(denoiser: Denoiser, mode: Compile, device: torch.device) -> Callable[..., Tensor]:
+def accelerated(denoiser: Network, mode: Compile, device: torch.device) -> Callable[..., Tensor]:
     """A call of `denoiser` by torch.compile (default) or CUDA graphs; as it is where that is off or cannot work here,
     which is logged in one sentence. Never the module itself, which an attribute of another module would take in."""
     if mode == "cuda_graphs":
         if device.type == "cuda":
-            return Recorded(denoiser)
+            return CudaGraphs(denoiser)
         logger.warning("compile: cuda_graphs needs a GPU; going on without them, slower but the same.")
     if mode != "default":
         return denoiser.__call__

@@ -23,6 +23,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from jamun.data.store import FeatureFile
 from jamun.io.seeds import derived_seed
 from jamun.model.conditioning import Conditioning
+from jamun.model.network import Conditioned
 
 # Within a bucket, the most atoms over the fewest.
 BUCKET_RATIO = 1.25
@@ -55,7 +56,7 @@ class Batch:
     """Clean frames: positions (G, N, 3) float32 in nm, zero on padding; what they are of; the batch's number."""
 
     positions: Tensor
-    conditioning: Conditioning
+    conditioning: Conditioned
     number: int
 
     def to(self, device: torch.device | str, **_: object) -> Batch:
@@ -66,14 +67,19 @@ class Batch:
 class _Bucket:
     """Peptides of similar size, their frames numbered through."""
 
-    def __init__(self, files: list[FeatureFile], weights: Mapping[str, np.ndarray] | None = None) -> None:
+    def __init__(
+        self,
+        files: list[FeatureFile],
+        weights: Mapping[str, np.ndarray] | None = None,
+        conditioning: type[Conditioned] = Conditioning,
+    ) -> None:
         self.files = files
         self.ends = None  # of the stretches, as long as the frames' weights, into which [0, 1) is divided
         if weights is not None:
             ends = np.cumsum(np.concatenate([weights[file.peptide] for file in files]), dtype=np.float64)
             self.ends = ends / ends[-1]
         self.offsets = np.cumsum([0] + [file.n_frames for file in files])
-        self.conditioning = Conditioning.batch([Conditioning.from_molecule(file.molecule) for file in files])
+        self.conditioning = conditioning.batch([conditioning.from_molecule(file.molecule) for file in files])
 
     @property
     def n_frames(self) -> int:
@@ -97,14 +103,16 @@ class _Bucket:
         return Batch(torch.from_numpy(positions), self.conditioning.select(torch.from_numpy(owner)), number)
 
 
-def _buckets(files: list[FeatureFile], ratio: float, weights: Mapping[str, np.ndarray] | None = None) -> list[_Bucket]:
+def _buckets(
+    files: list[FeatureFile], weights: Mapping[str, np.ndarray] | None, conditioning: type[Conditioned]
+) -> list[_Bucket]:
     groups: list[list[FeatureFile]] = []
     for file in sorted(files, key=lambda file: (file.molecule.n_atoms, file.peptide)):
-        if groups and file.molecule.n_atoms <= ratio * groups[-1][0].molecule.n_atoms:
+        if groups and file.molecule.n_atoms <= BUCKET_RATIO * groups[-1][0].molecule.n_atoms:
             groups[-1].append(file)
         else:
             groups.append([file])
-    return [_Bucket(group, weights) for group in groups]
+    return [_Bucket(group, weights, conditioning) for group in groups]
 
 
 class TrainingBatches:
@@ -118,10 +126,15 @@ class TrainingBatches:
     """
 
     def __init__(
-        self, files: list[FeatureFile], size: int, seed: int, weights: Mapping[str, np.ndarray] | None = None
+        self,
+        files: list[FeatureFile],
+        size: int,
+        seed: int,
+        weights: Mapping[str, np.ndarray] | None = None,
+        conditioning: type[Conditioned] = Conditioning,
     ) -> None:
         self.size, self.seed = size, seed
-        self.buckets = _buckets(files, BUCKET_RATIO, weights)
+        self.buckets = _buckets(files, weights, conditioning)
         counts = [max(1, bucket.n_frames // size) for bucket in self.buckets]
         self.starts = np.cumsum([0, *counts])
 
@@ -140,7 +153,9 @@ class TrainingBatches:
         return bucket.read(bucket.drawn(places, float(np.random.default_rng(seed).random())), number)
 
 
-def validation_batches(files: list[FeatureFile], frames: int, size: int) -> list[Callable[[], Batch]]:
+def validation_batches(
+    files: list[FeatureFile], frames: int, size: int, conditioning: type[Conditioned] = Conditioning
+) -> list[Callable[[], Batch]]:
     """Batches, read when called, of about `frames` frames spread evenly over the peptides and along each trajectory.
 
     Each is of one peptide, so without padding. The same at every call.
@@ -148,7 +163,7 @@ def validation_batches(files: list[FeatureFile], frames: int, size: int) -> list
     share = max(1, frames // max(len(files), 1))
     makers: list[Callable[[], Batch]] = []
     for file in files:
-        bucket = _Bucket([file])
+        bucket = _Bucket([file], conditioning=conditioning)
         chosen = np.unique(np.linspace(0, file.n_frames - 1, min(share, file.n_frames)).round().astype(np.int64))
         for start in range(0, len(chosen), size):
             part = chosen[start : start + size]

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from jamun.config.network import NetworkSettings
+from jamun.config.network import ArchitectureSettings, network_settings, settings_class
 from jamun.config.training import TrainingSettings
-from jamun.data.vocabulary import VOCABULARY_VERSION
 from jamun.io.atomic import atomic_path
 from jamun.io.log import UserError
-from jamun.model.denoiser import Denoiser
+from jamun.model.architectures import ARCHITECTURES, architecture_of, build
+from jamun.model.network import Network
 from jamun.model.published import SUFFIX, read_published
 
 FORMAT = "jamun-denoiser"
@@ -30,12 +30,17 @@ class CheckpointError(UserError):
 
 @dataclass
 class LoadedDenoiser:
-    """A trained denoiser (in evaluation mode, gradients off), the noise level in nm that it was validated at (and where
-    it was not trained over a range, the only one), its settings, and the rest of the file: metrics and versions."""
+    """A trained network.
 
-    denoiser: Denoiser
+    denoiser: in evaluation mode, gradients off.
+    sigma: the noise level that it was validated at, nm; where it was not trained over a range, the only one.
+    network, training: its settings.
+    record: the rest of the file, metrics and versions.
+    """
+
+    denoiser: Network
     sigma: float
-    network: NetworkSettings
+    network: ArchitectureSettings
     training: TrainingSettings
     record: dict[str, Any]
 
@@ -63,7 +68,7 @@ def read_content(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: not a checkpoint that can be read safely ({reason}).") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not a checkpoint of this program; give one that its train rule published.")
-    for what, expected in (("format_version", FORMAT_VERSION), ("vocabulary_version", VOCABULARY_VERSION)):
+    for what, expected in (("format_version", FORMAT_VERSION), ("vocabulary_version", _vocabulary(path, content))):
         if content.get(what) != expected:
             raise CheckpointError(
                 f"{path}: its {what} is {content.get(what)}, this program's is {expected}; train the model again or "
@@ -72,14 +77,22 @@ def read_content(path: Path) -> dict[str, Any]:
     return content
 
 
+def _vocabulary(path: Path, content: dict[str, Any]) -> int:
+    """Version of the codes of atoms that this program has for the network in a checkpoint."""
+    try:
+        return ARCHITECTURES[settings_class(content["network"]).name()].vocabulary_version
+    except (KeyError, AttributeError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged, or of another version of this program ({error}).") from None
+
+
 def save_denoiser(
-    path: Path, denoiser: Denoiser, network: NetworkSettings, training: TrainingSettings, record: dict[str, Any]
+    path: Path, denoiser: Network, network: ArchitectureSettings, training: TrainingSettings, record: dict[str, Any]
 ) -> None:
     """Write a checkpoint atomically; `record` holds metrics and provenance, of JSON's types only."""
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "vocabulary_version": VOCABULARY_VERSION,
+        "vocabulary_version": architecture_of(network).vocabulary_version,
         "sigma": float(training.sigma),
         "mean_squared_distance": float(denoiser.mean_squared_distance),
         "network": network.model_dump(mode="json"),
@@ -100,9 +113,9 @@ def load_denoiser(path: str | Path, device: str | torch.device = "cpu") -> Loade
     path = Path(path)
     content = read_content(path)
     try:
-        network = NetworkSettings(**content["network"])
+        network = network_settings(content["network"])
         training = TrainingSettings(**content["training"])
-        denoiser = Denoiser(network, float(content["mean_squared_distance"]))
+        denoiser = build(network, float(content["mean_squared_distance"]))
         denoiser.load_state_dict(content["state_dict"])
         sigma, record = float(content["sigma"]), dict(content["record"])
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, ValidationError) as error:

@@ -15,6 +15,7 @@ from jamun.model.conditioning import Conditioning
 from jamun.model.convolution import Convolution, Edges
 from jamun.model.geometry import centre, pair_geometry
 from jamun.model.layers import SILU_GAIN, Features, Gate, Linear, NoiseScale, harmonics_parity, multiplicities
+from jamun.model.network import Network
 from jamun.model.radial import BASES, envelope
 
 __all__ = ["Conditioning", "Denoiser", "Prepared", "preconditioning"]
@@ -110,7 +111,7 @@ class Head(nn.Module):
         return self.vector(self.gate(self.mix(features)))[1][..., 0].permute(1, 2, 0)
 
 
-class Denoiser(nn.Module):
+class Denoiser(Network):
     """xhat(y) = c_skip y + c_out F(c_in y; c_noise), an estimate of E[X | Y = y] for Y = X + sigma eps.
 
     Parameters: the network's settings and A, the mean squared distance of pairs in the training data (nm^2).
@@ -158,13 +159,15 @@ class Denoiser(nn.Module):
         self.head = Head(read)
         self.gain = nn.Parameter(torch.zeros(()))
 
-    def prepare(self, conditioning: Conditioning, keep: bool | None = None) -> Prepared:
+    def prepare(self, conditioning: Conditioning | Prepared, keep: bool | None = None) -> Prepared:
         """Compute what does not depend on positions or sigma.
 
         Give the result to ``forward`` in place of the conditioning to save its repetition, under ``torch.no_grad()``
         where weights are not trained. `keep` also stores the first convolution's products with the atoms' features
         (default: only for a single molecule that stands for the whole batch).
         """
+        if isinstance(conditioning, Prepared):
+            return conditioning
         mask = conditioning.mask
         dtype = self.gain.dtype
         atoms = mask.shape[1]
@@ -218,3 +221,19 @@ class Denoiser(nn.Module):
         """Floating-point operations of the matrix products in the convolutions and radial layers, a graph forward."""
         radial = 2 * atoms * atoms * (self.settings.n_radial + 2) * self.settings.radial_width
         return sum(block.convolution.flops(atoms) + radial for block in self.blocks)
+
+    def loss_scale(self, sigma: Tensor) -> Tensor:
+        """c_out of Appendix B: sigma (G,) in nm -> (G,) in nm."""
+        return preconditioning(sigma, self.mean_squared_distance)[2]
+
+    def bytes_per_graph(self, atoms: int) -> int:
+        """Memory that one evaluation takes for each graph, estimated from its largest tensors.
+
+        These have a number for each pair of atoms and: function of the radial basis, once; hidden radial unit, three
+        times while a convolution's are made; feature of an atom, with its components in the harmonics' place, five
+        times while messages are. The rest is small beside them.
+        """
+        settings = self.settings
+        features = sum(multiplicities(settings.hidden_irreps).values())
+        per_pair = (settings.n_radial + 2) + 3 * settings.radial_width + 5 * features + 3 * (settings.lmax + 1) ** 2
+        return self.gain.element_size() * atoms**2 * per_pair

@@ -25,7 +25,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from jamun.config.network import NetworkSettings
+from jamun.config.network import ArchitectureSettings
 from jamun.config.training import TrainingSettings
 from jamun.data.store import FeatureFile
 from jamun.data.vocabulary import VOCABULARY_VERSION
@@ -34,10 +34,11 @@ from jamun.io.log import Interrupted, UserError
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.model.acceleration import accelerated, float32_products
+from jamun.model.architectures import architecture_of, build
 from jamun.model.batches import Batch, Stream, TrainingBatches, validation_batches
 from jamun.model.checkpoint import LoadedDenoiser, load_denoiser, save_denoiser
-from jamun.model.denoiser import Denoiser, preconditioning
 from jamun.model.geometry import centre, superpose
+from jamun.model.network import Conditioned, Network
 
 logger = logging.getLogger("jamun.train")
 
@@ -97,14 +98,16 @@ def _on_a_gpu(settings: TrainingSettings) -> bool:
 
 
 @torch.no_grad()
-def validation_losses(denoiser: Denoiser, files: list[FeatureFile], settings: TrainingSettings) -> dict[str, float]:
+def validation_losses(
+    denoiser: Network, conditioning: type[Conditioned], files: list[FeatureFile], settings: TrainingSettings
+) -> dict[str, float]:
     """Losses of a finished denoiser at the noise level of validation and at the ends of the range, by level in nm, with
     the frames and the noise of every validation; on the GPU where it was trained on one."""
     device = torch.device("cuda" if _on_a_gpu(settings) else "cpu")
     denoiser = denoiser.to(device)
     levels = sorted({settings.sigma, *settings.levels})
     sums, frames = dict.fromkeys(levels, 0.0), 0
-    for make in validation_batches(files, settings.validation_frames, settings.batch_size):
+    for make in validation_batches(files, settings.validation_frames, settings.batch_size, conditioning):
         batch = make().to(device)
         frames += len(batch.positions)
         for sigma in levels:
@@ -138,20 +141,19 @@ class DenoiserTraining(lightning.LightningModule):
 
     def __init__(
         self,
-        network: NetworkSettings,
+        network: ArchitectureSettings,
         training: TrainingSettings,
         mean_squared_distance: float,
-        initial: Denoiser | None = None,
+        initial: Network | None = None,
     ) -> None:
         super().__init__()
         self.training_settings = training
-        self.denoiser = Denoiser(network, mean_squared_distance)
+        self.denoiser = build(network, mean_squared_distance)
         if initial is not None:
             self.denoiser.load_state_dict(initial.state_dict())
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False)
         # Found once: looking for them takes longer than averaging them on a GPU.
         self._averaged, self._current = list(self.average.parameters()), list(self.denoiser.parameters())
-        self.mean_squared_distance = mean_squared_distance
         self._call: Callable[..., Tensor] | None = None
         self._validation: list[Tensor] = []
         self._updated = -1
@@ -161,7 +163,7 @@ class DenoiserTraining(lightning.LightningModule):
         self._call = self._call or accelerated(self.denoiser, self.training_settings.compile, self.device)
         sigma = drawn_sigmas(self.training_settings, len(batch.positions), batch.number).to(self.device)
         error = denoising_error(self._call, batch, sigma, self.training_settings, "noise")
-        c_out = preconditioning(sigma, self.mean_squared_distance)[2]
+        c_out = self.denoiser.loss_scale(sigma)
         loss = (error / (3.0 * c_out.square()).to(error)).mean()
         return {"loss": loss, "reported": (error.detach() / (3.0 * sigma.square()).to(error)).mean()}
 
@@ -210,12 +212,15 @@ class FrameData(lightning.LightningDataModule):
         train: list[FeatureFile],
         validation: list[FeatureFile],
         settings: TrainingSettings,
+        conditioning: type[Conditioned],
         weights: dict[str, np.ndarray] | None = None,
     ) -> None:
         super().__init__()
         self.settings = settings
-        self.training_batches = TrainingBatches(train, settings.batch_size, settings.seed, weights)
-        self.validation_batches = validation_batches(validation, settings.validation_frames, settings.batch_size)
+        self.training_batches = TrainingBatches(train, settings.batch_size, settings.seed, weights, conditioning)
+        self.validation_batches = validation_batches(
+            validation, settings.validation_frames, settings.batch_size, conditioning
+        )
 
     def _turns(self) -> tuple[int, int]:
         return self.trainer.global_rank, self.trainer.world_size
@@ -331,14 +336,14 @@ def _read(path: Path, what: str) -> dict[str, Any]:
         raise TrainingError(f"{path}: the {what} checkpoint is unreadable; delete its folder to start anew.") from None
 
 
-def _load_initial(path: Path, network: NetworkSettings, training: TrainingSettings) -> LoadedDenoiser:
+def _load_initial(path: Path, network: ArchitectureSettings, training: TrainingSettings) -> LoadedDenoiser:
     """The model that training starts from. Raises TrainingError where its network is another."""
     loaded = load_denoiser(path)
     ours, theirs = network.model_dump(), loaded.network.model_dump()
     if ours != theirs:
-        key = next(key for key in ours if ours[key] != theirs[key])
+        key = next(key for key in ours if ours[key] != theirs.get(key))
         raise TrainingError(
-            f"{path}: weights cannot be taken from another network ({key} is {theirs[key]} there and {ours[key]} "
+            f"{path}: weights cannot be taken from another network ({key} is {theirs.get(key)} there and {ours[key]} "
             f"here); give the model under models the network of {training.initial_weights}."
         )
     return loaded
@@ -354,7 +359,7 @@ def _told(initial: LoadedDenoiser, name: str | None) -> dict[str, Any]:
     }
 
 
-def _digest(denoiser: Denoiser) -> str:
+def _digest(denoiser: Network) -> str:
     """SHA-256 of the weights of a network."""
     return _digest_of(value.numpy() for value in denoiser.state_dict().values())
 
@@ -374,10 +379,10 @@ def _read_weights(path: Path, files: list[FeatureFile]) -> dict[str, np.ndarray]
 
 
 def _fingerprint(
-    network: NetworkSettings,
+    network: ArchitectureSettings,
     training: TrainingSettings,
     squared: float,
-    initial: Denoiser | None,
+    initial: Network | None,
     weights: dict[str, np.ndarray] | None,
 ) -> dict[str, Any]:
     """What must not differ between the runs of one training; where it runs, and until when, may."""
@@ -396,11 +401,11 @@ def fit(
     train: list[FeatureFile],
     validation: list[FeatureFile],
     mean_squared_distance: float,
-    network: NetworkSettings,
+    network: ArchitectureSettings,
     training: TrainingSettings,
     work: Path,
     gpus: Sequence[int] = (),
-    initial: Denoiser | None = None,
+    initial: Network | None = None,
     weights: dict[str, np.ndarray] | None = None,
 ) -> tuple[Path, Path]:
     """Train until ``training.max_steps``, from ``work/last.ckpt`` where there is one, else from the weights of
@@ -422,7 +427,7 @@ def fit(
     write_json(work / "settings.json", fingerprint)
     lightning.seed_everything(derived_seed(training.seed, "weights"), verbose=False)
     module = DenoiserTraining(network, training, mean_squared_distance, initial)
-    data = FrameData(train, validation, training, weights)
+    data = FrameData(train, validation, training, architecture_of(network).conditioning, weights)
     per_epoch = max(1, data.training_batches.per_epoch // (training.accumulate * training.devices))
     every = max(1, min(50, training.validation_interval // 5))
     history = History(every, per_epoch, work)
@@ -483,7 +488,7 @@ def train_to_files(
     train: list[Path],
     validation: list[Path],
     dataset: Path,
-    network: NetworkSettings,
+    network: ArchitectureSettings,
     training: TrainingSettings,
     checkpoint: Path,
     metrics: Path,
@@ -527,7 +532,7 @@ def train_to_files(
     rows = history["rows"]
     validated = [row for row in rows if row["validation_loss"] is not None]
     chosen = min(validated, key=lambda row: row["validation_loss"])
-    denoiser = Denoiser(network, squared)
+    denoiser = build(network, squared)
     learned = _read(best, "best")["state_dict"]
     denoiser.load_state_dict(
         {name.removeprefix("average."): value for name, value in learned.items() if name.startswith("average.")}
@@ -543,7 +548,9 @@ def train_to_files(
     if start is not None:
         summary["initial"] = _told(start, training.initial_weights)
     if training.sigma_range is not None:
-        summary["validation_loss_by_sigma_nm"] = validation_losses(denoiser, files[1], training)
+        summary["validation_loss_by_sigma_nm"] = validation_losses(
+            denoiser, architecture_of(network).conditioning, files[1], training
+        )
     save_denoiser(checkpoint, denoiser, network, training, summary)
     with atomic_path(metrics) as temporary:
         temporary.write_text("\n".join(_lines(rows)) + "\n", encoding="utf-8")

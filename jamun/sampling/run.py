@@ -22,8 +22,8 @@ from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
 from jamun.model.acceleration import accelerated, matmul_precision
+from jamun.model.architectures import architecture_of
 from jamun.model.checkpoint import LoadedDenoiser, load_denoiser
-from jamun.model.conditioning import Conditioning
 from jamun.sampling.checks import REASONS, Checks
 from jamun.sampling.memory import choose_batch
 from jamun.sampling.progress import SAMPLES, Progress, State
@@ -132,7 +132,9 @@ def sample_to_files(
         state = progress.load()
         if state is None:
             progress.clear()
-            batch = choose_batch(settings.chains, settings.batch, loaded.network, starts.n_atoms, device)
+            batch = choose_batch(
+                settings.chains, settings.batch, loaded.denoiser.bytes_per_graph(starts.n_atoms), device
+            )
             state = State.new(settings.chains, starts.n_atoms, batch)
         else:
             state.counts["resumptions"] += 1
@@ -188,7 +190,8 @@ def _run(
     """Sample from `state` to the end, with a progress bar."""
     starts = torch.as_tensor(structures.xyz, dtype=torch.float32, device=device)
     checks = Checks(structures.topology, starts, settings.bond_tolerance, settings.clash_distance)
-    conditioning = Conditioning.from_molecule(Molecule.from_topology(structures.topology)).to(device)
+    kind = architecture_of(loaded.network).conditioning
+    conditioning = kind.from_molecule(Molecule.from_topology(structures.topology)).to(device)
     with (
         torch.no_grad(),
         matmul_precision(settings.precision, device),

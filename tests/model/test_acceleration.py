@@ -10,7 +10,7 @@ from test_denoiser import make, points
 from toy import random_conditioning
 
 from jamun.model.acceleration import accelerated, compiler_works, float32_products, matmul_precision
-from jamun.model.recording import Recorded
+from jamun.model.cuda_graphs import CudaGraphs
 
 CPU = torch.device("cpu")
 
@@ -54,7 +54,7 @@ def test_cuda_graphs_without_a_gpu_are_said_to_need_one(caplog: pytest.LogCaptur
     with caplog.at_level(logging.WARNING):
         assert accelerated(denoiser, "cuda_graphs", CPU) == denoiser.__call__
     assert "needs a GPU" in caplog.text
-    assert isinstance(accelerated(denoiser, "cuda_graphs", torch.device("cuda")), Recorded)
+    assert isinstance(accelerated(denoiser, "cuda_graphs", torch.device("cuda")), CudaGraphs)
 
 
 def test_bfloat16_rounds_products_and_nothing_else() -> None:

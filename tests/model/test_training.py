@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import toy
-from test_recording import NEEDS_A_GPU
+from test_cuda_graphs import NEEDS_A_GPU
 
 from jamun.config.network import NetworkSettings
 from jamun.config.training import TrainingSettings

@@ -22,7 +22,7 @@ from jamun.model.denoiser import Denoiser
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.sampling import progress, run
-from jamun.sampling.memory import bytes_per_chain, choose_batch
+from jamun.sampling.memory import choose_batch
 from jamun.sampling.progress import Progress
 from jamun.sampling.run import SamplingError, read_start, sample_to_files
 from jamun.sampling.walk import walk_jump
@@ -37,6 +37,9 @@ class NearStart:
 
     def __init__(self, start):
         self.start, self.gain, self.calls = start - start.mean(0), 0.01**2 / (0.01**2 + SIGMA**2), 0
+
+    def bytes_per_graph(self, atoms):
+        return 10_000 * atoms**2
 
     def prepare(self, conditioning):
         return conditioning
@@ -516,12 +519,13 @@ def test_memory_does_not_grow_with_the_samples(sample, monkeypatch):
 
 
 def test_batches_that_fit_the_memory():
-    network, device = NetworkSettings(), torch.device("cpu")
-    assert choose_batch(100, None, network, 24, device) == 100
-    most = 2**31 // bytes_per_chain(network, 50)
+    network, device = Denoiser(NetworkSettings(), 0.3), torch.device("cpu")
+    small, large, huge = (network.bytes_per_graph(atoms) for atoms in (24, 50, 5000))
+    assert choose_batch(100, None, small, device) == 100
+    most = 2**31 // large
     assert 50 < most < 500
-    batch = choose_batch(10_000, None, network, 50, device)
+    batch = choose_batch(10_000, None, large, device)
     assert 0.9 * most < batch <= most
-    assert choose_batch(10_000, None, network, 5000, device) == 1
-    assert choose_batch(10, 3, network, 50, device) == 3
-    assert choose_batch(10, 300, network, 50, device) == 10
+    assert choose_batch(10_000, None, huge, device) == 1
+    assert choose_batch(10, 3, large, device) == 3
+    assert choose_batch(10, 300, large, device) == 10

@@ -11,8 +11,8 @@ from toy import random_conditioning
 
 from jamun.config.training import TrainingSettings
 from jamun.model.acceleration import Precision, matmul_precision
+from jamun.model.cuda_graphs import CudaGraphs
 from jamun.model.denoiser import Denoiser
-from jamun.model.recording import Recorded
 
 NEEDS_A_GPU = [pytest.mark.full, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]
 
@@ -46,7 +46,7 @@ def test_what_is_recorded_is_the_network_and_its_gradient(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(torch.cuda, "make_graphed_callables", stand_in)
     denoiser = make(torch.float32)
-    fast = Recorded(denoiser)
+    fast = CudaGraphs(denoiser)
     for graphs, atoms in ((3, 6), (2, 8), (3, 6)):
         conditioning, y = random_conditioning(graphs, atoms, graphs), points(graphs, atoms, torch.float32)
         expected = gradients(denoiser, denoiser, y, conditioning)
@@ -73,7 +73,7 @@ def on_gpu(lmax: int) -> Denoiser:
 def test_replayed_training_is_the_network_on_a_gpu(lmax: int) -> None:
     """Results and gradients after the weights have changed in place, of two shapes in turn."""
     denoiser = on_gpu(lmax)
-    fast = Recorded(denoiser)
+    fast = CudaGraphs(denoiser)
     for turn, (graphs, atoms) in enumerate(((3, 6), (2, 8), (3, 6), (2, 8))):
         conditioning = random_conditioning(graphs, atoms, turn).to("cuda")
         y = points(graphs, atoms, torch.float32, turn).to("cuda")
@@ -91,7 +91,7 @@ def test_replayed_training_is_the_network_on_a_gpu(lmax: int) -> None:
 @pytest.mark.parametrize("lmax", [1, 2])
 def test_a_replayed_walk_is_the_network_on_a_gpu(precision: Precision, lmax: int) -> None:
     denoiser, device = on_gpu(lmax), torch.device("cuda")
-    fast = Recorded(denoiser)
+    fast = CudaGraphs(denoiser)
     with torch.no_grad(), matmul_precision(precision, device):
         prepared = denoiser.prepare(random_conditioning(1, 7).to(device))
         for turn, (chains, sigma) in enumerate(((5, 0.04), (5, 0.02), (3, 0.04), (5, 0.04))):

@@ -1,0 +1,48 @@
+"""The kinds of networks, by the name that `network.architecture` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jamun.config.network import ArchitectureSettings, NetworkSettings
+from jamun.data.vocabulary import VOCABULARY_VERSION
+from jamun.model.conditioning import Conditioning
+from jamun.model.denoiser import Denoiser
+from jamun.model.network import Conditioned, Network
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One kind of network.
+
+    build: makes it, with random weights, from its settings and the mean squared distance of pairs of atoms in nm^2.
+    conditioning: the class that tells it of molecules.
+    vocabulary_version: of its codes of atoms; a checkpoint of another version is refused.
+    """
+
+    build: Callable[[Any, float], Network]
+    conditioning: type[Conditioned]
+    vocabulary_version: int
+
+
+# Of the names of jamun.config.network.ARCHITECTURE_SETTINGS.
+ARCHITECTURES: dict[str, Architecture] = {
+    NetworkSettings.name(): Architecture(Denoiser, Conditioning, VOCABULARY_VERSION),
+}
+
+
+def architecture_of(settings: ArchitectureSettings) -> Architecture:
+    """The kind of network that the settings are of."""
+    return ARCHITECTURES[settings.architecture]
+
+
+def build(settings: ArchitectureSettings, mean_squared_distance: float) -> Network:
+    """A network with random weights.
+
+    Args:
+        settings: of its architecture.
+        mean_squared_distance: of pairs of atoms in clean structures, nm^2.
+    """
+    return architecture_of(settings).build(settings, mean_squared_distance)

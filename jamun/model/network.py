@@ -1,0 +1,77 @@
+"""The seam where a network plugs in: what training and sampling need of one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+from jamun.data.molecule import Molecule
+
+
+class Conditioned(Protocol):
+    """What a network is told of molecules besides positions: G graphs of at most N atoms, or one graph for all.
+
+    mask: (G or 1, N) bool, False on padding.
+    """
+
+    mask: Tensor
+
+    @classmethod
+    def from_molecule(cls, molecule: Molecule) -> Self:
+        """One molecule. Raises VocabularyError for an atom that the network has no code for."""
+
+    @classmethod
+    def batch(cls, parts: list[Self]) -> Self:
+        """Single molecules joined to one batch, padded to the largest."""
+
+    def select(self, graphs: Tensor) -> Self:
+        """The graphs with these indices (G,) int64, repeats allowed."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same on `device`."""
+
+
+class Network(nn.Module, ABC):
+    """A denoiser xhat(y; sigma, z) of any architecture (jamun.model.architectures).
+
+    mean_squared_distance: () float64, of pairs of atoms in clean structures, nm^2; the unit of length of its weights.
+    """
+
+    mean_squared_distance: Tensor
+
+    @abstractmethod
+    def prepare(self, conditioning: Any) -> Any:
+        """What does not depend on positions or sigma, computed once; ``forward`` takes it in place of the conditioning.
+
+        Tensors, or a dataclass, dictionaries and lists of them; valid as long as the weights are. What is prepared
+        already comes back as it is.
+        """
+
+    @abstractmethod
+    def forward(self, y: Tensor, sigma: float | Tensor, conditioning: Any) -> Tensor:
+        """Denoise.
+
+        Args:
+            y: (G, N, 3) nm; mean-centred on the way in.
+            sigma: nm, one number or (G,).
+            conditioning: of G graphs or of one that all share, prepared or not.
+
+        Returns:
+            xhat (G, N, 3) in nm, mean-centred, zero on padding.
+        """
+
+    @abstractmethod
+    def loss_scale(self, sigma: Tensor) -> Tensor:
+        """c_out (G,) in nm of sigma (G,) in nm: squared errors over 3 c_out^2 are alike at every noise level (paper:
+        Appendix B)."""
+
+    @abstractmethod
+    def flops(self, atoms: int) -> int:
+        """Floating-point operations of the large products of one graph's forward pass."""
+
+    @abstractmethod
+    def bytes_per_graph(self, atoms: int) -> int:
+        """Memory that one forward pass without gradients takes for each graph, estimated."""
