@@ -77,7 +77,7 @@ for number, members in enumerate(TOGETHER, 1):
         message:
             f"Simulate {len(members)} peptides together, {members[0]} to {members[-1]}"
         script:
-            "../workflow_scripts/simulate_together.py"
+            "../workflow_scripts/simulate_batched.py"
 
 
 rule time_alone:
@@ -104,4 +104,4 @@ rule time_alone:
     message:
         "Measure how fast one simulation of {wildcards.peptide} runs by itself"
     script:
-        "../workflow_scripts/time_alone.py"
+        "../workflow_scripts/benchmark_single.py"

@@ -20,7 +20,7 @@ _PEPTIDE_FILES = {"amber99sbildn": "amber99sbildn.xml", "amber14": "amber14/prot
 _WATER_FILES = {"amber99sbildn": "tip3p.xml", "amber14": "amber14/tip3p.xml"}
 _IMPLICIT_FILES = {"amber99sbildn": "amber99_obc.xml", "amber14": "implicit/obc1.xml"}
 # The box shrinks when the barostat is turned on; the minimum image must still hold then.
-_BOX_MARGIN = 0.95
+BOX_MARGIN = 0.95
 
 
 class SimulationError(UserError):
@@ -73,7 +73,7 @@ def shortest_height(vectors: np.ndarray) -> float:
 
 def degrees_of_freedom(system: openmm.System) -> int:
     """3 per massive particle, less constraints, less 3 if the centre of mass is held."""
-    massive = sum(system.getParticleMass(i) > 0 * unit.amu for i in range(system.getNumParticles()))
+    massive = sum(system.getParticleMass(i)._value > 0 for i in range(system.getNumParticles()))
     held = 3 * any(isinstance(force, openmm.CMMotionRemover) for force in system.getForces())
     return 3 * massive - system.getNumConstraints() - held
 
@@ -87,6 +87,49 @@ def _start_positions(peptide: app.PDBFile, start: Start, pdb: Path) -> unit.Quan
         return conformed(peptide.topology, positions, conformation, pdb.stem, rotamer or None) * unit.nanometer
     except PeptideError as error:
         raise SimulationError(f"{error} Take {start} out of simulate.starts.") from None
+
+
+def parametrised(topology: app.Topology, settings: SimulateSettings) -> openmm.System:
+    """The system of molecules without solvent or box, with the force field of a simulation of these settings.
+
+    Raises ValueError, as OpenMM does, for a residue that the force field does not know.
+    """
+    options: dict[str, object] = {"constraints": app.HBonds, "nonbondedMethod": app.NoCutoff, "rigidWater": True}
+    if settings.hydrogen_mass is not None:
+        options["hydrogenMass"] = settings.hydrogen_mass * unit.amu
+    return _forcefield(settings.forcefield, settings.solvent).createSystem(topology, **options)
+
+
+def _peptide_system(topology: app.Topology, system: openmm.System, positions: np.ndarray, n: int) -> SimulationSystem:
+    """A system whose first `n` particles are the peptide."""
+    atoms = list(topology.atoms())[:n]
+    bonds = [(a.index, b.index) for a, b in topology.bonds() if max(a.index, b.index) < n]
+    heavy = [atom.index for atom in atoms if atom.element is not app.element.hydrogen]
+    masses = [system.getParticleMass(index).value_in_unit(unit.amu) for index in range(system.getNumParticles())]
+    return SimulationSystem(
+        topology=topology,
+        system=system,
+        positions=positions,
+        peptide_atoms=np.arange(n),
+        restrained_atoms=np.array(heavy),
+        peptide_bonds=np.array(bonds),
+        total_mass=float(sum(masses)),
+        degrees_of_freedom=degrees_of_freedom(system),
+    )
+
+
+def make_member(pdb: Path, settings: SimulateSettings, start: Start = "built") -> SimulationSystem:
+    """The peptide in `pdb` by itself, to be put into a system of many: of explicit solvent without water and box.
+
+    Raises SimulationError for a peptide the force field does not know, or that does not take the backbone of `start`.
+    """
+    peptide = read_peptide(pdb)
+    positions = np.asarray(_start_positions(peptide, start, pdb).value_in_unit(unit.nanometer))
+    try:
+        system = parametrised(peptide.topology, settings)
+    except ValueError as error:
+        raise SimulationError(f"{pdb}: {settings.forcefield} does not fit this peptide ({error}).") from None
+    return _peptide_system(peptide.topology, system, positions, len(positions))
 
 
 def make_system(
@@ -136,20 +179,8 @@ def make_system(
         raise SimulationError(f"{pdb}: {settings.forcefield} does not fit this peptide ({error}).") from None
     _check_box(modeller.topology, settings, pdb)
     # addSolvent appends, so the peptide keeps the first indices.
-    atoms = list(modeller.topology.atoms())[:n_peptide]
-    bonds = [(a.index, b.index) for a, b in modeller.topology.bonds() if max(a.index, b.index) < n_peptide]
-    heavy = [atom.index for atom in atoms if atom.element is not app.element.hydrogen]
-    masses = [system.getParticleMass(index).value_in_unit(unit.amu) for index in range(system.getNumParticles())]
-    return SimulationSystem(
-        topology=modeller.topology,
-        system=system,
-        positions=np.asarray(modeller.positions.value_in_unit(unit.nanometer)),
-        peptide_atoms=np.arange(n_peptide),
-        restrained_atoms=np.array(heavy),
-        peptide_bonds=np.array(bonds),
-        total_mass=float(sum(masses)),
-        degrees_of_freedom=degrees_of_freedom(system),
-    )
+    positions = np.asarray(modeller.positions.value_in_unit(unit.nanometer))
+    return _peptide_system(modeller.topology, system, positions, n_peptide)
 
 
 def _check_box(topology: app.Topology, settings: SimulateSettings, pdb: Path) -> None:
@@ -157,7 +188,7 @@ def _check_box(topology: app.Topology, settings: SimulateSettings, pdb: Path) ->
     if settings.solvent != "explicit" or vectors is None:
         return
     height = shortest_height(np.array(vectors.value_in_unit(unit.nanometer)))
-    if 2 * settings.cutoff > _BOX_MARGIN * height:
+    if 2 * settings.cutoff > BOX_MARGIN * height:
         raise SimulationError(
             f"{pdb}: the box is {height:.2f} nm wide, too small for a cutoff of {settings.cutoff:g} nm once the "
             "barostat shrinks it; raise simulate.padding or lower simulate.cutoff."

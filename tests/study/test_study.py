@@ -13,7 +13,7 @@ from study_inputs import TEST, TRAIN, ablation_table, write_figure, write_study
 from jamun.evaluation.tables import read_summary
 from jamun.io.atomic import read_json, write_json
 from jamun.model.checkpoint import load_denoiser, read_content
-from jamun.simulate.alone import record_alone
+from jamun.simulate.benchmark_single import record_alone
 from jamun.study.__main__ import main
 from jamun.study.card import make_card
 from jamun.study.collect import collect

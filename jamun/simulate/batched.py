@@ -22,10 +22,10 @@ from jamun.io.disk import disk_errors, locked
 from jamun.io.log import Interrupted
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
+from jamun.simulate.batch import DRIFT, ApartBatch
 from jamun.simulate.engine import Engine
 from jamun.simulate.groups import OWN, shared_settings
 from jamun.simulate.identity import identity
-from jamun.simulate.joint import DRIFT, Joint
 from jamun.simulate.output import Chunk, kinetics
 from jamun.simulate.platform import choose
 from jamun.simulate.progress import Progress, describe
@@ -119,12 +119,12 @@ class _Group:
         self.members, self.settings, self.stop = members, settings, stop
         names = [member.engine.name for member in members]
         self.name = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]} ({len(names)} together)"
-        self.joint = Joint([member.engine.solvated for member in members], names)
+        self.batch = ApartBatch([member.engine.solvated for member in members], names)
         seed = derived_seed(settings.seed, "together", names[0], len(names))
-        self.engine = Engine(self.joint.solvated, settings, seed, platform, properties, self.name)
+        self.engine = Engine(self.batch.solvated, settings, seed, platform, properties, self.name)
         self.step_ps = settings.timestep * 1e-3
         self.writer = _Writer()
-        particles = self.joint.solvated.system.getNumParticles()
+        particles = self.batch.solvated.system.getNumParticles()
         logger.info("%s: %d particles on %s %s", self.name, particles, platform.getName(), properties or "")
 
     def _joined(self, attribute: str) -> np.ndarray | None:
@@ -141,8 +141,8 @@ class _Group:
     def equilibrate(self) -> None:
         """Minimise, run the stages before the production, and save where it begins."""
         platform, properties = self.engine.platform, self.engine.properties
-        start = minimised(self.joint.solvated, self.settings, platform, properties, lambda: bool(self.stop.signal))
-        start = PhaseSpace(self.joint.at_sites(start.positions), None, None)
+        start = minimised(self.batch.solvated, self.settings, platform, properties, lambda: bool(self.stop.signal))
+        start = PhaseSpace(self.batch.at_sites(start.positions), None, None)
         finished: list[list[dict]] = [[] for _ in self.members]
         for stage in equilibration_stages(self.settings):
             began = time.perf_counter()
@@ -150,14 +150,14 @@ class _Group:
             for _ in self._pieces(context, stage, 0, stage.steps, not stage.restrained):
                 self._answer_stop("before its production")
             start = phase_space(context)
-            start.positions = self.joint.at_sites(start.positions)
+            start.positions = self.batch.at_sites(start.positions)
             seconds = (time.perf_counter() - began) / len(self.members)
             rows = self._rows(start.velocities, stage.steps * self.step_ps)
             for records, row in zip(finished, rows, strict=True):
                 records.append(stage.record(seconds, row))
         self._answer_stop("before its production")
-        positions = self.joint.centred(start.positions)
-        for member, part, records in zip(self.members, self.joint.slices, finished, strict=True):
+        positions = self.batch.parts.centred(start.positions)
+        for member, part, records in zip(self.members, self.batch.parts.slices, finished, strict=True):
             velocities = None if start.velocities is None else start.velocities[part]
             member.phase = PhaseSpace(positions[part], velocities, None)
             member.progress.begin("production", member.phase, records)
@@ -175,12 +175,12 @@ class _Group:
                 positions = self.engine.advance(context, piece, stage, steps * self.step_ps)
                 steps += piece
                 if carried:
-                    if self.joint.drift(positions) > DRIFT:
+                    if self.batch.drift(positions) > DRIFT:
                         raise SimulationError(
                             f"{self.name}, {stage.name}: a peptide drifted by more than {DRIFT:g} nm in "
                             f"{_CARRY_BACK:g} ps; raise simulate.friction or turn simulate.together off."
                         )
-                    positions = self.joint.at_sites(positions)
+                    positions = self.batch.at_sites(positions)
                     context.setPositions(positions)
                 advance_bar(bar, steps * self.step_ps)
                 made = (steps - first) * self.step_ps * len(self.members)
@@ -191,8 +191,8 @@ class _Group:
     def _rows(self, velocities: np.ndarray | None, time_ps: float) -> list[dict[str, float | None]]:
         """A row of thermodynamics of each member: of one among many only the kinetic energy is known."""
         if velocities is None:
-            velocities = np.zeros_like(self.joint.solvated.positions)
-        energies = self.joint.kinetic_energies(velocities)
+            velocities = np.zeros_like(self.batch.solvated.positions)
+        energies = self.batch.parts.kinetic_energies(velocities)
         return [
             kinetics(float(energy), member.engine.solvated, time_ps)
             for energy, member in zip(energies, self.members, strict=True)
@@ -201,7 +201,7 @@ class _Group:
     def produce(self, until: int) -> None:
         """Run the production on to `until` steps; saves as it goes, and raises Interrupted if asked to stop before."""
         first = self.members[0].steps
-        start = PhaseSpace(self.joint.at_sites(self._joined("positions")), self._joined("velocities"), None)
+        start = PhaseSpace(self.batch.at_sites(self._joined("positions")), self._joined("velocities"), None)
         stage = production_stage(self.settings)
         context = self.engine.context(stage, start, first)
         self._frames: list[np.ndarray] = []
@@ -215,12 +215,12 @@ class _Group:
             for steps, positions in self._pieces(context, stage, first, until, carried=True):
                 if steps % interval == 0:
                     now = steps // interval * self.settings.frame_interval
-                    self._frames.append(self.joint.centred(positions).astype(np.float32))
+                    self._frames.append(self.batch.parts.centred(positions).astype(np.float32))
                     self._times.append(now)
                     if steps // interval % STATE_EVERY_FRAMES == 0 or steps == stage.steps:
                         velocities = phase_space(context).velocities
                         self._table.append(self._rows(velocities, now))
-                many = len(self._frames) * self.joint.solvated.positions.size * 4 > _MOST_BYTES
+                many = len(self._frames) * self.batch.solvated.positions.size * 4 > _MOST_BYTES
                 overdue = time.perf_counter() - saved > self.settings.checkpoint_interval
                 if many or overdue or self.stop.signal:
                     self._save(context, steps)
@@ -238,7 +238,7 @@ class _Group:
     def _chunks(self):
         """What each member has to write since the last time."""
         frames = np.stack(self._frames) if self._frames else None
-        for place, (member, part) in enumerate(zip(self.members, self.joint.slices, strict=True)):
+        for place, (member, part) in enumerate(zip(self.members, self.batch.parts.slices, strict=True)):
             chunk = Chunk(member.progress.current.frames)
             if frames is not None:
                 chunk.extend(frames[:, part], self._times)
@@ -249,9 +249,9 @@ class _Group:
     def _save(self, context: openmm.Context, steps: int) -> None:
         """Save every member: its phase space, and what was written since the last time."""
         now = phase_space(context)
-        positions = self.joint.centred(now.positions)
+        positions = self.batch.parts.centred(now.positions)
         share = (time.perf_counter() - self._began) / len(self.members)
-        parts = zip(self.members, self.joint.slices, self._chunks(), self._earlier, strict=True)
+        parts = zip(self.members, self.batch.parts.slices, self._chunks(), self._earlier, strict=True)
         for member, part, chunk, earlier in parts:
             member.phase = PhaseSpace(positions[part], now.velocities[part], None)
             peptide = member.progress.folder.parent.name

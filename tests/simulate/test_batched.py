@@ -18,15 +18,15 @@ from jamun.config.simulate import SimulateSettings
 from jamun.io.log import Interrupted
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate import together
-from jamun.simulate.alone import record_alone, time_alone_to_file
+from jamun.simulate import batched
+from jamun.simulate.batch import DRIFT, ApartBatch, cutoff_of, sites
+from jamun.simulate.batched import Peptide, simulate_together_to_files
+from jamun.simulate.benchmark_single import record_alone, time_alone_to_file
 from jamun.simulate.groups import groups_together
 from jamun.simulate.identity import differences, identity
-from jamun.simulate.joint import DRIFT, Joint, cutoff_of, sites
 from jamun.simulate.output import thermodynamics
 from jamun.simulate.run import Published, simulate_to_files
 from jamun.simulate.system import SimulationError, make_system
-from jamun.simulate.together import Peptide, simulate_together_to_files
 
 SETTINGS = {
     "solvent": "implicit",
@@ -83,8 +83,8 @@ def members(pdbs):
 
 
 @pytest.fixture(scope="module")
-def joint(members):
-    return Joint(members, ["one", "two", "three", "four"])
+def batch(members):
+    return ApartBatch(members, ["one", "two", "three", "four"])
 
 
 @pytest.fixture(scope="module")
@@ -103,28 +103,28 @@ def forces_and_energy(system, positions):
     return np.array(state.getForces(asNumpy=True)._value), energy
 
 
-def test_forces_are_those_of_each_alone(joint, members):
+def test_forces_are_those_of_each_alone(batch, members):
     """To 1e-6 of the largest, also where peptides are stretched and have drifted as far as they may."""
     rng = np.random.default_rng(0)
     stretched = [member.positions * 1.2 + rng.normal(0, 0.01, member.positions.shape) for member in members]
     pushed = [positions + DRIFT / 2 * np.eye(3)[place % 3] for place, positions in enumerate(stretched)]
     for own in ([member.positions for member in members], stretched):
-        together_positions = joint.at_sites(np.concatenate(own))
-        forces, _ = forces_and_energy(joint.solvated.system, together_positions)
-        for member, positions, part in zip(members, own, joint.slices, strict=True):
+        together_positions = batch.at_sites(np.concatenate(own))
+        forces, _ = forces_and_energy(batch.solvated.system, together_positions)
+        for member, positions, part in zip(members, own, batch.parts.slices, strict=True):
             alone, _ = forces_and_energy(member.system, positions)
             np.testing.assert_allclose(forces[part], alone, atol=1e-6 * abs(alone).max())
-    drifted = joint.at_sites(np.concatenate(stretched)) + np.concatenate(pushed) - np.concatenate(stretched)
-    moved, _ = forces_and_energy(joint.solvated.system, drifted)
+    drifted = batch.at_sites(np.concatenate(stretched)) + np.concatenate(pushed) - np.concatenate(stretched)
+    moved, _ = forces_and_energy(batch.solvated.system, drifted)
     np.testing.assert_allclose(moved, forces, atol=1e-6 * abs(forces).max())
 
 
-def test_energy_differs_from_the_sum_by_a_constant(joint, members):
+def test_energy_differs_from_the_sum_by_a_constant(batch, members):
     rng = np.random.default_rng(1)
     differences_found = []
     for _ in range(3):
         own = [member.positions + rng.normal(0, 0.005, member.positions.shape) for member in members]
-        _, whole = forces_and_energy(joint.solvated.system, joint.at_sites(np.concatenate(own)))
+        _, whole = forces_and_energy(batch.solvated.system, batch.at_sites(np.concatenate(own)))
         alone = [forces_and_energy(m.system, positions)[1] for m, positions in zip(members, own, strict=True)]
         differences_found.append(whole - sum(alone))
     np.testing.assert_allclose(differences_found, differences_found[0], atol=1e-4)
@@ -147,17 +147,19 @@ def test_no_two_atoms_of_a_peptide_can_be_a_cutoff_apart(members):
         assert 1.2 * spread < cutoff_of([member])
 
 
-def test_carried_to_its_site_a_member_stays_as_it_was(joint):
+def test_carried_to_its_site_a_member_stays_as_it_was(batch):
     rng = np.random.default_rng(2)
-    positions = joint.solvated.positions + rng.normal(0, 0.02, joint.solvated.positions.shape)
-    moved = positions + np.repeat(rng.normal(0, 0.5, (4, 3)), [part.stop - part.start for part in joint.slices], axis=0)
-    assert joint.drift(moved) > 0.1
-    back = joint.at_sites(moved)
-    assert joint.drift(back) < 1e-9
-    np.testing.assert_allclose(back, joint.at_sites(positions), atol=1e-9)
+    positions = batch.solvated.positions + rng.normal(0, 0.02, batch.solvated.positions.shape)
+    moved = positions + np.repeat(
+        rng.normal(0, 0.5, (4, 3)), [part.stop - part.start for part in batch.parts.slices], axis=0
+    )
+    assert batch.drift(moved) > 0.1
+    back = batch.at_sites(moved)
+    assert batch.drift(back) < 1e-9
+    np.testing.assert_allclose(back, batch.at_sites(positions), atol=1e-9)
 
 
-def test_kinetic_energy_is_that_of_a_simulation_alone(joint, members):
+def test_kinetic_energy_is_that_of_a_simulation_alone(batch, members):
     """Of a member whose centre of mass is at rest, OpenMM's; and moving all of it adds nothing."""
     platform = openmm.Platform.getPlatformByName("Reference")
     expected, velocities = [], []
@@ -172,7 +174,7 @@ def test_kinetic_energy_is_that_of_a_simulation_alone(joint, members):
         context.setVelocities(own)
         expected.append(thermodynamics(context, member, 0.0)["kinetic_kj_mol"])
         velocities.append(own + np.array([0.3, -0.2, 0.1]))
-    np.testing.assert_allclose(joint.kinetic_energies(np.concatenate(velocities)), expected, rtol=1e-6)
+    np.testing.assert_allclose(batch.parts.kinetic_energies(np.concatenate(velocities)), expected, rtol=1e-6)
 
 
 def test_published_as_if_each_had_run_alone(made, pdbs, tmp_path):
@@ -263,7 +265,7 @@ def test_goes_on_with_what_ran_alone_and_back(pdbs, tmp_path):
 def test_stopped_it_goes_on_where_it_was(pdbs, tmp_path, monkeypatch):
     """A request to stop saves every member at the same step, and the same call goes on from there to the end."""
     found = peptides(pdbs, tmp_path, production="40 ps", equilibration=[])
-    advance, seen = together.Engine.advance, []
+    advance, seen = batched.Engine.advance, []
 
     def stopping(self, context, steps, stage, last_good):
         seen.append(steps)
@@ -271,7 +273,7 @@ def test_stopped_it_goes_on_where_it_was(pdbs, tmp_path, monkeypatch):
             signal.raise_signal(signal.SIGTERM)
         return advance(self, context, steps, stage, last_good)
 
-    monkeypatch.setattr(together.Engine, "advance", stopping)
+    monkeypatch.setattr(batched.Engine, "advance", stopping)
     with pytest.raises(Interrupted, match="all of it saved"):
         simulate_together_to_files(found, threads=1)
     monkeypatch.undo()
@@ -294,7 +296,7 @@ def test_killed_it_loses_no_saved_frame(pdbs, tmp_path):
         "import sys\n"
         f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
         "from pathlib import Path\n"
-        "from tests.simulate.test_together import peptides, simulate_together_to_files\n"
+        "from tests.simulate.test_batched import peptides, simulate_together_to_files\n"
         f"simulate_together_to_files(peptides(Path({str(pdbs)!r}), Path({str(tmp_path)!r}), production='24 ps', "
         "equilibration=[], checkpoint_interval='0.05 s'), threads=1)\n"
     )
@@ -343,7 +345,7 @@ def test_refuses_what_it_cannot_simulate(pdbs, tmp_path):
     settings = SimulateSettings(**SETTINGS | {"forcefield": "amber14", "together": False})
     other = make_system(pdbs / "AS.pdb", settings)
     with pytest.raises(SimulationError, match=r"simulate\.together"):
-        Joint([other, other], ["one", "two"])
+        ApartBatch([other, other], ["one", "two"])
 
 
 def test_a_peptide_that_is_torn_is_named(pdbs, tmp_path):

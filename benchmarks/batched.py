@@ -1,6 +1,6 @@
 """How much faster many simulations run as one system than one alone, on this machine.
 
-    python benchmarks/together.py --platform CUDA --copies 1 16 128 1024 --json together.json
+    python benchmarks/batched.py --platform CUDA --copies 1 16 128 1024 --json together.json
 
 Copies of a capped dipeptide in implicit solvent with the settings of the study, as `simulate.together` makes them one
 system, frames and checks included. Each number of copies is run for `--seconds` after a warm-up.
@@ -22,8 +22,8 @@ from jamun.io.atomic import write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
+from jamun.simulate.batch import ApartBatch
 from jamun.simulate.engine import Engine
-from jamun.simulate.joint import Joint
 from jamun.simulate.platform import choose
 from jamun.simulate.protocol import PhaseSpace, minimised, production_stage
 from jamun.simulate.system import make_system
@@ -38,21 +38,21 @@ def measure(pdb: Path, settings: SimulateSettings, copies: int, seconds: float, 
     platform, properties = choose(settings, threads)
     alone = make_system(pdb, settings, "beta")
     start = minimised(alone, settings, platform, properties)
-    joint = Joint([alone] * copies, [f"copy {number}" for number in range(1, copies + 1)])
-    engine = Engine(joint.solvated, settings, settings.seed, platform, properties, f"{copies} together")
-    positions = joint.at_sites(np.tile(start.positions, (copies, 1)))
+    batch = ApartBatch([alone] * copies, [f"copy {number}" for number in range(1, copies + 1)])
+    engine = Engine(batch.solvated, settings, settings.seed, platform, properties, f"{copies} together")
+    positions = batch.at_sites(np.tile(start.positions, (copies, 1)))
     stage = production_stage(settings)
     context = engine.context(stage, PhaseSpace(positions, None, None))
     engine.advance(context, _WARM_UP, stage, 0.0)
     steps, began = 0, time.perf_counter()
     while (taken := time.perf_counter() - began) < seconds:
         positions = engine.advance(context, _PIECE, stage, 0.0)
-        context.setPositions(joint.at_sites(positions))
+        context.setPositions(batch.at_sites(positions))
         steps += _PIECE
     a_day = steps * settings.timestep * 1e-6 * copies * 86400 / taken
     return {
         "copies": copies,
-        "particles": joint.solvated.system.getNumParticles(),
+        "particles": batch.solvated.system.getNumParticles(),
         "platform": platform.getName(),
         "steps_a_second": steps / taken,
         "ns_a_day": a_day,

@@ -7,8 +7,8 @@ from jamun.io.log import job_log
 with job_log(snakemake.log[0]):
     from jamun.config.simulate import SimulateSettings
     from jamun.io.gpu import slot_folder
+    from jamun.simulate.batched import Peptide, simulate_together_to_files
     from jamun.simulate.run import Published
-    from jamun.simulate.together import Peptide, simulate_together_to_files
 
     made = snakemake.output
     files = [
