@@ -1,12 +1,16 @@
 # Needs:  the raw configuration
 # Makes:  `config` as a plain, complete and validated mapping; the names that rules expand over; helpers of rules
 
-sys.path.insert(0, workflow.basedir)
+from pathlib import Path
+
+# In a clone the package lies beside the Snakefile; elsewhere it is installed.
+ROOT = Path(workflow.current_basedir).parent
+if (ROOT / "jamun").is_dir():
+    sys.path.insert(0, str(ROOT))
 
 import json
 import os
 import re
-from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
 
@@ -15,13 +19,14 @@ from jamun.config.base import NAME
 from jamun.config.command_line import with_types
 from jamun.io.active import begin
 from jamun.io.log import UserError
-from jamun.io.shipped import SHIPPED_MODEL
+from jamun.io.shipped import importable_folder, pyemma_interpreter
 from jamun.status.failures import failures_text
 from jamun.status.ready import ready_at_first
 from jamun.workflow import resolve
 
-# Jobs in other environments (PyEMMA's, conda's) find the package here too.
-os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, os.getenv("PYTHONPATH")])))
+# Jobs in other environments (PyEMMA's, conda's) find the package too.
+PACKAGE = str(importable_folder(Path(".snakemake") / "package").absolute())
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [PACKAGE, os.getenv("PYTHONPATH")])))
 
 # `cores: all` of profiles/default are the cores of this machine, and it would cut the threads of jobs on a cluster to
 # them, here and again inside the job. There max-threads, of profiles/slurm, says how many a job may have. (Without it
@@ -54,6 +59,11 @@ SOURCE_FILES = RESOLVED.sources
 # From here on `config` is the resolved configuration, so that params hold whole sections, defaults included.
 config.clear()
 config.update(SETTINGS.model_dump(mode="json"))
+
+# Known before the first job, so that what made a result is in its parameters.
+if config["evaluation"]["msm"]["backend"] == "auto":
+    CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+    config["evaluation"]["msm"]["backend"] = "pyemma" if CONDA or pyemma_interpreter() else "deeptime"
 
 DATASET = config["dataset"]
 SPLITS = {split: [peptide.name for peptide in members] for split, members in RESOLVED.splits.items()}
@@ -148,9 +158,9 @@ def gpus(wanted, devices=1):
 
 
 def brought_checkpoint(wildcards):
-    """The file that a model is brought as. The shipped one by its way from here, so that a clone may be moved."""
+    """The file that a model is brought as. A shipped one by its way from here, so that a clone may be moved."""
     path = SETTINGS.checkpoint_of(wildcards.model)
-    return os.path.relpath(path) if path == str(SHIPPED_MODEL) else path
+    return path if SETTINGS.shipped_of(wildcards.model) is None else os.path.relpath(path)
 
 
 def initial_checkpoint(wildcards):
@@ -213,17 +223,11 @@ def figure_results():
     ]
 
 
-def pyemma_interpreter():
-    """The interpreter of the msm rule.
-
-    With --sdm conda the environment of the rule is active, so `python` is right; else the environment that
-    `make pyemma` builds. Without that, and with deeptime, the interpreter of the workflow: the script then says which
-    command builds what is missing.
-    """
+def msm_interpreter():
+    """The interpreter of the msm rule: with --sdm conda that of the rule's environment, else the one that holds the
+    backend. Without it, the workflow's own: the script then says which command builds what is missing."""
     if config["evaluation"]["msm"]["backend"] == "pyemma":
         if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
             return "python"
-        built = Path(workflow.basedir) / ".venv-pyemma" / "bin" / "python"
-        if built.exists():
-            return str(built)
+        return str(pyemma_interpreter() or sys.executable)
     return sys.executable

@@ -133,9 +133,9 @@ rule msm:
         mem_mb=growing(4000),
         runtime=growing(60),
         # A resource and not a param: it differs between machines, and must not cause a rerun.
-        python=pyemma_interpreter(),
+        python=msm_interpreter(),
     params:
-        script=Path(workflow.basedir) / "workflow_scripts" / "msm.py",
+        script=ROOT / "workflow_scripts" / "msm.py",
         settings=json.dumps(config["evaluation"]["msm"]),
     message:
         "Build the Markov state model of {wildcards.peptide}, samples by model {wildcards.model}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from jamun.cli import build, check, evaluate, sample, simulate, status
+from jamun.cli import build, check, evaluate, models, run, sample, simulate, status
 from jamun.config import ConfigurationError
 from jamun.io.log import Interrupted, UserError
 
@@ -22,9 +22,11 @@ for command in (
     simulate.simulate,
     sample.sample,
     evaluate.evaluate,
+    models.models,
     status.status,
 ):
     app.command()(command)
+app.command(context_settings=run.CONTEXT)(run.run)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from jamun.cli.options import Config, settings_of
 from jamun.config.configuration import Configuration
 from jamun.config.sampling import SamplingSettings
 from jamun.io.log import UserError
+from jamun.io.shipped import DEFAULT_MODEL, shipped_model
 
 # A minute or two on two cores.
 _SAMPLES = 1_500
@@ -49,8 +50,11 @@ def sample(
         list[Path] | None,
         typer.Option("--pdb", help="Structure to start from; repeated, or with several models, chains take turns."),
     ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="A model that comes with the program, by its name (`jamun models`).")
+    ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="A trained denoiser; without it, the one in models/implicit.")
+        Path | None, typer.Option("--checkpoint", help="A trained denoiser of yours, instead of --model.")
     ] = None,
     samples: Annotated[int | None, typer.Option("--samples", min=1, help="Samples; overrides the settings.")] = None,
     out: Annotated[
@@ -69,15 +73,16 @@ def sample(
     """
     from jamun.evaluation.alone import describe_to_files
     from jamun.figures.ramachandran import ramachandran_to_files
-    from jamun.model.published import shipped
     from jamun.sampling.run import sample_to_files
     from jamun.sampling.starts import start_files
 
     if (sequence is None) == (not pdb):
         raise UserError("give either --sequence to build a peptide, or --pdb to start from a structure")
+    if model is not None and checkpoint is not None:
+        raise UserError("give either --model or --checkpoint, not both")
     settings = settings_of(config)
-    model = checkpoint or shipped()
-    sampling = _sampling(settings, model, samples, brought=config is None)
+    weights = checkpoint or shipped_model(model or DEFAULT_MODEL).weights
+    sampling = _sampling(settings, weights, samples, brought=config is None)
     built = None
     if pdb:
         peptide = pdb[0].stem
@@ -91,7 +96,7 @@ def sample(
         built = out / f"{peptide}.pdb"
         pdb = start_files(sampling.starts, peptide) or [built]
     sample_to_files(
-        model,
+        weights,
         pdb,
         peptide,
         sampling,
@@ -110,7 +115,7 @@ def sample(
         out / "sampling.json",
         out / "topology.pdb",
         dataset=out.name,
-        model=_name_of(model),
+        model=_name_of(weights),
         peptide=peptide,
         settings=settings.evaluation,
         result=described[0],

@@ -26,14 +26,13 @@ from jamun.config.sampling import SamplingSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.config.source import SourceSettings
 from jamun.config.training import TrainingSettings
-from jamun.io.shipped import SHIPPED_MODEL, shipped_sampling
+from jamun.io.shipped import DEFAULT_MODEL, ShippedModel, ShippedModelError, shipped_model
 from jamun.io.text import one_line, read_text, shown
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Split = Literal["train", "validation", "test"]
 
-
-# Stands for a checkpoint's path.
+# Stands for a checkpoint's path, alone or before a colon and a name.
 SHIPPED = "shipped"
 
 
@@ -42,8 +41,9 @@ class ModelEntry(Section):
 
     checkpoint: str | None = Field(
         None,
-        description="Path of a checkpoint to use, or `shipped` for the model that comes with the program, sampled as "
-        "in its study where its own `sampling` does not differ; null trains the model here.",
+        description="Path of a checkpoint to use, or `shipped` for the model that comes with the program, "
+        "`shipped:NAME` for another one that does (`jamun models` lists them), sampled as in its study where its own "
+        "`sampling` does not differ; null trains the model here.",
     )
     network: dict[str, Any] = Field(default_factory=dict, description="Keys of `network` that differ for this model.")
     training: dict[str, Any] = Field(default_factory=dict, description="Keys of `training` that differ for this model.")
@@ -109,6 +109,11 @@ class Configuration(Section):
                 raise ValueError(
                     f"model {self.model!r} is already configured under models: give the checkpoint another name"
                 )
+        for name in [*self.models, *([self.model] if self.checkpoint is not None and self.model else [])]:
+            try:
+                self.shipped_of(name)
+            except ShippedModelError as error:
+                raise ValueError(f"checkpoint of model {name!r}: {str(error).rstrip('.')}") from None
         for name in self.models:
             try:
                 self.network_of(name)
@@ -192,8 +197,20 @@ class Configuration(Section):
 
     def checkpoint_of(self, name: str) -> str | None:
         """Path of the checkpoint that model `name` was brought as, or None where it is trained here."""
-        path = self.checkpoint if self.checkpoint is not None and name == self.model else self.models[name].checkpoint
-        return str(SHIPPED_MODEL) if path == SHIPPED else path
+        path = self._path_of(name)
+        shipped = self.shipped_of(name)
+        return path if shipped is None else str(shipped.weights)
+
+    def shipped_of(self, name: str) -> ShippedModel | None:
+        """The model of the program that `name` stands for, or None. Raises ShippedModelError where there is none."""
+        word, _, wanted = (self._path_of(name) or "").partition(":")
+        return shipped_model(wanted or DEFAULT_MODEL) if word == SHIPPED else None
+
+    def _path_of(self, name: str) -> str | None:
+        """What is written as the checkpoint of model `name`."""
+        if self.checkpoint is not None and name == self.model:
+            return self.checkpoint
+        return self.models[name].checkpoint
 
     def initial_of(self, name: str) -> str | None:
         """The model whose weights the training of `name` starts from, or None."""
@@ -237,14 +254,14 @@ class Configuration(Section):
         return TrainingSettings(**(self.training.model_dump() | self.models[name].training))
 
     def sampling_of(self, name: str) -> SamplingSettings:
-        """The sampling section with what model `name` brings, if it is the shipped one (of its chains no more than
+        """The sampling section with what model `name` brings, if it is a shipped one (of its chains no more than
         there are samples), and its differences."""
         differences = self.models[name].sampling if name in self.models else {}
         merged = self.sampling.model_dump()
         # A name may be of a model brought in an earlier run, of which the configuration does not know.
-        known = name in self.models or name == self.model
-        if known and self.checkpoint_of(name) == str(SHIPPED_MODEL):
-            merged |= shipped_sampling()
+        shipped = self.shipped_of(name) if name in self.models or name == self.model else None
+        if shipped is not None:
+            merged |= shipped.sampling
             merged["chains"] = min(merged["chains"], differences.get("samples", merged["samples"]))
         return SamplingSettings(**(merged | differences))
 

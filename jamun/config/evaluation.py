@@ -14,8 +14,10 @@ from jamun.config.physicality import PhysicalitySettings
 class MSMSettings(Section):
     """The Markov state model of the paper's Appendix A."""
 
-    backend: Literal["pyemma", "deeptime"] = Field(
-        "pyemma", description="Library; deeptime needs no environment of its own."
+    backend: Literal["auto", "pyemma", "deeptime"] = Field(
+        "auto",
+        description="Library: deeptime, PyEMMA, which needs an environment of its own, or `auto`, PyEMMA where that "
+        "environment is and else deeptime; results name the one that was used.",
     )
     tica_lag: int = Field(10, ge=1, le=1_000_000, description="Lag time of TICA in frames.")
     tica_dimensions: int = Field(5, ge=1, le=1000, description="Independent components kept.")

@@ -1,25 +1,110 @@
-"""The model that comes with the program: where it lies, beside the package as in a clone, and what it brings."""
+"""What comes with the program: the workflow's files, and models by name.
+
+In a clone they lie at its top, in an installed package in ``jamun/_workflow``; both have the same tree below.
+"""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-SHIPPED_MODEL = Path(__file__).resolve().parents[2] / "models" / "implicit" / "model.safetensors"
+from jamun.io.log import UserError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
 # In the metadata of a published model's weights.
 DESCRIPTION = "jamun"
+WEIGHTS, CARD = "model.safetensors", "card.json"
+# The model that is meant where none is named.
+DEFAULT_MODEL = "implicit"
+
+
+class ShippedModelError(UserError):
+    """No model of this name comes with the program."""
+
+
+def workflow_folder() -> Path:
+    """The folder that holds Snakefile, rules, workflow_scripts, profiles, configs, envs and models."""
+    packaged = _PACKAGE / "_workflow"
+    return packaged if packaged.is_dir() else _PACKAGE.parent
+
+
+def importable_folder(scratch: Path) -> Path:
+    """A folder from which interpreters of other environments import this package and nothing else.
+
+    In a clone that is its top. An installed package has every other package beside it, so `scratch` gets a link to it.
+    """
+    if not (_PACKAGE / "_workflow").is_dir():
+        return _PACKAGE.parent
+    link = scratch / _PACKAGE.name
+    if link.resolve() != _PACKAGE:
+        scratch.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        # Another job may have made it meanwhile.
+        with suppress(FileExistsError):
+            link.symlink_to(_PACKAGE)
+    return scratch
+
+
+def pyemma_interpreter(folder: Path | None = None) -> Path | None:
+    """Python of PyEMMA's environment, ``.venv-pyemma`` in `folder` (the current one) or beside the workflow; None
+    where there is none."""
+    for place in (folder or Path.cwd(), workflow_folder()):
+        python = place / ".venv-pyemma" / "bin" / "python"
+        if python.exists():
+            return python.absolute()
+    return None
+
+
+@dataclass(frozen=True)
+class ShippedModel:
+    """A model that comes with the program."""
+
+    name: str
+    """Its name, which is that of its folder."""
+    weights: Path
+    """Weights as safetensors, with what rebuilds the network."""
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What it was trained on, how good it is and where it fails; empty where there is no card."""
+        try:
+            return dict(json.loads((self.weights.parent / CARD).read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return {}
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """Keys of `sampling` that it brings, those it was judged with."""
+        return _sampling(self.weights)
 
 
 @cache
-def shipped_sampling() -> dict[str, Any]:
-    """Keys of `sampling` that the shipped model brings, those it was judged with; none where it is missing or damaged,
-    which is told where it is loaded."""
+def _sampling(weights: Path) -> dict[str, Any]:
+    """Keys of `sampling` in a model's file; none where it is missing or damaged, which is told where it is loaded."""
     try:
-        with safe_open(SHIPPED_MODEL, framework="numpy") as stored:
+        with safe_open(weights, framework="numpy") as stored:
             return dict(json.loads((stored.metadata() or {})[DESCRIPTION])["sampling"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return {}
+
+
+def shipped_models() -> dict[str, ShippedModel]:
+    """The models that come with the program, by name; the one that is meant without a name comes first."""
+    found = sorted((workflow_folder() / "models").glob(f"*/{WEIGHTS}"))
+    names = sorted((path.parent.name for path in found), key=lambda name: (name != DEFAULT_MODEL, name))
+    return {name: ShippedModel(name, workflow_folder() / "models" / name / WEIGHTS) for name in names}
+
+
+def shipped_model(name: str = DEFAULT_MODEL) -> ShippedModel:
+    """The model called `name`. Raises ShippedModelError, naming those that there are, where none is called so."""
+    models = shipped_models()
+    if name not in models:
+        there = f"there are {', '.join(models)}" if models else f"there are none in {workflow_folder() / 'models'}"
+        raise ShippedModelError(f"no model called {name!r} comes with this program: {there}; correct the name.")
+    return models[name]

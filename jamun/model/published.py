@@ -1,7 +1,6 @@
 """A model to be shipped: weights as safetensors, with what rebuilds the network in the same file, and a card beside it.
 
-`models/implicit/model.safetensors` and `models/implicit/card.json`. The card is for people, sampling reads
-the weights only.
+`models/NAME/model.safetensors` and `models/NAME/card.json`. The card is for people; sampling reads the weights only.
 """
 
 from __future__ import annotations
@@ -14,25 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from jamun.io.atomic import atomic_path, write_json
-from jamun.io.log import UserError
-from jamun.io.shipped import DESCRIPTION, SHIPPED_MODEL
+from jamun.io.shipped import CARD, DESCRIPTION, WEIGHTS
 
 SUFFIX = ".safetensors"
-WEIGHTS, CARD = SHIPPED_MODEL.name, "card.json"
-
-
-class ShippedModelError(UserError):
-    """No model beside the package."""
-
-
-def shipped() -> Path:
-    """The model that comes with the program. Raises ShippedModelError where the package stands without it."""
-    if not SHIPPED_MODEL.exists():
-        raise ShippedModelError(
-            f"{SHIPPED_MODEL}: no model comes with this installation; give --checkpoint, or run from a clone of the "
-            "repository."
-        )
-    return SHIPPED_MODEL
 
 
 def write_published(folder: Path, content: dict[str, Any], card: dict[str, Any]) -> None:

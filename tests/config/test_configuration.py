@@ -11,7 +11,7 @@ from jamun.config.base import to_unit
 from jamun.config.sampling import SamplingSettings
 from jamun.config.schema import DOCS, json_schema, reference_page
 from jamun.config.simulate import SimulateSettings
-from jamun.io.shipped import SHIPPED_MODEL
+from jamun.io.shipped import shipped_model
 from jamun.model.checkpoint import read_content
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,7 +126,7 @@ def test_frames_are_whole():
 def test_the_demo_samples_the_shipped_model_as_its_study_did():
     settings = load(ROOT / "config.yaml")
     brought = [name for name, entry in settings.models.items() if entry.checkpoint == "shipped"]
-    own = read_content(SHIPPED_MODEL)["sampling"]
+    own = read_content(shipped_model().weights)["sampling"]
     assert len(brought) == 1
     assert settings.sampling_of(brought[0]) == SamplingSettings(**(settings.sampling.model_dump() | own))
     assert settings.sampling_of("default") == settings.sampling
@@ -135,7 +135,7 @@ def test_the_demo_samples_the_shipped_model_as_its_study_did():
 def test_what_the_shipped_model_brings_gives_way_to_its_own_keys():
     few = {"samples": 7, "chains": 3, "burn_in": 5, "stride": 9}
     settings = parse({"models": {"study": {"checkpoint": "shipped", "sampling": {"burn_in": 2}}}, "sampling": few})
-    own, found = read_content(SHIPPED_MODEL)["sampling"], settings.sampling_of("study")
+    own, found = read_content(shipped_model().weights)["sampling"], settings.sampling_of("study")
     assert (found.samples, found.chains, found.burn_in, found.stride) == (7, 7, 2, own["stride"])
     named = parse({"checkpoint": "shipped", "model": "mine", "sampling": few}).sampling_of("mine")
     assert (named.samples, named.burn_in, named.stride) == (7, own["burn_in"], own["stride"])

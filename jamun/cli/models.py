@@ -1,0 +1,67 @@
+"""The command `jamun models`: the models that come with the program."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from jamun.io.shipped import DEFAULT_MODEL, ShippedModel, shipped_models
+
+_WIDTH = 100
+
+
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as JSON.")] = False,
+) -> None:
+    """List the models that come with the program, with what they were trained on: names for `jamun sample --model`."""
+    found = shipped_models()
+    if as_json:
+        typer.echo(json.dumps({name: model.card for name, model in found.items()}, indent=2))
+    else:
+        typer.echo("\n\n".join(model_text(model) for model in found.values()))
+
+
+def model_text(model: ShippedModel) -> str:
+    """Name, training data, noise levels, quality and limits of a model, as its card tells them."""
+    card = model.card
+    head = f"{model.name} (used where none is named)" if model.name == DEFAULT_MODEL else model.name
+    lines = [("trained on", _trained_on(card)), ("noise", _noise(card)), ("on peptides not seen", _quality(card))]
+    lines += [("limit", limit) for limit in card.get("limits", [])]
+    lines.append(("file", str(model.weights)))
+    return "\n".join([head, *(_line(what, said) for what, said in lines if said)])
+
+
+def _line(what: str, said: str) -> str:
+    return textwrap.fill(
+        said, _WIDTH, initial_indent=f"  {what + ':':<22}", subsequent_indent=24 * " ", break_long_words=False
+    )
+
+
+def _trained_on(card: dict[str, Any]) -> str:
+    """Peptides and MD of the training."""
+    data = card.get("data") or {}
+    md = (data.get("md") or {}).get("train") or {}
+    said = f"{data.get('trained_on')} {' and '.join(data.get('forms', []))} peptides of dataset {data.get('dataset')}"
+    settings: Sequence[dict[str, Any]] = md.get("settings") or []
+    physics = {(each["forcefield"], each["solvent"], each["temperature"]) for each in settings}
+    told = "; ".join(f"{field}, {solvent} solvent, {kelvin:g} K" for field, solvent, kelvin in sorted(physics))
+    return f"{said}; {md['ns']:g} ns of MD ({told})" if md else said
+
+
+def _noise(card: dict[str, Any]) -> str:
+    """Noise levels that it was trained at."""
+    training = ((card.get("settings") or {}).get("training")) or {}
+    low, high = training.get("sigma_range") or (training.get("sigma"), training.get("sigma"))
+    return "" if low is None else f"{low:g} nm" if low == high else f"{low:g} to {high:g} nm"
+
+
+def _quality(card: dict[str, Any]) -> str:
+    """The main distances to MD, of which less is better."""
+    entries = {each["metric"]: each["mean"] for each in (card.get("metrics") or {}).get("entries", [])}
+    words = {"js_backbone": "backbone", "js_all": "all torsions", "js_msm": "macrostates"}
+    told = ", ".join(f"{word} {entries[key]:.3f}" for key, word in words.items() if key in entries)
+    return f"Jensen-Shannon distance to MD: {told}" if told else ""
