@@ -59,33 +59,6 @@ def snakemake_command(given: list[str]) -> list[str]:
     return [*command, "--config", *words.settings] if words.settings else command
 
 
-@dataclass
-class Words:
-    """A command line in parts: configuration files, KEY=VALUE settings, and what goes to Snakemake as it is."""
-
-    files: list[str] = field(default_factory=list)
-    settings: list[str] = field(default_factory=list)
-    rest: list[str] = field(default_factory=list)
-
-
-def snakemake_command(given: list[str]) -> list[str]:
-    """The command that runs the workflow with `given`, what follows `jamun run`.
-
-    Raises UserError for a configuration file that is not there, and where Snakemake is not installed.
-    """
-    if find_spec("snakemake") is None:
-        raise UserError(f"Snakemake is not installed for {sys.executable}: install it with `pip install snakemake`")
-    words = _parted(given)
-    files = [_configuration(name) for name in words.files or _without_file()]
-    parts = [sys.executable, "-m", "snakemake", "--snakefile", str(workflow_folder() / "Snakefile")]
-    if files:
-        parts += ["--configfile", *map(str, files)]
-    if words.settings:
-        parts += ["--config", *words.settings]
-    # A target that follows --config would be read as one of its values.
-    return [*parts, *_with_profiles(words.rest)] if _is_option(words.rest[:1]) else [*parts, "--", *words.rest]
-
-
 def _parted(given: list[str]) -> Words:
     """`--config` takes a file, then KEY=VALUE words, of which Snakemake's own --config takes as many as there are."""
     words, position = Words(), 0
