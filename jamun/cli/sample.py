@@ -48,7 +48,10 @@ def sample(
     sequence: Annotated[str | None, typer.Option("--sequence", help="Sequence to build and sample.")] = None,
     pdb: Annotated[
         list[Path] | None,
-        typer.Option("--pdb", help="Structure to start from; repeated, or with several models, chains take turns."),
+        typer.Option(
+            "--pdb",
+            help="Structure (PDB, mmCIF, GRO) to start from; repeated, or with several models, chains take turns.",
+        ),
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="A model that comes with the program, by its name (`jamun models`).")
@@ -85,7 +88,9 @@ def sample(
     sampling = _sampling(settings, weights, samples, brought=config is None)
     built = None
     if pdb:
-        peptide = pdb[0].stem
+        from jamun.peptides.reading import structure_name
+
+        peptide = structure_name(pdb[0])
         out = out or Path(peptide)
     else:
         from jamun.peptides.sequences import parse_sequence

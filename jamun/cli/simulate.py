@@ -11,21 +11,32 @@ from jamun.cli.options import Config, Out, Threads, settings_of
 
 
 def simulate(
-    pdb: Annotated[Path, typer.Option("--pdb", help="Peptide with hydrogens, as `jamun build` writes it.")],
+    pdb: Annotated[
+        Path,
+        typer.Option(
+            "--pdb", help="Structure of the peptide (PDB, mmCIF, GRO); hydrogens are added where `jamun build` has not."
+        ),
+    ],
     out: Out,
     config: Config = None,
     threads: Threads = 1,
 ) -> None:
     """Simulate one peptide: trajectory.xtc, topology.pdb, state.csv and md.json in OUT.
 
+    Of a structure that is not as `jamun build` writes it, the peptide alone is taken, with hydrogens at peptides.ph, to
+    OUT/NAME.pdb.
+
     Stopped, the same command goes on from what is saved in OUT/work; with a longer production it extends.
     """
+    from jamun.peptides.given import prepare_to_simulate
+    from jamun.peptides.reading import structure_name
     from jamun.simulate.run import simulate_to_files
 
+    settings, name = settings_of(config), structure_name(pdb)
     simulate_to_files(
-        pdb,
-        pdb.stem,
-        settings_of(config).simulate,
+        prepare_to_simulate(pdb, name, settings.peptides.ph, out / f"{name}.pdb"),
+        name,
+        settings.simulate,
         trajectory=out / "trajectory.xtc",
         topology=out / "topology.pdb",
         state=out / "state.csv",

@@ -25,8 +25,9 @@ class PeptideSettings(Section):
     test: Split = Field(default_factory=list, description="Test peptides: a list, a file, or a count from `pool`.")
     structures: list[Sequence] | Sequence = Field(
         default_factory=list,
-        description="Test peptides given as PDB files, a list or a folder of them, each named as its file: sampling "
-        "starts from them, and MD where it is made. They keep their caps or have none, whatever `form` says.",
+        description="Test peptides given as structure files (PDB, mmCIF, GRO), a list or a folder of them, each named "
+        "as its file: sampling starts from them, and MD where it is made. They keep their caps or have none, whatever "
+        "`form` says.",
     )
     pool: list[Sequence] | Sequence = Field(
         "dipeptides",

@@ -3,7 +3,10 @@ line, numbers with their noun."""
 
 from __future__ import annotations
 
+import codecs
 import datetime
+import gzip
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +67,8 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def read_text(path: Path) -> str:
-    """The text (UTF-8) of a file.
-
-    Raises FileNotFoundError where nothing is there or can be, and OSError, whose message is the reason in a few words,
-    for a folder or a device, for text in another encoding, and for files of more than `LARGEST_FILE_MB`.
-    """
+def _bytes(path: Path) -> bytes:
+    """Content of a file; of a name that ends in .gz, uncompressed. Raises as `read_text` does."""
     if not is_file(path):
         if is_folder(path):
             raise IsADirectoryError("it is a folder")
@@ -83,11 +82,45 @@ def read_text(path: Path) -> str:
     if path.stat().st_size > LARGEST_FILE_MB * 1e6:
         raise OSError(f"it is larger than {LARGEST_FILE_MB} MB")
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise OSError(f"byte {error.start + 1} is not UTF-8") from None
+        if path.suffix.lower() != ".gz":
+            return path.read_bytes()
+        with gzip.open(path) as handle:
+            content = handle.read(int(LARGEST_FILE_MB * 1e6) + 1)
     except PermissionError:
         raise OSError("permission denied") from None
+    except (EOFError, zlib.error):
+        raise OSError("it is cut short") from None
+    if len(content) > LARGEST_FILE_MB * 1e6:
+        raise OSError(f"it is larger than {LARGEST_FILE_MB} MB")
+    return content
+
+
+def _encoding(content: bytes) -> str:
+    """UTF-16 where the first bytes say so, as Excel's "Unicode text" has it; else UTF-8."""
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, in UTF-8 or in a UTF-16 that says so; of a name that ends in .gz, uncompressed.
+
+    Raises FileNotFoundError where nothing is there or can be, and OSError, whose message is the reason in a few words,
+    for a folder or a device, for text in another encoding, and for files of more than `LARGEST_FILE_MB`.
+    """
+    content = _bytes(path)
+    encoding = _encoding(content)
+    try:
+        return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise OSError(f"byte {error.start + 1} is not {'UTF-16' if encoding == 'utf-16' else 'UTF-8'}") from None
+
+
+def read_lenient(path: Path) -> str:
+    """As `read_text`, of files whose remarks may be in any encoding: what is not Unicode is read as Latin-1."""
+    content = _bytes(path)
+    try:
+        return content.decode(_encoding(content))
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
 
 
 def read_or_refuse(path: Path, refused: type[Exception], missing: str, wanted: str) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import mdtraj
 import numpy as np
-from openmm import app
 
 from jamun.peptides.sequences import PeptideError
+
+if TYPE_CHECKING:
+    from openmm import app
 
 # Two atoms more than three bonds apart that come closer than this overlap; hydrogens come closer than heavy atoms do.
 CLASH_HEAVY_NM = 0.22
@@ -118,3 +121,28 @@ def check(positions: np.ndarray, topology: mdtraj.Topology, name: str) -> dict[s
         "closest_heavy_nm": contacts["heavy"],
         "closest_hydrogen_nm": contacts["hydrogen"],
     }
+
+
+def peculiarities(positions: np.ndarray, topology: mdtraj.Topology) -> list[str]:
+    """What a structure (atoms, 3), nm, has that built peptides have not, in words: D residues, cis bonds, overlaps.
+
+    None of it is an error in a structure that someone gives; sampling goes from it, by a network that may not know it.
+    """
+    found = [
+        f"{label} is inverted (D instead of L)"
+        for label, centre, neighbours in stereocentres(topology)
+        if chirality(positions, centre, neighbours) <= 0
+    ]
+    bonds = peptide_bonds(topology)
+    if bonds:
+        trajectory = mdtraj.Trajectory(positions[None], topology)
+        omegas = mdtraj.compute_dihedrals(trajectory, [atoms for _, atoms in bonds])[0]
+        found += [
+            f"the peptide bond {label} is cis"
+            for (label, _), omega in zip(bonds, omegas, strict=True)
+            if abs(omega) < np.pi / 2
+        ]
+    closest = closest_contacts(positions, topology)["heavy"]
+    if closest < CLASH_HEAVY_NM:
+        found.append(f"two heavy atoms more than three bonds apart are only {closest:.3f} nm apart")
+    return found

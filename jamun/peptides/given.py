@@ -2,64 +2,35 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from pathlib import Path
 
 import mdtraj
 import numpy as np
 from openmm import app, unit
-from pdbfixer import PDBFixer
 
 from jamun.io.atomic import write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.build import add_hydrogens, force_field, write_peptide
-from jamun.peptides.checks import CLASH_HEAVY_NM, chirality, closest_contacts, peptide_bonds, stereocentres, templates
+from jamun.peptides.checks import peculiarities, templates
 from jamun.peptides.sequences import ONE_LETTER, PeptideError
-from jamun.peptides.structures import Chain, read_chain
+from jamun.peptides.structures import Structure, read_structure
 
 logger = logging.getLogger(__name__)
 
 
-def _complete(chain: Chain, name: str) -> tuple[app.Modeller, list[str]]:
-    """The chain's heavy atoms, and what was added to them: the second oxygen of an end without a cap, nothing else."""
-    fixer = PDBFixer(pdbfile=io.StringIO(chain.pdb))
-    fixer.missingResidues = {}
-    fixer.findMissingAtoms()
-    for residue, atoms in fixer.missingAtoms.items():
-        raise PeptideError(
-            f"{name}: residue {residue.name}{residue.id} lacks {', '.join(atom.name for atom in atoms)}; complete it, "
-            "as PDBFixer or PyMOL do."
-        )
-    ends = [atom for atoms in fixer.missingTerminals.values() for atom in atoms]
-    if ends:
-        fixer.addMissingAtoms(seed=1)
-    return app.Modeller(fixer.topology, fixer.positions), [f"added {atom} to the end of the chain" for atom in ends]
-
-
-def peculiarities(positions: np.ndarray, topology: mdtraj.Topology) -> list[str]:
-    """What a structure (atoms, 3), nm, has that built peptides have not, in words: D residues, cis bonds, overlaps.
-
-    None of it is an error in a structure that someone gives; sampling goes from it, by a network that may not know it.
-    """
-    found = [
-        f"{label} is inverted (D instead of L)"
-        for label, centre, neighbours in stereocentres(topology)
-        if chirality(positions, centre, neighbours) <= 0
-    ]
-    bonds = peptide_bonds(topology)
-    if bonds:
-        trajectory = mdtraj.Trajectory(positions[None], topology)
-        omegas = mdtraj.compute_dihedrals(trajectory, [atoms for _, atoms in bonds])[0]
-        found += [
-            f"the peptide bond {label} is cis"
-            for (label, _), omega in zip(bonds, omegas, strict=True)
-            if abs(omega) < np.pi / 2
-        ]
-    closest = closest_contacts(positions, topology)["heavy"]
-    if closest < CLASH_HEAVY_NM:
-        found.append(f"two heavy atoms more than three bonds apart are only {closest:.3f} nm apart")
-    return found
+def _modeller(structure: Structure) -> app.Modeller:
+    """The heavy atoms of the first model for OpenMM."""
+    top = app.Topology()
+    chain = top.addChain("A")
+    for number, (kind, names) in enumerate(zip(structure.residues, structure.atom_names, strict=True), 1):
+        residue = top.addResidue(kind, chain, str(number))
+        for name in names:
+            top.addAtom(name, app.Element.getBySymbol(name[0]), residue)
+    atoms = list(top.atoms())
+    for first, second in structure.bonds.tolist():
+        top.addBond(atoms[first], atoms[second])
+    return app.Modeller(top, structure.positions[0] * unit.nanometer)
 
 
 def take_structure(source: Path, ph: float, name: str) -> tuple[app.Topology, np.ndarray, dict[str, object]]:
@@ -69,8 +40,8 @@ def take_structure(source: Path, ph: float, name: str) -> tuple[app.Topology, np
     record of what was found and done. Raises PeptideError for a file without one whole peptide of residues that
     amber99sbildn knows.
     """
-    chain = read_chain(source)
-    modeller, notes = _complete(chain, name)
+    structure = read_structure(source)
+    modeller, notes = _modeller(structure), list(structure.notes)
     try:
         add_hydrogens(modeller, ph)
     except ValueError as error:
@@ -80,19 +51,17 @@ def take_structure(source: Path, ph: float, name: str) -> tuple[app.Topology, np
         ) from None
     matched = templates(modeller.topology, force_field(), name)
     positions = np.asarray(modeller.positions.value_in_unit(unit.nanometer))
-    if chain.left_out:
-        notes.append("left out " + ", ".join(f"{count} {other}" for other, count in chain.left_out.most_common()))
-    if chain.models > 1:
-        notes.append(f"took the first of {chain.models} models; sampling.starts takes all of them")
+    if structure.models > 1:
+        notes.append(f"took the first of {structure.models} models; sampling.starts takes all of them")
     strange = peculiarities(positions, mdtraj.Topology.from_openmm(modeller.topology))
     for sentence in (*notes, *strange):
         logger.warning("%s: %s", name, sentence)
     record = {
-        "sequence": "".join(ONE_LETTER[residue] for residue in chain.amino_acids),
-        "residues": list(chain.residues),
-        "form": "capped" if len(chain.residues) > len(chain.amino_acids) else "uncapped",
+        "sequence": "".join(ONE_LETTER[residue] for residue in structure.amino_acids),
+        "residues": list(structure.residues),
+        "form": "capped" if len(structure.residues) > len(structure.amino_acids) else "uncapped",
         "checks": {"templates": matched, "peculiarities": strange},
-        "source": {"file": str(source), "models": chain.models, "notes": notes},
+        "source": {"file": str(source), "models": structure.models, "notes": notes},
     }
     return modeller.topology, positions - positions.mean(0), record
 
@@ -108,6 +77,43 @@ def take_structure_to_files(source: Path, name: str, ph: float, pdb: Path, recor
         | {
             "ph": ph,
             "atoms": topology.getNumAtoms(),
-            "provenance": provenance("openmm", "pdbfixer", "mdtraj"),
+            "provenance": provenance("openmm", "mdtraj"),
         },
     )
+
+
+def _as_built(source: Path, structure: Structure) -> bool:
+    """Whether OpenMM can simulate the file as it is: ours by names and order, with all hydrogens that it needs."""
+    if structure.notes or structure.models > 1 or source.suffix.lower() != ".pdb":
+        return False
+    try:
+        topology = app.PDBFile(str(source)).topology
+    except (OSError, ValueError, IndexError):
+        return False
+    return topology.getNumChains() == 1 and not force_field().getUnmatchedResidues(topology)
+
+
+def prepare_to_simulate(source: Path, name: str, ph: float, target: Path) -> Path:
+    """The PDB of a peptide with hydrogens that OpenMM can simulate.
+
+    Args:
+        source: a structure file of any kind.
+        name: the peptide's name.
+        ph: what hydrogens are added at, where the file lacks some or has them under other names.
+        target: the PDB to write where `source` cannot be simulated as it is; its record lies beside it.
+
+    Returns:
+        `source` itself where it is as a build writes it, else `target`.
+
+    Raises:
+        PeptideError: as `take_structure`.
+    """
+    structure = read_structure(source)
+    if _as_built(source, structure):
+        frame = structure.trajectory()
+        for sentence in peculiarities(frame.xyz[0], frame.topology):
+            logger.warning("%s: %s", name, sentence)
+        return source
+    take_structure_to_files(source, name, ph, target, target.with_suffix(".json"))
+    logger.warning("%s: hydrogens are added at pH %g; what is simulated is %s", name, ph, target)
+    return target

@@ -119,11 +119,13 @@ def sample_to_files(
     torch.set_num_threads(threads)
     device = choose_device(settings.device)
     reference = None if built is None else read_start(built).topology
-    starts = read_starts(pdbs, reference)
+    found = read_starts(pdbs, reference)
+    starts = found.trajectory
     if len(starts) > settings.chains:
         logger.warning("%s: %d starts for %d chains; the last are not used.", peptide, len(starts), settings.chains)
     loaded = load_denoiser(checkpoint, device)
     sigma, untrained, notes = _levels(settings, loaded.sigma, loaded.levels)
+    notes = [*found.notes, *notes]
     for note in notes:
         logger.warning("%s: %s", peptide, note)
     sha256 = file_sha256(checkpoint)

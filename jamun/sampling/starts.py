@@ -4,53 +4,73 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import mdtraj
 import numpy as np
 
-from jamun.data.molecule import atom_labels, heavy_atoms
+from jamun.data.molecule import atom_labels
 from jamun.io.log import UserError
+from jamun.peptides.checks import peculiarities
+from jamun.peptides.structures import read_structure
 
 
 class SamplingError(UserError):
     """Sampling that cannot start, or that cannot reach its number of samples."""
 
 
-def read_start(pdb: Path) -> mdtraj.Trajectory:
-    """Heavy atoms of a structure, a frame for each of its models. Raises SamplingError for a file that MDTraj cannot
-    read, one without atoms, or one whose positions are not finite."""
-    try:
-        structure = mdtraj.load(str(pdb))
-    except (OSError, ValueError, IndexError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise SamplingError(f"{pdb}: not readable as a structure ({reason}); give a PDB of the peptide.") from None
-    heavy = heavy_atoms(structure.topology)
-    if not len(heavy) or not np.isfinite(structure.xyz).all():
-        raise SamplingError(f"{pdb}: no heavy atoms with finite positions there; give a PDB of the peptide.")
-    return structure.atom_slice(heavy)
+@dataclass(frozen=True)
+class Starts:
+    """The structures from which chains start.
 
-
-def read_starts(pdbs: Sequence[Path], reference: mdtraj.Topology | None = None) -> mdtraj.Trajectory:
-    """All models of all files as one trajectory, in the topology of `reference` (heavy atoms) or of the first file.
-
-    Raises SamplingError, in one sentence, for a file whose heavy atoms are others, or in another order.
+    trajectory: heavy atoms, a frame for each structure.
+    notes: what was left out of the files, and what in them no built peptide has, in words.
     """
-    structures = [read_start(pdb) for pdb in pdbs]
-    topology = structures[0].topology if reference is None else reference
+
+    trajectory: mdtraj.Trajectory
+    notes: list[str]
+
+    def __len__(self) -> int:
+        return self.trajectory.n_frames
+
+
+def read_start(path: Path) -> mdtraj.Trajectory:
+    """Heavy atoms of the peptide in a structure file, a frame for each model. Raises PeptideError as `read_structure`
+    does."""
+    return read_structure(path).trajectory()
+
+
+def read_starts(paths: Sequence[Path], reference: mdtraj.Topology | None = None) -> Starts:
+    """All models of all files, which must be of one molecule.
+
+    Args:
+        paths: structure files.
+        reference: heavy atoms of the molecule that they must be of; without it, of the first file.
+
+    Raises:
+        PeptideError: as `read_structure` does.
+        SamplingError: the heavy atoms of a file are others.
+    """
+    structures = [read_structure(path) for path in paths]
+    trajectories = [structure.trajectory() for structure in structures]
+    topology = trajectories[0].topology if reference is None else reference
     expected = atom_labels(topology)
-    first = "the built peptide" if reference is not None else str(pdbs[0])
-    for pdb, structure in zip(pdbs, structures, strict=True):
-        found = atom_labels(structure.topology)
+    first = "the built peptide" if reference is not None else str(paths[0])
+    notes: list[str] = []
+    for path, structure, trajectory in zip(paths, structures, trajectories, strict=True):
+        found = atom_labels(trajectory.topology)
         if len(found) != len(expected):
             raise SamplingError(
-                f"{pdb}: {len(found)} heavy atoms, but {first} has {len(expected)}; all starts must be one molecule."
+                f"{path}: {len(found)} heavy atoms, but {first} has {len(expected)}; all starts must be one molecule."
             )
         for there, here in zip(expected, found, strict=True):
             if there != here:
-                order = "in the same order" if sorted(found) == sorted(expected) else "of one molecule"
-                raise SamplingError(f"{pdb}: has {here} where {first} has {there}; the atoms must be {order}.")
-    return mdtraj.Trajectory(np.concatenate([structure.xyz for structure in structures]), topology)
+                raise SamplingError(f"{path}: has {here} where {first} has {there}; the atoms must be of one molecule.")
+        strange = (peculiarities(frame, topology) for frame in trajectory.xyz.astype(np.float64))
+        told = [*structure.notes, *(sentence for frame in strange for sentence in frame)]
+        notes += [f"{path}: {sentence}" for sentence in dict.fromkeys(told)]
+    return Starts(mdtraj.Trajectory(np.concatenate([one.xyz for one in trajectories]), topology), notes)
 
 
 def start_files(starts: Sequence[str], peptide: str) -> list[Path]:

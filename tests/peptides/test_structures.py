@@ -11,7 +11,7 @@ from jamun.peptides.build import build_to_files
 from jamun.peptides.given import take_structure_to_files
 from jamun.peptides.sequences import PeptideError, parse_sequence
 from jamun.peptides.splits import resolve_splits
-from jamun.peptides.structures import read_chain, structure_files
+from jamun.peptides.structures import read_structure, structure_files
 
 WATER = "HETATM 9001  O   HOH W 900      50.000  50.000  50.000  1.00  0.00           O\n"
 
@@ -118,7 +118,7 @@ def test_structures_are_test_peptides(built, tmp_path):
     assert list(structure_files("structures", tmp_path)) == ["a", "b"]
     splits = resolve_splits(PeptideSettings(test=["AW"], structures="structures"), tmp_path)
     assert [(peptide.name, peptide.letters) for peptide in splits["test"]] == [("AW", "AW"), ("a", "AV"), ("b", "AV")]
-    assert read_chain(folder / "a.pdb").residues == ("ACE", "ALA", "VAL", "NME")
+    assert read_structure(folder / "a.pdb").residues == ("ACE", "ALA", "VAL", "NME")
 
 
 @pytest.mark.parametrize(

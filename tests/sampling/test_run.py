@@ -20,11 +20,12 @@ from jamun.io.seeds import derived_seed
 from jamun.model.checkpoint import save_denoiser
 from jamun.model.denoiser import Denoiser
 from jamun.peptides.build import build_to_files
-from jamun.peptides.sequences import parse_sequence
+from jamun.peptides.sequences import PeptideError, parse_sequence
 from jamun.sampling import progress, run
 from jamun.sampling.memory import choose_batch
 from jamun.sampling.progress import Progress
 from jamun.sampling.run import SamplingError, read_start, sample_to_files
+from jamun.sampling.starts import read_starts
 from jamun.sampling.walk import walk_jump
 
 SIGMA = 0.04
@@ -223,9 +224,9 @@ def test_a_real_checkpoint(pdb, tmp_path):
 
 def test_structures_and_devices_that_cannot_be_used(sample, tmp_path):
     (tmp_path / "text.pdb").write_text("no structure\n")
-    with pytest.raises(SamplingError, match=r"text\.pdb"):
+    with pytest.raises(PeptideError, match=r"text\.pdb: no peptide in it"):
         read_start(tmp_path / "text.pdb")
-    with pytest.raises(SamplingError, match=r"absent\.pdb"):
+    with pytest.raises(PeptideError, match=r"absent\.pdb: no such file"):
         read_start(tmp_path / "absent.pdb")
     if not torch.cuda.is_available():
         with pytest.raises(SamplingError, match=r"sampling\.device is cuda"):
@@ -384,7 +385,7 @@ class Loose(NearStart):
 
 
 def test_chains_start_from_the_structures_in_turn(sample, pdb, tmp_path):
-    files = several(pdb, tmp_path, (0.0, 0.3, 0.6))
+    files = several(pdb, tmp_path, (0.0, 0.04, 0.08))
     models = tmp_path / "models.pdb"
     mdtraj.join([mdtraj.load(path) for path in files]).save_pdb(str(models))
     options = {"samples": 7, "chains": 7, "step": 1e-6, "batch": 3, "sigma": 1e-3}
@@ -392,6 +393,7 @@ def test_chains_start_from_the_structures_in_turn(sample, pdb, tmp_path):
     frames = by_chain(sample(Loose, "files", pdbs=files, **options)[2])
     length = [np.linalg.norm(frames[chain][0, -1] - frames[chain][0, -2]) for chain in range(7)]
     built = [np.linalg.norm(x[-1] - x[-2]) for x in (read_start(path).xyz[0] for path in files)]
+    assert np.diff(sorted(built)).min() > 0.02
     np.testing.assert_allclose(length, [built[chain % 3] for chain in range(7)], atol=0.01)
     _, record, out = sample(Loose, "models", pdbs=[models], **options)
     assert record["starts"]["structures"] == 3
@@ -408,8 +410,11 @@ def test_starts_of_other_molecules_are_refused(sample, pdb, tmp_path):
     (tmp_path / "other_order.pdb").write_text("\n".join(lines) + "\n")
     with pytest.raises(SamplingError, match=r"AA\.pdb: 15 heavy atoms, but .*AG\.pdb has 14; all starts"):
         sample(NearStart, pdbs=[pdb, tmp_path / "AA.pdb"], samples=10, chains=2)
-    with pytest.raises(SamplingError, match=r"other_order\.pdb: has ACE1-\w+ where .* in the same order"):
-        sample(NearStart, pdbs=[pdb, tmp_path / "other_order.pdb"], samples=10, chains=2)
+    build_to_files(parse_sequence("GA"), "capped", 7.0, tmp_path / "GA.pdb", tmp_path / "GA.json")
+    with pytest.raises(SamplingError, match=r"GA\.pdb: has GLY2-N where .*AG\.pdb has ALA2-N; the atoms"):
+        sample(NearStart, pdbs=[pdb, tmp_path / "GA.pdb"], samples=10, chains=2)
+    first, second = read_starts([pdb, tmp_path / "other_order.pdb"]).trajectory.xyz
+    np.testing.assert_array_equal(first, second)  # atoms are told by their names
     with pytest.raises(SamplingError, match=r"AA\.pdb: 15 heavy atoms, but the built peptide has 14"):
         sample(NearStart, pdbs=[tmp_path / "AA.pdb"], built=pdb, samples=10, chains=2)
 

@@ -1,0 +1,234 @@
+"""Structure files as they are: residues and atoms under the names that the file has. Imports nothing heavy.
+
+PDB files are read here, since files as people have them break its format in ways that readers resolve without a word:
+alternate places, missing elements, insertion codes. Other formats are read by MDTraj.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from jamun.io.names import ending, openable
+from jamun.io.text import read_lenient
+from jamun.peptides.sequences import PeptideError
+
+# Endings of structure files, whatever their case.
+PDB_SUFFIXES = (".pdb", ".ent", ".pdb.gz", ".ent.gz")
+_MDTRAJ_SUFFIXES = {".cif": ".cif", ".mmcif": ".cif", ".pdbx": ".cif", ".cif.gz": ".cif.gz", ".gro": ".gro"}
+STRUCTURE_SUFFIXES = (*PDB_SUFFIXES, *_MDTRAJ_SUFFIXES)
+SUFFIX_RULE = "its name ends in .pdb, .ent, .cif or .gro, or in one of the first three and .gz"
+
+
+@dataclass(frozen=True)
+class FoundAtom:
+    """An atom of a file.
+
+    name: as the file has it; element: its symbol, "" where the file tells none; index: its place in the file, from 0;
+    position: (3,) in nm, or None for a file without positions.
+    """
+
+    name: str
+    element: str
+    index: int
+    position: np.ndarray | None
+
+
+@dataclass
+class FoundResidue:
+    """A residue of a file.
+
+    name: as the file has it; number: with insertion code; chain: what the file tells chains apart by; atoms: its atoms,
+    one place of each.
+    """
+
+    name: str
+    number: str
+    chain: str
+    atoms: list[FoundAtom] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """Name and number, such as ``TRP52A``."""
+        return f"{self.name}{self.number}"
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """The residues of one model of a file, and what was chosen in it, in words."""
+
+    residues: list[FoundResidue]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """An atom's line of a PDB file."""
+
+    atom: FoundAtom
+    residue: str
+    place: tuple[str, ...]
+    alternate: str
+    occupancy: float
+
+
+def structure_name(path: Path) -> str:
+    """The name of a structure file without its ending: ``AW`` of AW.pdb.gz."""
+    suffix = ending(path, STRUCTURE_SUFFIXES)
+    return path.name[: -len(suffix)] if suffix else path.name
+
+
+def is_structure(path: Path) -> bool:
+    """Whether the file's ending is that of a structure."""
+    return ending(path, STRUCTURE_SUFFIXES) in STRUCTURE_SUFFIXES
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 1.0
+
+
+def _line(line: str, part: int, index: int, where: str) -> _Line:
+    try:
+        position = np.array([float(line[start : start + 8]) for start in (30, 38, 46)]) / 10.0
+    except ValueError:
+        raise PeptideError(
+            f"{where}: no position in columns 31 to 54 ({line.strip()[:60]}); write the file anew."
+        ) from (None)
+    atom = FoundAtom(line[12:16].strip(), line[76:78].strip(), index, position)
+    # The chain's letter and segment, whatever they are: blank in files of CHARMM and GROMACS.
+    place = (str(part), line[21:22], line[72:76].strip(), line[22:27].strip())
+    return _Line(atom, line[17:21].strip(), place, line[16:17].strip(), _number(line[54:60]))
+
+
+def _models_of_pdb(text: str, path: Path) -> Iterator[list[_Line]]:
+    """Atoms' lines of each model of a PDB file."""
+    lines: list[_Line] = []
+    part = 0
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+        record = line[:6].strip()
+        if record in ("MODEL", "ENDMDL", "END"):
+            if lines:
+                yield lines
+            lines, part = [], 0
+        elif record == "TER":
+            part += 1
+        elif record in ("ATOM", "HETATM"):
+            lines.append(_line(line, part, len(lines), f"{path}, line {number}"))
+    if lines:
+        yield lines
+
+
+def _begins_another(residue: list[_Line], line: _Line) -> bool:
+    """Whether `line` is of another residue than the lines before it."""
+    if residue[-1].place != line.place:
+        return True
+    if line.alternate or any(other.alternate for other in residue):
+        return False  # one residue that the file holds under several names, or in several places
+    return residue[-1].residue != line.residue or line.atom.name in {other.atom.name for other in residue}
+
+
+def _one_place(lines: list[_Line]) -> tuple[str, list[FoundAtom], str | None]:
+    """Name and atoms of a residue, and a note where the file holds several places of it.
+
+    The place with the highest occupancy is taken, the first of equals; an atom that this place lacks is taken from
+    another place of the same name.
+    """
+    places: dict[str, float] = {}
+    for line in lines:
+        if line.alternate:
+            places[line.alternate] = places.get(line.alternate, 0.0) + line.occupancy
+    mean = {place: total / sum(line.alternate == place for line in lines) for place, total in places.items()}
+    if not mean:
+        return lines[0].residue, [line.atom for line in lines], None
+    chosen = max(mean, key=lambda place: mean[place])
+    name = next(line.residue for line in lines if line.alternate == chosen)
+    atoms: dict[str, FoundAtom] = {}
+    for wanted in ("", chosen, *mean):
+        for line in lines:
+            if line.alternate == wanted and line.residue == name:
+                atoms.setdefault(line.atom.name, line.atom)
+    label = f"{name}{lines[0].place[-1]}"
+    others = sorted({line.residue for line in lines} - {name})
+    left = f"; left out {', '.join(others)}" if others else ""
+    note = f"took place {chosen} of {len(mean)} of {label}{left}" if len(mean) > 1 else None
+    return name, list(atoms.values()), note
+
+
+def _model(lines: list[_Line]) -> FoundModel:
+    groups: list[list[_Line]] = []
+    for line in lines:
+        if not groups or _begins_another(groups[-1], line):
+            groups.append([])
+        groups[-1].append(line)
+    residues, notes = [], []
+    for group in groups:
+        name, atoms, note = _one_place(group)
+        *chain, number = group[0].place
+        residues.append(FoundResidue(name, number, "/".join(chain), atoms))
+        notes += [note] if note else []
+    return FoundModel(residues, notes)
+
+
+def _by_mdtraj(path: Path, suffix: str) -> list[FoundModel]:
+    import mdtraj
+
+    try:
+        with openable(path, _MDTRAJ_SUFFIXES[suffix]) as name:
+            loaded = mdtraj.load(name)
+    except Exception as error:  # MDTraj's parsers of foreign files fail in every way there is
+        reason = " ".join(str(error).split())[:160] or error.__class__.__name__
+        raise PeptideError(f"{path}: not readable as {suffix[1:].upper()} ({reason}); write the file anew.") from None
+    return [FoundModel(found_residues(loaded.topology, positions), []) for positions in loaded.xyz.astype(np.float64)]
+
+
+def found_residues(topology, positions: np.ndarray | None = None) -> list[FoundResidue]:
+    """The residues of a topology of MDTraj's, with positions (atoms, 3) in nm where they are known."""
+    return [
+        FoundResidue(
+            residue.name,
+            str(residue.resSeq),
+            str(residue.chain.index),
+            [
+                FoundAtom(
+                    atom.name,
+                    "" if atom.element is None else atom.element.symbol,
+                    atom.index,
+                    None if positions is None else positions[atom.index],
+                )
+                for atom in residue.atoms
+            ],
+        )
+        for residue in topology.residues
+    ]
+
+
+def read_models(path: Path) -> list[FoundModel]:
+    """All models of a structure file: PDB (also gzipped), mmCIF or GRO.
+
+    Raises PeptideError naming the file: of another ending, not there, not readable, without atoms.
+    """
+    suffix = ending(path, STRUCTURE_SUFFIXES)
+    if suffix not in STRUCTURE_SUFFIXES:
+        raise PeptideError(
+            f"{path}: not known as a structure by its name; give a file whose name shows what it is: {SUFFIX_RULE}."
+        )
+    try:
+        text = read_lenient(path)
+    except FileNotFoundError:
+        raise PeptideError(f"{path}: no such file; give the structure of a peptide.") from None
+    except (OSError, EOFError, gzip.BadGzipFile) as error:
+        raise PeptideError(f"{path}: not readable ({error}); give a PDB file.") from None
+    if suffix in PDB_SUFFIXES:
+        models = [_model(lines) for lines in _models_of_pdb(text, path)]
+    else:
+        models = _by_mdtraj(path, suffix)
+    if not models:
+        raise PeptideError(f"{path}: no peptide in it, since it has no ATOM records; give a PDB file of one.")
+    return models
