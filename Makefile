@@ -24,8 +24,7 @@ study-%: install pyemma opengl
 	@for search in $(wildcard configs/$*_search.yaml); do \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) models --configfile configs/$*.yaml $$search || exit 1; done
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all --configfile configs/$*.yaml
-	@$(BIN)/python -m jamun.study all --config configs/$*.yaml --collected studies/capped_dipeptides/$* \
-	  --page studies/capped_dipeptides/$*.md --model models/$*
+	@$(BIN)/python studies/capped_dipeptides all $*
 	@echo "The results: $(CURDIR)/studies/capped_dipeptides/$*.md"
 
 test: install pyemma opengl chromium slurm

@@ -1,9 +1,10 @@
 """The compute log: sums of benchmark files by rule and stage."""
 
 import pytest
+from collect import compute_log, stage_of
+from collected import Collected
 from study_inputs import write_benchmark
-
-from jamun.study.compute import by_stage, compute_log, stage_of
+from tables import compute_stages
 
 
 @pytest.fixture
@@ -27,8 +28,10 @@ def test_hours_and_jobs_of_each_rule(logs):
     assert list(table.index)[:2] == ["simulate", "sample"]
 
 
-def test_stages_are_sums_of_their_rules(logs):
-    stages = by_stage(compute_log(logs)).set_index("stage")
+def test_stages_are_sums_of_their_rules(logs, tmp_path):
+    (tmp_path / "data").mkdir()
+    compute_log(logs).to_csv(tmp_path / "data" / "compute.csv", index=False)
+    stages = compute_stages(Collected(tmp_path)).set_index("stage")
     assert stages.loc["evaluation", "jobs"] == 2
     assert stages.loc["evaluation", "core_hours"] == pytest.approx(0.01)
     assert stages["core_hours"].sum() == pytest.approx(3.01)

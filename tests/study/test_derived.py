@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
+from collect import macrostate_self_distance, mirror_rows
 from scipy.spatial.distance import jensenshannon
-
-from jamun.study.derived import macrostate_floor, mirror_rows
 
 
 def result(maps):
@@ -25,12 +24,12 @@ def test_a_symmetric_map_is_its_own_mirror_image():
         assert row["positive_phi_samples"] == pytest.approx(0.5)
 
 
-def test_the_floor_of_macrostates():
+def test_how_far_the_mds_macrostates_are_from_each_other():
     states = np.array([0, 0, 0, 1, 0, 1, 1, 1, 2, 2, 2, 2])
-    found = macrostate_floor(states, [0, 8, 12])
+    found = macrostate_self_distance(states, [0, 8, 12])
     assert found["md_halves"] == pytest.approx(jensenshannon([4, 2, 0], [0, 2, 4]))
     assert found["md_replicas"] == pytest.approx(np.sqrt(np.log(2)))
-    assert macrostate_floor(states, [0, 12])["md_replicas"] is None
+    assert macrostate_self_distance(states, [0, 12])["md_replicas"] is None
     # Ten replicas, each of one state of two, are five parts, each with as much of both.
-    assert macrostate_floor(np.tile([0, 0, 1, 1], 5), list(range(0, 21, 2)))["md_replicas"] == 0.0
-    assert macrostate_floor(np.zeros(0, int), [0, 0]) == {"md_halves": None, "md_replicas": None}
+    assert macrostate_self_distance(np.tile([0, 0, 1, 1], 5), list(range(0, 21, 2)))["md_replicas"] == 0.0
+    assert macrostate_self_distance(np.zeros(0, int), [0, 0]) == {"md_halves": None, "md_replicas": None}

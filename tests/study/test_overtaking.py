@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from jamun.study.overtaking import AT_ONCE, NEVER, curve, overtaking
+from overtaking import AT_ONCE, NEVER, curve, overtaking
 
 TIMES = np.geomspace(1.0, 1000.0, 13)
 

@@ -1,11 +1,9 @@
-"""Means over peptides and bars."""
+"""Means over peptides and targets."""
 
 import numpy as np
 import pytest
 from scipy.stats import t
-
-from jamun.study.bars import BARS, MET, MISSED, NO_VALUE, SPEED_UP, verdict
-from jamun.study.statistics import difference, mean, median
+from targets import MET, MISSED, NO_VALUE, SPEED_UP, TARGETS, difference, mean, median
 
 
 def test_a_mean_has_students_interval():
@@ -44,19 +42,19 @@ def test_a_difference_is_of_the_peptides_that_both_have():
         ("speed_up_same_cores", 10.0, 9.99),
     ],
 )
-def test_each_bar_from_both_sides(key, inside, outside):
-    bar = next(bar for bar in BARS if bar.key == key)
-    assert verdict(bar, mean([inside])).word == MET
-    assert verdict(bar, mean([outside])).word == MISSED
-    assert verdict(bar, mean([])).word == NO_VALUE
+def test_each_target_from_both_sides(key, inside, outside):
+    target = next(target for target in TARGETS if target.key == key)
+    assert target.verdict(mean([inside])).word == MET
+    assert target.verdict(mean([outside])).word == MISSED
+    assert target.verdict(mean([])).word == NO_VALUE
 
 
 def test_a_verdict_tells_by_how_much_and_whether_it_is_sure():
-    bar = next(bar for bar in BARS if bar.key == "js_backbone")
-    found = verdict(bar, mean([0.10, 0.12, 0.11]))
+    target = next(target for target in TARGETS if target.key == "js_backbone")
+    found = target.verdict(mean([0.10, 0.12, 0.11]))
     assert found.by == pytest.approx(0.04)
     assert found.sure is True
-    assert verdict(bar, mean([0.05, 0.2])).sure is False
-    assert verdict(bar, mean([0.10])).sure is None
+    assert target.verdict(mean([0.05, 0.2])).sure is False
+    assert target.verdict(mean([0.10])).sure is None
     assert SPEED_UP.over([5.0, 45.0]).value == pytest.approx(15.0)
-    assert [bar.key for bar in BARS if bar.bar is None and verdict(bar, mean([1.0]))] == []
+    assert [target.key for target in TARGETS if target.value is None and target.verdict(mean([1.0]))] == []

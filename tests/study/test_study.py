@@ -2,37 +2,34 @@
 
 import json
 import re
+import runpy
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from collect import collect
+from collected import Collected, StudyError
+from model_card import make_card, ship
+from page import make_page
 from study_inputs import TEST, TRAIN, ablation_table, write_figure, write_study
+from tables import bond_table, compute_stages, torsion_table, training_table, verdicts
+from targets import MET
 
 from jamun.evaluation.tables import read_summary
 from jamun.io.atomic import read_json, write_json
+from jamun.io.shipped import SHIPPED_MODEL
 from jamun.model.checkpoint import load_denoiser, read_content
 from jamun.simulate.benchmark_single import record_alone
-from jamun.study.__main__ import main
-from jamun.study.card import make_card
-from jamun.study.collect import collect
-from jamun.study.collected import Collected
-from jamun.study.dataset import StudyError
-from jamun.study.page import make_page
-from jamun.study.ship import ship
 
 ROOT = Path(__file__).resolve().parents[2]
-BENCHMARK = ROOT / "benchmarks" / "results" / "simulation_cpu.json"
+STUDY = ROOT / "studies" / "capped_dipeptides"
 
 
 def collected_of(root, **changes):
     results = write_study(root, **changes)
-    return collect(results, root / "logs" / "study", BENCHMARK, ROOT, root / "docs" / "results")
-
-
-def page_of(collected):
-    return make_page(collected, "results")
+    return collect(results, root / "logs" / "study", ROOT, root / "docs" / "results")
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +39,13 @@ def finished(tmp_path_factory):
     (results / "ablation").mkdir()
     ablation_table().to_csv(results / "ablation" / "ablation.csv", index=False)
     write_figure(results / "figures" / "ablation.png")
-    collect(results, root / "logs" / "study", BENCHMARK, ROOT, root / "docs" / "results")
+    collect(results, root / "logs" / "study", ROOT, root / "docs" / "results")
     return root
 
 
 @pytest.fixture(scope="module")
 def page(finished):
-    return page_of(Collected(finished / "docs" / "results"))
+    return make_page(Collected(finished / "docs" / "results"))
 
 
 def row_of(page, beginning):
@@ -73,12 +70,12 @@ def snapshot(folder):
         ("speed-up in ESS a second, same cores", True),
     ],
 )
-def test_every_bar_is_met_or_missed(page, name, met):
+def test_every_target_is_met_or_missed(page, name, met):
     cells = row_of(page, name)
     assert cells[4].startswith("**met**" if met else "**missed**"), cells
 
 
-def test_numbers_of_the_bars(page, finished):
+def test_numbers_of_the_targets(page, finished):
     summary = Collected(finished / "docs" / "results").summary.set_index(["model", "peptide"])
     backbone = [summary.loc[("default", peptide), "js_backbone"] for peptide in TEST]
     cells = row_of(page, "JS, backbone torsions")
@@ -90,11 +87,11 @@ def test_numbers_of_the_bars(page, finished):
     assert row_of(page, "samples with a wrong chirality")[1].startswith("2.0 %")
     # 30 times as fast with two threads against one is 15 times on the same cores.
     assert row_of(page, "speed-up in ESS a second, same cores")[1].startswith("15.0×")
-    assert "5 of 7 met." in page
+    assert [verdict.word for verdict in verdicts(Collected(finished / "docs" / "results"))].count(MET) == 5
 
 
 def test_a_far_model_misses_what_a_near_one_meets(tmp_path):
-    far = page_of(collected_of(tmp_path, shares=(0.05, 0.05, 0.9)))
+    far = make_page(collected_of(tmp_path, shares=(0.05, 0.05, 0.9)))
     assert row_of(far, "JS, backbone torsions")[4].startswith("**missed**")
     assert row_of(far, "JS, all torsions")[4].startswith("**missed**")
     assert row_of(far, "basins visited")[4] == "**met** by 5.0 %"
@@ -112,16 +109,15 @@ def test_wall_clock_on_the_same_cores(page, finished):
     cells = row_of(page.split("## Wall clock")[1], "AW")
     # 2,000 frames of 1 ps in 20 s on one core of two.
     assert cells[1:4] == ["1, 2", "17,280", "3.00 s"]
-    water = collected.water
-    assert f"{water['cases'][-1]['ns_per_day']:.1f} ns a day with the paper's settings" in page
+    assert f" {collected.water['cases'][-1]['ns_per_day']:.1f} ns a day" in page
     assert "benchmarks/results/simulation_cpu.json" in page
-    assert "which neither contains" in page
 
 
 def test_failures_are_shown(page):
     failures = page.split("## Where it fails")[1]
-    assert "Basins never visited: 2 of 4." in failures
-    missed, wrong = failures.split("whose populations")[:2]
+    assert re.search(r"\b2 of 4\b", failures)
+    # The basins that no sample visits, then those whose populations differ.
+    missed, wrong = failures.split("| peptide | residue | φ |")[1:3]
     assert "−120°" not in missed
     assert row_of(wrong, "NA | Ala1 | −120°")[-2:] == ["80.0 %", "90.0 %"]
     assert row_of(missed, "NA | Ala1 | −70°") == ["NA", "Ala1", "−70°", "−35°", "1.00", "20.0 %", "0 %"]
@@ -138,7 +134,7 @@ def test_ablations(page, finished):
     assert (default[2], parity[2]) == (str(len(TRAIN)), "2")
     assert default[9] == "–"
     assert re.match(r"\+0\.\d{3} \[", parity[9])
-    mirrors = section.split("Mirror images")[1]
+    mirrors = section.split("JS to the mirror image")[1]
     assert float(row_of(mirrors, "parity")[1]) < 0.4 < float(row_of(mirrors, "default")[1])
     assert row_of(mirrors, "parity")[2].split(".")[0] in ("48", "49", "50", "51", "52")
     variant = row_of(section, "friction-3")
@@ -147,13 +143,13 @@ def test_ablations(page, finished):
     assert "figures/ablation.png" in section
 
 
-def test_the_compute_log(page):
+def test_the_compute_log(page, finished):
     section = page.split("## Compute")[1]
     # Six simulations of an hour, half of it on the processor.
     assert row_of(section, "molecular dynamics") == ["molecular dynamics", "6", "6.00", "3.00"]
     assert row_of(section, "training")[2:] == ["2.00", "4.00"]
-    assert "without core hours: 1" in section
-    assert "6 resumptions" in section
+    assert compute_stages(Collected(finished / "docs" / "results"))["unmeasured"].sum() == 1
+    assert re.search(r"\b6 resumptions\b", section)
 
 
 def test_every_figure_and_file_of_the_page_is_there(page, finished):
@@ -168,11 +164,11 @@ def test_doing_it_again_changes_no_byte(finished, page):
     before = snapshot(finished / "docs")
     times = {path: path.stat().st_mtime_ns for path in (finished / "docs").rglob("*.*")}
     results = finished / "results" / "study"
-    collected = collect(results, finished / "logs" / "study", BENCHMARK, ROOT, finished / "docs" / "results")
+    collected = collect(results, finished / "logs" / "study", ROOT, finished / "docs" / "results")
     assert snapshot(finished / "docs") == before
     assert {path: path.stat().st_mtime_ns for path in (finished / "docs").rglob("*.*")} == times
-    assert page_of(collected) == page
-    assert page_of(Collected(finished / "docs" / "results")) == page
+    assert make_page(collected) == page
+    assert make_page(Collected(finished / "docs" / "results")) == page
 
 
 def test_wall_clocks_are_of_one_simulation_alone(tmp_path):
@@ -185,19 +181,16 @@ def test_wall_clocks_are_of_one_simulation_alone(tmp_path):
         write_json(folder / "md.json", made)
         measured = {"platform": "Reference", "threads": 1, "picoseconds": 50.0, "seconds": 2.0, "ns_per_day": 2160.0}
         write_json(folder / "alone.json", record_alone(made, measured))
-    configuration = Path("configs/implicit.yaml")
-    target = tmp_path / "docs" / "implicit"
-    logs = tmp_path / "logs" / "study"
-    collected = collect(results, logs, BENCHMARK, ROOT, target, configuration=configuration)
+    collected = collect(results, tmp_path / "logs" / "study", ROOT, tmp_path / "studies" / "implicit")
     assert collected.study["md"]["test"]["platforms"] == ["CUDA"]
     assert {one["platform"] for one in collected.study["test_md"].values()} == {"Reference"}
     interval = record["production"]["frame_interval_ps"]
     for one in collected.study["test_md"].values():
         assert one["seconds"] == pytest.approx(one["frames"] * interval / 25.0)
-    page = make_page(collected, "implicit")
+    page = make_page(collected)
     assert f"| {2160 / collected.cores(next(iter(TEST))):,.0f} |" in page
-    assert "`make study-implicit` runs the study of `configs/implicit.yaml`" in page
-    assert "--collected studies/capped_dipeptides/implicit --page studies/capped_dipeptides/implicit.md`" in page
+    assert "`make study-implicit`" in page
+    assert "](implicit/figures/overtaking.png)" in page
 
 
 def test_what_the_results_no_longer_have_goes(tmp_path):
@@ -208,7 +201,7 @@ def test_what_the_results_no_longer_have_goes(tmp_path):
         path.parent.mkdir(parents=True)
         path.touch()
     (target / "notes.txt").touch()
-    collect(results, tmp_path / "logs" / "study", BENCHMARK, ROOT, target)
+    collect(results, tmp_path / "logs" / "study", ROOT, target)
     assert not any(path.exists() for path in stale)
     assert not (target / "figures" / "old").exists()
     assert (target / "notes.txt").exists()
@@ -226,16 +219,14 @@ def test_missing_pieces_are_told_and_not_fatal(tmp_path):
     for record in (results / "samples" / "default").rglob("sampling.json"):
         write_json(record, read_json(record) | {"threads": None})
     (results / "models" / "default" / "training.json").unlink()
-    collected = collect(results, tmp_path / "nothing", tmp_path / "none.json", ROOT, tmp_path / "docs")
-    page = page_of(collected)
+    collected = collect(results, tmp_path / "nothing", tmp_path, tmp_path / "docs")
+    page = make_page(collected)
     assert row_of(page, "JS, MSM macrostates")[4] == "no value"
     assert row_of(page, "speed-up in ESS a second, same cores")[4] == "no value"
     assert row_of(page, "JS, backbone torsions")[4].startswith("**met**")
-    assert "one model and no ablation" in page
-    assert "Physicality was not evaluated" in page
-    assert "No benchmark files" in page
-    assert "brought as a checkpoint" in page
-    assert "contains them" in page
+    tables = {part.split("\n")[0]: "|" in part for part in page.split("\n## ")}
+    assert (tables["Ablations"], tables["Compute"], tables["Wall clock"]) == (False, False, True)
+    assert (torsion_table(collected) != "", bond_table(collected), training_table(collected)) == (True, "", "")
     card = make_card(collected, {})
     assert card["settings"] is None
     assert card["compute"] is None
@@ -253,7 +244,7 @@ def test_the_card_tells_what_the_files_tell(finished):
     entries = {entry["metric"]: entry for entry in card["metrics"]["entries"]}
     assert entries["js_backbone"]["verdict"] == "met"
     assert entries["js_backbone"]["low"] < entries["js_backbone"]["mean"] < entries["js_backbone"]["high"]
-    assert entries["js_backbone"]["floor"]["md_replicas"] > 0
+    assert entries["js_backbone"]["md_self_distance"]["md_replicas"] > 0
     limits = " ".join(card["limits"])
     assert "capped peptides of 2 residues" in limits
     assert "Residues seen: ALA, GLY, SER; never seen: CYS, ASP" in limits
@@ -270,8 +261,9 @@ def test_the_card_tells_what_the_files_tell(finished):
 def test_a_test_peptide_of_the_training_set_is_told(tmp_path):
     results = write_study(tmp_path)
     write_json(results / "peptides" / "NA.json", {"sequence": "GS", "form": "capped"})
-    collected = collect(results, tmp_path / "logs" / "study", BENCHMARK, ROOT, tmp_path / "docs")
-    assert "**Some of their sequences are in training or validation.**" in page_of(collected)
+    collected = collect(results, tmp_path / "logs" / "study", ROOT, tmp_path / "docs")
+    assert not collected.unseen
+    assert "**" in make_page(collected).split("\n| ")[0]
     assert "Some test peptides were seen in training" in " ".join(make_card(collected, {})["limits"])
 
 
@@ -283,13 +275,13 @@ def test_networks_that_were_only_trained_are_the_search(tmp_path):
         write_json(
             results / "models" / name / "training.json", record | {"network": network, "best_validation_loss": loss}
         )
-    collected = collect(results, tmp_path / "logs" / "study", BENCHMARK, ROOT, tmp_path / "docs" / "results")
-    table = collected.search
+    collected = collect(results, tmp_path / "logs" / "study", ROOT, tmp_path / "docs" / "results")
+    table = collected.table("search")
     assert list(table["model"]) == ["search-wide", "search-narrow"]
     # What all have alike is left out.
     assert {"radial_width", "lmax"} & set(table) == {"radial_width"}
-    assert row_of(page_of(collected), "search-wide")[1] == "16"
-    assert row_of(page_of(collected), "search-wide")[-1] == "0.270"
+    assert row_of(make_page(collected), "search-wide")[1] == "16"
+    assert row_of(make_page(collected), "search-wide")[-1] == "0.270"
 
 
 def test_a_model_that_started_from_another_is_told_with_it(tmp_path):
@@ -299,9 +291,11 @@ def test_a_model_that_started_from_another_is_told_with_it(tmp_path):
     first = {key: record[key] for key in ("training", "best_validation_loss")} | {"steps": 4000, "seconds": 7200.0}
     second = first | {"model": "second", "steps": 500, "seconds": 60.0, "initial": first | {"model": "first"}}
     write_json(path, record | {"initial": second})
-    collected = collect(results, tmp_path / "logs" / "study", BENCHMARK, ROOT, tmp_path / "docs" / "results")
-    begun = "from the weights of `second`, of 500 steps (60.0 s), before it `first`, of 4,000 steps (2.00 h)"
-    assert begun in " ".join(page_of(collected).split())
+    collected = collect(results, tmp_path / "logs" / "study", ROOT, tmp_path / "docs" / "results")
+    page = make_page(collected)
+    assert row_of(page, "first")[1:3] == ["4,000 of 32 frames", "2.00 h"]
+    assert row_of(page, "second")[1:3] == ["500 of 32 frames", "60.0 s"]
+    assert page.index("| first |") < page.index("| second |") < page.index("| default |")
     card = make_card(collected, {})
     assert card["settings"]["initial"]["initial"]["model"] == "first"
     assert "weights come from first, second, whose training peptides are not in here" in " ".join(card["limits"])
@@ -327,7 +321,7 @@ def test_the_shipped_model_is_the_trained_one(finished):
 
 def test_a_checkpoint_that_the_samples_are_not_of_is_not_shipped(tmp_path):
     results = write_study(tmp_path)
-    collected = collect(results, tmp_path / "logs" / "study", BENCHMARK, ROOT, tmp_path / "docs")
+    collected = collect(results, tmp_path / "logs" / "study", ROOT, tmp_path / "docs")
     checkpoint = results / "models" / "default" / "checkpoint.ckpt"
     checkpoint.write_bytes(checkpoint.read_bytes() + b" ")
     with pytest.raises(StudyError, match="another checkpoint"):
@@ -337,14 +331,15 @@ def test_a_checkpoint_that_the_samples_are_not_of_is_not_shipped(tmp_path):
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, capsys):
-    """`python -m jamun.study` in a folder with a configuration: its exit code and what it says of errors."""
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump({"dataset": "study"}))
+    """`python studies/capped_dipeptides` in a folder with a configuration: its exit code and what it says of errors."""
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "small.yaml").write_text(yaml.safe_dump({"dataset": "study"}))
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jamun.study", *arguments])
+        monkeypatch.setattr(sys, "argv", [str(STUDY), *arguments])
         with pytest.raises(SystemExit) as ended:
-            main()
+            runpy.run_path(str(STUDY / "__main__.py"), run_name="__main__")
         return ended.value.code or 0, capsys.readouterr().err
 
     return run
@@ -352,22 +347,22 @@ def command(tmp_path, monkeypatch, capsys):
 
 def test_one_command_does_all(tmp_path, command):
     write_study(tmp_path)
-    assert command("all", "--config", "study.yaml") == (0, "")
-    shipped = tmp_path / "models" / "implicit_cpu"
-    assert {path.name for path in shipped.iterdir()} == {"model.safetensors", "card.json"}
-    page = (tmp_path / "studies" / "capped_dipeptides" / "implicit_cpu.md").read_text()
-    assert "](implicit_cpu/figures/overtaking.png)" in page
-    (tmp_path / "studies" / "capped_dipeptides" / "implicit_cpu.md").unlink()
-    assert command("page") == (0, "")
-    assert (tmp_path / "studies" / "capped_dipeptides" / "implicit_cpu.md").read_text() == page
+    assert command("all", "small", "--models", "models") == (0, "")
+    assert {path.name for path in (tmp_path / "models" / "small").iterdir()} == {"model.safetensors", "card.json"}
+    file = tmp_path / "studies" / "capped_dipeptides" / "small.md"
+    page = file.read_text()
+    assert "](small/figures/overtaking.png)" in page
+    file.unlink()
+    assert command("page", "small") == (0, "")
+    assert file.read_text() == page
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("collect", "--config", "study.yaml"), "no table of results yet"),
-        (("page",), "no collection yet"),
-        (("collect", "--config", "none.yaml"), "no such configuration file"),
+        (("collect", "small"), "no table of results yet"),
+        (("page", "small"), "no collection yet"),
+        (("collect", "none"), "no such configuration file"),
     ],
 )
 def test_errors_are_sentences(command, arguments, sentence):
@@ -376,3 +371,14 @@ def test_errors_are_sentences(command, arguments, sentence):
     assert sentence in said
     assert said.startswith("Error: ")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("study", [path.name for path in STUDY.iterdir() if (path / "data").is_dir()])
+def test_the_pages_are_those_of_their_files(study):
+    """Pages, and the card of the model, are written by the command and not by hand."""
+    collected = Collected(STUDY / study)
+    assert (STUDY / f"{study}.md").read_text() == make_page(collected)
+    if study == SHIPPED_MODEL.parent.name:
+        assert (ROOT / "docs" / "model.md").read_text() == make_page(collected, "model.md.j2")
+    card = read_json(SHIPPED_MODEL.parents[1] / study / "card.json")
+    assert card == make_card(collected, card["file"])

@@ -1,4 +1,4 @@
-"""The folder of a study's small files: where each lies, and all of them read."""
+"""The folder of a study's small files, read."""
 
 from __future__ import annotations
 
@@ -7,24 +7,35 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from overtaking import Overtaking, curve, overtaking
+from targets import SPEED_UP, mean
 
 from jamun.config.sampling import SamplingSettings
 from jamun.evaluation.summary import MEAN
 from jamun.evaluation.tables import read_summary
 from jamun.io.atomic import read_json
-from jamun.study.dataset import of_model, require
-from jamun.study.overtaking import Overtaking, curve, overtaking
+from jamun.io.log import UserError
 
-# Folders of records a peptide, below data/; each is of the study's model.
+# Records a peptide, each in a folder of its own below data/; they are of the study's model.
 RECORDS = ("comparison", "msm", "dynamics", "physicality", "sampling")
-STUDY, COMPUTE, MIRROR, FLOORS = "study.json", "compute.csv", "mirror.csv", "macrostate_floors.csv"
-SUMMARY, ABLATION, WATER, SEARCH = "summary.csv", "ablation.csv", "water.json", "search.csv"
+
+
+class StudyError(UserError):
+    """Results that are not there, or not of a finished study."""
+
+
+def require(path: Path, what: str) -> Path:
+    """`path`, if it is there. Raises StudyError, saying what is missing and how it is made."""
+    if not path.exists():
+        raise StudyError(f"{path}: no such file, so there is no {what} yet; finish the study's workflow first.")
+    return path
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What lies in data/ and figures/ of a folder; tables and records are read when they are first asked for."""
+    """The small files of a study, in data/ and figures/ of a folder; read when they are first asked for."""
 
     folder: Path
 
@@ -40,47 +51,23 @@ class Collected:
 
     @cached_property
     def study(self) -> dict[str, Any]:
-        """What the study was made of (``describe``). Raises StudyError where nothing was collected."""
-        return read_json(require(self.data / STUDY, "collection"))
+        """What the study was made of. Raises StudyError where nothing was collected."""
+        return read_json(require(self.data / "study.json", "collection"))
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """Evaluation's table, of every model."""
-        return read_summary(require(self.data / SUMMARY, "table of results"))
+        return read_summary(require(self.data / "summary.csv", "table of results"))
 
-    def _table(self, name: str) -> pd.DataFrame | None:
-        path = self.data / name
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A table that need not be there: ablation, compute, search, mirror or macrostate_self_distance."""
+        path = self.data / f"{name}.csv"
         return read_summary(path) if path.exists() else None
 
     @cached_property
-    def ablation(self) -> pd.DataFrame | None:
-        """The table of the ablation of sampling; None without one."""
-        return self._table(ABLATION)
-
-    @cached_property
-    def compute(self) -> pd.DataFrame | None:
-        """The compute log; None where no benchmark files were kept."""
-        return self._table(COMPUTE)
-
-    @cached_property
-    def search(self) -> pd.DataFrame | None:
-        """The search for the network; None where there was none."""
-        return self._table(SEARCH)
-
-    @cached_property
-    def mirror(self) -> pd.DataFrame | None:
-        """How alike each map is to its mirror image."""
-        return self._table(MIRROR)
-
-    @cached_property
-    def macrostate_floors(self) -> pd.DataFrame | None:
-        """JS distance of macrostate occupancies within the MD."""
-        return self._table(FLOORS)
-
-    @cached_property
     def water(self) -> dict[str, Any] | None:
-        """Measured rates of explicit-water MD."""
-        path = self.data / WATER
+        """Measured rates of explicit-water MD; None where they were not collected."""
+        path = self.data / "water.json"
         return read_json(path) if path.exists() else None
 
     @cached_property
@@ -106,25 +93,31 @@ class Collected:
         return self.study["model"]
 
     @property
+    def others(self) -> list[str]:
+        """The other models, in the summary's order."""
+        return [name for name in self.study["models"] if name != self.model]
+
+    @property
     def sampler(self) -> dict[str, Any] | None:
         """The settings of the walk and the jump that the study's samples were drawn with, one for all peptides."""
         record = next(iter(self.records["sampling"].values()), None)
         return None if record is None else SamplingSettings(**record["settings"]).of_a_model()
 
+    def of(self, model: str) -> pd.DataFrame:
+        """The summary's rows of a model, one a test peptide, without that of its means."""
+        return self.summary[(self.summary["model"] == model) & (self.summary["peptide"] != MEAN)]
+
     @property
     def own(self) -> pd.DataFrame:
-        """The summary's rows of the study's model, one a test peptide, with `speed_up_same_cores`."""
-        rows = of_model(self.summary, self.model).copy()
-        rows["speed_up_same_cores"] = [
-            self.same_cores(str(row["peptide"]), row.get("speed_up")) for _, row in rows.iterrows()
-        ]
+        """The rows of the study's model, with `speed_up_same_cores`."""
+        rows = self.of(self.model).copy()
+        rows[SPEED_UP.key] = [self.same_cores(str(row["peptide"]), row.get("speed_up")) for _, row in rows.iterrows()]
         return rows
 
     def cores(self, peptide: str) -> float | None:
         """Threads of MD over threads of sampling: what MD's wall clock shrinks to on as many cores, by simulations side
         by side; None where one of them is unknown or the two ran on other devices than processors."""
-        md = self.study["test_md"].get(peptide, {})
-        sampling = self.records["sampling"].get(peptide)
+        md, sampling = self.study["test_md"].get(peptide, {}), self.records["sampling"].get(peptide)
         if not sampling or sampling["device"] != "cpu" or md.get("platform") not in ("CPU", "Reference"):
             return None
         return md["threads"] / sampling["threads"] if md.get("threads") and sampling.get("threads") else None
@@ -149,27 +142,35 @@ class Collected:
         samples, md, _ = self.curves(peptide, group)
         return overtaking(samples, md)
 
+    @property
     def unseen(self) -> bool:
         """Whether no test peptide has the sequence of a training or validation peptide."""
         peptides = self.study["peptides"]
-        seen = {*peptides["train"].values(), *peptides["validation"].values()}
-        return not seen & set(peptides["test"].values())
+        return not {*peptides["train"].values(), *peptides["validation"].values()} & {*peptides["test"].values()}
 
-    def models_beside(self) -> list[str]:
-        """The other models, in the summary's order."""
-        return [name for name in self.study["models"] if name != self.model]
+    def trained_on(self, model: str) -> int | None:
+        """How many peptides a model was trained on; None of an imported one."""
+        training = self.training.get(model)
+        return training and (training["training"].get("peptides") or len(self.study["peptides"]["train"]))
+
+    def md_self_distance(self, key: str) -> dict[str, float | None]:
+        """What the MD itself has of a metric, means over the test peptides: between its halves, between its replicas,
+        and of a share of all MD (`md`). Below it no model can be told from MD."""
+        halves = ("md_halves", "md_replicas")
+        physicality = self.records["physicality"].values()
+        if key == "js_msm":
+            table = self.table("macrostate_self_distance")
+            return {} if table is None else {name: mean(table[name]).value for name in halves}
+        if key in ("broken", "inverted"):
+            return {"md": mean(record["raw"]["shares"][key]["md"]["value"] for record in physicality).value}
+        if key == "basin_coverage":
+            covered = [record["raw"]["basins"]["coverage"] for record in physicality]
+            return {name: mean(np.mean(each[name]) for each in covered if each.get(name)).value for name in halves}
+        own = self.own
+        return {name: mean(own[f"{key}_{name}"]).value for name in halves if f"{key}_{name}" in own}
 
 
-def by_peptide(summary: pd.DataFrame, model: str, column: str) -> dict[str, float | None]:
-    """A column's number of each peptide of a model."""
-    rows = of_model(summary, model)
-    values = rows[column] if column in rows else [None] * len(rows)
-    return {
-        str(name): None if value is None or pd.isna(value) else float(value)
-        for name, value in zip(rows["peptide"], values, strict=True)
-    }
-
-
-def means_of(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of means of a table of evaluation."""
-    return table[table["peptide"] == MEAN]
+def lineage(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """The trainings that led to a model, the first one first; the last is its own."""
+    initial = training.get("initial")
+    return [*(lineage(initial) if initial else []), training]

@@ -6,18 +6,16 @@ import io
 import math
 
 import matplotlib.pyplot as plt
+from collected import Collected
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from overtaking import AT_ONCE
+from tables import GROUPS
 
 from jamun.config.figures import FigureSettings
 from jamun.figures.style import EQUAL, SAMPLES, below_legend, headline, in_words, styled
-from jamun.study.collected import Collected
-from jamun.study.files import small_png
-from jamun.study.overtaking import AT_ONCE
 
-OVERTAKING = "overtaking.png"
 _COLUMNS = 4
-GROUPS = {"backbone": "backbone", "all": "all torsions"}
 
 
 def _panel(panel: Axes, collected: Collected, peptide: str, group: str) -> tuple[dict[str, object], bool]:
@@ -81,11 +79,11 @@ def plot_overtaking(collected: Collected, group: str = "backbone") -> Figure:
     return figure
 
 
-def overtaking_png(collected: Collected) -> bytes:
-    """The figure as a small PNG."""
+def overtaking_png(collected: Collected) -> io.BytesIO:
+    """The figure as a PNG."""
     with styled():
         figure, drawn = plot_overtaking(collected), io.BytesIO()
         # Without the version of Matplotlib, so that the same data give the same bytes.
         figure.savefig(drawn, dpi=FigureSettings().dpi, metadata={"Software": None})
         plt.close(figure)
-    return small_png(drawn)
+    return drawn
