@@ -10,7 +10,7 @@ import typer
 
 from jamun.config import ConfigurationError, load
 from jamun.io.log import UserError
-from jamun.io.shipped import SHIPPED_MODEL
+from jamun.io.shipped import DEFAULT_MODEL
 
 STUDIES = Path("studies/capped_dipeptides")
 
@@ -28,7 +28,7 @@ def run(
     step: Annotated[Step, typer.Argument(help="What to make; doing it again changes nothing.")],
     study: Annotated[str, typer.Argument(help="The study: the name of its configuration in configs/.")],
     of: Annotated[str | None, typer.Option(help="The model that it is about; by default the summary's first.")] = None,
-    models: Annotated[Path, typer.Option(help="Folder of shipped models.")] = SHIPPED_MODEL.parents[1],
+    models: Annotated[Path, typer.Option(help="Folder of shipped models.")] = Path("models"),
 ) -> None:
     """Results of a study: a folder of small files, a page, a model to ship. Run it in the repository's root."""
     from collect import collect, write
@@ -42,7 +42,7 @@ def run(
         collect(results, Path("logs") / results.name, Path(), folder, of)
     if step in (Step.PAGE, Step.ALL):
         write(folder.with_suffix(".md"), make_page(Collected(folder)))
-        if study == SHIPPED_MODEL.parent.name:
+        if study == DEFAULT_MODEL:
             write(Path("docs/model.md"), make_page(Collected(folder), "model.md.j2"))
     if step in (Step.SHIP, Step.ALL):
         ship(results, Collected(folder), models / study)

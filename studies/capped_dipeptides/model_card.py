@@ -13,8 +13,9 @@ from collected import Collected, StudyError, lineage, require
 from tables import compute_stages
 from targets import MET, TARGETS, median
 
+from jamun.io.shipped import CARD, WEIGHTS
 from jamun.model.checkpoint import load_denoiser, read_content
-from jamun.model.published import CARD, WEIGHTS, write_published
+from jamun.model.published import write_published
 from jamun.peptides.sequences import THREE_LETTER
 
 TITLE = "Denoiser for walk-jump sampling of peptides (JAMUN)"

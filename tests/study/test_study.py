@@ -19,7 +19,7 @@ from targets import MET
 
 from jamun.evaluation.tables import read_summary
 from jamun.io.atomic import read_json, write_json
-from jamun.io.shipped import SHIPPED_MODEL
+from jamun.io.shipped import DEFAULT_MODEL
 from jamun.model.checkpoint import load_denoiser, read_content
 from jamun.simulate.benchmark_single import record_alone
 
@@ -347,7 +347,7 @@ def command(tmp_path, monkeypatch, capsys):
 
 def test_one_command_does_all(tmp_path, command):
     write_study(tmp_path)
-    assert command("all", "small", "--models", "models") == (0, "")
+    assert command("all", "small") == (0, "")
     assert {path.name for path in (tmp_path / "models" / "small").iterdir()} == {"model.safetensors", "card.json"}
     file = tmp_path / "studies" / "capped_dipeptides" / "small.md"
     page = file.read_text()
@@ -378,7 +378,7 @@ def test_the_pages_are_those_of_their_files(study):
     """Pages, and the card of the model, are written by the command and not by hand."""
     collected = Collected(STUDY / study)
     assert (STUDY / f"{study}.md").read_text() == make_page(collected)
-    if study == SHIPPED_MODEL.parent.name:
+    if study == DEFAULT_MODEL:
         assert (ROOT / "docs" / "model.md").read_text() == make_page(collected, "model.md.j2")
-    card = read_json(SHIPPED_MODEL.parents[1] / study / "card.json")
+    card = read_json(ROOT / "models" / study / "card.json")
     assert card == make_card(collected, card["file"])
