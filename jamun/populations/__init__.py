@@ -1,0 +1,1 @@
+"""Populations from short simulations: Markov models of their transitions, and weights of frames by them."""

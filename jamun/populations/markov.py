@@ -1,0 +1,195 @@
+"""Populations of discrete states by a reversible Markov state model of the transitions in short simulations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse.csgraph import connected_components
+
+
+def count_transitions(
+    runs: Sequence[np.ndarray], n_states: int, lag: int, counted: Sequence[np.ndarray] | None = None
+) -> np.ndarray:
+    """How often each state follows each other one lag time later, in nearly independent transitions.
+
+    All windows of the lag time are counted, each as 1/lag, so that a run of T frames has (T - lag)/lag counts: one real
+    crossing of a barrier, after which the run stays on the other side, adds 1.
+
+    Args:
+        runs: the state (F,) of each frame of each run.
+        n_states: S.
+        lag: in frames.
+        counted: frames (F,) bool of each run between which transitions are counted; all by default.
+
+    Returns:
+        Counts (S, S), from the row to the column.
+    """
+    counts = np.zeros((n_states, n_states))
+    for number, run in enumerate(runs):
+        before, after = run[:-lag], run[lag:]
+        if counted is not None:
+            both = counted[number][:-lag] & counted[number][lag:]
+            before, after = before[both], after[both]
+        np.add.at(counts, (before, after), 1.0 / lag)
+    return counts
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Populations of states with their uncertainty.
+
+    Attributes:
+        best: (S,) the most likely populations, whose sum is 1.
+        samples: (B, S), each row a draw from the posterior, whose sum is 1.
+        counts: (S, S) transitions from the runs alone, without the prior.
+    """
+
+    best: np.ndarray
+    samples: np.ndarray
+    counts: np.ndarray
+
+    def interval(self, states: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+        """Interval of the population of these states together, (S,) bool, that holds `level` of the posterior."""
+        together = self.samples[:, states].sum(1)
+        tail = 50.0 * (1.0 - level)
+        low, high = np.percentile(together, [tail, 100.0 - tail])
+        return float(low), float(high)
+
+
+# Newton's method: steps at most, halvings of a step at most, and the step in log p at which it ends.
+_STEPS, _HALVINGS, _TOLERANCE = 200, 40, 1e-7
+
+
+def reversible_populations(counts: np.ndarray) -> np.ndarray:
+    """Populations of the most likely reversible Markov state models of these transitions.
+
+    With c_i the counts out of state i, the populations p minimise
+    sum_(i<=j) (c_ij + c_ji) log(c_i / p_i + c_j / p_j) + sum_i c_i log p_i (for i = j, half of c_ij + c_ji), which is
+    convex in log p (Trendelkamp-Schroer and Noe, Phys. Rev. X 6, 011009 (2016)); by Newton's method, for all models at
+    once. deeptime's fixed-point iteration gives the same where it converges, and is slow or ends early where few
+    transitions join two parts of a model.
+
+    Args:
+        counts: (..., S, S), which connect all states that have any; the others have population 0.
+
+    Returns:
+        (..., S) whose sum is 1.
+
+    Raises:
+        ValueError: states that have counts are not connected.
+    """
+    flat = counts.reshape(-1, *counts.shape[-2:]).astype(float)
+    together = flat.sum(0)
+    kept = np.flatnonzero(together.sum(0) + together.sum(1) > 0)
+    own = flat[:, kept[:, None], kept]
+    if len(kept) > 1 and connected_components(own.min(0) > 0, directed=True, connection="strong")[0] > 1:
+        raise ValueError("the transitions do not connect all states; add a prior that does")
+    populations = np.zeros(flat.shape[:2])
+    populations[:, kept] = _newton(own) if len(kept) > 1 else 1.0
+    return populations.reshape(*counts.shape[:-2], -1)
+
+
+def _objective(log_p: np.ndarray, counts: np.ndarray, leaving: np.ndarray) -> np.ndarray:
+    rates = np.log(leaving) - log_p
+    terms = counts * np.logaddexp(rates[:, :, None], rates[:, None, :])
+    value: np.ndarray = terms.sum((1, 2)) + (leaving * log_p).sum(1)
+    return value
+
+
+def _newton(counts: np.ndarray) -> np.ndarray:
+    """Populations (B, S) by counts (B, S, S) whose rows all have some."""
+    leaving = counts.sum(2)
+    pairs = counts + counts.transpose(0, 2, 1)
+    log_p = np.log(leaving / leaving.sum(1, keepdims=True))
+    value = _objective(log_p, counts, leaving)
+    identity = np.eye(counts.shape[1])
+    for _ in range(_STEPS):
+        rates = np.exp(np.log(leaving) - log_p)
+        part = rates[:, :, None] / (rates[:, :, None] + rates[:, None, :])
+        gradient = leaving - (pairs * part).sum(2)
+        bent = pairs * part * part.transpose(0, 2, 1)
+        hessian = identity * bent.sum(2)[:, :, None] - bent
+        # the sum of log p is free: hold it by a term of the Hessian's own size
+        hessian += hessian.diagonal(axis1=1, axis2=2).mean(1)[:, None, None] / counts.shape[1]
+        step = -np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+        length = np.ones(len(counts))
+        for _ in range(_HALVINGS):
+            tried = _objective(log_p + length[:, None] * step, counts, leaving)
+            worse = ~(tried <= value + 1e-12 * np.abs(value))
+            if not worse.any():
+                break
+            length[worse] /= 2
+        log_p, value = log_p + length[:, None] * step, tried
+        if np.abs(length[:, None] * step).max() < _TOLERANCE:
+            break
+    else:
+        raise ValueError("the populations of a Markov state model did not converge")
+    log_p -= log_p.max(1, keepdims=True)
+    populations: np.ndarray = np.exp(log_p)
+    return populations / populations.sum(1, keepdims=True)
+
+
+def sample_populations(counts: np.ndarray, prior: np.ndarray, n_samples: int, seed: int) -> Posterior:
+    """Draw populations from the posterior of a reversible Markov state model.
+
+    Each draw weighs the transitions anew by gamma-distributed weights (the Bayesian bootstrap, Rubin, Ann. Stat. 9, 130
+    (1981)), by which the rows of the transition matrix are draws from their Dirichlet posteriors, and takes the most
+    likely reversible model of them. Of two states this is the exact posterior.
+
+    Args:
+        counts: (S, S) transitions.
+        prior: (S, S) transitions that are added to them. It has to connect all states that have frames; a state that
+            nothing came back from gets a wide interval by it instead of being left out.
+        n_samples: B.
+        seed: of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    drawn = generator.gamma(np.broadcast_to(counts + prior, (n_samples, *counts.shape)))
+    # a draw of the gamma distribution of a tiny shape can be next to nothing, and disconnect states
+    drawn = np.where(counts + prior > 0, np.maximum(drawn, 1e-6), 0.0)
+    return Posterior(reversible_populations(counts + prior), reversible_populations(drawn), counts)
+
+
+def rate_prior(counts: np.ndarray, strength: float) -> np.ndarray:
+    """Prior (S, S) that says as much as `strength` transitions out of each state, at the probabilities of `counts`.
+
+    A residue's rates differ from those of others by about 1/sqrt(strength) of their size, as draws from a gamma
+    distribution of that shape do.
+
+    Args:
+        counts: (S, S) transitions of all that the prior comes from, at least some from each state.
+        strength: transitions.
+    """
+    off_diagonal = counts - np.diag(np.diag(counts))
+    leaving = off_diagonal.sum(1)
+    scale = np.divide(strength, leaving, out=np.zeros_like(leaving), where=leaving > 0)
+    prior: np.ndarray = counts * scale[:, None]
+    return prior
+
+
+def frame_weights(states: np.ndarray, populations: np.ndarray) -> np.ndarray:
+    """A weight for each frame: the population of its state, spread evenly over the frames that have it.
+
+    Args:
+        states: (F,) of all frames of all runs.
+        populations: (S,); what states without a frame have is shared out among the others.
+
+    Returns:
+        (F,) with mean 1.
+    """
+    shares = np.bincount(states, minlength=len(populations)) / len(states)
+    ratio = np.divide(populations, shares, out=np.zeros_like(shares), where=shares > 0)
+    weights: np.ndarray = ratio[states]
+    return weights / weights.mean()
+
+
+_ROUNDS = 100
+
+
+def bounded(weights: np.ndarray, smallest: float, largest: float) -> np.ndarray:
+    """Weights (F,) whose mean is 1, none above `largest` or below `smallest`."""
+    for _ in range(_ROUNDS):  # what is cut off moves the mean
+        weights = np.clip(weights / weights.mean(), smallest, largest)
+    return weights / weights.mean()
