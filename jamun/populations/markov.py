@@ -167,29 +167,3 @@ def rate_prior(counts: np.ndarray, strength: float) -> np.ndarray:
     scale = np.divide(strength, leaving, out=np.zeros_like(leaving), where=leaving > 0)
     prior: np.ndarray = counts * scale[:, None]
     return prior
-
-
-def frame_weights(states: np.ndarray, populations: np.ndarray) -> np.ndarray:
-    """A weight for each frame: the population of its state, spread evenly over the frames that have it.
-
-    Args:
-        states: (F,) of all frames of all runs.
-        populations: (S,); what states without a frame have is shared out among the others.
-
-    Returns:
-        (F,) with mean 1.
-    """
-    shares = np.bincount(states, minlength=len(populations)) / len(states)
-    ratio = np.divide(populations, shares, out=np.zeros_like(shares), where=shares > 0)
-    weights: np.ndarray = ratio[states]
-    return weights / weights.mean()
-
-
-_ROUNDS = 100
-
-
-def bounded(weights: np.ndarray, smallest: float, largest: float) -> np.ndarray:
-    """Weights (F,) whose mean is 1, none above `largest` or below `smallest`."""
-    for _ in range(_ROUNDS):  # what is cut off moves the mean
-        weights = np.clip(weights / weights.mean(), smallest, largest)
-    return weights / weights.mean()

@@ -6,10 +6,10 @@ they hold many, and those of the same step in other peptides tell more. The step
 
 1. the side of phi, while no other residue is at positive phi: residues that start there together hold each other there;
 2. helical or extended psi, at negative phi (glycine: on either side, mirrored);
-3. rotamers of chi1 within each of those, at negative phi.
+3. the rotamer of chi1.
 
-The weight of a frame is the product, over residues and steps, of the population of its state over the share of the
-frames in it. Slow steps of different residues are taken as independent, but for what the frames themselves hold.
+Weights give the frames the populations of all steps at once. Slow steps of different residues are taken as independent,
+but for what the frames themselves hold.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from jamun.peptides.torsions import Torsion
-from jamun.populations.basins import ResidueStates, residue_states
-from jamun.populations.markov import Posterior, bounded, count_transitions, rate_prior, sample_populations
-
-Key = tuple[str, ...]
+from jamun.populations.basins import residue_states
+from jamun.populations.markov import Posterior, rate_prior, sample_populations
+from jamun.populations.raking import Wanted, bounded, rake, shares_of
+from jamun.populations.steps import Key, Step, steps_of
 
 
 @dataclass(frozen=True)
@@ -91,94 +91,6 @@ class StepResult:
 
 
 @dataclass
-class Step:
-    """A slow step of one residue in the runs of one peptide.
-
-    Attributes:
-        states: (F,) of each run, 0 to n_states - 1.
-        counted: (F,) bool of each run, the frames that the step is about.
-        levels: what the step is pooled by, from the most general to the most particular.
-        basins: (n_states,) of the step's states, whose populations among each other another step gives; of one basin
-            where this step tells all.
-    """
-
-    residue: ResidueStates
-    name: str
-    n_states: int
-    states: list[np.ndarray]
-    counted: list[np.ndarray]
-    levels: tuple[Key, ...]
-    basins: np.ndarray
-    shown: np.ndarray  # frames (F,) of which the step's weights are, all runs in one
-
-    def counts(self, lag: int) -> np.ndarray:
-        """Transitions (S, S); lag in frames."""
-        return count_transitions(self.states, self.n_states, lag, self.counted)
-
-    @property
-    def visits(self) -> np.ndarray:
-        """Frames (S,) in each state."""
-        states = np.concatenate(self.states)[np.concatenate(self.counted)]
-        return np.bincount(states, minlength=self.n_states)
-
-
-def steps_of(residues: list[ResidueStates]) -> list[Step]:
-    """The slow steps of a peptide's residues, of those that its frames have at least two states of."""
-    found = []
-    for residue in residues:
-        glycine = residue.name == "GLY"
-        others = [other for other in residues if other is not residue and other.name != "GLY"]
-        everywhere = [np.ones(len(run), dtype=bool) for run in residue.positive]
-        alone = [
-            ~np.any([other.positive[run] for other in others], axis=0) if others else everywhere[run]
-            for run in range(len(residue.positive))
-        ]
-        near = everywhere if glycine else [~run for run in residue.positive]
-        kind = ("GLY" if glycine else "any") + (" before proline" if residue.before_proline else "")
-        own = (residue.name, str(residue.before_proline), str(residue.place))
-        place = str(residue.place)
-        if residue.name != "PRO":  # whose ring holds phi
-            found.append(
-                Step(
-                    residue,
-                    "phi > 0",
-                    2,
-                    [run.astype(np.int64) for run in residue.positive],
-                    alone,
-                    (("phi", "GLY" if glycine else "any"), ("phi", *own)) if glycine else (("phi", "any"),),
-                    np.zeros(2, dtype=np.int64),
-                    np.concatenate(everywhere),
-                )
-            )
-        found.append(
-            Step(
-                residue,
-                "helical",
-                2,
-                [run.astype(np.int64) for run in residue.helical],
-                near,
-                (("psi", kind, place), ("psi", *own)),
-                np.zeros(2, dtype=np.int64),
-                np.concatenate(near),
-            )
-        )
-        if residue.rotamer is not None:
-            found.append(
-                Step(
-                    residue,
-                    "chi1",
-                    6,
-                    [3 * one + other for one, other in zip(residue.helical, residue.rotamer, strict=True)],
-                    near,
-                    (("chi1", residue.name, str(residue.before_proline)), ("chi1", *own)),
-                    np.repeat([0, 1], 3),
-                    np.concatenate(near),
-                )
-            )
-    return found
-
-
-@dataclass
 class Pool:
     """Transitions (S, S) and visits (S,), in frames, of each kind of slow step, over many peptides; lag in ps."""
 
@@ -228,89 +140,32 @@ def _lag_frames(peptide: PeptideRuns, lag: float) -> int:
 
 
 def _posterior(
-    step: Step, own: tuple[np.ndarray, np.ndarray], levels: tuple[Key, ...], pool: Pool, settings: ResidueSettings
+    own: tuple[np.ndarray, np.ndarray], levels: tuple[Key, ...], pool: Pool, settings: ResidueSettings
 ) -> Posterior:
-    """Populations of a step by its own counts (S, S) and visits (S,), and the pool's at these levels."""
+    """Populations by a step's own counts (S, S) and visits (S,), and the pool's at these levels."""
     counts, visits = own
-    posterior = sample_populations(
-        counts, pool.prior(levels, visits, settings.strength), settings.n_samples, settings.seed
+    prior = pool.prior(levels, visits, settings.strength)
+    return sample_populations(counts, prior, settings.n_samples, settings.seed)
+
+
+def _wanted(members: list[tuple[int, Step]], populations: np.ndarray) -> Wanted:
+    """Populations of the weighed frames of steps that are alike, each with the number of its peptide's first frame."""
+    weighed = [np.concatenate(step.weighed) for _, step in members]
+    return Wanted(
+        np.concatenate([offset + np.flatnonzero(own) for (offset, _), own in zip(members, weighed, strict=True)]),
+        np.concatenate([np.concatenate(step.states)[own] for (_, step), own in zip(members, weighed, strict=True)]),
+        populations,
     )
-    return Posterior(_within(posterior.best[None], step.basins)[0], _within(posterior.samples, step.basins), counts)
 
 
-def _within(samples: np.ndarray, basins: np.ndarray) -> np.ndarray:
-    """Populations (B, S) with the sum 1 within each basin."""
-    found = samples.copy()
-    for basin in np.unique(basins):
-        members = basins == basin
-        sums = found[:, members].sum(1, keepdims=True)
-        found[:, members] /= np.where(sums > 0, sums, 1.0)
-    return found
-
-
-def _weighted_shares(step: Step, states: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    shares = np.bincount(states[step.shown], weights[step.shown], minlength=step.n_states)
-    sums = np.zeros(step.basins.max() + 1)
-    np.add.at(sums, step.basins, shares)
-    sums = sums[step.basins]
-    return np.divide(shares, sums, out=np.zeros_like(shares), where=sums > 0)
-
-
-def _target(populations: np.ndarray, shares: np.ndarray, basins: np.ndarray) -> np.ndarray:
-    """Populations (S,) with those of states without frames shared out among the others of the basin."""
-    target = np.where(shares > 0, populations, 0.0)
-    sums = np.zeros(basins.max() + 1)
-    np.add.at(sums, basins, target)
-    sums = sums[basins]
-    return np.divide(target, sums, out=np.zeros_like(target), where=sums > 0)
-
-
-_ROUNDS, _CONVERGED = 200, 1e-4
-
-
-def _rake(groups: list[tuple[list[tuple[int, Step, np.ndarray]], np.ndarray]], lengths: list[int]) -> list[np.ndarray]:
-    """Weights whose shares are the wanted ones, by iterative proportional fitting.
-
-    Args:
-        groups: for each distribution that is wanted, the steps it holds for, as (peptide's number, step, states (F,)),
-            and the populations (S,) that all these frames together shall have.
-        lengths: frames of each peptide.
-
-    Returns:
-        Weights of each peptide's frames, mean 1 over all.
-    """
-    weights = [np.ones(length) for length in lengths]
-    for _ in range(_ROUNDS):
-        change = 0.0
-        for members, populations in groups:
-            basins = members[0][1].basins
-            sums = sum(
-                np.bincount(states[step.shown], weights[number][step.shown], minlength=step.n_states)
-                for number, step, states in members
-            )
-            shares = _target(sums, sums, basins)
-            target = _target(populations, shares, basins)
-            ratio = np.divide(target, shares, out=np.ones_like(target), where=shares > 0)
-            change = max(change, float(np.abs(target - shares).max()))
-            for number, step, states in members:
-                weights[number][step.shown] *= ratio[states[step.shown]]
-        total = sum(float(one.sum()) for one in weights) / sum(lengths)
-        weights = [one / total for one in weights]
-        if change < _CONVERGED:
-            break
-    return weights
-
-
-def _results(members: list[tuple[int, Step, np.ndarray]], posterior: Posterior, place: int) -> StepResult:
-    step = members[0][1]
-    sums = sum(np.bincount(states[own.shown], minlength=own.n_states) for _, own, states in members).astype(float)
+def _result(step: Step, wanted: Wanted, posterior: Posterior) -> StepResult:
     low, high = np.percentile(posterior.samples, [2.5, 97.5], axis=0)
     return StepResult(
         step.residue.name,
-        place,
+        step.residue.place,
         step.name,
         float(posterior.counts.sum() - np.trace(posterior.counts)),
-        _target(sums, sums, step.basins),
+        shares_of(wanted.states, step.n_states),
         posterior.best,
         low,
         high,
@@ -328,15 +183,14 @@ def peptide_weights(
         settings: lag time, weight of the prior.
     """
     lag = _lag_frames(peptide, settings.lag)
-    groups, results = [], []
+    all_wanted, results = [], []
     for step in steps_of(residue_states(peptide.torsions, peptide.runs)):
-        member = [(0, step, np.concatenate(step.states))]
-        posterior = _posterior(step, (step.counts(lag), step.visits), step.levels, pool, settings)
-        groups.append((member, posterior.best))
-        results.append(_results(member, posterior, step.residue.place))
-    weights = bounded(_rake(groups, [peptide.n_frames])[0], settings.smallest, settings.largest)
-    ends = np.cumsum([len(run) for run in peptide.runs])[:-1]
-    return np.split(weights, ends), results
+        posterior = _posterior((step.counts(lag), step.visits), step.levels, pool, settings)
+        wanted = _wanted([(0, step)], posterior.best)
+        all_wanted.append(wanted)
+        results.append(_result(step, wanted, posterior))
+    weights = bounded(rake(all_wanted, peptide.n_frames), settings.smallest, settings.largest)
+    return np.split(weights, np.cumsum([len(run) for run in peptide.runs])[:-1]), results
 
 
 def pooled_weights(
@@ -352,17 +206,17 @@ def pooled_weights(
         is 1; and what each slow step of each residue type says.
     """
     pool = Pool.of(peptides, settings.lag)
-    groups: dict[Key, list[tuple[int, Step, np.ndarray]]] = {}
-    for number, peptide in enumerate(peptides):
+    offsets = np.cumsum([0, *(peptide.n_frames for peptide in peptides)])
+    groups: dict[Key, list[tuple[int, Step]]] = {}
+    for offset, peptide in zip(offsets[:-1], peptides, strict=True):
         for step in steps_of(residue_states(peptide.torsions, peptide.runs)):
-            groups.setdefault(step.levels[-1], []).append((number, step, np.concatenate(step.states)))
-    wanted, results = [], []
+            groups.setdefault(step.levels[-1], []).append((int(offset), step))
+    all_wanted, results = [], []
     for key, members in groups.items():
-        step = members[0][1]
-        posterior = _posterior(step, (pool.counts[key], pool.visits[key]), step.levels[:-1], pool, settings)
-        wanted.append((members, posterior.best))
-        results.append(_results(members, posterior, step.residue.place))
-    lengths = [peptide.n_frames for peptide in peptides]
-    weights = bounded(np.concatenate(_rake(wanted, lengths)), settings.smallest, settings.largest)
-    parts = np.split(weights, np.cumsum(lengths)[:-1])
+        posterior = _posterior((pool.counts[key], pool.visits[key]), members[0][1].levels[:-1], pool, settings)
+        wanted = _wanted(members, posterior.best)
+        all_wanted.append(wanted)
+        results.append(_result(members[0][1], wanted, posterior))
+    weights = bounded(rake(all_wanted, int(offsets[-1])), settings.smallest, settings.largest)
+    parts = np.split(weights, offsets[1:-1])
     return {peptide.peptide: own for peptide, own in zip(peptides, parts, strict=True)}, results

@@ -1,0 +1,63 @@
+"""Weights of frames that give them the populations of several models at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Rounds at most, and the largest difference of a share from its population at which they end.
+_ROUNDS, _CLOSE = 200, 1e-4
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Populations that frames, of one peptide or of several, shall have together.
+
+    Attributes:
+        frames: number of each frame that they hold for (G,), among all.
+        states: (G,) of these frames.
+        populations: (S,).
+    """
+
+    frames: np.ndarray
+    states: np.ndarray
+    populations: np.ndarray
+
+
+def shares_of(states: np.ndarray, n_states: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Share (S,) of the frames, or of their weights, in each state; zeros where there is none."""
+    sums = np.bincount(states, weights, minlength=n_states).astype(float)
+    total = sums.sum()
+    return sums / total if total > 0 else sums
+
+
+def rake(wanted: list[Wanted], n_frames: int) -> np.ndarray:
+    """Weights (F,), mean 1, whose shares are all of the wanted ones: iterative proportional fitting.
+
+    Deming and Stephan, Ann. Math. Stat. 11, 427 (1940). Of all weights with these shares they are nearest to equal
+    ones. What a state without frames should have is shared out among the others.
+    """
+    weights = np.ones(n_frames)
+    for _ in range(_ROUNDS):
+        change = 0.0
+        for one in wanted:
+            shares = shares_of(one.states, len(one.populations), weights[one.frames])
+            target = np.where(shares > 0, one.populations, 0.0)
+            if target.sum() <= 0:
+                continue
+            target = target / target.sum()
+            change = max(change, float(np.abs(target - shares).max()))
+            ratio = np.divide(target, shares, out=np.ones_like(target), where=shares > 0)
+            weights[one.frames] *= ratio[one.states]
+        weights /= weights.mean()
+        if change < _CLOSE:
+            break
+    return weights
+
+
+def bounded(weights: np.ndarray, smallest: float, largest: float) -> np.ndarray:
+    """Weights (F,) whose mean is 1, none above `largest` or below `smallest`."""
+    for _ in range(_ROUNDS):  # what is cut off moves the mean
+        weights = np.clip(weights / weights.mean(), smallest, largest)
+    return weights / weights.mean()

@@ -1,0 +1,82 @@
+"""The slow steps of a peptide's residues: the side of phi, helical psi, the rotamer of chi1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jamun.populations.basins import ResidueStates
+from jamun.populations.markov import count_transitions
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A slow step of one residue in the runs of one peptide.
+
+    Attributes:
+        residue: whose step it is.
+        name: "phi > 0", "helical" or "chi1".
+        n_states: S.
+        states: (F,) of each run, 0 to S - 1.
+        counted: (F,) bool of each run, between which transitions are counted.
+        weighed: (F,) bool of each run, that get the populations of the step's states.
+        levels: what the step is pooled by, from the most general to the most particular.
+    """
+
+    residue: ResidueStates
+    name: str
+    n_states: int
+    states: list[np.ndarray]
+    counted: list[np.ndarray]
+    weighed: list[np.ndarray]
+    levels: tuple[Key, ...]
+
+    def counts(self, lag: int) -> np.ndarray:
+        """Transitions (S, S); lag in frames."""
+        return count_transitions(self.states, self.n_states, lag, self.counted)
+
+    @property
+    def visits(self) -> np.ndarray:
+        """Weighed frames (S,) in each state."""
+        states = np.concatenate(self.states)[np.concatenate(self.weighed)]
+        return np.bincount(states, minlength=self.n_states)
+
+
+def steps_of(residues: list[ResidueStates]) -> list[Step]:
+    """The slow steps of the residues of one peptide.
+
+    Residues at positive phi hold each other there, so that transitions of phi are counted while no other one is.
+    Glycine has no beta carbon, crosses phi = 0 by itself and is pooled with glycines alone, as residues
+    before proline are with their like.
+    """
+    found = []
+    for residue in residues:
+        glycine = residue.name == "GLY"
+        all_frames = [np.ones(len(run), dtype=bool) for run in residue.positive]
+        near = all_frames if glycine else [~run for run in residue.positive]
+        kind = ("GLY" if glycine else "any") + (" before proline" if residue.before_proline else "")
+        own = (residue.name, str(residue.before_proline), str(residue.place))
+        if residue.name != "PRO":  # whose ring holds phi
+            positive = [run.astype(np.int64) for run in residue.positive]
+            levels = (("phi", "GLY"), ("phi", *own)) if glycine else (("phi", "any"),)
+            alone = _others_near(residue, residues)
+            found.append(Step(residue, "phi > 0", 2, positive, alone, all_frames, levels))
+        helical = [run.astype(np.int64) for run in residue.helical]
+        levels = (("psi", kind, str(residue.place)), ("psi", *own))
+        found.append(Step(residue, "helical", 2, helical, near, near, levels))
+        if residue.rotamer is not None:
+            levels = (("chi1", residue.name, str(residue.before_proline)), ("chi1", *own))
+            found.append(Step(residue, "chi1", 3, residue.rotamer, all_frames, all_frames, levels))
+    return found
+
+
+def _others_near(residue: ResidueStates, residues: list[ResidueStates]) -> list[np.ndarray]:
+    """Frames (F,) bool of each run in which no other residue but glycines is at positive phi."""
+    others = [other.positive for other in residues if other is not residue and other.name != "GLY"]
+    return [
+        ~np.any([other[run] for other in others], axis=0) if others else np.ones(len(own), dtype=bool)
+        for run, own in enumerate(residue.positive)
+    ]
