@@ -8,7 +8,8 @@ with job_log(snakemake.log[0]):
     from jamun.config.sampling import SamplingSettings
     from jamun.io.gpu import slot_folder
     from jamun.model.devices import gpu_slots
-    from jamun.sampling.run import sample_to_files
+    from jamun.model.score import NetworkScore
+    from jamun.sampling.run import SamplingFiles, sample_to_files
 
     built = Path(snakemake.input.pdb)
     starts = [Path(start) for start in snakemake.input.starts]
@@ -17,15 +18,11 @@ with job_log(snakemake.log[0]):
     sharing = snakemake.config["simulate"]["jobs_per_gpu"]
     with gpu_slots(slot_folder(), settings.device != "cpu", sharing):
         sample_to_files(
-            Path(snakemake.input.checkpoint),
+            NetworkScore.read(Path(snakemake.input.checkpoint)),
             starts or [built],
             snakemake.wildcards.peptide,
             settings,
-            samples=Path(snakemake.output.samples),
-            topology=Path(snakemake.output.topology),
-            record=Path(snakemake.output.record),
-            flags=Path(snakemake.output.flags),
-            work=Path(snakemake.params.work),
+            SamplingFiles.in_folder(Path(snakemake.output.record).parent, Path(snakemake.params.work)),
             threads=snakemake.threads,
             built=built if starts else None,
         )

@@ -76,7 +76,8 @@ def sample(
     """
     from jamun.evaluation.alone import describe_to_files
     from jamun.figures.ramachandran import ramachandran_to_files
-    from jamun.sampling.run import sample_to_files
+    from jamun.model.score import NetworkScore
+    from jamun.sampling.run import SamplingFiles, sample_to_files
     from jamun.sampling.starts import start_files
 
     if (sequence is None) == (not pdb):
@@ -101,15 +102,11 @@ def sample(
         built = out / f"{peptide}.pdb"
         pdb = start_files(sampling.starts, peptide) or [built]
     sample_to_files(
-        weights,
+        NetworkScore.read(weights),
         pdb,
         peptide,
         sampling,
-        samples=out / "samples.xtc",
-        topology=out / "topology.pdb",
-        record=out / "sampling.json",
-        flags=out / "flags.npz",
-        work=out / "work",
+        SamplingFiles.in_folder(out),
         threads=threads or len(os.sched_getaffinity(0)),
         built=built,
     )

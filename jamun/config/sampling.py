@@ -25,8 +25,9 @@ class SamplingSettings(Section):
         None,
         ge=1,
         le=10000,
-        description="Chains that walk side by side; batches run one after another, and the samples are the same. null "
-        "takes as many as are estimated to fit 2 GiB, or half of the free memory of a GPU.",
+        description="Chains that walk side by side in one process; the samples are the same, up to rounding. null "
+        "shares the chains out among the processes, one a thread, as far as they are estimated to fit 2 GiB in all, or "
+        "takes as many as fit half of the free memory of a GPU.",
     )
     starts: list[str] = Field(
         default_factory=list,

@@ -1,8 +1,9 @@
-"""Frames as the bytes of an XTC file."""
+"""Frames as the bytes of an XTC file, and their order."""
 
 from __future__ import annotations
 
 import errno
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,3 +30,39 @@ def xtc_bytes(xyz: np.ndarray, times: np.ndarray, steps: np.ndarray, scratch: Pa
         raise OSError(getattr(error, "errno", None) or errno.ENOSPC, str(error)) from None
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class FrameIndex:
+    """Where the frames of an XTC file lie, and what their headers say.
+
+    offsets: (F + 1,) int64, the byte at which each begins, and the file's end.
+    chains: (F,) int64, the step in each header: of samples, their chain.
+    numbers: (F,) int64, the time in each header in ps: of samples, their number in it.
+    """
+
+    offsets: np.ndarray
+    chains: np.ndarray
+    numbers: np.ndarray
+
+
+def frame_index(path: Path) -> FrameIndex:
+    """The frames of an XTC file, whose header begins with the format's number, atoms, step and time, 4 bytes each."""
+    size = path.stat().st_size
+    if size == 0:
+        return FrameIndex(np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    with XTCTrajectoryFile(str(path)) as xtc:
+        offsets = np.asarray(xtc.offsets, dtype=np.int64)
+    content = np.memmap(path, dtype=np.uint8, mode="r")
+    header = content[offsets[:, None] + np.arange(8, 16)]
+    steps = np.ascontiguousarray(header[:, :4]).view(">i4")[:, 0]
+    times = np.ascontiguousarray(header[:, 4:]).view(">f4")[:, 0]
+    return FrameIndex(np.append(offsets, size), steps.astype(np.int64), times.astype(np.int64))
+
+
+def copy_frames(source: Path, target: Path, index: FrameIndex, order: np.ndarray) -> None:
+    """Write the frames of `source` in another order, (F,) of indices, byte for byte."""
+    content = np.memmap(source, dtype=np.uint8, mode="r")
+    with open(target, "xb") as handle:
+        for frame in order:
+            handle.write(content[index.offsets[frame] : index.offsets[frame + 1]])

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+from jamun.sampling.score import DenoiseAt
 from jamun.sampling.walk import centred
 
-DenoiseAt = Callable[[Tensor, float], Tensor]
 # y and its estimate at a noise level (nm), after so many steps of the walk there.
 Correct = Callable[[Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
 

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 
 from jamun.io.atomic import atomic_path
-from jamun.io.disk import append, sync_folder, trim
-from jamun.io.xtc import xtc_bytes
+from jamun.io.disk import append, link_or_copy, sync_folder, trim
+from jamun.io.xtc import copy_frames, frame_index, xtc_bytes
 from jamun.sampling.walk import Place
 
 logger = logging.getLogger(__name__)
 
 SAMPLES, FLAGS, _STATE, _SEGMENT = "samples.xtc", "flags.bin", "state.pt", "segment.xtc"
-_FORMAT = 2
+_FORMAT = 3
 # Bytes of frames that wait in memory for the next saved state at most.
 _MOST_WAITING = 32 * 2**20
 
@@ -40,12 +40,19 @@ def _no_counts() -> dict[str, int]:
 class State:
     """Where all chains are, on the CPU.
 
-    y, v, force, xhat: (chains, atoms, 3), see Walk, of chains that made a step; steps: (chains,) int64, steps each
-    made; alive, entered: (chains,) bool, see Chains; lengths: (chains,) int64, frames each wrote. members: chains of
-    the round that is under way, int64, in order, none between rounds; jumps: how many each of them makes in it; place:
-    where in members the present batch begins; done: jumps that batch made. batch: chains side by side; counts: of
-    frames accepted, chains lost, frames with each flaw, steps that turned back, evaluations of the network (those of
-    jumps also apart), and resumptions; seconds: wall clock; sizes: bytes of the growing files.
+    y, v, force, xhat: (chains, atoms, 3), see Walk, of chains that made a step.
+    steps: (chains,) int64, steps each made.
+    alive, entered: (chains,) bool, see Chains.
+    lengths: (chains,) int64, frames each wrote.
+    members: chains of the round that is under way, int64, in order, none between rounds.
+    made: (chains,) int64, jumps that each of them made in it.
+    batch: chains side by side.
+    jumps: how many each of the members makes in the round.
+    rounds: frames that were written before each round.
+    counts: of frames accepted, chains lost, frames with each flaw, steps that turned back, evaluations of the network
+        (those of jumps also apart), and resumptions.
+    seconds: wall clock.
+    sizes: bytes of the growing files.
     """
 
     y: Tensor
@@ -57,10 +64,10 @@ class State:
     entered: Tensor
     lengths: Tensor
     members: Tensor
+    made: Tensor
     batch: int
     jumps: int = 0
-    place: int = 0
-    done: int = 0
+    rounds: list[int] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=_no_counts)
     seconds: float = 0.0
     sizes: dict[str, int] = field(default_factory=lambda: {SAMPLES: 0, FLAGS: 0})
@@ -69,19 +76,9 @@ class State:
     def new(cls, chains: int, atoms: int, batch: int) -> State:
         """Before the first step."""
         places = [torch.zeros(chains, atoms, 3) for _ in Place._fields]
-        steps, lengths = (torch.zeros(chains, dtype=torch.int64) for _ in range(2))
+        steps, lengths, made = (torch.zeros(chains, dtype=torch.int64) for _ in range(3))
         alive, members = torch.ones(chains, dtype=torch.bool), torch.empty(0, dtype=torch.int64)
-        return cls(*places, steps, alive, ~alive, lengths, members, batch)
-
-    def place_of(self, ids: np.ndarray, device: torch.device) -> Place:
-        """Where the chains `ids` are, on the device."""
-        return Place(*(getattr(self, name)[ids].to(device) for name in Place._fields))
-
-    def note(self, ids: np.ndarray, place: Place) -> None:
-        """Keep where the chains `ids` are; a force that there is not stays as it was."""
-        for name, value in place._asdict().items():
-            if value is not None:
-                getattr(self, name)[ids] = value.float().cpu()
+        return cls(*places, steps, alive, ~alive, lengths, members, made, batch)
 
     @property
     def written(self) -> int:
@@ -151,9 +148,9 @@ class Progress:
         self._bytes += frames.nbytes
 
     @property
-    def full(self) -> bool:
-        """Whether so many frames wait that the state should be saved."""
-        return self._bytes >= _MOST_WAITING
+    def room(self) -> int:
+        """Bytes of frames that may still wait before the state should be saved."""
+        return max(0, _MOST_WAITING - self._bytes)
 
     def save(self, state: State) -> None:
         """Append the frames that wait, and save the state; `state.sizes` become those of the files."""
@@ -172,10 +169,18 @@ class Progress:
         sync_folder(self.folder)
         self._frames, self._flags, self._bytes = [], [], 0
 
-    def trim(self, state: State) -> None:
-        """Cut off what was appended to the files after the state was saved."""
+    def publish(self, state: State, samples: Path) -> np.ndarray:
+        """Give the saved frames their name, ordered by round, number in their chain, and chain, whichever batch was
+        written first. Returns their flags (F,) uint8. What is saved stays as it is."""
         trim(self.folder, state.sizes)
-
-    def flags(self) -> np.ndarray:
-        """Flags (F,) uint8 of all frames saved."""
-        return np.fromfile(self.folder / FLAGS, dtype=np.uint8)
+        source = self.folder / SAMPLES
+        index = frame_index(source)
+        rounds = np.searchsorted(state.rounds, np.arange(len(index.chains)), side="right")
+        order = np.lexsort((index.chains, index.numbers, rounds))
+        with atomic_path(samples) as temporary:
+            temporary.unlink(missing_ok=True)
+            if (np.diff(order) > 0).all():
+                link_or_copy(source, temporary)
+            else:
+                copy_frames(source, temporary, index, order)
+        return np.fromfile(self.folder / FLAGS, dtype=np.uint8)[order]

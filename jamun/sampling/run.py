@@ -1,4 +1,4 @@
-"""Sample one peptide with a checkpoint, from files to files."""
+"""Sample one peptide with a model, from files to files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +19,54 @@ from jamun.config.sampling import SamplingSettings
 from jamun.config.training import within
 from jamun.data.molecule import Molecule, save_structure
 from jamun.io.atomic import atomic_path, write_json, write_npz
-from jamun.io.disk import disk_errors, file_sha256, link_or_copy, locked
+from jamun.io.disk import disk_errors, locked
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
-from jamun.io.signals import StopRequest, stop_requests
-from jamun.model.acceleration import accelerated, matmul_precision
-from jamun.model.architectures import architecture_of
-from jamun.model.checkpoint import LoadedDenoiser, load_denoiser
+from jamun.io.signals import stop_requests
+from jamun.sampling.block import Walkers, reject_mask
 from jamun.sampling.checks import REASONS, Checks
 from jamun.sampling.memory import choose_batch
 from jamun.sampling.progress import SAMPLES, Progress, State
-from jamun.sampling.sampler import Sampler, reject_mask
+from jamun.sampling.sampler import Clock, Sampler
+from jamun.sampling.score import Score
 from jamun.sampling.starts import SamplingError, read_start, read_starts, starts_sha256
+from jamun.sampling.workers import Here, Workers, processes
 
-__all__ = ["SamplingError", "choose_device", "read_start", "sample_to_files"]
+__all__ = ["SamplingError", "SamplingFiles", "choose_device", "read_start", "sample_to_files"]
 
 logger = logging.getLogger(__name__)
 
 LAYOUT = (
-    "Frames are ordered by round, batch, step and chain, so those of a chain are in the order of its walk; in the XTC, "
-    "a frame's step is its chain (from 0) and its time its number within that chain (from 1). flags.npz has a value a "
-    "frame, in the same order."
+    "Frames are ordered by round, number in their chain, and chain, so those of a chain are in the order of its walk; "
+    "in the XTC, a frame's step is its chain (from 0) and its time its number within that chain (from 1). flags.npz "
+    "has a value a frame, in the same order."
 )
 # What may change from one run to the next that goes on with it; `starts` are told by what is in the files.
 _FREE = {"most_generated", "checkpoint_interval", "compile", "device", "starts"}
+
+
+@dataclass(frozen=True)
+class SamplingFiles:
+    """What a sampling publishes, and where it works until then.
+
+    samples: XTC, every frame that was written, heavy atoms, nm.
+    topology: PDB, heavy atoms of the first start.
+    record: JSON, written last.
+    flags: NPZ, for each frame whether it is accepted, broken, inverted, clashing.
+    work: folder of the saved state, removed at the end.
+    """
+
+    samples: Path
+    topology: Path
+    record: Path
+    flags: Path
+    work: Path
+
+    @classmethod
+    def in_folder(cls, folder: Path, work: Path | None = None) -> SamplingFiles:
+        """The usual names in a folder; `work` in it where none is given."""
+        names = ("samples.xtc", "topology.pdb", "sampling.json", "flags.npz")
+        return cls(*(folder / name for name in names), work=work or folder / "work")
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -93,50 +119,55 @@ def _identity(
 
 
 def sample_to_files(
-    checkpoint: Path,
+    score: Score,
     pdbs: Sequence[Path],
     peptide: str,
     settings: SamplingSettings,
-    samples: Path,
-    topology: Path,
-    record: Path,
-    flags: Path,
-    work: Path,
+    files: SamplingFiles,
     threads: int,
     built: Path | None = None,
 ) -> None:
-    """Walk-jump sampling of the peptide in `pdbs`, whose models the chains start from in turn.
+    """Walk-jump sampling of a peptide.
 
-    Publishes samples (XTC), topology (PDB, heavy atoms of the first start), flags (NPZ: for each frame whether it is
-    accepted, broken, inverted, clashing) and record (JSON). Where `built` is given, the starts must be its molecule.
+    Frames are appended to files in `files.work` and get their names when all are there. A run that was killed or
+    stopped goes on from its last saved state, and anew where what decides the samples has changed. Chains that leave
+    the molecule or are not finite are stopped and counted; the others go on until the asked number of samples is
+    accepted.
 
-    Frames are appended to files in `work` and get their names when all are there. A run that was killed or stopped goes
-    on from its last saved state in `work`, and anew where what decides the samples has changed. Chains that leave the
-    molecule or are not finite are stopped and counted; the others go on until the asked number of samples is accepted.
-    Raises SamplingError when that cannot be, or for a structure, device or disk that cannot be used; Interrupted, with
-    everything saved, at SIGTERM or SIGUSR1.
+    Args:
+        score: the model.
+        pdbs: structures whose models the chains start from in turn.
+        peptide: its name.
+        settings: how the walk goes, and how many samples are made.
+        files: what is written.
+        threads: processor threads; without a GPU a process each, among which the chains are shared out.
+        built: where given, the starts must be its molecule.
+
+    Raises:
+        SamplingError: the number of samples cannot be reached, or a structure, device or disk cannot be used.
+        Interrupted: at SIGTERM or SIGUSR1, with everything saved.
     """
-    torch.set_num_threads(threads)
     device = choose_device(settings.device)
+    workers = 1 if device.type == "cuda" else min(threads, settings.chains)
+    # Of this process too, where the model is prepared: workers are copies of it, and take no threads of its own over.
+    torch.set_num_threads(threads // workers)
     reference = None if built is None else read_start(built).topology
     found = read_starts(pdbs, reference)
     starts = found.trajectory
     if len(starts) > settings.chains:
         logger.warning("%s: %d starts for %d chains; the last are not used.", peptide, len(starts), settings.chains)
-    loaded = load_denoiser(checkpoint, device)
-    sigma, untrained, notes = _levels(settings, loaded.sigma, loaded.levels)
+    sigma, untrained, notes = _levels(settings, score.sigma, score.levels)
     notes = [*found.notes, *notes]
     for note in notes:
         logger.warning("%s: %s", peptide, note)
-    sha256 = file_sha256(checkpoint)
+    work = files.work
     with locked(work, SamplingError, "samples"):
-        progress = Progress(work, peptide, _identity(peptide, settings, sigma, sha256, starts))
+        progress = Progress(work, peptide, _identity(peptide, settings, sigma, score.sha256, starts))
         state = progress.load()
         if state is None:
             progress.clear()
-            batch = choose_batch(
-                settings.chains, settings.batch, loaded.denoiser.bytes_per_graph(starts.n_atoms), device
-            )
+            needed = score.bytes_per_chain(starts.n_atoms)
+            batch = choose_batch(settings.chains, settings.batch, needed, device, workers)
             state = State.new(settings.chains, starts.n_atoms, batch)
         else:
             state.counts["resumptions"] += 1
@@ -146,27 +177,29 @@ def sample_to_files(
             written = state.sizes[SAMPLES]
             return f"what was saved ({written} bytes of samples)" if written else None
 
-        with disk_errors(work, safe, SamplingError), stop_requests() as stop:
+        walkers = _walkers(score, starts, sigma, peptide, settings, device)
+        with disk_errors(work, safe, SamplingError):
             try:
-                _run(peptide, loaded, starts, sigma, settings, device, state, progress, stop)
+                _sample(peptide, walkers, state, progress, workers, threads // workers)
             except torch.OutOfMemoryError:
                 raise SamplingError(
                     f"{peptide}: {state.batch} chains side by side do not fit the memory of the device; set "
                     f"sampling.batch to less than {state.batch}."
                 ) from None
-        with disk_errors(samples.parent, lambda: f"everything in {work}", SamplingError):
-            _publish(starts, settings, state, progress, samples, topology, flags)
+        with disk_errors(files.samples.parent, lambda: f"everything in {work}", SamplingError):
+            _publish(starts, settings, state, progress, files)
             write_json(
-                record,
+                files.record,
                 _record(peptide, settings, state, device)
                 | {
                     "sigma_nm": sigma,
-                    "trained_sigma_nm": loaded.sigma,
-                    "trained_range_nm": loaded.levels,
+                    "trained_sigma_nm": score.sigma,
+                    "trained_range_nm": score.levels,
                     "untrained_sigmas_nm": untrained,
-                    "checkpoint": {"file": str(checkpoint), "sha256": sha256},
+                    "checkpoint": {"file": score.file, "sha256": score.sha256},
                     "starts": {"files": [str(pdb) for pdb in pdbs], "structures": len(starts)},
                     "threads": threads,
+                    "workers": workers,
                     "atoms": starts.n_atoms,
                     "notes": notes,
                     "layout": LAYOUT,
@@ -178,69 +211,53 @@ def sample_to_files(
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _run(
-    peptide: str,
-    loaded: LoadedDenoiser,
+def _walkers(
+    score: Score,
     structures: mdtraj.Trajectory,
     sigma: float,
+    peptide: str,
     settings: SamplingSettings,
     device: torch.device,
-    state: State,
-    progress: Progress,
-    stop: StopRequest,
-) -> None:
-    """Sample from `state` to the end, with a progress bar."""
+) -> Walkers:
+    """What all blocks of chains have in common."""
+    denoise = score.denoiser(Molecule.from_topology(structures.topology), settings, device)
     starts = torch.as_tensor(structures.xyz, dtype=torch.float32, device=device)
     checks = Checks(structures.topology, starts, settings.bond_tolerance, settings.clash_distance)
-    kind = architecture_of(loaded.network).conditioning
-    conditioning = kind.from_molecule(Molecule.from_topology(structures.topology)).to(device)
-    with (
-        torch.no_grad(),
-        matmul_precision(settings.precision, device),
-        tqdm(
-            total=settings.samples,
-            initial=state.counts["accepted"],
-            desc=f"{peptide} samples",
-            unit="sample",
-            mininterval=5.0 if not sys.stderr.isatty() else 0.2,
-        ) as bar,
-    ):
-        prepared = loaded.denoiser.prepare(conditioning)
-        denoise = accelerated(loaded.denoiser, settings.compile, device)
-        Sampler(
-            peptide,
-            lambda y, level: denoise(y, level, prepared),
-            starts,
-            sigma,
-            settings,
-            derived_seed(settings.seed, "sample", peptide),
-            checks,
-            state,
-            progress,
-            stop,
-            bar.update,
-        ).run()
+    return Walkers(denoise, starts, sigma, settings, derived_seed(settings.seed, "sample", peptide), checks)
+
+
+def _sample(peptide: str, walkers: Walkers, state: State, progress: Progress, count: int, threads: int) -> None:
+    """Sample from `state` to the end, with a progress bar, by `count` workers of so many threads."""
+    settings = walkers.settings
+    clock = Clock(settings.checkpoint_interval, state.seconds)
+    with stop_requests() as stop:
+        team: AbstractContextManager[Workers]
+        if count == 1:
+            team = nullcontext(Here(walkers, lambda: stop.signal is not None or clock.due))
+        else:
+            team = processes(walkers, count, threads, settings.checkpoint_interval)
+        with (
+            team as workers,
+            tqdm(
+                total=settings.samples,
+                initial=state.counts["accepted"],
+                desc=f"{peptide} samples",
+                unit="sample",
+                mininterval=5.0 if not sys.stderr.isatty() else 0.2,
+            ) as bar,
+        ):
+            Sampler(peptide, settings, state, progress, clock, stop, bar.update).run(workers)
 
 
 def _publish(
-    starts: mdtraj.Trajectory,
-    settings: SamplingSettings,
-    state: State,
-    progress: Progress,
-    samples: Path,
-    topology: Path,
-    flags: Path,
+    starts: mdtraj.Trajectory, settings: SamplingSettings, state: State, progress: Progress, files: SamplingFiles
 ) -> None:
     """Give the finished files their names; those in the work folder stay until the record is there too."""
-    progress.trim(state)
-    with atomic_path(samples) as temporary:
-        temporary.unlink(missing_ok=True)
-        link_or_copy(progress.folder / SAMPLES, temporary)
-    with atomic_path(topology) as temporary:
+    bits = progress.publish(state, files.samples)
+    with atomic_path(files.topology) as temporary:
         save_structure(starts[0], temporary)
-    bits = progress.flags()
     arrays = {reason: (bits >> place & 1).astype(bool) for place, reason in enumerate(REASONS)}
-    write_npz(flags, {"accepted": bits & reject_mask(settings) == 0} | arrays)
+    write_npz(files.flags, {"accepted": bits & reject_mask(settings) == 0} | arrays)
 
 
 def _record(peptide: str, settings: SamplingSettings, state: State, device: torch.device) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Chains in batches and rounds until so many samples are accepted.
 
-A round gives each of its chains the same number of jumps, batch after batch: as many as all chains that still run can
-make without there being more accepted samples than asked for; then, while fewer are missing than there are chains, one
-for each of so many chains, those with the fewest frames first. So which samples are made follows from the chains alone,
-whose numbers depend on the seed and their index, and not on how many walk side by side.
+A round gives each of its chains the same number of jumps: as many as all chains that still run can make without there
+being more accepted samples than asked for; then, while fewer are missing than there are chains, one for each of so many
+chains, those with the fewest frames first. So which samples are made follows from the chains alone, whose numbers
+depend on the seed and their index, and not on how many walk side by side, or where.
 """
 
 from __future__ import annotations
@@ -14,70 +14,73 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from jamun.config.sampling import SamplingSettings
 from jamun.io.log import Interrupted
-from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest
-from jamun.sampling.checks import REASONS, Checks
-from jamun.sampling.jump import Correct, DenoiseAt, descend
-from jamun.sampling.noise import ChainNoise
+from jamun.sampling.block import Advance, Block, reject_mask
+from jamun.sampling.checks import REASONS
 from jamun.sampling.progress import Progress, State
 from jamun.sampling.starts import SamplingError
-from jamun.sampling.walk import DRAWS_AT_START, Allowed, Chains, Place, corrector_draws, jump_is_due, jumps_by, walk_at
-
-_BITS = 1 << np.arange(len(REASONS))
-
-
-def reject_mask(settings: SamplingSettings) -> int:
-    """The bits of flags for which a sample does not count."""
-    return sum(int(bit) for bit, reason in zip(_BITS, REASONS, strict=True) if reason in settings.reject)
+from jamun.sampling.workers import Workers
 
 
 @dataclass
-class _Batch:
-    """The chains that walk side by side at present: their indices (rows,), which start each has, the noise of their
-    jumps if these have a corrector, and how many evaluations are counted."""
+class Clock:
+    """When the state was last saved.
 
-    ids: np.ndarray
-    chains: Chains
-    starts: Tensor
-    jump_noise: ChainNoise | None
-    counted: int = 0
+    interval: between saved states, s.
+    earlier: seconds of earlier runs.
+    """
+
+    interval: float
+    earlier: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._began = self._saved = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Of this run and those before it."""
+        return self.earlier + time.perf_counter() - self._began
+
+    @property
+    def due(self) -> bool:
+        """Whether the state is to be saved."""
+        return time.perf_counter() - self._saved > self.interval
+
+    def saved(self) -> None:
+        """Note that it was."""
+        self._saved = time.perf_counter()
 
 
 class Sampler:
     """Makes samples from wherever `state` is.
 
-    Parameters: name, of the peptide, for messages; denoise(y, sigma), lengths in nm; starts (S, atoms, 3) in nm,
-    float32 on the device; sigma in nm; checks of samples; stop, looked at after every step; accepted is called with
-    how many samples were accepted since the last time.
+    Args:
+        name: of the peptide, for messages.
+        settings: how many samples, and which count.
+        state, progress: what was made so far, and where it is saved.
+        clock: when to save.
+        stop: a signal that asks to end.
+        accepted: called with how many samples were accepted since the last time.
     """
 
     def __init__(
         self,
         name: str,
-        denoise: DenoiseAt,
-        starts: Tensor,
-        sigma: float,
         settings: SamplingSettings,
-        seed: int,
-        checks: Checks,
         state: State,
         progress: Progress,
+        clock: Clock,
         stop: StopRequest,
-        accepted: Callable[[int], None],
+        accepted: Callable[[int], object],
     ) -> None:
-        self.name, self.denoise, self.starts, self.sigma = name, denoise, starts, sigma
-        self.settings, self.seed, self.checks = settings, seed, checks
-        self.state, self.progress, self.stop, self.accepted = state, progress, stop, accepted
+        self.name, self.settings, self.state, self.progress = name, settings, state, progress
+        self.clock, self.stop, self.accepted = clock, stop, accepted
         self._reject = reject_mask(settings)
-        self._earlier, self._began = state.seconds, time.perf_counter()
-        self._saved = self._began
 
-    @torch.no_grad()
-    def run(self) -> None:
+    def run(self, workers: Workers) -> None:
         """Go on until the asked number of samples is accepted, all of it saved.
 
         Raises SamplingError when no chain is left or too many samples are rejected, Interrupted when asked to stop;
@@ -86,10 +89,8 @@ class Sampler:
         state = self.state
         try:
             while len(state.members) or self._plan():
-                while state.place < len(state.members):
-                    self._run_batch()
-                    state.place, state.done = state.place + state.batch, 0
-                state.members, state.place = state.members[:0], 0
+                self._round(workers)
+                state.members = state.members[:0]
         except SamplingError:
             self._save()
             raise
@@ -120,148 +121,79 @@ class Sampler:
         if budget < len(running):
             fewest = torch.argsort(state.lengths[running], stable=True)[:budget]
             running = running[fewest].sort().values
-        state.members = running
+        state.members, state.made = running, torch.zeros_like(state.made)
+        state.rounds.append(state.written)
         return True
 
-    def _begin_batch(self) -> _Batch:
-        """The chains of the present batch as they were left, or at their start."""
+    def _round(self, workers: Workers) -> None:
+        """All jumps of the round: a worker that is free takes the block that is furthest behind."""
+        state, walking = self.state, 0
+        waiting = [part.numpy() for part in state.members.split(state.batch)]
+        waiting = [ids for ids in waiting if self._left_for(ids)]
+        while waiting or walking:
+            while waiting and walking < workers.count and not self.stop.signal:
+                first = max(range(len(waiting)), key=lambda place: self._left_for(waiting[place]))
+                workers.submit(self._block(waiting.pop(first)), self.progress.room // workers.count)
+                walking += 1
+            for made in workers.finished():
+                walking -= 1
+                self._take(made)
+                if self._left_for(made.block.ids):
+                    waiting.append(made.block.ids)
+            if self.stop.signal:
+                workers.stop()
+                if not walking:
+                    self._interrupt()
+            elif self.clock.due or not self.progress.room:
+                self._save()
+
+    def _left_for(self, ids: np.ndarray) -> int:
+        """Jumps that these chains have still to make in the round; none where no chain is left of them."""
+        running = self.state.alive[ids]
+        return self.state.jumps - int(self.state.made[ids][running].min()) if running.any() else 0
+
+    def _block(self, ids: np.ndarray) -> Block:
+        """These chains as they were left, or before their first step."""
         state = self.state
-        ids = state.members[state.place : state.place + state.batch].numpy()
-        padded = ids
-        if self.settings.compile != "off":
-            # A compiled network is one for each size of the batch: spare rows repeat the first chain, for nothing.
-            padded = np.concatenate([ids, np.repeat(ids[:1], state.batch - len(ids))])
-        device = self.starts.device
-        starts = torch.as_tensor(padded % len(self.starts), device=device)
-        steps = state.steps[padded].numpy()
-        # Chains stopped on the way draw along with the others, so that all numbers of a step lie side by side.
-        steps = np.where(state.alive[padded].numpy(), steps, steps.max())
-        fresh = not steps.any()
-        origin = self.starts[starts]
-        drawn = np.zeros_like(steps) if fresh else steps + DRAWS_AT_START
-        noise = ChainNoise(self.seed, padded, origin.shape[1], origin.dtype, device, drawn)
-        place = None
-        if not fresh:
-            place = state.place_of(padded, device)
-            if self.settings.integrator != "BAOAB":
-                place = place._replace(force=None)
-        chains = Chains(
-            lambda y: self.denoise(y, self.sigma),
-            origin,
-            self.sigma,
-            self.settings,
-            noise,
-            place,
-            state.alive[padded].to(device),
-            allowed=self._allowed(starts),
-            entered=state.entered[padded].to(device),
-        )
-        jump_noise = None
-        if draws := corrector_draws(self.settings):
-            # Of its own, so that the walk is the same whatever its jumps do.
-            seed, jumped = derived_seed(self.seed, "jump"), jumps_by(steps, self.settings) * draws
-            jump_noise = ChainNoise(seed, padded, origin.shape[1], origin.dtype, device, jumped)
-        return _Batch(ids, chains, starts, jump_noise)
+        # A compiled network is one for each size of the batch.
+        rows = len(ids) if self.settings.compile == "off" else state.batch
+        arrays = {
+            name: getattr(state, name)[ids].numpy()
+            for name in ("y", "v", "force", "xhat", "steps", "alive", "entered", "lengths")
+        }
+        return Block(ids, **arrays, jumps=self._left_for(ids), rows=rows)
 
-    def _allowed(self, starts: Tensor) -> Allowed | None:
-        """Where chains from these starts (rows,) may walk."""
-        if not self.settings.keep_chirality:
-            return None
-        return lambda xhat: self.checks.keep_chirality(xhat, starts)
-
-    def _run_batch(self) -> None:
-        """The jumps that the present batch has still to make in this round, or fewer if no chain is left of it."""
-        state, batch = self.state, self._begin_batch()
-        alive = state.alive[batch.ids]
-        while state.done < state.jumps and alive.any():
-            before, samples = alive, None
-            turned = batch.chains.step()
-            if self.settings.keep_chirality:
-                state.counts["turned_back"] += int(turned[: len(batch.ids)].sum())
-            state.steps[batch.ids] += before.long()
-            step = int(state.steps[batch.ids][before][0])  # in a batch, chains differ by whole strides
-            if jump_is_due(step, self.settings):
-                samples = self._jump(batch)
-                state.done += 1
-            alive = batch.chains.alive[: len(batch.ids)].cpu()
-            state.alive[batch.ids] = alive
-            state.counts["lost"] += int((before & ~alive).sum())
-            if samples is not None and alive.any():
-                self._write(batch, samples, alive)
-            self._pause(batch)
-        self._leave(batch)
-
-    def _corrector(self, batch: _Batch) -> Correct | None:
-        """Steps of the walk at a level of the jump, if any are asked for."""
-        noise, allowed = batch.jump_noise, self._allowed(batch.starts)
-        if noise is None:
-            return None
-        return lambda y, xhat, level, steps: walk_at(
-            lambda at: self.denoise(at, level), y, xhat, level, steps, self.settings, noise, allowed=allowed
-        )
-
-    def _jump(self, batch: _Batch) -> Tensor:
-        """Samples (rows, atoms, 3) from where the chains are; those that leave the molecule on the way are stopped."""
-        walk, settings = batch.chains.walk, self.settings
-        levels = settings.jump_sigmas
-        samples = descend(
-            self.denoise,
-            walk.evaluated,
-            walk.xhat,
-            self.sigma,
-            levels,
-            settings.jump_order,
-            correct=self._corrector(batch),
-            corrector_steps=settings.corrector_steps,
-        )
-        if levels:
-            batch.chains.keep_inside(samples)
-            seen = len(levels) + sum(settings.corrector_steps)
-            self.state.counts["evaluations"] += seen
-            self.state.counts["jump_evaluations"] += seen
-        return samples
-
-    def _write(self, batch: _Batch, samples: Tensor, alive: Tensor) -> None:
-        """Check the samples of the chains that still run, and keep them for the next save."""
-        state = self.state
-        rows = torch.nonzero(alive)[:, 0]
-        ids = batch.ids[rows.numpy()]
-        on_device = rows.to(samples.device)
-        samples = samples[on_device]
-        found = self.checks(samples, batch.starts[on_device]).cpu().numpy()
-        flags = found @ _BITS
-        state.lengths[ids] += 1
-        self.progress.add(
-            samples.cpu().numpy().astype(np.float32, copy=True), state.lengths[ids].numpy(), ids, flags.astype(np.uint8)
-        )
-        for name, count in zip(REASONS, found.sum(0), strict=True):
-            state.counts[name] += int(count)
-        accepted = int((flags & self._reject == 0).sum())
-        state.counts["accepted"] += accepted
-        self.accepted(accepted)
-
-    def _leave(self, batch: _Batch) -> None:
-        """Note in the state where the batch is."""
-        state, walk, rows = self.state, batch.chains.walk, len(batch.ids)
-        state.note(batch.ids, Place(*(None if value is None else value[:rows] for value in walk.place)))
-        state.entered[batch.ids] = batch.chains.entered[:rows].cpu()
-        state.counts["evaluations"] += walk.evaluations - batch.counted
-        batch.counted = walk.evaluations
+    def _take(self, made: Advance) -> None:
+        """Note where the block is, and what it made."""
+        state, block = self.state, made.block
+        lost = int((state.alive[block.ids].numpy() & ~block.alive).sum())
+        for name in ("y", "v", "force", "xhat", "steps", "alive", "entered", "lengths"):
+            getattr(state, name)[block.ids] = torch.from_numpy(getattr(block, name))
+        state.made[block.ids] = state.jumps - block.jumps
+        accepted = int((made.flags & self._reject == 0).sum())
+        counted = {
+            "lost": lost,
+            "accepted": accepted,
+            "turned_back": made.turned_back,
+            "evaluations": made.evaluations,
+            "jump_evaluations": made.jump_evaluations,
+        } | {name: int((made.flags >> place & 1).sum()) for place, name in enumerate(REASONS)}
+        for name, count in counted.items():
+            state.counts[name] += count
+        if len(made.frames):
+            self.progress.add(made.frames, made.numbers, made.chains, made.flags)
+            self.accepted(accepted)
 
     def _save(self) -> None:
-        self.state.seconds = self._earlier + time.perf_counter() - self._began
+        self.state.seconds = self.clock.seconds
         self.progress.save(self.state)
-        self._saved = time.perf_counter()
+        self.clock.saved()
 
-    def _pause(self, batch: _Batch) -> None:
-        """Save where that is due; end where that was asked for."""
-        overdue = time.perf_counter() - self._saved > self.settings.checkpoint_interval
-        if self.stop.signal or overdue or self.progress.full:
-            self._leave(batch)
-            self._save()
-        if self.stop.signal:
-            raise Interrupted(
-                f"{self.name}: stopped by {self.stop.signal} after {self.state.counts['accepted']} of "
-                f"{self.settings.samples} samples, all of it saved in {self.progress.folder}; the same command goes on "
-                "from there."
-            )
+    def _interrupt(self) -> None:
+        """Save, and end as was asked for."""
+        self._save()
+        raise Interrupted(
+            f"{self.name}: stopped by {self.stop.signal} after {self.state.counts['accepted']} of "
+            f"{self.settings.samples} samples, all of it saved in {self.progress.folder}; the same command goes on "
+            "from there."
+        )

@@ -1,9 +1,12 @@
 """Sampling from files to files: what is written, what never is, and what the record says."""
 
+import multiprocessing
+import os
 import re
-from dataclasses import dataclass, field
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import mdtraj
 import numpy as np
@@ -19,12 +22,13 @@ from jamun.io.atomic import read_json, read_npz
 from jamun.io.seeds import derived_seed
 from jamun.model.checkpoint import save_denoiser
 from jamun.model.denoiser import Denoiser
+from jamun.model.score import NetworkScore
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import PeptideError, parse_sequence
 from jamun.sampling import progress, run
 from jamun.sampling.memory import choose_batch
 from jamun.sampling.progress import Progress
-from jamun.sampling.run import SamplingError, read_start, sample_to_files
+from jamun.sampling.run import SamplingError, SamplingFiles, read_start, sample_to_files
 from jamun.sampling.starts import read_starts
 from jamun.sampling.walk import walk_jump
 
@@ -39,13 +43,7 @@ class NearStart:
     def __init__(self, start):
         self.start, self.gain, self.calls = start - start.mean(0), 0.01**2 / (0.01**2 + SIGMA**2), 0
 
-    def bytes_per_graph(self, atoms):
-        return 10_000 * atoms**2
-
-    def prepare(self, conditioning):
-        return conditioning
-
-    def __call__(self, y, sigma, prepared):
+    def __call__(self, y, sigma):
         assert sigma == SIGMA
         self.calls += 1
         return self.start + self.gain * (y - self.start)
@@ -55,8 +53,8 @@ class Breaking(NearStart):
     """The same, but from the fifth evaluation chain 1 is not a number, and from the ninth chain 3 is far away, as long
     as all five chains walk."""
 
-    def __call__(self, y, sigma, prepared):
-        xhat = super().__call__(y, sigma, prepared)
+    def __call__(self, y, sigma):
+        xhat = super().__call__(y, sigma)
         if self.calls >= 5 and len(xhat) == 5:
             xhat[1] = float("nan")
         if self.calls >= 9 and len(xhat) == 5:
@@ -67,16 +65,25 @@ class Breaking(NearStart):
 class Broken(NearStart):
     """Every chain is lost at the fourth evaluation."""
 
-    def __call__(self, y, sigma, prepared):
-        return super().__call__(y, sigma, prepared) * (float("nan") if self.calls >= 4 else 1.0)
+    def __call__(self, y, sigma):
+        return super().__call__(y, sigma) * (float("nan") if self.calls >= 4 else 1.0)
 
 
 @dataclass
-class Loaded:
-    denoiser: Any
+class Exact:
+    """A score that is known, in place of a network's."""
+
+    denoise: Callable[[torch.Tensor, float], torch.Tensor]
+    file: str = "known"
+    sha256: str = "0" * 64
     sigma: float = SIGMA
     levels: tuple[float, float] = (SIGMA, SIGMA)
-    network: NetworkSettings = field(default_factory=NetworkSettings)
+
+    def bytes_per_chain(self, atoms):
+        return 10_000 * atoms**2
+
+    def denoiser(self, molecule, settings, device):
+        return self.denoise
 
 
 @pytest.fixture(scope="module")
@@ -87,26 +94,20 @@ def pdb(tmp_path_factory):
 
 
 @pytest.fixture
-def sample(pdb, tmp_path, monkeypatch):
+def sample(pdb, tmp_path):
     """Sample AG with a denoiser of one of the classes above; returns the denoiser, the record and the folder."""
 
-    def do(kind, folder="out", pdbs=(), built=None, **settings):
+    def do(kind, folder="out", pdbs=(), built=None, threads=1, **settings):
         pdbs = list(pdbs) or [pdb]
         denoiser = kind(torch.as_tensor(read_start(pdbs[0]).xyz[0]))
-        monkeypatch.setattr(run, "load_denoiser", lambda path, device: Loaded(denoiser))
-        (tmp_path / "model.ckpt").write_bytes(b"weights")
         target = tmp_path / folder
         sample_to_files(
-            tmp_path / "model.ckpt",
+            Exact(denoiser),
             pdbs,
             "AG",
             SamplingSettings(device="cpu", **settings),
-            target / "samples.xtc",
-            target / "topology.pdb",
-            target / "sampling.json",
-            target / "flags.npz",
-            tmp_path / "work" / "AG",
-            1,
+            SamplingFiles.in_folder(target, tmp_path / "work" / "AG"),
+            threads,
             built,
         )
         return denoiser, read_json(target / "sampling.json"), target
@@ -155,7 +156,7 @@ def test_frames_chains_and_record(sample, pdb, tmp_path):
     settings = SamplingSettings(device="cpu", samples=103, chains=10, burn_in=4, stride=2)
     start = torch.as_tensor(read_start(pdb).xyz[0])
     walked = walk_jump(
-        lambda y: denoiser(y, SIGMA, None), start, SIGMA, settings, derived_seed(settings.seed, "sample", "AG")
+        lambda y: denoiser(y, SIGMA), start, SIGMA, settings, derived_seed(settings.seed, "sample", "AG")
     )
     expected = np.concatenate([jump.samples.numpy() for jump in islice(walked, 11)])[:103]
     np.testing.assert_allclose(xyz, expected, atol=XTC_ROUNDING)
@@ -203,17 +204,9 @@ def test_a_real_checkpoint(pdb, tmp_path):
     torch.manual_seed(0)
     denoiser = Denoiser(network, 0.2)
     save_denoiser(tmp_path / "checkpoint.ckpt", denoiser, network, TrainingSettings(sigma=SIGMA), {})
+    settings = SamplingSettings(device="cpu", samples=25, chains=10)
     sample_to_files(
-        tmp_path / "checkpoint.ckpt",
-        [pdb],
-        "AG",
-        SamplingSettings(device="cpu", samples=25, chains=10),
-        tmp_path / "samples.xtc",
-        tmp_path / "topology.pdb",
-        tmp_path / "sampling.json",
-        tmp_path / "flags.npz",
-        tmp_path / "work",
-        1,
+        NetworkScore.read(tmp_path / "checkpoint.ckpt"), [pdb], "AG", settings, SamplingFiles.in_folder(tmp_path), 1
     )
     assert mdtraj.load(tmp_path / "samples.xtc", top=tmp_path / "topology.pdb").n_frames == 25
     record = read_json(tmp_path / "sampling.json")
@@ -263,16 +256,22 @@ def test_batches_that_reject_give_the_same_samples(sample):
         np.testing.assert_allclose(parts[chain], frames, atol=1.1e-3)
 
 
-def test_a_compiled_network_sees_one_size_of_batch(sample, monkeypatch):
-    sizes = set()
+class Sized(NearStart):
+    """Notes how many chains it sees at a time."""
 
-    def counted(function, mode, device):
-        return lambda y, *rest: (sizes.add(len(y)), function(y, *rest))[1]
+    def __init__(self, start):
+        super().__init__(start)
+        self.sizes = set()
 
+    def __call__(self, y, sigma):
+        self.sizes.add(len(y))
+        return super().__call__(y, sigma)
+
+
+def test_a_compiled_network_sees_one_size_of_batch(sample):
     whole = by_chain(sample(NearStart, "whole", samples=43, chains=10)[2])
-    monkeypatch.setattr(run, "accelerated", counted)
-    _, record, out = sample(NearStart, "compiled", samples=43, chains=10, batch=4, compile="default")
-    assert sizes == {4}
+    denoiser, record, out = sample(Sized, "compiled", samples=43, chains=10, batch=4, compile="default")
+    assert denoiser.sizes == {4}
     assert record["samples"]["accepted"] == 43
     for chain, frames in by_chain(out).items():
         np.testing.assert_allclose(frames, whole[chain], atol=1.1e-3)
@@ -287,8 +286,8 @@ def test_one_evaluation_a_step_of_each_batch(sample):
 class Stretching(NearStart):
     """The end of the peptide is pulled away by 0.1 nm where the first coordinate of its walk is positive."""
 
-    def __call__(self, y, sigma, prepared):
-        xhat = super().__call__(y, sigma, prepared)
+    def __call__(self, y, sigma):
+        xhat = super().__call__(y, sigma)
         xhat[:, -1, 0] += 0.1 * (y[:, 0, 0] - self.start[0, 0] > 0)
         return xhat
 
@@ -326,8 +325,8 @@ def test_flaws_are_reported_where_nothing_is_rejected(sample):
 class Mirroring(NearStart):
     """The mirror image where the first coordinate of the walk is larger by a sigma: half of a sixth of the time."""
 
-    def __call__(self, y, sigma, prepared):
-        xhat = super().__call__(y, sigma, prepared)
+    def __call__(self, y, sigma):
+        xhat = super().__call__(y, sigma)
         beyond = y[:, 0, 0] - self.start[0, 0] > SIGMA
         return torch.where(beyond[:, None, None], xhat * torch.tensor([-1.0, 1.0, 1.0]), xhat)
 
@@ -349,8 +348,8 @@ def test_chirality_is_kept_where_asked(sample):
 class Torn(NearStart):
     """No sample is whole."""
 
-    def __call__(self, y, sigma, prepared):
-        xhat = super().__call__(y, sigma, prepared)
+    def __call__(self, y, sigma):
+        xhat = super().__call__(y, sigma)
         xhat[:, -1, 0] += 0.1
         return xhat
 
@@ -380,7 +379,7 @@ def several(pdb, folder, shifts):
 class Loose(NearStart):
     """A score of zero: chains stay where they began."""
 
-    def __call__(self, y, sigma, prepared):
+    def __call__(self, y, sigma):
         return y - y.mean(1, keepdim=True)
 
 
@@ -422,7 +421,7 @@ def test_starts_of_other_molecules_are_refused(sample, pdb, tmp_path):
 class AnyLevel(NearStart):
     """The exact denoiser at every noise level."""
 
-    def __call__(self, y, sigma, prepared):
+    def __call__(self, y, sigma):
         self.calls += 1
         return self.start + 0.01**2 / (0.01**2 + sigma**2) * (y - self.start)
 
@@ -534,3 +533,62 @@ def test_batches_that_fit_the_memory():
     assert choose_batch(10_000, None, huge, device) == 1
     assert choose_batch(10, 3, large, device) == 3
     assert choose_batch(10, 300, large, device) == 10
+    # Workers share the memory and the chains; each has several batches where there are chains enough.
+    assert choose_batch(25, None, small, device, workers=2) == 13
+    assert choose_batch(3, None, small, device, workers=2) == 2
+    assert choose_batch(100, None, small, device, workers=2) == 15
+    assert choose_batch(1000, None, small, device, workers=2) == 125
+    assert choose_batch(1000, None, huge, device, workers=2) == 1
+    assert choose_batch(10_000, None, large, device, workers=4) <= most / 4
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_workers_make_the_same_samples(sample, threads):
+    options = {"samples": 95, "chains": 10, "burn_in": 3, "reject": ["broken"], "most_generated": 50, "stride": 2}
+    _, alone, one = sample(Stretching, "one", **options)
+    _, record, many = sample(Stretching, "many", threads=threads, checkpoint_interval=0.01, **options)
+    assert (alone["workers"], record["workers"]) == (1, threads)
+    assert record["batch"] < alone["batch"] == 10
+    for key in ("samples", "flaws", "chain_lengths", "steps"):
+        assert record[key] == alone[key]
+    # In one order, however fast each worker was.
+    xyz, times, steps = read_xtc(one / "samples.xtc")
+    others, *labels = read_xtc(many / "samples.xtc")
+    np.testing.assert_allclose(others, xyz, atol=1.1e-3)
+    assert [label.tolist() for label in labels] == [times.tolist(), steps.tolist()]
+    for name, flags in read_npz(one / "flags.npz").items():
+        assert np.array_equal(read_npz(many / "flags.npz")[name], flags)
+
+
+def test_workers_are_as_many_as_chains(sample):
+    _, record, _ = sample(NearStart, samples=4, chains=2, threads=8)
+    assert (record["threads"], record["workers"], record["batch"]) == (8, 2, 1)
+
+
+class Deadly(NearStart):
+    """Ends its worker at the third evaluation, as the system does where memory runs out."""
+
+    def __call__(self, y, sigma):
+        if self.calls == 3 and multiprocessing.parent_process() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(y, sigma)
+
+
+def test_a_worker_that_is_killed_is_one_sentence(sample, tmp_path):
+    with pytest.raises(SamplingError, match=r"^a worker process was killed.*sampling\.batch to less") as caught:
+        sample(Deadly, samples=100, chains=4, threads=2)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+class Faulty(NearStart):
+    """Has a fault of its own."""
+
+    def __call__(self, y, sigma):
+        raise ZeroDivisionError("of the model")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_faults_of_a_model_are_told_as_they_are(sample, threads):
+    with pytest.raises(ZeroDivisionError, match="of the model"):
+        sample(Faulty, samples=100, chains=4, threads=threads)

@@ -58,17 +58,17 @@ def inputs(tmp_path_factory):
     return folder
 
 
-def words(inputs, out, settings):
+def words(inputs, out, settings, threads=1):
     """The command that samples."""
     config = out.with_suffix(".yaml")
     config.write_text(yaml.safe_dump({"sampling": settings}))
     files = {"--checkpoint": inputs / "checkpoint.ckpt", "--pdb": inputs / "A.pdb", "--out": out, "--config": config}
-    return ["sample", *(str(word) for pair in files.items() for word in pair)]
+    return ["sample", "--threads", str(threads), *(str(word) for pair in files.items() for word in pair)]
 
 
-def start(inputs, out, settings):
+def start(inputs, out, settings, threads):
     """The same in a process of its own."""
-    command = [sys.executable, "-c", "from jamun.cli import main; main()", *words(inputs, out, settings)]
+    command = [sys.executable, "-c", "from jamun.cli import main; main()", *words(inputs, out, settings, threads)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
 
@@ -121,10 +121,10 @@ def saved_at(out):
         return None
 
 
-def kill_and_go_on(inputs, out, kills, draw):
+def kill_and_go_on(inputs, out, kills, draw, threads=1):
     """Kill the run so many times, each after a random number of saved states and at a random moment then."""
     for _ in range(kills):
-        process = start(inputs, out, SETTINGS)
+        process = start(inputs, out, SETTINGS, threads)
         seen, last = 0, saved_at(out)
         wanted = draw.randint(1, 6)
         while process.poll() is None and seen < wanted:
@@ -136,7 +136,7 @@ def kill_and_go_on(inputs, out, kills, draw):
         assert process.poll() is None, process.communicate()[1]  # it was killed, and did not end
         process.kill()
         process.communicate()
-    process = start(inputs, out, SETTINGS)
+    process = start(inputs, out, SETTINGS, threads)
     _, error = process.communicate(timeout=300)
     assert process.returncode == 0, error
 
@@ -154,8 +154,10 @@ def check_frames(out):
         assert times[chains == chain].tolist() == list(range(1, (chains == chain).sum() + 1))
 
 
-def test_killed_at_any_moment(inputs, whole, tmp_path):
-    kill_and_go_on(inputs, tmp_path / "killed", 3, random.Random(2))
+@pytest.mark.parametrize("threads", [1, 2])
+def test_killed_at_any_moment(inputs, whole, tmp_path, threads):
+    # Workers of a thread each make to the bit what one process makes in the same batches.
+    kill_and_go_on(inputs, tmp_path / "killed", 3, random.Random(2), threads)
     assert json.loads((tmp_path / "killed" / "sampling.json").read_text())["resumptions"] == 3
     check_frames(tmp_path / "killed")
     assert same(tmp_path / "killed", whole)
@@ -200,10 +202,10 @@ def test_death_at_any_write_of_a_save(inputs, short, tmp_path, monkeypatch, afte
         assert same(out, short), moment
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_saves_and_ends_with_143(inputs, whole, tmp_path, number):
+@pytest.mark.parametrize(("number", "threads"), [(signal.SIGTERM, 1), (signal.SIGUSR1, 1), (signal.SIGTERM, 2)])
+def test_a_signal_saves_and_ends_with_143(inputs, whole, tmp_path, number, threads):
     out = tmp_path / "stopped"
-    process = start(inputs, out, SETTINGS)
+    process = start(inputs, out, SETTINGS, threads)
     while process.poll() is None and saved_at(out) is None:
         time.sleep(0.002)
     process.send_signal(number)

@@ -1,0 +1,69 @@
+"""A trained network as sampling sees it (jamun.sampling.score.Score)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from jamun.config.sampling import SamplingSettings
+from jamun.data.molecule import Molecule
+from jamun.io.disk import file_sha256
+from jamun.model.acceleration import accelerated, matmul_precision
+from jamun.model.architectures import architecture_of
+from jamun.model.checkpoint import LoadedDenoiser, load_denoiser
+
+
+@dataclass(frozen=True)
+class NetworkScore:
+    """A checkpoint, read.
+
+    file, sha256: the checkpoint.
+    loaded: what is in it.
+    """
+
+    file: str
+    sha256: str
+    loaded: LoadedDenoiser
+
+    @classmethod
+    def read(cls, checkpoint: Path) -> NetworkScore:
+        """Raises CheckpointError for a file that is no checkpoint of this program."""
+        loaded = load_denoiser(checkpoint)
+        return cls(str(checkpoint), str(file_sha256(checkpoint)), loaded)
+
+    @property
+    def sigma(self) -> float:
+        """The noise level that it was validated at, nm."""
+        return self.loaded.sigma
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """Lowest and highest noise level of its training, nm."""
+        return self.loaded.levels
+
+    def bytes_per_chain(self, atoms: int) -> int:
+        """Memory that one evaluation takes for each chain, estimated."""
+        return self.loaded.denoiser.bytes_per_graph(atoms)
+
+    def denoiser(
+        self, molecule: Molecule, settings: SamplingSettings, device: torch.device
+    ) -> Callable[[Tensor, float], Tensor]:
+        """Estimates for chains of one molecule: y (chains, atoms, 3) in nm and sigma in nm -> xhat.
+
+        Raises VocabularyError for an atom that the network has no code for.
+        """
+        network = self.loaded.denoiser.to(device)
+        conditioning = architecture_of(self.loaded.network).conditioning.from_molecule(molecule).to(device)
+        with torch.no_grad(), matmul_precision(settings.precision, device):
+            prepared = network.prepare(conditioning)
+        call = accelerated(network, settings.compile, device)
+
+        def denoise(y: Tensor, sigma: float) -> Tensor:
+            with matmul_precision(settings.precision, device):
+                return call(y, sigma, prepared)
+
+        return denoise
