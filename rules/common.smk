@@ -17,6 +17,7 @@ from snakemake.settings.types import DeploymentMethod
 from jamun.config import ConfigurationError
 from jamun.config.base import NAME
 from jamun.config.command_line import with_types
+from jamun.figures import threedmol
 from jamun.io.active import begin
 from jamun.io.log import UserError
 from jamun.io.shipped import importable_folder, pyemma_interpreter
@@ -60,9 +61,14 @@ SOURCE_FILES = RESOLVED.sources
 config.clear()
 config.update(SETTINGS.model_dump(mode="json"))
 
+CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+# Conda's environment has its own.
+HAS_VIEWER = CONDA or threedmol.present()
+if not HAS_VIEWER and workflow.is_main_process and SETTINGS.source.exists:
+    print(f"The viewer's pages are left out: {threedmol.missing()}.", file=sys.stderr)
+
 # Known before the first job, so that what made a result is in its parameters.
 if config["evaluation"]["msm"]["backend"] == "auto":
-    CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     config["evaluation"]["msm"]["backend"] = "pyemma" if CONDA or pyemma_interpreter() else "deeptime"
 
 DATASET = config["dataset"]
@@ -200,6 +206,11 @@ def comparison_figures():
     return [f"results/{DATASET}/figures/comparison.png", *of_peptides]
 
 
+def viewers():
+    """The pages that turn and play conformations; none where 3Dmol.js is not installed, which is told at the start."""
+    return over_test_peptides("results/{dataset}/figures/{model}/viewer/{peptide}.html") if HAS_VIEWER else []
+
+
 def figure_results():
     """Every figure of the active models, and the MD in time of the peptides that they are compared on; without MD,
     those of the samples alone."""
@@ -214,7 +225,7 @@ def figure_results():
         *over_test_peptides([f"results/{{dataset}}/figures/{{model}}/{kind}/{{peptide}}.png" for kind in kinds]),
         *expand("results/{dataset}/simulations/{peptide}.png", dataset=DATASET, peptide=SPLITS["test"]),
         *(f"{folder}/{model}/loss.png" for model in MODELS if model in TRAINED_MODELS),
-        *over_test_peptides("results/{dataset}/figures/{model}/viewer/{peptide}.html"),
+        *viewers(),
         f"{folder}/summary.png",
         f"{folder}/timing.png",
         f"{folder}/convergence.png",
@@ -227,7 +238,7 @@ def msm_interpreter():
     """The interpreter of the msm rule: with --sdm conda that of the rule's environment, else the one that holds the
     backend. Without it, the workflow's own: the script then says which command builds what is missing."""
     if config["evaluation"]["msm"]["backend"] == "pyemma":
-        if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+        if CONDA:
             return "python"
         return str(pyemma_interpreter() or sys.executable)
     return sys.executable

@@ -1,7 +1,7 @@
-"""3Dmol.js, which draws molecules in a browser: fetched once into the environment, and found there.
+"""3Dmol.js, which draws molecules in a browser: put into the environment once, and found there.
 
-python -m jamun.figures.threedmol             fetch it from npm's registry
-python -m jamun.figures.threedmol FILE.tgz    take it from a package that was fetched elsewhere
+python -m jamun.figures.threedmol             by npm, from the registry that npm is set up for
+python -m jamun.figures.threedmol FILE.tgz    from a package that `npm pack` made elsewhere
 """
 
 from __future__ import annotations
@@ -9,63 +9,92 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import shutil
+import subprocess
 import sys
 import tarfile
-import urllib.request
-from http.client import HTTPException
+import tempfile
 from pathlib import Path
 
 from jamun.io.atomic import write_text
 from jamun.io.log import UserError
 
 VERSION = "2.5.5"
-URL = f"https://registry.npmjs.org/3dmol/-/3dmol-{VERSION}.tgz"
-# SHA-512 of the package, as the registry states it for this version.
+# SHA-512 of the package, as npm states it for this version.
 INTEGRITY = "kqNHouGqq3YfW58174tdERvm0XYTmP0tavQKOqIw1ouc2OJ7epkXEFrtEkVXV0clBZT2Ze2xHRC/qxX0u0qCdw=="
 FOLDER = Path(sys.prefix) / "share" / "3dmol" / VERSION
 # The script comes last: where it is, all is.
 _MEMBERS = {"LICENSE": "package/LICENSE", "3Dmol-min.js": "package/build/3Dmol-min.js"}
 _COMMAND = "python -m jamun.figures.threedmol"
+_SECONDS = 300
+
+
+def present(folder: Path = FOLDER) -> bool:
+    """Whether the script and its licence are there."""
+    return all((folder / name).exists() for name in _MEMBERS)
+
+
+def missing(folder: Path = FOLDER) -> str:
+    """One sentence for where they are not: what is missing, and what to run."""
+    return (
+        f"3Dmol.js {VERSION}, which draws the viewer, is not in {folder}: run `make viewer`, or `{_COMMAND}` in the "
+        f"environment of {sys.executable}"
+    )
 
 
 def library(folder: Path = FOLDER) -> tuple[str, str]:
-    """Text of the script and of its licence. Raises UserError where they were not fetched."""
+    """Text of the script and of its licence. Raises UserError where they are not there."""
     try:
-        return tuple((folder / name).read_text(encoding="utf-8") for name in ("3Dmol-min.js", "LICENSE"))
+        script, licence = ((folder / name).read_text(encoding="utf-8") for name in ("3Dmol-min.js", "LICENSE"))
     except FileNotFoundError:
-        raise UserError(
-            f"3Dmol.js {VERSION}, which draws the viewer, is not in {folder}: run `make viewer`, or "
-            f"`{_COMMAND}` in the environment of {sys.executable}."
-        ) from None
+        raise UserError(f"{missing(folder)}.") from None
+    return script, licence
 
 
 def fetch(package: Path | None = None, folder: Path = FOLDER) -> bool:
-    """Put the script and its licence in `folder`, from npm's registry or from `package`; False where they were there.
+    """Put the script and its licence in `folder`, by npm or from the file `package`; False where they were there.
 
     Raises UserError where the package cannot be had, is another one than the pinned, or cannot be written.
     """
-    if package is None and all((folder / name).exists() for name in _MEMBERS):
+    if package is None and present(folder):
         return False
     try:
-        if package is None:
-            with urllib.request.urlopen(URL, timeout=60) as answer:
-                content = answer.read()
-        else:
-            content = package.read_bytes()
-    except (OSError, HTTPException) as error:
-        raise UserError(
-            f"3Dmol.js {VERSION} cannot be fetched from {package or URL} ({error}): fetch {URL} on a machine that can "
-            f"(HTTPS_PROXY names a proxy), then run `{_COMMAND} {URL.rpartition('/')[2]}` with that file."
-        ) from None
+        content = _packed() if package is None else package.read_bytes()
+    except OSError as error:
+        raise UserError(f"{package} cannot be read ({error}): correct the path.") from None
     if base64.b64encode(hashlib.sha512(content).digest()).decode() != INTEGRITY:
-        raise UserError(f"{package or URL} is not the 3Dmol.js {VERSION} that was pinned; fetch {URL} again.")
+        raise UserError(
+            f"{package or 'what npm fetched'} is not the 3Dmol.js {VERSION} that was pinned: make it again by "
+            f"`npm pack 3dmol@{VERSION}`."
+        )
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            for name, member in _MEMBERS.items():
-                write_text(folder / name, archive.extractfile(member).read().decode("utf-8"))
+            for name, path in _MEMBERS.items():
+                member = archive.extractfile(path)
+                assert member is not None, "a file, since the checksum is right"
+                write_text(folder / name, member.read().decode("utf-8"))
     except OSError as error:
         raise UserError(f"{folder} cannot be written ({error}): make the environment writable.") from None
     return True
+
+
+def _packed() -> bytes:
+    """The package as `npm pack` fetches it. Raises UserError where there is no npm, or it fails."""
+    elsewhere = f"run `npm pack 3dmol@{VERSION}` on a machine that can, then `{_COMMAND} 3dmol-{VERSION}.tgz`"
+    npm = shutil.which("npm")
+    if npm is None:
+        raise UserError(f"npm, which fetches 3Dmol.js {VERSION}, is not installed: install it, or {elsewhere}.")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [npm, "pack", "--silent", f"3dmol@{VERSION}"]
+        try:
+            ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise UserError(f"`npm pack 3dmol@{VERSION}` took over {_SECONDS} s: {elsewhere}.") from None
+        made = sorted(Path(folder).glob("*.tgz"))
+        if ended.returncode or not made:
+            reason = " ".join(ended.stderr.split())[-200:] or f"exit code {ended.returncode}"
+            raise UserError(f"`npm pack 3dmol@{VERSION}` failed ({reason}): {elsewhere}.")
+        return made[0].read_bytes()
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def section(name):
 def test_conda_and_pip_install_the_same():
     packages, by_pip = conda("main.yaml")
     assert by_pip == {"torch": installed_by_make("torch")} | locked("requirements.txt")
-    assert packages == ["python=3.11", "pip"]
+    assert packages == ["python=3.11", "nodejs", "pip"]
 
 
 def test_conda_and_make_build_the_same_pyemma():

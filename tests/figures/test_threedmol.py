@@ -10,10 +10,14 @@ import pytest
 from jamun.figures import threedmol
 from jamun.io.log import UserError
 
+NPM = """#!/bin/sh
+[ "$*" = "pack --silent 3dmol@{version}" ] && cp "{package}" . || {{ echo "no registry" >&2; exit 1; }}
+"""
+
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A small package in place of the registry's, pinned."""
+    """A small package in place of the pinned one, and an npm that packs it."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
         for name, text in (("build/3Dmol-min.js", b"var $3Dmol = {};"), ("LICENSE", b"free"), ("../escape", b"no")):
@@ -24,12 +28,17 @@ def package(tmp_path, monkeypatch):
     file.write_bytes(content.getvalue())
     digest = hashlib.sha512(content.getvalue()).digest()
     monkeypatch.setattr(threedmol, "INTEGRITY", base64.b64encode(digest).decode())
-    monkeypatch.setattr(threedmol, "URL", file.as_uri())
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text(NPM.format(version=threedmol.VERSION, package=file))
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{npm.parent}:/bin:/usr/bin")
     return file
 
 
 def test_it_is_fetched_once_with_its_licence(package, tmp_path):
     folder = tmp_path / "share"
+    assert not threedmol.present(folder)
     assert threedmol.fetch(folder=folder)
     assert threedmol.library(folder) == ("var $3Dmol = {};", "free")
     assert {path.name for path in folder.iterdir()} == {"3Dmol-min.js", "LICENSE"}
@@ -38,11 +47,19 @@ def test_it_is_fetched_once_with_its_licence(package, tmp_path):
     assert threedmol.fetch(folder=folder), "half of it is not enough"
 
 
-def test_without_a_network_a_file_will_do(package, tmp_path, monkeypatch):
-    monkeypatch.setattr(threedmol, "URL", (tmp_path / "unreachable.tgz").as_uri())
-    with pytest.raises(UserError, match=r"cannot be fetched.*python -m jamun\.figures\.threedmol unreachable\.tgz"):
+def test_without_a_registry_a_file_will_do(package, tmp_path):
+    elsewhere = package.rename(tmp_path / "brought.tgz")
+    with pytest.raises(UserError, match=r"failed \(.*\).*python -m jamun\.figures\.threedmol 3dmol-"):
         threedmol.fetch(folder=tmp_path / "share")
-    assert threedmol.fetch(package, tmp_path / "share")
+    assert threedmol.fetch(elsewhere, tmp_path / "share")
+
+
+def test_without_npm_it_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match=r"npm.*is not installed.*npm pack 3dmol@"):
+        threedmol.fetch(folder=tmp_path / "share")
+    with pytest.raises(UserError, match="correct the path"):
+        threedmol.fetch(tmp_path / "none.tgz", tmp_path / "share")
 
 
 def test_another_package_is_refused(package, tmp_path):
