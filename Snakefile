@@ -57,25 +57,16 @@ else:
 
 
 include: "rules/figures.smk"
-include: "rules/report.smk"
+
+
+# The report of a module is that of the workflow that uses it.
+if not IS_MODULE:
+
+    include: "rules/report.smk"
 
 
 onerror:
     print(unfinished(workflow.scheduler.failed), file=sys.stderr)
-
-
-localrules:
-    all,
-    peptides,
-    simulations,
-    simulation_figures,
-    features,
-    models,
-    samples,
-    evaluate,
-    ablation,
-    figures,
-    report,
 
 
 rule all:
@@ -89,39 +80,46 @@ rule all:
         rules.summarize.input,
         f"results/{DATASET}/evaluation/summary.csv",
         figure_results(),
-        f"results/{DATASET}/report.html",
+        report_results(),
+    localrule: True
 
 
 rule peptides:
     input:
         expand("results/{dataset}/peptides/{peptide}.pdb", dataset=DATASET, peptide=PEPTIDES),
+    localrule: True
 
 
 rule simulations:
     input:
         expand("results/{dataset}/md/{peptide}/md.json", dataset=DATASET, peptide=PEPTIDES_WITH_MD),
+    localrule: True
 
 
 # The MD in time of every peptide; the target figures has that of the test peptides only.
 rule simulation_figures:
     input:
         expand("results/{dataset}/simulations/{peptide}.png", dataset=DATASET, peptide=PEPTIDES_WITH_MD),
+    localrule: True
 
 
 rule features:
     input:
         [f"results/{DATASET}/features/{SPLIT_OF[name]}/{name}.h5" for name in PEPTIDES_WITH_MD],
         f"results/{DATASET}/features/dataset.json" if PEPTIDES_WITH_MD else [],
+    localrule: True
 
 
 rule models:
     input:
         expand("results/{dataset}/models/{model}/checkpoint.ckpt", dataset=DATASET, model=MODELS),
+    localrule: True
 
 
 rule samples:
     input:
         over_test_peptides("results/{dataset}/samples/{model}/{peptide}/sampling.json"),
+    localrule: True
 
 
 rule evaluate:
@@ -130,18 +128,22 @@ rule evaluate:
         f"results/{DATASET}/evaluation/summary.csv",
         # A checkpoint brought on the command line is wanted with its figures.
         figure_results() if config["checkpoint"] else [],
+    localrule: True
 
 
 rule ablation:
     input:
         ablation_results(),
+    localrule: True
 
 
 rule figures:
     input:
         figure_results(),
+    localrule: True
 
 
 rule report:
     input:
-        f"results/{DATASET}/report.html",
+        report_results(),
+    localrule: True

@@ -12,7 +12,7 @@ use rule sample as ablation_sample with:
         checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
         pdb="results/{dataset}/peptides/{peptide}.pdb",
         starts=lambda wildcards: [
-            start.replace("{peptide}", wildcards.peptide)
+            given(start.replace("{peptide}", wildcards.peptide))
             for start in SETTINGS.ablated_sampling(wildcards.variant).starts
         ],
     output:
@@ -28,7 +28,7 @@ use rule sample as ablation_sample with:
     threads: 1
     params:
         settings=lambda wildcards: SETTINGS.ablated_sampling(wildcards.variant).model_dump(mode="json"),
-        work="work/ablation/{dataset}/{variant}/{model}/{peptide}",
+        work=f"{WORK}/ablation/{{dataset}}/{{variant}}/{{model}}/{{peptide}}",
     message:
         "Sample {wildcards.peptide} with model {wildcards.model}, variant {wildcards.variant}"
 

@@ -36,6 +36,17 @@ if workflow.is_main_process and workflow.resource_settings.nodes and workflow.re
     workflow.resource_settings.cores = workflow.resource_settings.max_threads
     workflow.global_resources["_cores"] = workflow.resource_settings.max_threads
 
+# As a module of another workflow: Snakemake puts the module's prefix before what rules read and write, and these two
+# take care of the folders in params and of the files that the configuration names.
+IS_MODULE = not workflow.modifier.is_main_snakefile()
+WORK = str(workflow.modifier.modify_path("work"))
+
+
+def given(path):
+    """The path of a file that the configuration names, unless the workflow itself makes it, from where it was started."""
+    return os.path.abspath(path) if IS_MODULE and not path.startswith(os.path.join("results", "")) else path
+
+
 CONFIG_SOURCE = ", ".join(str(path) for path in workflow.configfiles) or "configuration"
 
 try:
@@ -44,8 +55,9 @@ except ConfigurationError as error:
     # Not a WorkflowError, which Snakemake surrounds with lines of this file.
     sys.exit(f"Error: {error}")
 
-# A Snakemake that was killed leaves its lock: the next removes it. Jobs on a cluster and dry runs are none.
-if workflow.is_main_process and not workflow.output_settings.dryrun:
+# A Snakemake that was killed leaves its lock: the next removes it. Jobs on a cluster and dry runs are none, and the lock
+# of another workflow, of which this is a module, is not ours.
+if workflow.is_main_process and not workflow.output_settings.dryrun and not IS_MODULE:
     try:
         if begin(Path.cwd(), Path("logs")):
             print("Snakemake was killed here: the lock that it left is removed.", file=sys.stderr)
@@ -166,7 +178,7 @@ def gpus(wanted, devices=1):
 def brought_checkpoint(wildcards):
     """The file that a model is brought as. A shipped one by its way from here, so that a clone may be moved."""
     path = SETTINGS.checkpoint_of(wildcards.model)
-    return path if SETTINGS.shipped_of(wildcards.model) is None else os.path.relpath(path)
+    return given(path) if SETTINGS.shipped_of(wildcards.model) is None else os.path.relpath(path)
 
 
 def initial_checkpoint(wildcards):
@@ -204,6 +216,11 @@ def comparison_figures():
         return []
     of_peptides = expand("results/{dataset}/figures/comparison/{peptide}.png", dataset=DATASET, peptide=SPLITS["test"])
     return [f"results/{DATASET}/figures/comparison.png", *of_peptides]
+
+
+def report_results():
+    """The report, unless it is another workflow's."""
+    return [] if IS_MODULE else [f"results/{DATASET}/report.html"]
 
 
 def viewers():

@@ -5,8 +5,10 @@
 rule import_trajectory:
     input:
         pdb="results/{dataset}/peptides/{peptide}.pdb",
-        source_topology=lambda wildcards: str(SOURCE_FILES[wildcards.peptide].topology),
-        source_trajectories=lambda wildcards: list(map(str, SOURCE_FILES[wildcards.peptide].trajectories)),
+        source_topology=lambda wildcards: given(str(SOURCE_FILES[wildcards.peptide].topology)),
+        source_trajectories=lambda wildcards: [
+            given(str(path)) for path in SOURCE_FILES[wildcards.peptide].trajectories
+        ],
     output:
         trajectory="results/{dataset}/md/{peptide}/trajectory.xtc",
         topology="results/{dataset}/md/{peptide}/topology.pdb",
@@ -28,7 +30,7 @@ rule import_trajectory:
         settings=config["source"],
         # What the table tells of this peptide, and not the whole table: a row more must not import the others again.
         frame_interval_ps=lambda wildcards: SOURCE_FILES[wildcards.peptide].frame_interval_ps,
-        work="work/import/{dataset}/{peptide}",
+        work=f"{WORK}/import/{{dataset}}/{{peptide}}",
     message:
         "Import the MD of {wildcards.peptide} ({params.settings[kind]})"
     script:

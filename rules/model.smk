@@ -34,7 +34,7 @@ rule train:
     params:
         network=lambda wildcards: SETTINGS.network_of(wildcards.model).model_dump(mode="json"),
         training=lambda wildcards: SETTINGS.training_of(wildcards.model).model_dump(mode="json"),
-        work="work/train/{dataset}/{model}",
+        work=f"{WORK}/train/{{dataset}}/{{model}}",
         tensorboard="logs/{dataset}/train/{model}_tensorboard",
     message:
         "Train model {wildcards.model} for {params.training[max_steps]} steps"

@@ -2,10 +2,6 @@
 # Makes:  results/{dataset}/report.html
 
 
-localrules:
-    report_html,
-
-
 # Snakemake's own report, made by a second Snakemake over the finished figures: it reads the same configuration from
 # the file written here, and runs no job.
 rule report_html:
@@ -21,6 +17,7 @@ rule report_html:
         "logs/{dataset}/report.log",
     benchmark:
         "logs/{dataset}/report.tsv"
+    localrule: True
     conda:
         "../envs/main.yaml"
     threads: 1

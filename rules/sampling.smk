@@ -8,7 +8,8 @@ rule sample:
         checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
         pdb="results/{dataset}/peptides/{peptide}.pdb",
         starts=lambda wildcards: [
-            start.replace("{peptide}", wildcards.peptide) for start in SETTINGS.sampling_of(wildcards.model).starts
+            given(start.replace("{peptide}", wildcards.peptide))
+            for start in SETTINGS.sampling_of(wildcards.model).starts
         ],
     output:
         samples="results/{dataset}/samples/{model}/{peptide}/samples.xtc",
@@ -30,7 +31,7 @@ rule sample:
         gpu=lambda wildcards: gpus(SETTINGS.sampling_of(wildcards.model).device == "cuda"),
     params:
         settings=lambda wildcards: SETTINGS.sampling_of(wildcards.model).model_dump(mode="json"),
-        work="work/sample/{dataset}/{model}/{peptide}",
+        work=f"{WORK}/sample/{{dataset}}/{{model}}/{{peptide}}",
     message:
         "Make {params.settings[samples]} samples of {wildcards.peptide} with model {wildcards.model}"
     script:

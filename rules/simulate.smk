@@ -37,7 +37,7 @@ rule simulate:
         gpu=lambda wildcards: gpus(simulate_settings(wildcards)["platform"] in ("CUDA", "OpenCL")),
     params:
         settings=simulate_settings,
-        work="work/simulate/{dataset}/{peptide}",
+        work=f"{WORK}/simulate/{{dataset}}/{{peptide}}",
     message:
         "Simulate {wildcards.peptide}: {params.settings[replicas]} x {params.settings[production]:g} ps in {params.settings[solvent]} solvent"
     script:
@@ -73,7 +73,7 @@ for number, members in enumerate(TOGETHER, 1):
         params:
             names=members,
             settings=[SIMULATE_OF_SPLIT[SPLIT_OF[name]] for name in members],
-            work=f"work/simulate/{DATASET}",
+            work=f"{WORK}/simulate/{DATASET}",
         message:
             f"Simulate {len(members)} peptides together, {members[0]} to {members[-1]}"
         script:

@@ -4,7 +4,7 @@
 
 rule take_structure:
     input:
-        pdb=lambda wildcards: str(STRUCTURES[wildcards.peptide]),
+        pdb=lambda wildcards: given(str(STRUCTURES[wildcards.peptide])),
     output:
         pdb="results/{dataset}/peptides/{peptide}.pdb",
         record="results/{dataset}/peptides/{peptide}.json",
