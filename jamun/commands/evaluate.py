@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mdtraj
 import numpy as np
 
+from jamun.commands.markov import MarkovModel
 from jamun.config.configuration import Configuration
 from jamun.config.figures import FigureSettings
 from jamun.data.molecule import Molecule
@@ -26,8 +25,6 @@ from jamun.evaluation.ensembles import (
     replica_of_frames,
     require_same_molecule,
 )
-from jamun.evaluation.msm.backend import MSMError, load_backend
-from jamun.evaluation.msm.model import build_msm, insufficient
 from jamun.evaluation.physicality import physicality
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
@@ -148,29 +145,25 @@ def _head(inputs: Inputs, reference: Path, samples: Path) -> dict[str, Any]:
     }
 
 
-def _msm(
-    torsions: list,
-    angles: tuple[np.ndarray, np.ndarray],
-    boundaries: list[int],
-    chains: np.ndarray,
-    settings: dict[str, Any],
-    accepted: np.ndarray | None,
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The Markov state model by deeptime, or the reason why there is none."""
+def _markov_features(
+    torsions: list, angles: tuple[np.ndarray, np.ndarray], inputs: Inputs, accepted: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """What the Markov state model is built from, as `msm_features_to_file` writes it."""
     kept = without_omega(torsions)
     chosen = [torsions[column] for column in kept]
     pairs = np.array(phi_psi_pairs(chosen), dtype=np.int64).reshape(-1, 2)
-    boundaries = np.asarray(boundaries, dtype=np.int64)
-    first, second = (values[:, kept] for values in angles)
-    try:
-        backend = load_backend("deeptime")
-        told = accepted, none_rejected(accepted)
-        result, arrays = build_msm(backend, first, boundaries, second, chains, pairs, settings, *told)
-    except MSMError as error:
-        result, arrays = insufficient(str(error), len(first), len(pairs))
-    labels = [f"{chosen[phi].residue_name.capitalize()}{chosen[phi].residue}" for phi, _ in pairs]
-    return {"backend": "deeptime", "settings": settings} | result, arrays | {
-        "residue_labels": np.array(labels, dtype=np.str_)
+    not_told = none_rejected(accepted)
+    return {
+        "reference_torsions": angles[0][:, kept],
+        "reference_boundaries": np.asarray(inputs.boundaries, dtype=np.int64),
+        "samples_torsions": angles[1][:, kept],
+        "samples_chain": inputs.samples.chains,
+        "samples_accepted": np.zeros(0, dtype=bool) if not_told or accepted is None else accepted,
+        "accepted_reason": np.array(not_told or "", dtype=np.str_),
+        "phi_psi": pairs,
+        "residue_labels": np.array(
+            [f"{chosen[phi].residue_name.capitalize()}{chosen[phi].residue}" for phi, _ in pairs], dtype=np.str_
+        ),
     }
 
 
@@ -199,18 +192,9 @@ def evaluate_to_files(
         Series(md_angles, inputs.reference.chains, head["reference"]["seconds"], step, unit),
         Series(angles, inputs.samples.chains, inputs.sampling_seconds, 1.0, "samples"),
     )
-    msm_settings = chosen.msm.model_dump() | {"backend": "deeptime"}
-    # The model takes about as long as all else, and runs beside it. A new process, since forks of threads may hang.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
-        msm = beside.submit(
-            _msm,
-            torsions,
-            (md_angles, angles),
-            inputs.boundaries,
-            inputs.samples.chains,
-            msm_settings,
-            accepted,
-        )
+    # The model takes about as long as all else, and runs beside it.
+    features = _markov_features(torsions, (md_angles, angles), inputs, accepted)
+    with MarkovModel(features, chosen.msm.model_dump()) as markov_model:
         found = {
             "comparison": compare(
                 md_angles,
@@ -231,7 +215,7 @@ def evaluate_to_files(
                 chosen.ramachandran_bins,
             ),
             "dynamics": dynamics(*series, torsions, chosen.dynamics, inputs.md_seconds_per_frame, accepted),
-            "msm": msm.result(),
+            "msm": markov_model.result(),
         }
     made_by = {"provenance": provenance("mdtraj", "numpy", "scipy", "deeptime")}
     found["comparison"][0].update(
@@ -265,6 +249,13 @@ def _draw(out: Path, peptide: str, settings: FigureSettings) -> None:
     dynamics_to_files(out / "dynamics.json", out / "dynamics.npz", settings, *pictures("dynamics"))
     msm_to_files(out / "msm.json", out / "msm.npz", peptide, settings, *pictures("msm"))
     physicality_to_files(out / "physicality.json", out / "physicality.npz", settings, *pictures("physicality"))
+
+
+# What the table says of the library of the Markov state model.
+_LIBRARY = {
+    "deeptime": "deeptime (PyEMMA's, where its environment .venv-pyemma is here and evaluation.msm.backend is auto)",
+    "pyemma": "PyEMMA",
+}
 
 
 def _rows(found: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any], Any, float]]:
@@ -301,6 +292,29 @@ def _rows(found: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any], A
     return rows
 
 
+class MainNumber(NamedTuple):
+    """A row of the table, in the unit that its words name; None where there is no number."""
+
+    words: str
+    value: float | None
+    low: float | None
+    """Lower end of the 95 % interval."""
+    high: float | None
+    """Upper end of the 95 % interval."""
+    halves: float | None
+    """The same number between halves of the reference."""
+
+
+def main_numbers(found: dict[str, dict[str, Any]]) -> list[MainNumber]:
+    """The rows of the table. `found` holds the results of comparison, physicality, msm and dynamics."""
+
+    def row(words: str, number: dict[str, Any], halves: Any, factor: float) -> MainNumber:
+        values = (number["value"], number.get("low"), number.get("high"), halves)
+        return MainNumber(words, *(None if value is None else factor * float(value) for value in values))
+
+    return [row(*each) for each in _rows(found)]
+
+
 def table(found: dict[str, dict[str, Any]], head: dict[str, Any]) -> str:
     """The main numbers with their intervals and the MD's own halves, as lines of text; or why there is none."""
     frames = head["samples"]["frames"], head["reference"]["frames"]
@@ -308,11 +322,12 @@ def table(found: dict[str, dict[str, Any]], head: dict[str, Any]) -> str:
         f"{head['peptide']}: {frames[0]:,} samples against {frames[1]:,} frames of reference",
         f"{'':<22}{'value':>9}{'low':>9}{'high':>9}{'MD halves':>11}",
     ]
-    for words, number, floor, factor in _rows(found):
-        if number["value"] is None:
-            lines.append(f"{words:<22}{'-':>9}  {number.get('reason', '')}".rstrip())
+    reasons = [number.get("reason", "") for _, number, _, _ in _rows(found)]
+    for (words, *cells), reason in zip(main_numbers(found), reasons, strict=True):
+        if cells[0] is None:
+            lines.append(f"{words:<22}{'-':>9}  {reason}".rstrip())
             continue
-        cells = [number["value"], number.get("low"), number.get("high"), floor]
-        texts = ["-" if cell is None else f"{factor * float(cell):.3f}" for cell in cells]
+        texts = ["-" if cell is None else f"{cell:.3f}" for cell in cells]
         lines.append(f"{words:<22}{texts[0]:>9}{texts[1]:>9}{texts[2]:>9}{texts[3]:>11}")
+    lines.append(f"Markov state model by {_LIBRARY[found['msm']['backend']]}.")
     return "\n".join(lines)

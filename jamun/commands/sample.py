@@ -1,0 +1,168 @@
+"""One peptide sampled by a trained denoiser without the workflow, its samples described and drawn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jamun.config.configuration import Configuration
+from jamun.config.sampling import SamplingSettings
+from jamun.evaluation.alone import describe_to_files
+from jamun.figures.ramachandran import ramachandran_to_files
+from jamun.model.checkpoint import read_content
+from jamun.model.score import NetworkScore
+from jamun.peptides.build import build_to_files
+from jamun.peptides.reading import structure_name
+from jamun.peptides.sequences import parse_sequence
+from jamun.sampling.run import SamplingFiles, sample_to_files
+from jamun.sampling.starts import start_files
+
+# A minute or two on two cores.
+FEW_SAMPLES = 1_500
+
+
+@dataclass(frozen=True)
+class SampleFiles:
+    """The files of one peptide's samples in `folder`, with their names in the workflow's results."""
+
+    folder: Path
+
+    @property
+    def samples(self) -> Path:
+        """XTC of all samples, heavy atoms."""
+        return self.folder / "samples.xtc"
+
+    @property
+    def topology(self) -> Path:
+        """PDB of the same atoms."""
+        return self.folder / "topology.pdb"
+
+    @property
+    def flags(self) -> Path:
+        """NPZ: which samples are accepted, and what is wrong with the others."""
+        return self.folder / "flags.npz"
+
+    @property
+    def record(self) -> Path:
+        """JSON: settings, counts, chains, time, provenance."""
+        return self.folder / "sampling.json"
+
+    @property
+    def description(self) -> Path:
+        """JSON: torsions and geometry of the samples."""
+        return self.folder / "samples.json"
+
+    @property
+    def histograms(self) -> Path:
+        """NPZ: histograms that belong to the description."""
+        return self.folder / "samples.npz"
+
+    @property
+    def ramachandran(self) -> Path:
+        """PNG; a PDF lies beside it."""
+        return self.folder / "ramachandran.png"
+
+
+def sampling_settings(
+    settings: Configuration, weights: Path, samples: int | None, of_the_model: bool
+) -> SamplingSettings:
+    """Settings of a sampling.
+
+    Args:
+        settings: the configuration.
+        weights: the model's file.
+        samples: how many samples, or None for what the settings say.
+        of_the_model: take the settings that came with the model, if any, fewer samples than the workflow draws, and so
+            few chains that none takes longer to burn in than to sample.
+
+    Raises:
+        CheckpointError: the file is no checkpoint of this program.
+    """
+    changed: dict[str, Any] = {}
+    if of_the_model:
+        # A file that is missing is told where it is loaded.
+        changed = (read_content(weights).get("sampling", {}) if weights.exists() else {}) | {"samples": FEW_SAMPLES}
+    if samples is not None:
+        changed["samples"] = samples
+    count = changed.get("samples", settings.sampling.samples)
+    changed["chains"] = min(changed.get("chains", settings.sampling.chains), count)
+    found = SamplingSettings(**(settings.sampling.model_dump() | changed))
+    if of_the_model and found.burn_in:
+        few = max(1, count * found.stride // found.burn_in)
+        found = found.model_copy(update={"chains": min(found.chains, few)})
+    return found
+
+
+@dataclass(frozen=True)
+class Molecule:
+    """What is sampled: the peptide's name, the structures that chains start from, and the built one where there is."""
+
+    name: str
+    starts: Sequence[Path]
+    built: Path | None = None
+
+    @classmethod
+    def from_sequence(cls, sequence: str, settings: Configuration, sampling: SamplingSettings, out: Path) -> Molecule:
+        """A peptide that is built into `out`. Raises PeptideError for a sequence that cannot be built."""
+        peptide = parse_sequence(sequence)
+        built = out / f"{peptide.name}.pdb"
+        build_to_files(peptide, settings.peptides.form, settings.peptides.ph, built, out / f"{peptide.name}.json")
+        return cls(peptide.name, start_files(sampling.starts, peptide.name) or [built], built)
+
+    @classmethod
+    def from_structures(cls, paths: Sequence[Path]) -> Molecule:
+        """The peptide in structure files, which chains start from in turn."""
+        return cls(structure_name(paths[0]), paths)
+
+
+def sample_peptide(
+    molecule: Molecule,
+    weights: Path,
+    sampling: SamplingSettings,
+    settings: Configuration,
+    out: Path,
+    threads: int | None = None,
+) -> SampleFiles:
+    """Sample into `out`, describe the samples, and draw their Ramachandran map.
+
+    Args:
+        molecule: what to sample.
+        weights: a trained denoiser.
+        sampling: how to sample.
+        settings: what else is set: evaluation and figures.
+        out: folder to write to; what was saved in its folder `work` by a run that stopped is gone on from.
+        threads: threads to use; None for all cores of this process.
+
+    Raises:
+        UserError: what `sample_to_files` and `describe_to_files` raise.
+    """
+    files = SampleFiles(out)
+    sample_to_files(
+        NetworkScore.read(weights),
+        molecule.starts,
+        molecule.name,
+        sampling,
+        SamplingFiles.in_folder(out),
+        threads=threads or len(os.sched_getaffinity(0)),
+        built=molecule.built,
+    )
+    describe_to_files(
+        files.samples,
+        files.topology,
+        files.record,
+        files.topology,
+        dataset=out.name,
+        # As in results/{dataset}/models/{model}/checkpoint.ckpt.
+        model=weights.resolve().parent.name,
+        peptide=molecule.name,
+        settings=settings.evaluation,
+        result=files.description,
+        arrays=files.histograms,
+    )
+    ramachandran_to_files(
+        files.description, files.histograms, settings.figures, files.ramachandran, out / "ramachandran.pdf"
+    )
+    return files
