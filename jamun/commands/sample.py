@@ -12,6 +12,7 @@ from jamun.config.configuration import Configuration
 from jamun.config.sampling import SamplingSettings
 from jamun.evaluation.alone import describe_to_files
 from jamun.figures.ramachandran import ramachandran_to_files
+from jamun.io.log import UserError
 from jamun.model.checkpoint import read_content
 from jamun.model.score import NetworkScore
 from jamun.peptides.build import build_to_files
@@ -114,7 +115,10 @@ class Molecule:
 
     @classmethod
     def from_structures(cls, paths: Sequence[Path]) -> Molecule:
-        """The peptide in structure files, which chains start from in turn."""
+        """The peptide in structure files, which chains start from in turn. Raises UserError for one that is not there."""
+        for path in paths:
+            if not path.is_file():
+                raise UserError(f"{path}: no such structure file; correct the path.")
         return cls(structure_name(paths[0]), paths)
 
 
