@@ -115,7 +115,7 @@ class Molecule:
 
     @classmethod
     def from_structures(cls, paths: Sequence[Path]) -> Molecule:
-        """The peptide in structure files, which chains start from in turn. Raises UserError for one that is not there."""
+        """The peptide in structure files, which chains start from in turn. Raises UserError for a missing one."""
         for path in paths:
             if not path.is_file():
                 raise UserError(f"{path}: no such structure file; correct the path.")
