@@ -68,12 +68,19 @@ def _sum_of_products(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
 class Edges:
     """What a convolution needs to know of the pairs of atoms.
 
-    hidden: (G, N, N, K), symmetric in the atoms, zero where there is no edge; harmonics: for each degree
-    (2l+1, G, N, N), of r_i - r_j, hence symmetric for even and antisymmetric for odd degrees.
+    hidden: (G, N, N, K), of receiver i and sender j, zero where there is no edge.
+    harmonics: for each degree (2l+1, G, N, N), of r_i - r_j, hence symmetric for even and antisymmetric for odd degrees.
+    by_sender: `hidden` with the sender first, where it is not symmetric in the atoms; None where it is.
     """
 
     hidden: Tensor
     harmonics: list[Tensor]
+    by_sender: Tensor | None = None
+
+    @property
+    def sent(self) -> Tensor:
+        """The hidden units (G, N, N, K) of sender j and receiver i."""
+        return self.hidden if self.by_sender is None else self.by_sender
 
 
 class Convolution(nn.Module):
@@ -180,9 +187,9 @@ class Convolution(nn.Module):
         parts = []
         for m3 in range(2 * path.l3 + 1):
             if path.l2 == 0:
-                # Y is constant, so the sum over j is one matrix product a graph; h_ij = h_ji saves a transposition
+                # Y is constant, so the sum over j is one matrix product a graph; by sender, nothing is copied for it
                 ((m1, _, value),) = path.of_component(m3)
-                flat = edges.hidden.reshape(graphs, atoms, atoms * width)
+                flat = edges.sent.reshape(graphs, atoms, atoms * width)
                 summed = (flat.transpose(1, 2) @ features[m1]).reshape(graphs * atoms, -1)
             else:
                 value = 1.0
@@ -209,8 +216,8 @@ class Convolution(nn.Module):
                     summed = edges.hidden.reshape(graphs, atoms, atoms * width) @ source
                 parts.append(summed.view(graphs, atoms, -1) * value)
             return parts
-        # h_ij = h_ji: with j in the batch of the products, spread[j, i] = sum_k h_ji[k] (A_k x_j)
-        hidden = edges.hidden.reshape(graphs * atoms, atoms, width)
+        # with j in the batch of the products, spread[j, i] = sum_k h_ij[k] (A_k x_j)
+        hidden = edges.sent.reshape(graphs * atoms, atoms, width)
         spread = []
         for source in transformed:
             product = hidden @ source.expand(graphs, -1, -1, -1).flatten(0, 1)

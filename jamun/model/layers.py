@@ -7,7 +7,7 @@ is a matrix product over the last axis.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from e3nn import o3
@@ -19,6 +19,7 @@ Features = dict[int, Tensor]
 
 # Factors that give activations of a normal variable unit second moment, as in e3nn's Gate and FullyConnectedNet.
 SILU_GAIN = float(normalize2mom(functional.silu).cst)
+LEAKY_RELU_GAIN = float(normalize2mom(functional.leaky_relu).cst)
 SIGMOID_GAIN = float(normalize2mom(torch.sigmoid).cst)
 
 
@@ -72,10 +73,19 @@ class Linear(nn.Module):
 
 
 class Gate(nn.Module):
-    """SiLU on scalars; each channel of degree l > 0 times the sigmoid of a scalar of its own (e3nn.nn.Gate)."""
+    """An activation on scalars; each channel of degree l > 0 times the sigmoid of a scalar of its own (e3nn.nn.Gate).
 
-    def __init__(self, outputs: Mapping[int, int]) -> None:
+    `activation` is SiLU where nothing else is said; `gain` is its factor that normalize2mom gives.
+    """
+
+    def __init__(
+        self,
+        outputs: Mapping[int, int],
+        activation: Callable[[Tensor], Tensor] = functional.silu,
+        gain: float = SILU_GAIN,
+    ) -> None:
         super().__init__()
+        self.activation, self.activation_gain = activation, gain
         self.outputs = dict(sorted(outputs.items()))
         self.gated = {degree: count for degree, count in self.outputs.items() if degree > 0}
 
@@ -86,7 +96,7 @@ class Gate(nn.Module):
 
     def forward(self, features: Features) -> Features:
         parts = features[0].split([self.outputs.get(0, 0), *self.gated.values()], dim=-1)
-        result = {0: functional.silu(parts[0]) * SILU_GAIN} if 0 in self.outputs else {}
+        result = {0: self.activation(parts[0]) * self.activation_gain} if 0 in self.outputs else {}
         for gate, degree in zip(parts[1:], self.gated, strict=True):
             result[degree] = features[degree] * (torch.sigmoid(gate) * SIGMOID_GAIN)
         return result

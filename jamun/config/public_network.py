@@ -1,0 +1,78 @@
+"""Settings of the authors' public network."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from jamun.config.base import Quantity, Section
+from jamun.config.network import MOST_CHANNELS
+
+LATEST_GENERATION = 5
+
+
+class PublicNetworkSettings(Section):
+    """The network of the authors' public program; the defaults are its `e3conv.yaml`, with 10,552,889 parameters.
+
+    The program gave the same keys and shapes different meanings over time. `generation` says which one holds:
+    1, December 2024 to January 2025 (and the branches stable and marcocycles); 2, 3 to 6 February 2025; 3, to 20
+    February; 4, to March; 5, after that, with another vocabulary and no limit on neighbours.
+    """
+
+    architecture: Literal["public"] = Field("public", description="The network of the authors' public program.")
+    generation: int = Field(
+        4, ge=1, le=LATEST_GENERATION, description="Generation of the public program whose function the network has."
+    )
+    hidden_irreps: str = Field(
+        "120x0e + 32x1e",
+        pattern=r"^\s*\d{1,4}x0e\s*\+\s*\d{1,4}x1e\s*$",
+        description="Hidden features of an atom: scalars (0e) and vectors (1e).",
+    )
+    n_convolutions: int = Field(6, ge=1, le=50, description="Message-passing blocks, the initial one included.")
+    n_radial: int = Field(32, ge=1, le=512, description="Gaussians in which distances are embedded.")
+    radial_width: int = Field(64, ge=1, le=1024, description="Hidden units of the radial layer of a convolution.")
+    bond_embedding: int = Field(32, ge=1, le=512, description="Size of the embedding of bonded or not.")
+    element_embedding: int = Field(8, ge=1, le=512, description="Size of the embedding of the element.")
+    atom_name_embedding: int = Field(8, ge=1, le=512, description="Size of the embedding of the PDB atom name.")
+    residue_embedding: int = Field(32, ge=1, le=512, description="Size of the embedding of the residue type.")
+    residue_index_embedding: int = Field(
+        8, ge=1, le=512, description="Size of the embedding of the residue's place in the chain."
+    )
+    residue_index: bool = Field(
+        False, description="Tell the network the residue's place in the chain, of ten at most; else all have the first."
+    )
+    max_radius: Quantity("nm", gt=0, le=100) = Field(
+        1.0,
+        description="Radius of the public program: atoms are joined, and the gaussians end, where a scaled distance "
+        "reaches sqrt(max_radius^2 + 6 sigma^2), which means 0.59 nm for its own settings.",
+    )
+
+    @model_validator(mode="after")
+    def _channels(self) -> PublicNetworkSettings:
+        for count in self.channels.values():
+            if not 1 <= count <= MOST_CHANNELS:
+                raise ValueError(f"hidden_irreps needs numbers from 1 to {MOST_CHANNELS} before each x")
+        return self
+
+    @property
+    def channels(self) -> dict[int, int]:
+        """Degree -> multiplicity of the hidden features."""
+        scalars, vectors = (int(part.split("x")[0]) for part in self.hidden_irreps.split("+"))
+        return {0: scalars, 1: vectors}
+
+    @property
+    def lmax(self) -> int:
+        """Highest degree of the spherical harmonics of an edge."""
+        return 1
+
+    @property
+    def max_neighbours(self) -> int | None:
+        """Radial edges that reach an atom, at most; None is no limit."""
+        return 32 if self.generation < 5 else None
+
+    @property
+    def reads_atom_names(self) -> bool:
+        """Whether the embedding of atom names reaches the network. In generations 1 to 3 it had odd parity, of which
+        nothing is made."""
+        return self.generation >= 4
