@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError, ValidatorFunctionWrapHandler, model_validator
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, model_validator
 
-from jamun.config.base import Quantity, Section
+from jamun.config.architecture import HIGHEST_DEGREE, MOST_CHANNELS, ArchitectureSettings, Irreps
+from jamun.config.base import Quantity
 from jamun.config.errors import sentence
+from jamun.config.public_network import PublicNetworkSettings
 from jamun.io.text import shown
-
-Irreps = Annotated[str, StringConstraints(pattern=r"^\s*\d+x\d+[eo](\s*\+\s*\d+x\d+[eo])*\s*$")]
-HIGHEST_DEGREE = 6
-MOST_CHANNELS = 4096
-
-
-class ArchitectureSettings(Section):
-    """What the settings of every kind of network have."""
-
-    architecture: str = Field(description="Kind of network.")
-
-    @classmethod
-    def name(cls) -> str:
-        """The name that `architecture` gives to this kind of network."""
-        return str(cls.model_fields["architecture"].default)
 
 
 class NetworkSettings(ArchitectureSettings):
@@ -78,7 +65,10 @@ class NetworkSettings(ArchitectureSettings):
 
 
 # The settings of each kind of network, by its name; those of jamun.model.architectures.ARCHITECTURES.
-ARCHITECTURE_SETTINGS: dict[str, type[ArchitectureSettings]] = {NetworkSettings.name(): NetworkSettings}
+ARCHITECTURE_SETTINGS: dict[str, type[ArchitectureSettings]] = {
+    NetworkSettings.name(): NetworkSettings,
+    PublicNetworkSettings.name(): PublicNetworkSettings,
+}
 
 
 def settings_class(values: Mapping[str, Any]) -> type[ArchitectureSettings]:

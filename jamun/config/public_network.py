@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from jamun.config.base import Quantity, Section
-from jamun.config.network import MOST_CHANNELS
+from jamun.config.architecture import MOST_CHANNELS, ArchitectureSettings
+from jamun.config.base import Quantity
 
 LATEST_GENERATION = 5
 
 
-class PublicNetworkSettings(Section):
+class PublicNetworkSettings(ArchitectureSettings):
     """The network of the authors' public program; the defaults are its `e3conv.yaml`, with 10,552,889 parameters.
 
     The program gave the same keys and shapes different meanings over time. `generation` says which one holds:

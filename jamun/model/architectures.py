@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from jamun.config.network import ArchitectureSettings, NetworkSettings
+from jamun.config.public_network import PublicNetworkSettings
 from jamun.data.vocabulary import VOCABULARY_VERSION
 from jamun.model.conditioning import Conditioning
 from jamun.model.denoiser import Denoiser
 from jamun.model.network import Conditioned, Network
+from jamun.model.public.codes import PUBLIC_VOCABULARY_VERSION, PublicConditioning
+from jamun.model.public.network import PublicDenoiser
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Architecture:
 # Of the names of jamun.config.network.ARCHITECTURE_SETTINGS.
 ARCHITECTURES: dict[str, Architecture] = {
     NetworkSettings.name(): Architecture(Denoiser, Conditioning, VOCABULARY_VERSION),
+    PublicNetworkSettings.name(): Architecture(PublicDenoiser, PublicConditioning, PUBLIC_VOCABULARY_VERSION),
 }
 
 

@@ -69,7 +69,7 @@ class Edges:
     """What a convolution needs to know of the pairs of atoms.
 
     hidden: (G, N, N, K), of receiver i and sender j, zero where there is no edge.
-    harmonics: for each degree (2l+1, G, N, N), of r_i - r_j, hence symmetric for even and antisymmetric for odd degrees.
+    harmonics: for each degree (2l+1, G, N, N), of r_i - r_j: symmetric for even degrees, antisymmetric for odd ones.
     by_sender: `hidden` with the sender first, where it is not symmetric in the atoms; None where it is.
     """
 

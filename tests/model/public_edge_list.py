@@ -16,13 +16,17 @@ from torch.nn import functional
 from torch_geometric.utils import scatter
 
 from jamun.config.public_network import PublicNetworkSettings
-from jamun.model.conditioning import Conditioning
 from jamun.model.denoiser import preconditioning
 from jamun.model.geometry import COINCIDENT
-from jamun.model.public.codes import public_codes
+from jamun.model.public.codes import PublicConditioning
 from jamun.model.public.layout import block_prefixes, embedding_sizes
 
-_TABLES = {"element": "atom_type", "atom_name": "atom_code", "residue": "residue_code", "residue_index": "residue_index"}
+_TABLES = {
+    "element": "atom_type",
+    "atom_name": "atom_code",
+    "residue": "residue_code",
+    "residue_index": "residue_index",
+}
 
 
 class EdgeListNetwork:
@@ -75,9 +79,9 @@ class EdgeListNetwork:
     def _split(self, channels: Tensor) -> list[tuple[Tensor, tuple[int, o3.Irrep]]]:
         return list(zip(channels.split([count for count, _ in self.hidden], -1), self.hidden, strict=True))
 
-    def edges(self, position: Tensor, graph: Tensor, atom: Tensor, bonded: Tensor, cutoff: Tensor) -> tuple[Tensor, ...]:
-        """Senders, receivers and kinds (0 radial, 1 bonded) of all edges: position (n, 3) without noise's scaling in
-        nm, graph and atom (n,), bonded (G, N, N), cutoff (n,) in nm."""
+    def edges(self, position: Tensor, graph: Tensor, atom: Tensor, bonds: Tensor, cutoff: Tensor) -> tuple[Tensor, ...]:
+        """Senders, receivers and kinds (0 radial, 1 bonded) of all edges: position (n, 3) in nm, graph and atom (n,),
+        bonds (G, N, N) of receiver and sender, cutoff (n,) in nm."""
         distance = (position[:, None] - position[None, :]).norm(dim=-1)
         near = (graph[:, None] == graph[None, :]) & (distance < cutoff[:, None])  # an atom is near itself
         if self.settings.max_neighbours is not None:
@@ -85,14 +89,12 @@ class EdgeListNetwork:
         near.fill_diagonal_(False)
         receiver, sender = near.nonzero(as_tuple=True)
         place = {(int(g), int(a)): number for number, (g, a) in enumerate(zip(graph, atom, strict=True))}
-        bonds = [
-            (place[g, a], place[g, b]) for g, a, b in bonded.nonzero().tolist() if a < b and (g, b) in place
-        ]  # from the earlier atom to the later
-        first, second = torch.tensor(bonds, dtype=torch.long).reshape(-1, 2).T
+        joined = [(place[g, sender], place[g, receiver]) for g, receiver, sender in bonds.nonzero().tolist()]
+        first, second = torch.tensor(joined, dtype=torch.long).reshape(-1, 2).T
         kind = torch.cat([torch.zeros_like(sender), torch.ones_like(first)])
         return torch.cat([sender, first]), torch.cat([receiver, second]), kind
 
-    def __call__(self, y: Tensor, sigma: float | Tensor, conditioning: Conditioning) -> Tensor:
+    def __call__(self, y: Tensor, sigma: float | Tensor, conditioning: PublicConditioning) -> Tensor:
         graphs = y.shape[0]
         mask = conditioning.mask.expand(graphs, -1)
         graph, atom = mask.nonzero(as_tuple=True)
@@ -108,8 +110,8 @@ class EdgeListNetwork:
         radius = (self.settings.max_radius**2 + 6.0 * level.square()).sqrt()
         cutoff = (radius / coefficients[0]).to(y.dtype)[graph]
         end = cutoff if self.settings.generation > 1 else radius.to(y.dtype)[graph]
-        bonded = conditioning.bonded.expand(graphs, -1, -1)
-        sender, receiver, kind = self.edges(position.detach(), graph, atom, bonded, cutoff)
+        bonds = conditioning.bonds.expand(graphs, -1, -1)
+        sender, receiver, kind = self.edges(position.detach(), graph, atom, bonds, cutoff)
         vector = (c_in * position)[sender] - (c_in * position)[receiver]
         squared = vector.square().sum(1)
         apart = squared > COINCIDENT**2
@@ -140,16 +142,11 @@ class EdgeListNetwork:
         return y.new_zeros(y.shape).index_put((graph, atom), xhat)
 
     def _embedded(
-        self, conditioning: Conditioning, graphs: int, graph: Tensor, atom: Tensor, c_noise: Tensor
+        self, conditioning: PublicConditioning, graphs: int, graph: Tensor, atom: Tensor, c_noise: Tensor
     ) -> Tensor:
-        place = conditioning.residue_index if self.settings.residue_index else torch.zeros_like(conditioning.residue)
-        codes = public_codes(
-            conditioning.element, conditioning.atom_name, conditioning.residue, place, self.settings.generation
-        )
+        rows = conditioning.rows(self.settings.generation, self.settings.residue_index)
         parts = {
-            name: self.weights[f"atom_embedder.{key}_embedding.weight"][
-                getattr(codes, name).expand(graphs, -1)[graph, atom]
-            ]
+            name: self.weights[f"atom_embedder.{key}_embedding.weight"][rows[name].expand(graphs, -1)[graph, atom]]
             for name, key in _TABLES.items()
         }
         scales = self._noise("initial_noise_scaling", c_noise).split([part.shape[1] for part in parts.values()], -1)

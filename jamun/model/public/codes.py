@@ -1,75 +1,125 @@
-"""Codes of atoms as the public program has them, from this program's (jamun.data.vocabulary).
+"""Atoms as the public program tells its network of them.
 
-Three things are the public program's own. Atom names count after MDTraj has renamed them, so that the methyl carbon
-of NME is C and that of ACE is CH3. Whatever a table does not name shares one code. A protonation state has the code
-of its amino acid, except that the public program takes ASH, CYM, GLH and LYN for unknown residues; here they are ASP,
-CYS, GLU and LYS.
+Its tables name few atoms and residues; whatever they do not name shares one code. Names count after MDTraj has renamed
+them: HID, HIE, HIP, HSD and HSE are HIS, CYX is CYS, and the methyl carbon of NME is C while that of ACE is CH3. Other
+protonation states (ASH, CYM, GLH, LYN) and amide caps (NH2) are residues without a name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from jamun.data.vocabulary import ATOM_NAMES, ELEMENTS, RESIDUES, VocabularyError
+from jamun.data.molecule import Molecule
+from jamun.data.vocabulary import VocabularyError
+
+# Of the tables below: a checkpoint made with others is refused.
+PUBLIC_VOCABULARY_VERSION = 1
 
 # Rows of the embedding tables.
 ELEMENT_ROWS, ATOM_NAME_ROWS, RESIDUE_ROWS, RESIDUE_PLACES = 20, 10, 25, 10
 
-_ELEMENTS = {6: 0, 8: 1, 7: 2, 9: 3, 16: 4}
+_ELEMENTS = {6: 0, 8: 1, 7: 2, 9: 3, 16: 4}  # by atomic number
 _ATOM_NAMES = {"C": 0, "O": 1, "N": 2, "S": 3, "CA": 4, "CB": 5}
-_RESIDUES = {
-    name: code
-    for code, name in enumerate(
-        "ALA ARG ASN ASP CYS GLU GLN GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL ACE NME".split()
-    )
-}
-_UNKNOWN_RESIDUE = 22
+_RESIDUE_NAMES = "ALA ARG ASN ASP CYS GLU GLN GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL ACE NME"
+_RESIDUES = {name: code for code, name in enumerate(_RESIDUE_NAMES.split())}
+_RENAMED = dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "HIS") | {"CYX": "CYS", "NMA": "NME"}
+OTHER_ELEMENT, OTHER_ATOM_NAME, OTHER_RESIDUE = len(_ELEMENTS), len(_ATOM_NAMES), len(_RESIDUES)
 
 
-@dataclass(frozen=True)
-class PublicCodes:
-    """Rows of the embedding tables, (G or 1, N) int64 each."""
+@dataclass
+class PublicConditioning:
+    """Codes of atoms, in the order of generation 4, and bonds, for G graphs, or for one that stands for all.
+
+    element, atom_name, residue: (G or 1, N) int64, 0 on padding, where they mean nothing.
+    residue_index: (G or 1, N) int64, the residue's place in the chain, from 0, caps counted.
+    bonds: (G or 1, N, N) bool, of receiver and sender: True for a bond's later and earlier atom.
+    mask: (G or 1, N) bool, False on padding.
+    """
 
     element: Tensor
     atom_name: Tensor
     residue: Tensor
     residue_index: Tensor
+    bonds: Tensor
+    mask: Tensor
 
+    @classmethod
+    def from_molecule(cls, molecule: Molecule) -> Self:
+        """One molecule. The order of its atoms gives each bond its direction, from the earlier to the later."""
+        residues = [_RENAMED.get(name, name) for name in molecule.residue_names]
+        names = [
+            "C" if (residue, name) == ("NME", "CH3") else name
+            for residue, name in zip(residues, molecule.atom_names, strict=True)
+        ]
+        codes = (
+            [_ELEMENTS.get(int(number), OTHER_ELEMENT) for number in molecule.elements],
+            [_ATOM_NAMES.get(name, OTHER_ATOM_NAME) for name in names],
+            [_RESIDUES.get(residue, OTHER_RESIDUE) for residue in residues],
+            molecule.residue_indices.astype(np.int64),
+        )
+        bonds = torch.zeros(1, molecule.n_atoms, molecule.n_atoms, dtype=torch.bool)
+        ends = torch.as_tensor(np.sort(molecule.bonds.astype(np.int64), 1))
+        bonds[0, ends[:, 1], ends[:, 0]] = True
+        mask = torch.ones(1, molecule.n_atoms, dtype=torch.bool)
+        return cls(*(torch.as_tensor(row)[None] for row in codes), bonds, mask)
 
-def _table(codes: list[int], device: torch.device) -> Tensor:
-    """A lookup table whose row 0 is padding."""
-    return torch.tensor([0, *codes], device=device)
+    @classmethod
+    def batch(cls, parts: list[Self]) -> Self:
+        """Single molecules joined to one batch, padded to the largest."""
+        largest = max(part.mask.shape[1] for part in parts)
+        bonds = torch.zeros(len(parts), largest, largest, dtype=torch.bool)
+        for graph, part in enumerate(parts):
+            atoms = part.mask.shape[1]
+            bonds[graph, :atoms, :atoms] = part.bonds[0]
+        rows = {
+            field.name: pad_sequence([getattr(part, field.name)[0] for part in parts], batch_first=True)
+            for field in fields(cls)
+            if field.name != "bonds"
+        }
+        return cls(bonds=bonds, **rows)
 
+    def select(self, graphs: Tensor) -> Self:
+        """The graphs with these indices (G,) int64, repeats allowed."""
+        return type(self)(**{field.name: getattr(self, field.name)[graphs] for field in fields(self)})
 
-def public_codes(
-    element: Tensor, atom_name: Tensor, residue: Tensor, residue_index: Tensor, generation: int
-) -> PublicCodes:
-    """Translate this program's codes.
+    def to(self, device: torch.device | str) -> Self:
+        """The same on `device`."""
+        return type(self)(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
-    Args:
-        element, atom_name, residue, residue_index: codes of Conditioning, (G or 1, N) int64, 0 on padding.
-        generation: that of the public program; from 5 on hydrogen has a code, which moves the ones behind it.
+    def rows(self, generation: int, with_places: bool) -> dict[str, Tensor]:
+        """Rows of the embedding tables, (G or 1, N) int64 each.
 
-    Returns:
-        The public program's codes; on padding some valid row.
+        Args:
+            generation: of the public program; from 5 on hydrogen has a code, which moves the ones behind it.
+            with_places: give the residues' places in the chain; else all have the first.
 
-    Raises:
-        VocabularyError: for a residue that the generation has no code for, or a place in the chain beyond its table.
-    """
-    device, moved = element.device, int(generation >= 5)
-    elements = _table([_ELEMENTS.get(number, 5 + moved) for number in ELEMENTS], device)
-    names = _table([_ATOM_NAMES.get(name, 6 + moved) for name in ATOM_NAMES], device)
-    residues = _table([_RESIDUES.get(name, _UNKNOWN_RESIDUE) for name in RESIDUES], device)
-    of_residue = residues[residue]
-    if generation >= 5 and not torch.compiler.is_compiling() and (of_residue == _UNKNOWN_RESIDUE).any():
-        raise VocabularyError("Generation 5 of the public network knows no amide cap (NH2); use another model for it.")
-    methyl = (residue == RESIDUES.index("NME") + 1) & (atom_name == ATOM_NAMES.index("CH3") + 1)
-    return PublicCodes(
-        elements[element],
-        torch.where(methyl, _ATOM_NAMES["C"], names[atom_name]),
-        of_residue,
-        residue_index.clamp(max=RESIDUE_PLACES - 1),
-    )
+        Raises:
+            VocabularyError: for a residue or a place in the chain that has no row. (Not looked for where the network is
+                being compiled, nor while a CUDA graph is recorded.)
+        """
+        looked = not torch.compiler.is_compiling() and not (
+            self.mask.is_cuda and torch.cuda.is_current_stream_capturing()
+        )
+        if looked and generation >= 5 and (self.mask & (self.residue == OTHER_RESIDUE)).any():
+            raise VocabularyError(
+                f"Generation {generation} of the public network knows the amino acids, ACE and NME only; use another "
+                "model for this molecule."
+            )
+        if looked and with_places and (self.residue_index >= RESIDUE_PLACES).any():
+            raise VocabularyError(
+                f"The public network knows {RESIDUE_PLACES} places in a chain, caps counted; use another model for "
+                "this molecule."
+            )
+        moved = int(generation >= 5)
+        return {
+            "element": self.element + moved * (self.element == OTHER_ELEMENT),
+            "atom_name": self.atom_name + moved * (self.atom_name == OTHER_ATOM_NAME),
+            "residue": self.residue,
+            "residue_index": self.residue_index if with_places else torch.zeros_like(self.residue_index),
+        }

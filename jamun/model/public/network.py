@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jamun.config.public_network import PublicNetworkSettings
-from jamun.model.conditioning import Conditioning
 from jamun.model.convolution import Convolution, Edges
 from jamun.model.denoiser import preconditioning
 from jamun.model.geometry import centre, pair_geometry
 from jamun.model.layers import LEAKY_RELU_GAIN, Features, Gate, Linear
-from jamun.model.public.codes import ATOM_NAME_ROWS, ELEMENT_ROWS, RESIDUE_PLACES, RESIDUE_ROWS, public_codes
+from jamun.model.network import Network
+from jamun.model.public.codes import ATOM_NAME_ROWS, ELEMENT_ROWS, RESIDUE_PLACES, RESIDUE_ROWS, PublicConditioning
 
 # What the public program divides its gaussians by (e3nn's soft_one_hot_linspace).
 _GAUSSIAN_SCALE = 1.12
@@ -40,7 +40,7 @@ class PublicPrepared:
 
     mask: (G or 1, N) bool, False on padding.
     pairs: (G or 1, N, N) bool, which atoms may be joined; no atom with itself.
-    bonds: (G or 1, N, N) bool, of receiver and sender: True for a bond's later and earlier atom.
+    bonds: (G or 1, N, N) bool, of a bond's receiver and sender.
     embedding: (G or 1, N, scalars), of the atoms.
     """
 
@@ -55,18 +55,15 @@ class Joined:
     """The edges of noisy structures, for pairs of receiver and sender.
 
     gaussians: (G, N, N, radial), of the scaled distances.
-    radial: (G, N, N, 1), 1 for pairs within the radius.
-    bonded: (G or 1, N, N, 1), 1 for bonds.
-    counts: (G, N, N, 1), the number of edges of a pair.
-    weight: (G, N, 1, 1), what a message is multiplied by for the mean.
+    radial: (G, N, N, 1), for pairs within the radius the weight of a message in the mean over the edges that reach the
+        receiver, times the root of a convolution's width; 0 for others.
+    bonded: (G, N, N, 1), the same for bonds.
     harmonics: for degrees 0 and 1, (2l+1, G, N, N), of the vector from receiver to sender.
     """
 
     gaussians: Tensor
     radial: Tensor
     bonded: Tensor
-    counts: Tensor
-    weight: Tensor
     harmonics: list[Tensor]
 
 
@@ -100,12 +97,12 @@ class Radial(nn.Module):
         self.bias = drawn(settings.radial_width)
 
     def forward(self, joined: Joined, bond_table: Tensor) -> Tensor:
-        """Hidden units of pairs, (G, N, N, width + 1): those of a pair's edges added up, and the number of edges."""
+        """Hidden units of pairs, (G, N, N, width + 1): those of a pair's edges added up, and a 1 for each edge."""
         from_distance = joined.gaussians @ self.distance
         radial, bonded = bond_table @ self.bond + self.bias
         hidden = functional.silu(from_distance + radial) * joined.radial
         hidden = torch.addcmul(hidden, functional.silu(from_distance + bonded), joined.bonded)
-        return torch.cat([hidden, joined.counts], -1)
+        return torch.cat([hidden, joined.radial + joined.bonded], -1)
 
 
 class Block(nn.Module):
@@ -124,15 +121,14 @@ class Block(nn.Module):
         self.skip = Linear(inputs, hidden)
 
     def forward(self, features: Features, joined: Joined, bond_table: Tensor) -> Features:
-        # The convolution divides by the root of its width, which the public network does not.
-        units = self.radial(joined, bond_table) * (joined.weight * self.convolution.width**0.5)
+        units = self.radial(joined, bond_table)
         edges = Edges(units, joined.harmonics, units.transpose(1, 2).contiguous())
         update = self.interaction(self.gate(self.convolution(features, edges)))
         skipped = self.skip(features)
         return {degree: value + skipped[degree] if degree in skipped else value for degree, value in update.items()}
 
 
-class PublicDenoiser(nn.Module):
+class PublicDenoiser(Network):
     """xhat(y) = c_skip y + c_out F(c_in y; c_noise) with the F of the public program.
 
     Args:
@@ -179,26 +175,18 @@ class PublicDenoiser(nn.Module):
         self.head_vector = Linear({1: hidden[1]}, {1: 1})
         self.gain = nn.Parameter(torch.zeros(()))
 
-    def prepare(self, conditioning: Conditioning, keep: bool | None = None) -> PublicPrepared:
-        """Compute what does not depend on positions or sigma.
-
-        Give the result to ``forward`` in place of the conditioning to save its repetition, under ``torch.no_grad()``
-        where weights are not trained. `keep` is for other networks; this one keeps nothing more.
-        """
+    def prepare(self, conditioning: PublicConditioning | PublicPrepared) -> PublicPrepared:
+        """What does not depend on positions or sigma; valid as long as the weights are."""
+        if isinstance(conditioning, PublicPrepared):
+            return conditioning
         mask = conditioning.mask
-        atoms = mask.shape[1]
-        pairs = mask[:, :, None] & mask[:, None, :] & ~torch.eye(atoms, dtype=torch.bool, device=mask.device)
-        codes = public_codes(
-            conditioning.element,
-            conditioning.atom_name,
-            conditioning.residue,
-            conditioning.residue_index if self.settings.residue_index else torch.zeros_like(conditioning.residue_index),
-            self.settings.generation,
-        )
-        embedding = torch.cat([table(getattr(codes, name)) for name, table in self.embeddings.items()], -1)
-        return PublicPrepared(mask, pairs, (conditioning.bonded & pairs).tril(), embedding)
+        itself = torch.eye(mask.shape[1], dtype=torch.bool, device=mask.device)
+        pairs = mask[:, :, None] & mask[:, None, :] & ~itself
+        rows = conditioning.rows(self.settings.generation, self.settings.residue_index)
+        embedding = torch.cat([table(rows[name]) for name, table in self.embeddings.items()], -1)
+        return PublicPrepared(mask, pairs, conditioning.bonds, embedding)
 
-    def forward(self, y: Tensor, sigma: float | Tensor, conditioning: Conditioning | PublicPrepared) -> Tensor:
+    def forward(self, y: Tensor, sigma: float | Tensor, conditioning: PublicConditioning | PublicPrepared) -> Tensor:
         """Denoise.
 
         Args:
@@ -209,7 +197,7 @@ class PublicDenoiser(nn.Module):
         Returns:
             xhat (G, N, 3) in nm, mean-centred, zero on padding.
         """
-        prepared = conditioning if isinstance(conditioning, PublicPrepared) else self.prepare(conditioning)
+        prepared = self.prepare(conditioning)
         level = torch.as_tensor(sigma, dtype=torch.float64, device=y.device).reshape(-1, 1, 1)
         c_in, c_skip, c_out, _ = (value.to(y.dtype) for value in preconditioning(level, self.mean_squared_distance))
         y = centre(y, prepared.mask)
@@ -229,13 +217,13 @@ class PublicDenoiser(nn.Module):
             itself = torch.eye(positions.shape[1], dtype=torch.bool, device=near.device) & prepared.mask[:, :, None]
             near = near & ((near | itself).cumsum(-1) <= limit + 1)
         radial, bonded = near[..., None].to(positions.dtype), prepared.bonds[..., None].to(positions.dtype)
-        counts = radial + bonded
+        # A mean over the edges; the convolution divides by the root of its width, which the public network does not.
+        weight = (self.settings.radial_width + 1) ** 0.5 / (radial + bonded).sum(2, keepdim=True).clamp(min=1.0)
         steps = torch.arange(1, self.settings.n_radial + 1, dtype=positions.dtype, device=positions.device)
         width = end[..., None] / (self.settings.n_radial + 1)
         gaussians = torch.exp(-(distance[..., None] / width - steps).square()) / _GAUSSIAN_SCALE
-        weight = 1.0 / counts.sum(2, keepdim=True).clamp(min=1.0)
         # r_j - r_i for receiver i: the other way round than pair_geometry's.
-        return Joined(gaussians, radial, bonded, counts, weight, [harmonics[0], -harmonics[1]])
+        return Joined(gaussians, radial * weight, bonded * weight, [harmonics[0], -harmonics[1]])
 
     def network(self, positions: Tensor, sigma: Tensor, prepared: PublicPrepared) -> Tensor:
         """F: scaled positions (G, N, 3), sigma (G or 1, 1, 1) in nm and float64 -> (G, N, 3) without unit."""
@@ -271,7 +259,22 @@ class PublicDenoiser(nn.Module):
             for degree, weight in self._by_degree(weights).items()
         }
 
+    def loss_scale(self, sigma: Tensor) -> Tensor:
+        """c_out (G,) in nm of sigma (G,) in nm (paper: Appendix B)."""
+        return preconditioning(sigma, self.mean_squared_distance)[2]
+
     def flops(self, atoms: int) -> int:
         """Floating-point operations of the matrix products in the convolutions and radial layers, a graph forward."""
         radial = 2 * atoms * atoms * self.settings.n_radial * self.settings.radial_width
         return sum(block.convolution.flops(atoms) + radial for block in self.blocks)
+
+    def bytes_per_graph(self, atoms: int) -> int:
+        """Memory that one forward pass without gradients takes for each graph, estimated from its largest tensors.
+
+        These have a number for each pair of atoms and: gaussian, once; hidden radial unit, four times while a
+        convolution's are made; feature of an atom, five times while messages are.
+        """
+        settings = self.settings
+        features = sum(settings.channels.values())
+        per_pair = settings.n_radial + 4 * (settings.radial_width + 1) + 5 * features + 12
+        return self.gain.element_size() * atoms**2 * per_pair

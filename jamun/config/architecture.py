@@ -1,0 +1,24 @@
+"""What the settings of every kind of network have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from jamun.config.base import Section
+
+Irreps = Annotated[str, StringConstraints(pattern=r"^\s*\d+x\d+[eo](\s*\+\s*\d+x\d+[eo])*\s*$")]
+HIGHEST_DEGREE = 6
+MOST_CHANNELS = 4096
+
+
+class ArchitectureSettings(Section):
+    """What the settings of every kind of network have."""
+
+    architecture: str = Field(description="Kind of network.")
+
+    @classmethod
+    def name(cls) -> str:
+        """The name that `architecture` gives to this kind of network."""
+        return str(cls.model_fields["architecture"].default)
