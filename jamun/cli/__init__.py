@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from jamun.cli import build, check, evaluate, models, run, sample, simulate, status
+from jamun.cli import build, check, evaluate, import_public, models, run, sample, simulate, status
 from jamun.config import ConfigurationError
 from jamun.io.log import Interrupted, UserError
 
@@ -26,6 +26,7 @@ for command in (
     status.status,
 ):
     app.command()(command)
+app.command("import")(import_public.import_public)
 app.command(context_settings=run.CONTEXT)(run.run)
 
 

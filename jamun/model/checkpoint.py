@@ -13,11 +13,13 @@ import torch
 from pydantic import ValidationError
 
 from jamun.config.network import ArchitectureSettings, network_settings, settings_class
+from jamun.config.public_network import PublicNetworkSettings
 from jamun.config.training import TrainingSettings
 from jamun.io.atomic import atomic_path
 from jamun.io.log import UserError
 from jamun.model.architectures import ARCHITECTURES, architecture_of, build
 from jamun.model.network import Network
+from jamun.model.public.importer import PublicCheckpointError, Told, is_public, read_public
 from jamun.model.published import SUFFIX, read_published
 
 FORMAT = "jamun-denoiser"
@@ -54,13 +56,36 @@ def _read(path: Path) -> Any:
     """What the file holds, read without running code in it."""
     if path.suffix == SUFFIX:
         return read_published(path)
+    if is_public(path):
+        return public_content(path)
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
+def public_content(path: Path, told: Told | None = None) -> dict[str, Any]:
+    """A checkpoint of the authors' public program as one of this program.
+
+    Args:
+        path: the file.
+        told: what it does not tell.
+
+    Raises:
+        PublicCheckpointError: in one sentence, for a file that cannot be taken in.
+    """
+    head = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "vocabulary_version": ARCHITECTURES[PublicNetworkSettings.name()].vocabulary_version,
+    }
+    return head | read_public(path, told)
+
+
 def read_content(path: Path) -> dict[str, Any]:
-    """The mapping in a checkpoint of this program, of this version, either form. Raises CheckpointError."""
+    """The mapping in a checkpoint of this program, of this version, or of the authors' public one. Raises
+    CheckpointError, PublicCheckpointError."""
     try:
         content = _read(path)
+    except PublicCheckpointError:
+        raise
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint.") from None
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
@@ -105,7 +130,8 @@ def save_denoiser(
 
 
 def load_denoiser(path: str | Path, device: str | torch.device = "cpu") -> LoadedDenoiser:
-    """Read a checkpoint that this program published: ``checkpoint.ckpt``, or a shipped ``model.safetensors``.
+    """Read a checkpoint that this program published, ``checkpoint.ckpt`` or a shipped ``model.safetensors``, or one
+    of the authors' public program.
 
     Nothing in the file is executed: the first is read with ``weights_only=True``. Raises CheckpointError, in one
     sentence, for a file that is missing, is no checkpoint of this program, or comes from another version of it.
@@ -126,10 +152,10 @@ def load_denoiser(path: str | Path, device: str | torch.device = "cpu") -> Loade
 
 
 def import_checkpoint(source: Path, published: Path) -> None:
-    """Take in a checkpoint of either form under another name, once it is seen to be whole. Raises CheckpointError."""
+    """Take in a checkpoint of any form under another name, once it is seen to be whole. Raises CheckpointError."""
     load_denoiser(source)
     with atomic_path(published) as temporary:
-        if source.suffix == SUFFIX:
+        if source.suffix == SUFFIX or is_public(source):
             torch.save(read_content(source), temporary)
         else:
             shutil.copyfile(source, temporary)

@@ -20,11 +20,16 @@ SUFFIX = ".safetensors"
 
 def write_published(folder: Path, content: dict[str, Any], card: dict[str, Any]) -> None:
     """Write `content`, a checkpoint's mapping with its `state_dict`, and `card` (of JSON's types) into `folder`."""
+    write_weights(folder / WEIGHTS, content)
+    write_json(folder / CARD, card)
+
+
+def write_weights(path: Path, content: dict[str, Any]) -> None:
+    """Write `content`, a checkpoint's mapping with its `state_dict`, as one safetensors file."""
     described = {key: value for key, value in content.items() if key != "state_dict"}
     weights = {name: value.contiguous() for name, value in content["state_dict"].items()}
-    with atomic_path(folder / WEIGHTS) as temporary:
+    with atomic_path(path) as temporary:
         save_file(weights, temporary, metadata={DESCRIPTION: json.dumps(described)})
-    write_json(folder / CARD, card)
 
 
 def read_published(path: Path) -> dict[str, Any]:

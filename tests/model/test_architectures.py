@@ -156,11 +156,14 @@ def test_the_configuration_takes_the_keys_of_the_architecture(shrink: None) -> N
     [
         ({"network": {"architecture": "shrink", "start": 2.0}}, "network: start: must be less than or equal to 1"),
         ({"network": {"architecture": "shrink", "lmax": 1}}, "network: lmax is not a known key"),
-        ({"network": {"architecture": "grow"}}, "network: architecture 'grow' is not known; give one of dense, shrink"),
+        (
+            {"network": {"architecture": "grow"}},
+            "network: architecture 'grow' is not known; give one of dense, public, shrink",
+        ),
         ({"network": {"architecture": 3}}, "network.architecture: must be 'dense', got 3"),
         (
             {"models": {"a": {"network": {"architecture": "grow"}}}},
-            "models.a.network: architecture 'grow' is not known; give one of dense, shrink",
+            "models.a.network: architecture 'grow' is not known; give one of dense, public, shrink",
         ),
         (
             {"models": {"a": {"network": {"architecture": "shrink", "start": 2.0}}}},

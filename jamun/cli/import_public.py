@@ -1,0 +1,53 @@
+"""The command `jamun import`: a checkpoint of the authors' public program becomes a model of this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jamun.io.log import UserError
+
+
+def import_public(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of the authors' public program (Lightning's .ckpt).")],
+    out: Annotated[Path, typer.Option("--out", help="File to write, such as model.safetensors.")],
+    sigma: Annotated[
+        float | None, typer.Option("--sigma", help="Noise level of its training in nm, if the file does not tell.")
+    ] = None,
+    max_radius: Annotated[
+        float | None, typer.Option("--max-radius", help="Radius of its graph in nm, if the file does not tell.")
+    ] = None,
+    mean_squared_distance: Annotated[
+        float | None,
+        typer.Option(
+            "--mean-squared-distance",
+            help="Its average_squared_distance, that of pairs of atoms in the training data in nm^2, if the file does "
+            "not tell.",
+        ),
+    ] = None,
+    generation: Annotated[
+        int | None,
+        typer.Option("--generation", help="Generation of the program, 1 to 5, if the file does not tell."),
+    ] = None,
+) -> None:
+    """Turn a checkpoint of the authors' public program into a model of this one, for `jamun sample --checkpoint` and
+    `checkpoint:` of a configuration.
+
+    Nothing in the file is executed, and every weight is checked.
+    """
+    from jamun.model.checkpoint import public_content
+    from jamun.model.public.importer import Told
+    from jamun.model.published import SUFFIX, write_weights
+
+    if out.suffix != SUFFIX:
+        raise UserError(f"--out {out}: the file is written as safetensors; give a name that ends in {SUFFIX}.")
+    content = public_content(checkpoint, Told(sigma, max_radius, mean_squared_distance, generation))
+    write_weights(out, content)
+    imported = content["record"]["imported"]
+    how = "as told" if generation is not None else f"by {imported['generation_by']}"
+    typer.echo(
+        f"{out}: {imported['parameters']} parameters, generation {imported['generation']} ({how}), sigma "
+        f"{content['sigma']:g} nm, mean squared distance {content['mean_squared_distance']:g} nm^2."
+    )
