@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from jamun.config.configuration import Configuration
+from jamun.config.network import ARCHITECTURE_SETTINGS, NetworkSettings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -79,6 +80,9 @@ def _sections(model: type[BaseModel], prefix: str) -> list[str]:
             if isinstance(part, type) and issubclass(part, BaseModel)
         ]
     lines.append("")
+    if model is NetworkSettings:
+        others = [kind for kind in ARCHITECTURE_SETTINGS.values() if kind is not model]
+        nested += [(kind, f"{prefix} with architecture: {kind.name()}") for kind in others]
     for part, path in nested:
         lines += _sections(part, path)
     return lines

@@ -141,7 +141,9 @@ def test_what_the_shipped_model_brings_gives_way_to_its_own_keys():
     assert (named.samples, named.burn_in, named.stride) == (7, own["burn_in"], own["stride"])
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "configs/implicit_cpu.yaml", "configs/paper.yaml"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "configs/implicit_cpu.yaml", "configs/paper.yaml", "configs/public.yaml"]
+)
 def test_shipped_configurations_load(name):
     settings = load(ROOT / name)
     # A resolved configuration must survive a second parse: jobs and the report read it back.

@@ -48,7 +48,7 @@ def originals(folder):
     """The configurations that are mutated; they themselves are good."""
     shipped = [
         yaml.safe_load((ROOT / name).read_text())
-        for name in ("config.yaml", "configs/implicit_cpu.yaml", "configs/paper.yaml")
+        for name in ("config.yaml", "configs/implicit_cpu.yaml", "configs/paper.yaml", "configs/public.yaml")
     ]
     for raw in (*shipped, IMPORTED):
         resolve(raw, "good", folder)

@@ -9,19 +9,25 @@ import mdtraj
 import numpy as np
 import pytest
 import torch
-from public_checkpoint import SIGMA, SMALL, SQUARED, random_weights, without_atom_names
+from public_checkpoint import SIGMA, SMALL, SQUARED, content, random_weights, without_atom_names, write
 from public_edge_list import EdgeListNetwork
+from test_training import data  # noqa: F401
 from toy import molecule
 
 from jamun.config.public_network import PublicNetworkSettings
 from jamun.config.sampling import SamplingSettings
+from jamun.config.training import TrainingSettings
 from jamun.data.molecule import Molecule
+from jamun.data.store import FeatureFile
 from jamun.data.vocabulary import VocabularyError
+from jamun.model.checkpoint import load_denoiser
 from jamun.model.denoiser import preconditioning
 from jamun.model.geometry import centre
 from jamun.model.public.codes import PublicConditioning
 from jamun.model.public.layout import from_public, parameter_shapes, to_public
 from jamun.model.public.network import PublicDenoiser
+from jamun.model.train import train_to_files, validation_losses
+from jamun.sampling.run import sample_to_files
 from jamun.sampling.walk import Langevin, Place, Walk
 
 FOLDER = Path(__file__).parent / "public"
@@ -269,3 +275,47 @@ def test_vocabulary() -> None:
         told.rows(5, with_places=False)
     with pytest.raises(VocabularyError, match="10 places"):
         PublicConditioning.from_molecule(named(*[("ALA", ["CA"])] * 11)).rows(4, with_places=True)
+
+
+def test_it_is_trained_from_an_imported_checkpoint_and_sampled(
+    data: dict[str, object],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Steps of training from a public checkpoint lower its loss, and the result samples a peptide."""
+    settings = PublicNetworkSettings(**SMALL)
+    start = write(tmp_path / "public.ckpt", content(settings, random_weights(settings)), settings)
+    training = TrainingSettings(max_steps=40, validation_interval=20, ema_decay=0, accelerator="cpu", batch_size=16)
+    checkpoint = tmp_path / "models" / "trained" / "checkpoint.ckpt"
+    checkpoint.parent.mkdir(parents=True)
+    train_to_files(
+        **data,
+        network=settings,
+        training=training,
+        threads=1,
+        checkpoint=checkpoint,
+        metrics=checkpoint.parent / "metrics.csv",
+        record=checkpoint.parent / "training.json",
+        work=tmp_path / "work",
+        initial=start,
+    )
+    loaded = load_denoiser(checkpoint)
+    assert float(loaded.denoiser.mean_squared_distance) == SQUARED  # what the weights mean
+    first = float((load_denoiser(start).denoiser.gain - loaded.denoiser.gain).abs())
+    assert first > 0
+    files = [FeatureFile(path) for path in data["validation"]]
+    losses = [validation_losses(load_denoiser(path).denoiser, files, training)["0.04"] for path in (start, checkpoint)]
+    assert losses[1] < losses[0]
+    out = tmp_path / "samples"
+    sample_to_files(
+        start,
+        [FOLDER / "capped_HP.pdb"],
+        "HP",
+        SamplingSettings(samples=6, chains=2, most_generated=1000, device="cpu", score_clip=4.0),
+        samples=out / "samples.xtc",
+        topology=out / "topology.pdb",
+        record=out / "sampling.json",
+        flags=out / "flags.npz",
+        work=out / "work",
+        threads=1,
+    )
+    assert mdtraj.load(str(out / "samples.xtc"), top=str(out / "topology.pdb")).xyz.shape == (6, 22, 3)

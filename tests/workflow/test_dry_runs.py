@@ -17,11 +17,12 @@ pytestmark = pytest.mark.workflow
         ("configs/implicit_cpu.yaml", 228, 220, 8, 8, 0, 4),
         ("configs/implicit.yaml", 228, 220, 8, 2, 1, 0),
         ("configs/paper.yaml", 380, 280, 100, 1, 0, 3),
+        ("configs/public.yaml", 380, 280, 100, 1, 0, 0),
     ],
 )
 def test_plans(workflow_in, configuration, peptides, trained, tested, models, brought, ablated):
     workflow = workflow_in(configuration)
-    if configuration == "configs/paper.yaml":
+    if configuration in ("configs/paper.yaml", "configs/public.yaml"):
         (workflow.folder / "configs").mkdir()
         table = "configs/paper_test_peptides.csv"
         (workflow.folder / table).write_bytes((ROOT / table).read_bytes())
