@@ -5,9 +5,22 @@ from __future__ import annotations
 import re
 import types
 import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from annotated_types import GroupedMetadata, Interval
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_before_validator_function
 
 from jamun.io.text import shown
 
@@ -57,14 +70,37 @@ def to_unit(value: Any, unit: str) -> Any:
     return float(match.group(1)) * units[match.group(2)] / units[unit]
 
 
-def Quantity(unit: str, **bounds: float) -> Any:
-    """A float in `unit` that also reads ``"<number> <unit>"``; `bounds` are pydantic's gt, ge, lt, le."""
-    return Annotated[
-        float,
+@dataclass(frozen=True)
+class _Unit:
+    """Reads ``"<number> <unit>"`` before what is annotated judges the number; the JSON schema names the unit."""
+
+    unit: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(lambda value: to_unit(value, self.unit), handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "unit": self.unit}
+
+
+@dataclass(frozen=True)
+class Quantity(GroupedMetadata):
+    """``Annotated[float, Quantity("nm", gt=0)]``: a float in a unit that also reads ``"<number> <unit>"``.
+
+    unit: the unit of the number.
+    gt, ge, lt, le: bounds in that unit, as pydantic names them.
+    """
+
+    unit: str
+    gt: float | None = None
+    ge: float | None = None
+    lt: float | None = None
+    le: float | None = None
+
+    def __iter__(self) -> Iterator[object]:
         # The bounds come first: they are then the number's own, and stand in the JSON schema.
-        Field(json_schema_extra={"unit": unit}, allow_inf_nan=False, **bounds),
-        BeforeValidator(lambda value: to_unit(value, unit)),
-    ]
+        yield Interval(gt=self.gt, ge=self.ge, lt=self.lt, le=self.le)
+        yield _Unit(self.unit)
 
 
 def as_number(value: Any, annotation: Any) -> Any:
@@ -94,4 +130,4 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _numbers_as_written(cls, value: Any, info: ValidationInfo) -> Any:
-        return as_number(value, cls.model_fields[info.field_name].annotation)
+        return value if info.field_name is None else as_number(value, cls.model_fields[info.field_name].annotation)

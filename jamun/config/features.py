@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from jamun.config.base import Quantity, Section
@@ -11,7 +13,7 @@ class ReweightingSettings(Section):
     """Weights of training frames by Markov state models of the residues' slow states (backbone basin and rotamer of
     chi1), which take the starts of short simulations out of the populations."""
 
-    lag: Quantity("ps", gt=0, le=1_000_000) = Field(10.0, description="Lag time of the models.")
+    lag: Annotated[float, Quantity("ps", gt=0, le=1_000_000)] = Field(10.0, description="Lag time of the models.")
     pooled: float = Field(
         5.0,
         ge=0,

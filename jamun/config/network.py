@@ -38,10 +38,10 @@ class NetworkSettings(ArchitectureSettings):
     residue_index_embedding: int = Field(
         0, ge=0, le=512, description="Size of the embedding of the residue's place in the chain; 0 leaves it out."
     )
-    cutoff: Quantity("nm", gt=0, le=100) | None = Field(
+    cutoff: Annotated[float, Quantity("nm", gt=0, le=100)] | None = Field(
         None, description="Distance up to which noisy atoms are joined by an edge; null joins all pairs."
     )
-    radial_range: Quantity("nm", gt=0, le=100) = Field(
+    radial_range: Annotated[float, Quantity("nm", gt=0, le=100)] = Field(
         2.0, description="Distance that the radial basis spans where there is no cutoff."
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from jamun.config.base import Quantity, Section
@@ -10,13 +12,13 @@ from jamun.config.base import Quantity, Section
 class PhysicalitySettings(Section):
     """What counts as broken, clashing and covered (definitions: docs/evaluation.md)."""
 
-    bond_tolerance: Quantity("nm", gt=0, le=0.2) = Field(
+    bond_tolerance: Annotated[float, Quantity("nm", gt=0, le=0.2)] = Field(
         0.03, description="A bond farther than this from its mean length in the MD is broken."
     )
     angle_tolerance: float = Field(
         0.5, gt=0, le=3.2, description="An angle farther than this from its mean in the MD is bent, radians."
     )
-    clash_distance: Quantity("nm", gt=0, le=1.0) = Field(
+    clash_distance: Annotated[float, Quantity("nm", gt=0, le=1.0)] = Field(
         0.22, description="Heavy atoms more than three bonds apart that come nearer than this clash."
     )
     basin_energy: float = Field(

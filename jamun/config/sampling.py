@@ -34,7 +34,7 @@ class SamplingSettings(Section):
         description="PDB files to start from instead of the built peptide, every model of each; {peptide} in a path "
         "stands for the peptide's name. Chain i starts from structure i modulo their number.",
     )
-    sigma: Quantity("nm", gt=0, le=1) | None = Field(
+    sigma: Annotated[float, Quantity("nm", gt=0, le=1)] | None = Field(
         None, description="Noise level of the walk; null is the one at which the model was trained."
     )
     integrator: Literal["BAOAB", "ABOBA"] = Field("BAOAB", description="Splitting of the underdamped Langevin walk.")
@@ -71,7 +71,7 @@ class SamplingSettings(Section):
     )
     burn_in: int = Field(0, ge=0, le=1_000_000_000, description="Walk steps of each chain before its first sample.")
     stride: int = Field(1, ge=1, le=1_000_000, description="Walk steps between samples.")
-    jump_sigmas: list[Quantity("nm", gt=0, le=1)] = Field(
+    jump_sigmas: list[Annotated[float, Quantity("nm", gt=0, le=1)]] = Field(
         default_factory=list,
         description="Decreasing noise levels below that of the walk through which a jump goes down, one more "
         "evaluation of the network each; empty jumps at once. They need a network that was trained at these levels.",
@@ -93,16 +93,16 @@ class SamplingSettings(Section):
         description="What makes a sample not count: a broken bond, an inverted stereocentre, a clash. More are drawn "
         "in place of rejected ones; samples.xtc holds all, flags.npz tells which count. All are reported always.",
     )
-    bond_tolerance: Quantity("nm", gt=0, le=1) = Field(
+    bond_tolerance: Annotated[float, Quantity("nm", gt=0, le=1)] = Field(
         0.05, description="A bond is broken when its length differs by more from that in the chain's start."
     )
-    clash_distance: Quantity("nm", ge=0, le=1) = Field(
+    clash_distance: Annotated[float, Quantity("nm", ge=0, le=1)] = Field(
         0.22, description="Heavy atoms more than three bonds apart clash when they are nearer."
     )
     most_generated: float = Field(
         4.0, ge=1, le=1000, description="Samples generated at most, as a multiple of `samples`; more is an error."
     )
-    checkpoint_interval: Quantity("s", gt=0, le=3600) = Field(
+    checkpoint_interval: Annotated[float, Quantity("s", gt=0, le=3600)] = Field(
         30.0, description="Wall-clock time between saved states, from which a stopped run goes on."
     )
     precision: Literal["float32", "tf32", "bfloat16"] = Field(

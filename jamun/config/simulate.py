@@ -24,9 +24,9 @@ class EquilibrationStage(Section):
     """One stage between minimisation and production."""
 
     ensemble: Literal["NVT", "NPT"] = Field(description="With (NPT) or without (NVT) a barostat.")
-    duration: Quantity("ps", gt=0, le=1e9) = Field(description="Length of the stage.")
+    duration: Annotated[float, Quantity("ps", gt=0, le=1e9)] = Field(description="Length of the stage.")
     restrained: bool = Field(False, description="Hold the heavy atoms of the peptide, caps included, by springs.")
-    temperature: Quantity("K", gt=0, le=1000) | None = Field(
+    temperature: Annotated[float, Quantity("K", gt=0, le=1000)] | None = Field(
         None,
         description="Temperature of the stage; null is that of the production. Hot stages before cooler ones let each "
         "replica forget where it started.",
@@ -47,39 +47,49 @@ class SimulateSettings(Section):
 
     solvent: Literal["explicit", "implicit"] = Field("explicit", description="TIP3P water, or GBSA-OBC.")
     forcefield: Literal["amber99sbildn", "amber14"] = Field("amber99sbildn", description="Force field of the peptide.")
-    padding: Quantity("nm", gt=0, le=5) = Field(
+    padding: Annotated[float, Quantity("nm", gt=0, le=5)] = Field(
         1.0, description="Least distance between the peptide and its periodic copies (OpenMM's padding)."
     )
     box: Literal["cube", "dodecahedron", "octahedron"] = Field("cube", description="Shape of the periodic box.")
-    ionic_strength: Quantity("M", ge=0, le=2) = Field(
+    ionic_strength: Annotated[float, Quantity("M", ge=0, le=2)] = Field(
         0.0, description="Salt (NaCl) beyond the ions that neutralise the peptide; explicit solvent only."
     )
-    cutoff: Quantity("nm", gt=0.3, le=3) = Field(0.85, description="Direct-space cutoff of PME; explicit solvent only.")
-    switch_distance: Quantity("nm", ge=0, le=3) = Field(
+    cutoff: Annotated[float, Quantity("nm", gt=0.3, le=3)] = Field(
+        0.85, description="Direct-space cutoff of PME; explicit solvent only."
+    )
+    switch_distance: Annotated[float, Quantity("nm", ge=0, le=3)] = Field(
         0.8, description="Where the Lennard-Jones switching function starts; 0 turns it off; explicit solvent only."
     )
-    temperature: Quantity("K", gt=0, le=1000) = Field(300.0, description="Temperature of the thermostat.")
-    pressure: Quantity("bar", gt=0, le=10000) = Field(1.0, description="Pressure of the barostat in NPT stages.")
-    friction: Quantity("1/ps", gt=0, le=100) = Field(1.0, description="Friction of LangevinMiddle, per unit of time.")
-    timestep: Quantity("fs", gt=0, le=5) = Field(
+    temperature: Annotated[float, Quantity("K", gt=0, le=1000)] = Field(
+        300.0, description="Temperature of the thermostat."
+    )
+    pressure: Annotated[float, Quantity("bar", gt=0, le=10000)] = Field(
+        1.0, description="Pressure of the barostat in NPT stages."
+    )
+    friction: Annotated[float, Quantity("1/ps", gt=0, le=100)] = Field(
+        1.0, description="Friction of LangevinMiddle, per unit of time."
+    )
+    timestep: Annotated[float, Quantity("fs", gt=0, le=5)] = Field(
         2.0, description="Integration step; bonds to hydrogen are constrained."
     )
-    hydrogen_mass: Quantity("amu", ge=1, le=4) | None = Field(
+    hydrogen_mass: Annotated[float, Quantity("amu", ge=1, le=4)] | None = Field(
         None,
         description="Mass of a hydrogen, taken from its heavy atom; null leaves 1.008. Steps beyond 2.5 fs need it.",
     )
-    minimize_tolerance: Quantity("kJ/mol/nm", gt=0, le=1e6) = Field(
+    minimize_tolerance: Annotated[float, Quantity("kJ/mol/nm", gt=0, le=1e6)] = Field(
         10.0, description="Force tolerance of the minimisation."
     )
-    restraint_constant: Quantity("kJ/mol/nm^2", gt=0, le=1e9) = Field(
+    restraint_constant: Annotated[float, Quantity("kJ/mol/nm^2", gt=0, le=1e9)] = Field(
         1000.0, description="Spring constant k of the restraints k/2 |r - r0|^2."
     )
     equilibration: list[EquilibrationStage] = Field(
         default_factory=_paper_equilibration, description="Stages between minimisation and production, in order."
     )
     ensemble: Literal["NVT", "NPT"] = Field("NPT", description="Ensemble of the production.")
-    production: Quantity("ps", gt=0, le=1e9) = Field(20000.0, description="Length of the production.")
-    frame_interval: Quantity("ps", gt=0, le=1e6) = Field(2.0, description="Time between stored frames.")
+    production: Annotated[float, Quantity("ps", gt=0, le=1e9)] = Field(20000.0, description="Length of the production.")
+    frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e6)] = Field(
+        2.0, description="Time between stored frames."
+    )
     platform: Literal["auto", "CUDA", "OpenCL", "CPU", "Reference"] = Field(
         "auto",
         description="OpenMM platform; auto takes the fastest present: CUDA, OpenCL, then Reference for implicit and "
@@ -108,7 +118,7 @@ class SimulateSettings(Section):
         "(extended, alpha, beta, ppii, left-handed); or with chi1 of a rotamer too (`alpha gauche+`, `beta trans`, "
         "...).",
     )
-    checkpoint_interval: Quantity("s", gt=0, le=3600) = Field(
+    checkpoint_interval: Annotated[float, Quantity("s", gt=0, le=3600)] = Field(
         60.0, description="Wall-clock time between saved states, from which a stopped simulation goes on."
     )
 

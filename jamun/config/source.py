@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,7 +24,7 @@ class SourceSettings(Section):
         description="CSV file with the columns peptide, topology, trajectory (several replicas separated by `;`) and, "
         "where wanted, frame_interval_ps; paths are relative to the table; `files` only.",
     )
-    frame_interval: Quantity("ps", gt=0, le=1e6) | None = Field(
+    frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e6)] | None = Field(
         None,
         description="Time between frames of the files; null takes the times that the files carry. NPZ and DCD need it.",
     )
@@ -32,7 +32,7 @@ class SourceSettings(Section):
     length_unit: Literal["nm", "angstrom"] = Field(
         "nm", description="Unit of the positions as MDTraj reads them; NPZ: as they are stored."
     )
-    seconds_per_frame: Quantity("s", gt=0, le=1e6) | None = Field(
+    seconds_per_frame: Annotated[float, Quantity("s", gt=0, le=1e6)] | None = Field(
         None, description="Wall clock of the MD for each frame of the files; null where it is not known."
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -19,8 +19,10 @@ def within(level: float, levels: tuple[float, float]) -> bool:
 class TrainingSettings(Section):
     """Training of the denoiser (paper: section 3.3, Algorithm 1, Appendix H)."""
 
-    sigma: Quantity("nm", gt=0, le=1) = Field(0.04, description="Noise level at which the denoiser is trained.")
-    sigma_range: list[Quantity("nm", gt=0, le=1)] | None = Field(
+    sigma: Annotated[float, Quantity("nm", gt=0, le=1)] = Field(
+        0.04, description="Noise level at which the denoiser is trained."
+    )
+    sigma_range: list[Annotated[float, Quantity("nm", gt=0, le=1)]] | None = Field(
         None,
         min_length=2,
         max_length=2,
