@@ -2,8 +2,11 @@
 # make study-NAME  the study of configs/NAME.yaml, its page studies/capped_dipeptides/NAME.md and its model models/NAME;
 #             resumes. NAME is implicit (a machine with a GPU; `jamun sample` uses its model) or implicit_cpu (two cores)
 # make test   the tests (installs what they need first)
+# make docs   the documentation's generated pages, and its site in site/
+# make test-pythons  what needs no PyEMMA, on other versions of Python
 
 PYTHON ?= python3.11
+PYTHONS ?= python3.12 python3.13
 VENV := .venv
 PYEMMA := .venv-pyemma
 BIN := $(VENV)/bin
@@ -13,7 +16,7 @@ SNAKEMAKE := $(BIN)/snakemake
 apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	  apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
 
-.PHONY: demo test test-full install viewer pyemma opengl chromium slurm lint docs clean
+.PHONY: demo test test-full test-pythons install dev viewer pyemma opengl chromium slurm lint docs clean
 
 demo: install pyemma opengl
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all
@@ -27,22 +30,31 @@ study-%: install pyemma opengl
 	@$(BIN)/python studies/capped_dipeptides all $*
 	@echo "The results: $(CURDIR)/studies/capped_dipeptides/$*.md"
 
-test: install pyemma opengl chromium slurm
+test: install dev pyemma opengl chromium slurm
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not full" tests
 
-test-full: install pyemma opengl chromium slurm
+test-full: install dev pyemma opengl chromium slurm
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests
 
-lint: install
+lint: dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/snakefmt --check Snakefile rules
+	@$(BIN)/mypy
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) --lint
 
-docs: install
+# The generated pages, and the site of them all in site/.
+docs: dev
 	@$(BIN)/python -m jamun.config.schema
+	@$(BIN)/mkdocs build --strict --quiet
+
+# The tests that need neither PyEMMA nor pinned versions, on other Pythons: make test-pythons PYTHONS="python3.12 python3.13".
+# Each gets the newest versions that pyproject.toml allows, from pip's registry; PyTorch alone may be 3 GB.
+test-pythons: dev
+	@for python in $(PYTHONS); do PYTHON=$$python .ci/other-python || exit 1; done
 
 install: $(VENV)/installed viewer
+dev: $(VENV)/dev-installed
 pyemma: $(PYEMMA)/installed
 
 $(VENV)/installed: envs/requirements.txt pyproject.toml
@@ -51,6 +63,11 @@ $(VENV)/installed: envs/requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# Type checker, documentation and packaging: what tests and `make lint` use beyond the workflow.
+$(VENV)/dev-installed: $(VENV)/installed envs/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/dev.txt
 	@touch $@
 
 # 3Dmol.js, which the viewer's pages hold: the pinned package by `npm pack` and its checksum. Without it the workflow

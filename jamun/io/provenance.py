@@ -18,17 +18,18 @@ import jamun
 def code_version() -> str:
     """Version of the package, with the commit where the code lies in a Git checkout."""
     root = Path(jamun.__file__).resolve().parents[1]
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(root), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+
     try:
-        described = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude", "*"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        ).stdout.strip()
+        # An environment may lie in a checkout of something else, or of another version.
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != root:
+            return jamun.__version__
+        return f"{jamun.__version__}+{git('describe', '--always', '--dirty', '--exclude', '*')}"
     except (OSError, subprocess.SubprocessError):
         return jamun.__version__
-    return f"{jamun.__version__}+{described}"
 
 
 def processor() -> str:
