@@ -71,7 +71,7 @@ def to_unit(value: Any, unit: str) -> Any:
 
 
 @dataclass(frozen=True)
-class _Unit:
+class Unit:
     """Reads ``"<number> <unit>"`` before what is annotated judges the number; the JSON schema names the unit."""
 
     unit: str
@@ -100,7 +100,7 @@ class Quantity(GroupedMetadata):
     def __iter__(self) -> Iterator[object]:
         # The bounds come first: they are then the number's own, and stand in the JSON schema.
         yield Interval(gt=self.gt, ge=self.ge, lt=self.lt, le=self.le)
-        yield _Unit(self.unit)
+        yield Unit(self.unit)
 
 
 def as_number(value: Any, annotation: Any) -> Any:

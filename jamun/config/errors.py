@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from jamun.config.base import NAME
+from jamun.config.base import NAME, Quantity, Unit
 from jamun.io.text import shown
 
 _EXPECTED = {
@@ -64,9 +64,8 @@ def _unit(field: FieldInfo | None) -> str:
     if field is None:
         return ""
     annotated = [part for part in typing.get_args(field.annotation) if typing.get_origin(part) is Annotated]
-    infos = [field, *(info for part in annotated for info in part.__metadata__ if isinstance(info, FieldInfo))]
-    extras = (info.json_schema_extra for info in infos)
-    return next((extra["unit"] for extra in extras if isinstance(extra, dict) and "unit" in extra), "")
+    told = [*field.metadata, *(each for part in annotated for each in part.__metadata__)]
+    return next((each.unit for each in told if isinstance(each, (Quantity, Unit))), "")
 
 
 def _steps(section: type[BaseModel], location: tuple[int | str, ...]) -> Iterator[tuple[str, Any, FieldInfo | None]]:
@@ -136,8 +135,9 @@ def sentence(error: ValidationError, section: type[BaseModel], prefix: tuple[str
         return f"{key}: must have the form of {field.default!r}, got {shown(value)}"
     if kind in _EXPECTED:
         # Of a union that got neither of its types, every member is a problem of its own.
-        in_union = field is not None and len(members(field.annotation)) > 1
-        expected = _described(field.annotation) if in_union else _EXPECTED[kind]
+        expected = _EXPECTED[kind]
+        if field is not None and len(members(field.annotation)) > 1:
+            expected = _described(field.annotation)
         unit = _unit(field)
         return f"{key}: expected {expected}{f' in {unit}' if unit else ''}, got {shown(value)}{_hint(expected, value)}"
     message = problem["msg"].replace("Input should be", "must be")

@@ -92,7 +92,8 @@ def of_its_architecture(values: Any, usual: ValidatorFunctionWrapHandler) -> Arc
     if isinstance(values, ArchitectureSettings):
         return values
     if not isinstance(values, Mapping) or (kind := settings_class(values)) is NetworkSettings:
-        return usual(values)
+        found: ArchitectureSettings = usual(values)
+        return found
     try:
         return kind(**values)
     except ValidationError as error:

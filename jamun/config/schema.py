@@ -36,9 +36,8 @@ def _type_name(annotation: Any) -> str:
         return " \\| ".join(_type_name(part) for part in typing.get_args(annotation))
     if origin in (list, dict):
         return f"{origin.__name__} of {_type_name(typing.get_args(annotation)[-1])}"
-    return {"NoneType": "null", "float": "number", "int": "integer", "str": "string"}.get(
-        annotation.__name__, annotation.__name__
-    )
+    name: str = annotation.__name__
+    return {"NoneType": "null", "float": "number", "int": "integer", "str": "string"}.get(name, name)
 
 
 def _extras(field: FieldInfo, name: str, model: type[BaseModel]) -> tuple[str, str]:
@@ -71,7 +70,7 @@ def _sections(model: type[BaseModel], prefix: str) -> list[str]:
     nested = []
     for name, field in model.model_fields.items():
         unit, bounds = _extras(field, name, model)
-        cells = [f"`{name}`", _type_name(field.annotation), unit, bounds, _default(field), field.description]
+        cells = [f"`{name}`", _type_name(field.annotation), unit, bounds, _default(field), field.description or ""]
         lines.append(f"| {' | '.join(cells)} |")
         inner = [field.annotation, *typing.get_args(field.annotation)]
         nested += [

@@ -125,7 +125,7 @@ class FeatureFile:
 
     @property
     def n_frames(self) -> int:
-        return self._shape[0]
+        return int(self._shape[0])
 
     @cached_property
     def positions(self) -> np.ndarray:

@@ -115,7 +115,9 @@ def encode(molecule: Molecule) -> AtomCodes:
 
     Raises VocabularyError naming the first atom that has none.
     """
-    element, atom_name, residue = [], [], []
+    element: list[int] = []
+    atom_name: list[int] = []
+    residue: list[int] = []
     for number, name, kind in zip(molecule.elements, molecule.atom_names, molecule.residue_names, strict=True):
         kind = PARENTS.get(kind, kind)
         name = SYNONYMS.get((kind, name), SYNONYMS.get(("", name), name))
@@ -131,6 +133,8 @@ def encode(molecule: Molecule) -> AtomCodes:
                 )
             codes.append(known.index(value) + 1)
     return AtomCodes(
-        *(np.array(codes, dtype=np.int64) for codes in (element, atom_name, residue)),
+        np.array(element, dtype=np.int64),
+        np.array(atom_name, dtype=np.int64),
+        np.array(residue, dtype=np.int64),
         np.asarray(molecule.residue_indices, dtype=np.int64),
     )

@@ -95,7 +95,7 @@ def _path(directory: Path, process: int, machine: str) -> Path:
 
 
 # Open for as long as the process lives, since closing a file frees its lock.
-_held: list[IO] = []
+_held: list[IO[str]] = []
 
 
 def _register(directory: Path) -> None:

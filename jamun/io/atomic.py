@@ -78,7 +78,7 @@ def write_npz(target: str | Path, arrays: dict[str, np.ndarray]) -> None:
         if np.asarray(array).dtype.hasobject:
             raise ValueError(f"array {name!r} for {target} has dtype object and would need pickle")
     with atomic_path(target) as temporary:
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)  # type: ignore[arg-type]
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:

@@ -23,7 +23,7 @@ def disk_errors(folder: Path, safe: Callable[[], str | None], kind: type[UserErr
     try:
         yield
     except OSError as error:
-        reason = _FULL.get(error.errno, error.strerror or str(error))
+        reason = _FULL.get(error.errno or 0, error.strerror or str(error))
         advice = "free space" if error.errno in _FULL else "put that right"
         kept = f"{safe()} is safe" if safe() else "nothing was saved there yet"
         raise kind(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 try:
     import fcntl
 except ImportError:  # a system without POSIX locks
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
-def claim(handle: IO) -> bool:
+def claim(handle: IO[Any]) -> bool:
     """Lock an open file, until it is closed, unless another process has it locked: then False.
 
     Where there are no locks, it counts as locked.

@@ -85,7 +85,7 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
             stream.close()
 
 
-def _claim(stream: IO) -> None:
+def _claim(stream: IO[str]) -> None:
     deadline = time.monotonic() + _CLAIM_SECONDS
     while not claim(stream) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -46,9 +46,8 @@ def shown(value: Any) -> str:
         return repr(value)
     if isinstance(value, datetime.date):
         return f"a date ({value.isoformat()})"
-    return {list: "a list", tuple: "a list", dict: "a mapping"}.get(
-        type(value), f"a value of type {type(value).__name__}"
-    )
+    words: dict[type, str] = {list: "a list", tuple: "a list", dict: "a mapping"}
+    return words.get(type(value), f"a value of type {type(value).__name__}")
 
 
 def is_file(path: Path) -> bool:

@@ -65,4 +65,4 @@ def copy_frames(source: Path, target: Path, index: FrameIndex, order: np.ndarray
     content = np.memmap(source, dtype=np.uint8, mode="r")
     with open(target, "xb") as handle:
         for frame in order:
-            handle.write(content[index.offsets[frame] : index.offsets[frame + 1]])
+            handle.write(content[index.offsets[frame] : index.offsets[frame + 1]].data)

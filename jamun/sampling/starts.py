@@ -32,7 +32,7 @@ class Starts:
     notes: list[str]
 
     def __len__(self) -> int:
-        return self.trajectory.n_frames
+        return int(self.trajectory.n_frames)
 
 
 def read_start(path: Path) -> mdtraj.Trajectory:
