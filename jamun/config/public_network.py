@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -42,7 +42,7 @@ class PublicNetworkSettings(ArchitectureSettings):
     residue_index: bool = Field(
         False, description="Tell the network the residue's place in the chain, of ten at most; else all have the first."
     )
-    max_radius: Quantity("nm", gt=0, le=100) = Field(
+    max_radius: Annotated[float, Quantity("nm", gt=0, le=100)] = Field(
         1.0,
         description="Radius of the public program: atoms are joined, and the gaussians end, where a scaled distance "
         "reaches sqrt(max_radius^2 + 6 sigma^2), which means 0.59 nm for its own settings.",
