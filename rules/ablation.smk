@@ -118,32 +118,3 @@ rule tabulate_ablation:
         "Tabulate the ablation of sampling on {wildcards.dataset}"
     script:
         "../workflow_scripts/tabulate_ablation.py"
-
-
-rule plot_ablation:
-    input:
-        table=rules.tabulate_ablation.output.table,
-    output:
-        png=report(
-            "results/{dataset}/figures/ablation.png",
-            caption="../docs/captions/ablation.rst",
-            category="Summary",
-            labels={"question": "3. Which settings?", "figure": "Ablation of sampling", "model": "all"},
-        ),
-        pdf="results/{dataset}/figures/ablation.pdf",
-    log:
-        "logs/{dataset}/plot_ablation.log",
-    benchmark:
-        "logs/{dataset}/plot_ablation.tsv"
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        settings=config["figures"],
-    message:
-        "Draw the ablation of sampling"
-    script:
-        "../workflow_scripts/plot_ablation.py"

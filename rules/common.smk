@@ -14,6 +14,7 @@ import re
 
 from snakemake.settings.types import DeploymentMethod
 
+from jamun import layout
 from jamun.config import ConfigurationError
 from jamun.config.base import NAME
 from jamun.config.command_line import with_types
@@ -210,45 +211,14 @@ def growing(first):
     return lambda wildcards, attempt: first * min(attempt, 3)
 
 
-def comparison_figures():
-    """The figures that hold models side by side; none where there is nothing to hold so."""
-    if not SIDE_BY_SIDE:
-        return []
-    of_peptides = expand("results/{dataset}/figures/comparison/{peptide}.png", dataset=DATASET, peptide=SPLITS["test"])
-    return [f"results/{DATASET}/figures/comparison.png", *of_peptides]
+def needs(megabytes, minutes):
+    """What a job asks for: memory, MB, and run time, min; more when it is tried again."""
+    return {"mem_mb": growing(megabytes), "runtime": growing(minutes)}
 
 
 def report_results():
     """The report, unless it is another workflow's."""
     return [] if IS_MODULE else [f"results/{DATASET}/report.html"]
-
-
-def viewers():
-    """The pages that turn and play conformations; none where 3Dmol.js is not installed, which is told at the start."""
-    return over_test_peptides("results/{dataset}/figures/{model}/viewer/{peptide}.html") if HAS_VIEWER else []
-
-
-def figure_results():
-    """Every figure of the active models, and the MD in time of the peptides that they are compared on; without MD,
-    those of the samples alone."""
-    if not SETTINGS.source.exists:
-        maps = over_test_peptides("results/{dataset}/figures/{model}/ramachandran/{peptide}.png")
-        torsions = over_test_peptides("results/{dataset}/figures/{model}/torsions/{peptide}.png")
-        return [f"results/{DATASET}/evaluation/summary.html", *maps, *torsions]
-    kinds = ("ramachandran", "torsions", "convergence", "msm", "dynamics", "physicality", "ensemble")
-    folder = f"results/{DATASET}/figures"
-    return [
-        f"results/{DATASET}/evaluation/summary.html",
-        *over_test_peptides([f"results/{{dataset}}/figures/{{model}}/{kind}/{{peptide}}.png" for kind in kinds]),
-        *expand("results/{dataset}/simulations/{peptide}.png", dataset=DATASET, peptide=SPLITS["test"]),
-        *(f"{folder}/{model}/loss.png" for model in MODELS if model in TRAINED_MODELS),
-        *viewers(),
-        f"{folder}/summary.png",
-        f"{folder}/timing.png",
-        f"{folder}/convergence.png",
-        *comparison_figures(),
-        *ablation_results(),
-    ]
 
 
 def msm_interpreter():

@@ -57,33 +57,3 @@ rule dynamics:
         "Compare the slow motions of {wildcards.peptide} in its MD and in samples by model {wildcards.model}"
     script:
         "../workflow_scripts/dynamics.py"
-
-
-rule plot_dynamics:
-    input:
-        result=rules.dynamics.output.result,
-        arrays=rules.dynamics.output.arrays,
-    output:
-        png=report(
-            "results/{dataset}/figures/{model}/dynamics/{peptide}.png",
-            caption="../docs/captions/dynamics.rst",
-            category="Peptide {peptide}",
-            labels={"question": "4. How do they move?", "figure": "Slow motions", "model": "{model}"},
-        ),
-        pdf="results/{dataset}/figures/{model}/dynamics/{peptide}.pdf",
-    log:
-        "logs/{dataset}/plot_dynamics/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/plot_dynamics/{model}/{peptide}.tsv"
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        settings=config["figures"],
-    message:
-        "Draw the slow motions of {wildcards.peptide}, model {wildcards.model}"
-    script:
-        "../workflow_scripts/plot_dynamics.py"

@@ -1,309 +1,150 @@
-# Needs:  results/{dataset}/evaluation/, comparison/, results/{dataset}/simulations/{peptide}.npz, a model's metrics.csv
-# Makes:  results/{dataset}/figures/{model}/{kind}/{peptide}.png and .pdf, figures/{model}/loss.*, figures/summary.*,
-#         figures/convergence.*; of two models or more figures/comparison.* and figures/comparison/{peptide}.*;
+# Needs:  results/{dataset}/evaluation/, comparison/, ablation/, simulations/{peptide}.npz, a model's metrics.csv
+# Makes:  results/{dataset}/figures/{model}/{name}/{peptide}.png and .pdf, and viewer/{peptide}.html;
+#         figures/{model}/loss.*; figures/*.png and .pdf over all peptides and models;
 #         results/{dataset}/simulations/{peptide}.png and .pdf
+#
+# A new figure is an entry of FIGURES, a function {name}_to_files of jamun/figures, and a caption
+# docs/captions/{name}.rst; the targets and the report follow.
+
+from collections import namedtuple
+
+# files: what it is drawn from, by the arguments of its function; place: where it lies, without a suffix; section,
+# question and title: where the report has it.
+Figure = namedtuple("Figure", "files place section question title")
+FIGURES = {}
 
 
-rule plot_simulation:
-    input:
-        series="results/{dataset}/simulations/{peptide}.npz",
-    output:
-        png=report(
-            "results/{dataset}/simulations/{peptide}.png",
-            caption="../docs/captions/simulation.rst",
-            category="Simulations",
-            labels={"question": "Is the MD in equilibrium?", "figure": "MD of {peptide} in time", "model": "MD"},
-        ),
-        pdf="results/{dataset}/simulations/{peptide}.pdf",
-    log:
-        "logs/{dataset}/plot_simulation/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/plot_simulation/{peptide}.tsv"
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        settings=config["figures"],
-    message:
-        "Draw the MD of {wildcards.peptide} in time"
-    script:
-        "../workflow_scripts/plot_simulation.py"
+def figure_of_peptide(name, files, question, title, place=None):
+    """A figure of one peptide, by default of its samples by one model."""
+    place = place or f"{layout.FIGURES}/{{model}}/{name}/{{peptide}}"
+    FIGURES[name] = Figure(files, place, "Peptide {peptide}", question, title)
 
 
-rule plot_ramachandran:
-    input:
-        result="results/{dataset}/evaluation/{model}/{peptide}.json",
-        arrays="results/{dataset}/evaluation/{model}/{peptide}.npz",
-    output:
-        png=report(
-            "results/{dataset}/figures/{model}/ramachandran/{peptide}.png",
-            caption="../docs/captions/ramachandran.rst",
-            category="Peptide {peptide}",
-            labels={"question": "2. Which conformations?", "figure": "Ramachandran maps", "model": "{model}"},
-        ),
-        pdf="results/{dataset}/figures/{model}/ramachandran/{peptide}.pdf",
-    log:
-        "logs/{dataset}/plot_ramachandran/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/plot_ramachandran/{model}/{peptide}.tsv"
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        settings=config["figures"],
-    message:
-        "Draw the Ramachandran maps of {wildcards.peptide}, model {wildcards.model}"
-    script:
-        "../workflow_scripts/plot_ramachandran.py"
+def figure_of_all(name, files, question, title, place=None):
+    """A figure of all test peptides and models."""
+    FIGURES[name] = Figure(files, f"{layout.FIGURES}/{place or name}", "Summary", question, title)
 
 
-rule plot_torsions:
-    input:
-        result="results/{dataset}/evaluation/{model}/{peptide}.json",
-        arrays="results/{dataset}/evaluation/{model}/{peptide}.npz",
-    output:
-        png=report(
-            "results/{dataset}/figures/{model}/torsions/{peptide}.png",
-            caption="../docs/captions/torsions.rst",
-            category="Peptide {peptide}",
-            labels={"question": "2. Which conformations?", "figure": "Torsion distributions", "model": "{model}"},
-        ),
-        pdf="results/{dataset}/figures/{model}/torsions/{peptide}.pdf",
-    log:
-        "logs/{dataset}/plot_torsions/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/plot_torsions/{model}/{peptide}.tsv"
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        settings=config["figures"],
-    message:
-        "Draw the torsions of {wildcards.peptide}, model {wildcards.model}"
-    script:
-        "../workflow_scripts/plot_torsions.py"
+COMPARED, COMPARISON = layout.EVALUATION["compare"], "Ramachandran maps at equal wall clock"
+figure_of_peptide("ramachandran", COMPARED, "2. Which conformations?", "Ramachandran maps")
+figure_of_peptide("torsions", COMPARED, "2. Which conformations?", "Torsion distributions")
 
-
-rule plot_convergence:
-    input:
-        result="results/{dataset}/evaluation/{model}/{peptide}.json",
-    output:
-        png=report(
-            "results/{dataset}/figures/{model}/convergence/{peptide}.png",
-            caption="../docs/captions/convergence.rst",
-            category="Peptide {peptide}",
-            labels={"question": "3. How fast?", "figure": "JS distance against time", "model": "{model}"},
-        ),
-        pdf="results/{dataset}/figures/{model}/convergence/{peptide}.pdf",
-    log:
-        "logs/{dataset}/plot_convergence/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/plot_convergence/{model}/{peptide}.tsv"
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        settings=config["figures"],
-    message:
-        "Draw the JS distance of {wildcards.peptide} against time, model {wildcards.model}"
-    script:
-        "../workflow_scripts/plot_convergence.py"
-
-
-rule plot_convergence_of_all:
-    input:
-        results=over_test_peptides("results/{dataset}/evaluation/{model}/{peptide}.json"),
-    output:
-        png=report(
-            "results/{dataset}/figures/convergence.png",
-            caption="../docs/captions/convergence_of_all.rst",
-            category="Summary",
-            labels={"question": "2. How fast?", "figure": "JS distance against time", "model": "all"},
-        ),
-        pdf="results/{dataset}/figures/convergence.pdf",
-    log:
-        "logs/{dataset}/plot_convergence_of_all.log",
-    benchmark:
-        "logs/{dataset}/plot_convergence_of_all.tsv"
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        settings=config["figures"],
-    message:
-        "Draw the JS distance against time over the test peptides"
-    script:
-        "../workflow_scripts/plot_convergence_of_all.py"
-
+if SETTINGS.source.exists:
+    RESULT = {"result": COMPARED["result"]}
+    figure_of_peptide("ensemble", layout.ENSEMBLE | RESULT, "1. What do they look like?", "Superposed conformations")
+    figure_of_peptide("convergence", RESULT, "3. How fast?", "JS distance against time")
+    figure_of_peptide("msm", layout.EVALUATION["msm"], "4. How do they move?", "Macrostates of the MSM")
+    figure_of_peptide("dynamics", layout.EVALUATION["dynamics"], "4. How do they move?", "Slow motions")
+    figure_of_peptide(
+        "physicality", layout.EVALUATION["physicality"], "5. Are they physical?", "Physicality and basins"
+    )
+    EVERY_RESULT = {"results": over_test_peptides(COMPARED["result"])}
+    figure_of_all("summary", {"summary": layout.SUMMARY}, "1. How close to MD?", "JS distances")
+    figure_of_all("timing", {"timing": layout.TIMING}, "2. How fast?", "Time a sample against atoms")
+    figure_of_all("convergence_of_all", EVERY_RESULT, "2. How fast?", "JS distance against time", "convergence")
+    FIGURES["loss"] = Figure(
+        {"metrics": layout.MODEL["metrics"], "record": layout.MODEL["record"]},
+        f"{layout.FIGURES}/{{model}}/loss",
+        "Models",
+        "Has it learned?",
+        "Loss curves",
+    )
+    FIGURES["simulation"] = Figure(
+        {"series": layout.MD_SERIES},
+        layout.MD_FIGURE.removesuffix(".png"),
+        "Simulations",
+        "Is the MD in equilibrium?",
+        "MD of {peptide} in time",
+    )
+    if not SETTINGS.partial:
+        figure_of_all("ablation", {"table": layout.ABLATION_TABLE}, "3. Which settings?", "Ablation of sampling")
 
 if SIDE_BY_SIDE:
+    BESIDE = f"{layout.FIGURES}/comparison/{{peptide}}"
+    EVERY_COMPARISON = {
+        kind: expand(layout.COMPARISON[file], dataset=DATASET, peptide=SPLITS["test"])
+        for kind, file in (("results", "result"), ("arrays", "arrays"))
+    }
+    figure_of_peptide("comparison", layout.COMPARISON, "2. Which conformations?", COMPARISON, BESIDE)
+    figure_of_all("comparison_page", EVERY_COMPARISON, "1. How close to MD?", COMPARISON, "comparison")
 
-    rule plot_comparison:
+
+for name, figure in FIGURES.items():
+    KIND = [kind for kind in ("peptide", "model") if f"{{{kind}}}" in figure.place]
+
+    rule:
+        name:
+            f"plot_{name}"
         input:
-            result=rules.compare_models.output.result,
-            arrays=rules.compare_models.output.arrays,
+            **figure.files,
         output:
             png=report(
-                "results/{dataset}/figures/comparison/{peptide}.png",
-                caption="../docs/captions/comparison.rst",
+                f"{figure.place}.png",
+                caption=f"../docs/captions/{name}.rst",
+                category=figure.section,
+                labels={
+                    "question": figure.question,
+                    "figure": figure.title,
+                    "model": "{model}" if "model" in KIND else "MD" if name == "simulation" else "all",
+                },
+            ),
+            pdf=f"{figure.place}.pdf",
+        log:
+            layout.log_of(f"plot_{name}", figure.place),
+        benchmark:
+            layout.log_of(f"plot_{name}", figure.place, ".tsv")
+        conda:
+            "../envs/main.yaml"
+        resources:
+            **needs(2000, 15),
+        params:
+            settings=config["figures"],
+        message:
+            " ".join([f"Draw the figure {name}", *(f"of {kind} {{wildcards.{kind}}}" for kind in KIND)])
+        script:
+            "../workflow_scripts/plot.py"
+
+
+if SETTINGS.source.exists:
+
+    rule make_viewer:
+        input:
+            **layout.ENSEMBLE,
+            **RESULT,
+        output:
+            page=report(
+                layout.VIEWER,
+                caption="../docs/captions/viewer.rst",
                 category="Peptide {peptide}",
                 labels={
-                    "question": "2. Which conformations?",
-                    "figure": "Ramachandran maps at equal wall clock",
-                    "model": "all",
+                    "question": "1. What do they look like?",
+                    "figure": "Conformations to turn and play",
+                    "model": "{model}",
                 },
             ),
-            pdf="results/{dataset}/figures/comparison/{peptide}.pdf",
         log:
-            "logs/{dataset}/plot_comparison/{peptide}.log",
+            layout.log_of("make_viewer", layout.VIEWER),
         benchmark:
-            "logs/{dataset}/plot_comparison/{peptide}.tsv"
+            layout.log_of("make_viewer", layout.VIEWER, ".tsv")
         conda:
             "../envs/main.yaml"
-        threads: 1
         resources:
-            mem_mb=growing(2000),
-            runtime=growing(10),
-        params:
-            settings=config["figures"],
+            **needs(2000, 10),
         message:
-            "Draw the Ramachandran maps of {wildcards.peptide} by every model"
+            "Write the viewer of conformations of {wildcards.peptide}, model {wildcards.model}"
         script:
-            "../workflow_scripts/plot_comparison.py"
-
-    rule plot_comparison_page:
-        input:
-            results=expand(rules.compare_models.output.result, dataset=DATASET, peptide=SPLITS["test"]),
-            arrays=expand(rules.compare_models.output.arrays, dataset=DATASET, peptide=SPLITS["test"]),
-        output:
-            png=report(
-                "results/{dataset}/figures/comparison.png",
-                caption="../docs/captions/comparison_page.rst",
-                category="Summary",
-                labels={
-                    "question": "1. How close to MD?",
-                    "figure": "Ramachandran maps at equal wall clock",
-                    "model": "all",
-                },
-            ),
-            pdf="results/{dataset}/figures/comparison.pdf",
-        log:
-            "logs/{dataset}/plot_comparison_page.log",
-        benchmark:
-            "logs/{dataset}/plot_comparison_page.tsv"
-        conda:
-            "../envs/main.yaml"
-        threads: 1
-        resources:
-            mem_mb=growing(2000),
-            runtime=growing(10),
-        params:
-            settings=config["figures"],
-        message:
-            "Draw the Ramachandran maps of the first test peptides by every model"
-        script:
-            "../workflow_scripts/plot_comparison_page.py"
+            "../workflow_scripts/plot.py"
 
 
-rule plot_msm:
-    input:
-        result="results/{dataset}/evaluation/{model}/msm/{peptide}.json",
-        arrays="results/{dataset}/evaluation/{model}/msm/{peptide}.npz",
-    output:
-        png=report(
-            "results/{dataset}/figures/{model}/msm/{peptide}.png",
-            caption="../docs/captions/msm.rst",
-            category="Peptide {peptide}",
-            labels={"question": "4. How do they move?", "figure": "Macrostates of the MSM", "model": "{model}"},
-        ),
-        pdf="results/{dataset}/figures/{model}/msm/{peptide}.pdf",
-    log:
-        "logs/{dataset}/plot_msm/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/plot_msm/{model}/{peptide}.tsv"
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        settings=config["figures"],
-    message:
-        "Draw the macrostates of {wildcards.peptide}, model {wildcards.model}"
-    script:
-        "../workflow_scripts/plot_msm.py"
-
-
-rule plot_loss:
-    input:
-        metrics="results/{dataset}/models/{model}/metrics.csv",
-        record="results/{dataset}/models/{model}/training.json",
-    output:
-        png=report(
-            "results/{dataset}/figures/{model}/loss.png",
-            caption="../docs/captions/loss.rst",
-            category="Models",
-            labels={"question": "Has it learned?", "figure": "Loss curves", "model": "{model}"},
-        ),
-        pdf="results/{dataset}/figures/{model}/loss.pdf",
-    log:
-        "logs/{dataset}/plot_loss/{model}.log",
-    benchmark:
-        "logs/{dataset}/plot_loss/{model}.tsv"
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        settings=config["figures"],
-    message:
-        "Draw the loss of model {wildcards.model} while it was trained"
-    script:
-        "../workflow_scripts/plot_loss.py"
-
-
-rule plot_summary:
-    input:
-        summary="results/{dataset}/evaluation/summary.csv",
-    output:
-        png=report(
-            "results/{dataset}/figures/summary.png",
-            caption="../docs/captions/summary.rst",
-            category="Summary",
-            labels={"question": "1. How close to MD?", "figure": "JS distances", "model": "all"},
-        ),
-        pdf="results/{dataset}/figures/summary.pdf",
-    log:
-        "logs/{dataset}/plot_summary.log",
-    benchmark:
-        "logs/{dataset}/plot_summary.tsv"
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        settings=config["figures"],
-    message:
-        "Draw the JS distances of every peptide and model"
-    script:
-        "../workflow_scripts/plot_summary.py"
+def figure_results():
+    """Every figure of the active models and the test peptides, and the page of tables."""
+    drawn = {name: f"{figure.place}.png" for name, figure in FIGURES.items() if name not in ("ablation", "loss")}
+    trained = [model for model in MODELS if model in TRAINED_MODELS]
+    return [
+        *expand(layout.TABLES["page"], dataset=DATASET),
+        *expand(list(drawn.values()), dataset=DATASET, model=MODELS, peptide=SPLITS["test"]),
+        *(expand(f"{FIGURES['loss'].place}.png", dataset=DATASET, model=trained) if "loss" in FIGURES else []),
+        # Without 3Dmol.js there are no pages to turn, which is told at the start.
+        *(over_test_peptides(layout.VIEWER) if SETTINGS.source.exists and HAS_VIEWER else []),
+        *ablation_results(),
+    ]

@@ -31,33 +31,3 @@ rule physicality:
         "Check how physical samples of {wildcards.peptide} by model {wildcards.model} are, and which basins they cover"
     script:
         "../workflow_scripts/physicality.py"
-
-
-rule plot_physicality:
-    input:
-        result=rules.physicality.output.result,
-        arrays=rules.physicality.output.arrays,
-    output:
-        png=report(
-            "results/{dataset}/figures/{model}/physicality/{peptide}.png",
-            caption="../docs/captions/physicality.rst",
-            category="Peptide {peptide}",
-            labels={"question": "5. Are they physical?", "figure": "Physicality and basins", "model": "{model}"},
-        ),
-        pdf="results/{dataset}/figures/{model}/physicality/{peptide}.pdf",
-    log:
-        "logs/{dataset}/plot_physicality/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/plot_physicality/{model}/{peptide}.tsv"
-    conda:
-        "../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        settings=config["figures"],
-    message:
-        "Draw the physicality and the basins of {wildcards.peptide}, model {wildcards.model}"
-    script:
-        "../workflow_scripts/plot_physicality.py"

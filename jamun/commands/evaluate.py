@@ -247,7 +247,7 @@ def _draw(out: Path, peptide: str, settings: FigureSettings) -> None:
     torsions_to_files(*comparison, settings, *pictures("torsions"))
     convergence_to_files(comparison[0], settings, *pictures("convergence"))
     dynamics_to_files(out / "dynamics.json", out / "dynamics.npz", settings, *pictures("dynamics"))
-    msm_to_files(out / "msm.json", out / "msm.npz", peptide, settings, *pictures("msm"))
+    msm_to_files(out / "msm.json", out / "msm.npz", settings, *pictures("msm"), peptide=peptide)
     physicality_to_files(out / "physicality.json", out / "physicality.npz", settings, *pictures("physicality"))
 
 

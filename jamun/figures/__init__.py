@@ -1,1 +1,36 @@
-"""Figures, from the files that evaluation wrote."""
+"""Figures of finished results. They read evaluation's files only: to draw again computes nothing anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from jamun.config.figures import FigureSettings
+
+# Where the function of a figure is, if not in the module of the figure's name.
+_MODULES = {"comparison_page": "comparison", "convergence_of_all": "convergence"}
+
+
+def to_files(
+    name: str,
+    inputs: Mapping[str, str | Sequence[str]],
+    outputs: Mapping[str, str],
+    settings: FigureSettings,
+) -> None:
+    """Draw the figure `name` with ``{name}_to_files`` of its module.
+
+    Args:
+        name: name of the figure, that of its rule without ``plot_``
+        inputs: files that it is drawn from, one or several for each argument of its function
+        outputs: files to write by argument: png and pdf, or page
+        settings: section `figures` of the configuration
+
+    Raises:
+        FigureError: a figure that cannot be drawn as asked.
+    """
+    draw = getattr(import_module(f"jamun.figures.{_MODULES.get(name, name)}"), f"{name}_to_files")
+    files = {key: Path(path) if isinstance(path, str) else list(map(Path, path)) for key, path in inputs.items()}
+    # The viewer is a page and no picture: no setting of figures is about it.
+    looks = {"settings": settings} if "png" in outputs else {}
+    draw(**files, **looks, **{key: Path(value) for key, value in outputs.items()})

@@ -197,7 +197,7 @@ def convergence_to_files(result: Path, settings: FigureSettings, png: Path, pdf:
         save(plot_convergence(read_json(result), settings), settings, png, pdf)
 
 
-def mean_convergence_to_files(results: Sequence[Path], settings: FigureSettings, png: Path, pdf: Path) -> None:
+def convergence_of_all_to_files(results: Sequence[Path], settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw the mean curves over peptides from evaluation's files (JSON) of every peptide and model."""
     with styled():
         save(plot_mean_convergence([read_json(result) for result in results], settings), settings, png, pdf)

@@ -196,7 +196,9 @@ def plot_msm(result: dict[str, Any], arrays: dict[str, np.ndarray], peptide: str
     return figure
 
 
-def msm_to_files(result: Path, arrays: Path, peptide: str, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's macrostates from the MSM's files (JSON, NPZ)."""
+def msm_to_files(
+    result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path, peptide: str | None = None
+) -> None:
+    """Draw one peptide's macrostates from the MSM's files (JSON, NPZ), which are called after it unless told."""
     with styled():
-        save(plot_msm(read_json(result), read_npz(arrays), peptide, settings), settings, png, pdf)
+        save(plot_msm(read_json(result), read_npz(arrays), peptide or result.stem, settings), settings, png, pdf)

@@ -83,7 +83,7 @@ def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result:
     )
 
 
-def viewer_to_file(md: Path, samples: Path, result: Path, page: Path) -> None:
+def viewer_to_files(md: Path, samples: Path, result: Path, page: Path) -> None:
     """Write the viewer of the superposed frames that evaluation chose (PDB), with its comparison (JSON)."""
     (first, molecule), (second, _) = load_frames(md), load_frames(samples)
     write_text(page, viewer_page(first, second, molecule, read_json(result)))

@@ -9,8 +9,8 @@ from figure_inputs import legend, make_metrics, make_record, make_result, make_s
 
 from jamun.config.figures import FigureSettings
 from jamun.figures.convergence import (
+    convergence_of_all_to_files,
     convergence_to_files,
-    mean_convergence_to_files,
     mean_curve,
     plot_convergence,
     plot_mean_convergence,
@@ -221,7 +221,7 @@ def test_mean_convergence_of_one_peptide_or_without_clocks():
 
 def test_mean_convergence_files(tmp_path, several):
     paths = [to_files(tmp_path / str(place), result, {})[0] for place, result in enumerate(several)]
-    written_twice(tmp_path, lambda png, pdf: mean_convergence_to_files(paths, SETTINGS, png, pdf))
+    written_twice(tmp_path, lambda png, pdf: convergence_of_all_to_files(paths, SETTINGS, png, pdf))
 
 
 # Loss

@@ -192,7 +192,7 @@ def test_too_little_data_is_said_in_words(tmp_path):
     reason = "12 reference frames are fewer than the 100 that an MSM is made of"
     result, arrays = insufficient(reason, 12, 2)
     inputs = to_files(tmp_path, result, arrays | {"residue_labels": np.array(["Ala1", "Gly2"])})
-    msm_to_files(*inputs, "AG", SETTINGS, tmp_path / "AG.png", tmp_path / "AG.pdf")
+    msm_to_files(*inputs, SETTINGS, tmp_path / "AG.png", tmp_path / "AG.pdf", peptide="AG")
     assert (tmp_path / "AG.pdf").stat().st_size > 1000
     figure = plot_msm(result, arrays, "AG", SETTINGS)
     shown = " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
@@ -210,6 +210,6 @@ def test_the_real_model_can_be_drawn(tmp_path):
     result |= {"settings": settings, "backend": "deeptime"}
     inputs = to_files(tmp_path, result, arrays | {"residue_labels": np.array(["Ala1", "Ala2"])})
     for folder in ("a", "b"):
-        msm_to_files(*inputs, "AA", SETTINGS, tmp_path / folder / "AA.png", tmp_path / folder / "AA.pdf")
+        msm_to_files(*inputs, SETTINGS, tmp_path / folder / "AA.png", tmp_path / folder / "AA.pdf", peptide="AA")
     for name in ("AA.png", "AA.pdf"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from jamun.figures.ensemble import load_frames
 from jamun.figures.style import FigureError
 from jamun.figures.threedmol import library
-from jamun.figures.viewer import residue_labels, viewer_page, viewer_to_file
+from jamun.figures.viewer import residue_labels, viewer_page, viewer_to_files
 
 # Of each pane in use, once what was asked for is drawn: the pixels that are not white, those that are orange as the
 # carbons of samples, and a sum that tells pictures apart.
@@ -41,7 +41,7 @@ PLACE = """([pane, atom]) => {
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("viewer")
     paths = make_ensemble(folder, 5)
-    viewer_to_file(*paths, folder / "AM.html")
+    viewer_to_files(*paths, folder / "AM.html")
     return folder / "AM.html", paths
 
 

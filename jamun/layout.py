@@ -1,0 +1,114 @@
+"""Where the results of each stage lie: every path is spelled here and nowhere else.
+
+A path is a pattern with the wildcards of the rules, relative to the folder that Snakemake runs in. Files that one job
+makes stand together, by the names that its rule gives them. Rules take patterns as they are; everyone else fills them
+in with ``place``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RESULTS = "results/{dataset}"
+LOGS = "logs/{dataset}"
+
+PEPTIDE = {
+    "pdb": "results/{dataset}/peptides/{peptide}.pdb",
+    "record": "results/{dataset}/peptides/{peptide}.json",
+}
+MD = {
+    "trajectory": "results/{dataset}/md/{peptide}/trajectory.xtc",
+    "topology": "results/{dataset}/md/{peptide}/topology.pdb",
+    "state": "results/{dataset}/md/{peptide}/state.csv",
+    "record": "results/{dataset}/md/{peptide}/md.json",
+}
+# The record of MD whose wall clock is that of one simulation by itself, where many were made together.
+MD_SINGLE = "results/{dataset}/md/{peptide}/alone.json"
+# The MD in time, and the distances of its parts from each other.
+MD_SERIES = "results/{dataset}/simulations/{peptide}.npz"
+MD_DISTANCES = "results/{dataset}/simulations/{peptide}.json"
+MD_FIGURE = "results/{dataset}/simulations/{peptide}.png"
+
+FEATURES = "results/{dataset}/features/{split}/{peptide}.h5"
+DATASET = "results/{dataset}/features/dataset.json"
+MODEL = {
+    "checkpoint": "results/{dataset}/models/{model}/checkpoint.ckpt",
+    "metrics": "results/{dataset}/models/{model}/metrics.csv",
+    "record": "results/{dataset}/models/{model}/training.json",
+}
+SAMPLES = {
+    "samples": "results/{dataset}/samples/{model}/{peptide}/samples.xtc",
+    "topology": "results/{dataset}/samples/{model}/{peptide}/topology.pdb",
+    "flags": "results/{dataset}/samples/{model}/{peptide}/flags.npz",
+    "record": "results/{dataset}/samples/{model}/{peptide}/sampling.json",
+}
+
+
+def _result(stem: str) -> dict[str, str]:
+    """What an analysis writes: numbers as JSON, arrays as NPZ."""
+    return {"result": f"{stem}.json", "arrays": f"{stem}.npz"}
+
+
+# The analyses of samples against MD, by the rule that makes each; without MD, describe_samples in place of compare.
+EVALUATION = {
+    "compare": _result("results/{dataset}/evaluation/{model}/{peptide}"),
+    "msm": _result("results/{dataset}/evaluation/{model}/msm/{peptide}"),
+    "dynamics": _result("results/{dataset}/evaluation/{model}/dynamics/{peptide}"),
+    "physicality": _result("results/{dataset}/evaluation/{model}/physicality/{peptide}"),
+}
+ENSEMBLE = {
+    "md": "results/{dataset}/evaluation/{model}/ensemble/{peptide}/md.pdb",
+    "samples": "results/{dataset}/evaluation/{model}/ensemble/{peptide}/samples.pdb",
+}
+# Models side by side: beside the evaluation, since a model may have any name.
+COMPARISON = _result("results/{dataset}/comparison/{peptide}")
+SUMMARY = "results/{dataset}/evaluation/summary.csv"
+TABLES = {
+    "page": "results/{dataset}/evaluation/summary.html",
+    "markdown": "results/{dataset}/evaluation/summary.md",
+    "latex": "results/{dataset}/evaluation/summary.tex",
+}
+TIMING = "results/{dataset}/evaluation/timing.csv"
+
+# A row of the ablation has files as the samples and the evaluation of a model have, in a folder of its own.
+ABLATED = "results/{dataset}/ablation/{variant}/{model}/{peptide}"
+ABLATION_SAMPLES = {name: f"{ABLATED}/{path.rpartition('/')[2]}" for name, path in SAMPLES.items()}
+ABLATION_EVALUATION = {
+    "compare": _result(f"{ABLATED}/comparison"),
+    "dynamics": _result(f"{ABLATED}/dynamics"),
+    "physicality": _result(f"{ABLATED}/physicality"),
+}
+ABLATION_TABLE = "results/{dataset}/ablation/ablation.csv"
+
+# A figure of one peptide's samples by a model; others lie beside the folders of models.
+FIGURE = "results/{dataset}/figures/{model}/{kind}/{peptide}"
+FIGURES = "results/{dataset}/figures"
+VIEWER = "results/{dataset}/figures/{model}/viewer/{peptide}.html"
+REPORT = "results/{dataset}/report.html"
+
+# Resumable state of unfinished jobs, never an output; for samples of the ablation another folder.
+WORK = {
+    "simulate": "work/simulate/{dataset}/{peptide}",
+    "simulate_batched": "work/simulate/{dataset}",
+    "import_trajectory": "work/import/{dataset}/{peptide}",
+    "train": "work/train/{dataset}/{model}",
+    "sample": "work/sample/{dataset}/{model}/{peptide}",
+    "ablation_sample": "work/ablation/{dataset}/{variant}/{model}/{peptide}",
+}
+# The log of a rule's job lies at LOGS/{rule}, its wildcards below.
+_LOGGED = ("variant", "split", "model", "peptide")
+
+
+def log_of(rule: str, pattern: str, suffix: str = ".log") -> str:
+    """The pattern of a rule's log, or of its benchmark (``.tsv``), from that of one of its outputs: its wildcards but
+    the dataset name the file."""
+    names = [name for name in _LOGGED if f"{{{name}}}" in pattern]
+    return "/".join([LOGS, rule, *(f"{{{name}}}" for name in names)]) + suffix
+
+
+def place(pattern: str, root: Path = Path(), /, **wildcards: str) -> Path:
+    """The file of a pattern below `root`, the folder that Snakemake runs in.
+
+    Raises KeyError for a wildcard of the pattern that is not given; others than its own are left out.
+    """
+    return root / pattern.format(**wildcards)
