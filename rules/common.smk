@@ -134,7 +134,7 @@ def simulate_settings(wildcards):
 
 def md_record(wildcards):
     """The record of a peptide's MD, with the wall clock that samples are held against."""
-    return f"results/{wildcards.dataset}/md/{wildcards.peptide}/{MD_RECORD_OF_SPLIT[SPLIT_OF[wildcards.peptide]]}"
+    return MD_RECORD_OF_SPLIT[SPLIT_OF[wildcards.peptide]].format(**wildcards)
 
 
 def over_test_peptides(pattern):

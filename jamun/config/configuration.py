@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, SerializeAsAny, StringConstraints, ValidationError, WrapValidator, model_validator
 
+from jamun import layout
 from jamun.config.ablation import AblationSettings
 from jamun.config.base import NAME, Section
 from jamun.config.errors import ConfigurationError, sentence
@@ -236,9 +237,10 @@ class Configuration(Section):
         return SimulateSettings(**(self.simulate.model_dump() | differences))
 
     def md_record_of(self, split: Split) -> str:
-        """File in the folder of a peptide's MD whose wall clock samples are held against: the record of the simulation,
-        or where many ran together that of one alone."""
-        return "md.json" if self.source.imported or not self.simulate_of(split).together else "alone.json"
+        """Pattern of the record whose wall clock samples are held against: that of a peptide's MD, or where many ran
+        batched that of one simulation by itself."""
+        batched = not self.source.imported and self.simulate_of(split).together
+        return layout.MD_SINGLE if batched else layout.MD["record"]
 
     def _network_values(self, name: str) -> dict[str, Any]:
         """Keys of the network of model `name`; the section's hold only for a model of the same architecture."""

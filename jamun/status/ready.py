@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from jamun import layout
 from jamun.config.configuration import Configuration
 from jamun.io.log import UserError
 
@@ -25,20 +26,20 @@ def ready_peptides(settings: Configuration, names: Iterable[str], directory: Pat
 
     All models have the same peptides in the summary, so that their means compare. Raises UserError where none is ready.
     """
-    results, models = directory / "results" / settings.dataset, settings.active_models()
-    md_record = settings.md_record_of("test")
+    models, dataset = settings.active_models(), settings.dataset
+    wanted = [(layout.SAMPLES["record"], model) for model in models]
+    if settings.source.exists:
+        wanted.append((settings.md_record_of("test"), ""))
 
     def ready(name: str) -> bool:
-        records = [results / "samples" / model / name / "sampling.json" for model in models]
-        if settings.source.exists:
-            records.append(results / "md" / name / md_record)
-        return all(record.exists() for record in records)  # records are published last
+        places = [layout.place(path, directory, dataset=dataset, model=model, peptide=name) for path, model in wanted]
+        return all(record.exists() for record in places)  # records are published last
 
     found = [name for name in names if ready(name)]
     if not found:
         md = "its MD and " if settings.source.exists else ""
         raise UserError(
-            f"partial: no test peptide has {md}its samples by {', '.join(models)} in {results} yet; jamun status tells "
+            f"partial: no test peptide has {md}its samples by {', '.join(models)} in {layout.place(layout.RESULTS, directory, dataset=dataset)} yet; jamun status tells "
             "what there is."
         )
     return found

@@ -8,17 +8,28 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from jamun import layout
 from jamun.config.configuration import Configuration
 from jamun.io.active import Runner, is_locked, runners
+from jamun.io.log import last_lines
 from jamun.peptides.splits import SPLITS, resolve_splits
 from jamun.simulate.groups import groups_together
 from jamun.status.jobs import Job, State, job, stage_of
 from jamun.status.progress import Progress, sampling, simulation, training
 
-# What the evaluation of one peptide's samples is made of, by rule: where each lies beside the comparison.
-_EVALUATION = {"compare": ".", "msm": "msm", "dynamics": "dynamics", "physicality": "physicality"}
 # What a row of the ablation is made of, by rule.
-_ABLATION = {"sample": "sampling", "compare": "comparison", "dynamics": "dynamics", "physicality": "physicality"}
+_ABLATION = {
+    "ablation_sample": layout.ABLATION_SAMPLES["record"],
+    **{f"ablation_{rule}": files["result"] for rule, files in layout.ABLATION_EVALUATION.items()},
+}
+# What is made once for all peptides and models, by rule; the names that the page has for them.
+_RESULTS = {
+    "describe_dataset": ("dataset", layout.DATASET),
+    "summarize": ("summary", layout.SUMMARY),
+    "tabulate": ("tables", layout.TABLES["page"]),
+    "tabulate_ablation": ("ablation", layout.ABLATION_TABLE),
+    "report": ("report", layout.REPORT),
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,10 @@ class Failure:
 
 @dataclass
 class Survey:
-    """The status of a dataset in a folder; `began` is false where nothing of it is there."""
+    """The status of a dataset in a folder.
+
+    began: false where nothing of it is there; results: the state of what is made of all peptides and models together.
+    """
 
     dataset: str
     directory: str
@@ -63,6 +77,7 @@ class Survey:
     locked: bool
     models: list[ModelStatus] = field(default_factory=list)
     peptides: list[PeptideStatus] = field(default_factory=list)
+    results: dict[str, State] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
     def totals(self) -> dict[str, Any]:
@@ -99,17 +114,23 @@ class _Surveyor:
 
     def __init__(self, settings: Configuration, directory: Path) -> None:
         self.settings, self.directory = settings, directory
-        self.results, self.logs = directory / "results" / settings.dataset, directory / "logs" / settings.dataset
         self.simulate = {split: settings.simulate_of(split) for split in SPLITS}
         self.failures: list[Failure] = []
-        # The log of the job that simulates a peptide together with others.
-        self.together: dict[str, str] = {}
+        # The log of the job that simulates a peptide batched with others.
+        self.batched: dict[str, str] = {}
+        # The rules whose jobs a stage is made of.
+        self.looked: set[str] = set()
         # Rows of the ablation and the model of each; none where the targets are about one model and it is another's.
         rows = {row: settings.ablated_model(row) for row in settings.ablation.rows}
         self.ablated = rows if set(rows.values()) <= set(settings.active_models()) else {}
 
-    def work(self, stage: str, *names: str) -> Path:
-        return self.directory.joinpath("work", stage, self.settings.dataset, *names)
+    def place(self, pattern: str, **wildcards: str) -> Path:
+        return layout.place(pattern, self.directory, dataset=self.settings.dataset, **wildcards)
+
+    def job(self, rule: str, pattern: str, **wildcards: str) -> Job:
+        """The job of a rule that makes the file of `pattern`."""
+        self.looked.add(rule)
+        return job([self.place(pattern, **wildcards)], self.place(layout.log_of(rule, pattern), **wildcards))
 
     def note(self, stage: str, name: str, jobs: list[Job]) -> State:
         """The state of a stage; jobs that failed or stopped are kept for the end of the page."""
@@ -119,64 +140,84 @@ class _Surveyor:
                 self.failures.append(Failure(each.state, stage, name, each.word, log))
         return stage_of(jobs)
 
-    def one(self, stage: str, name: str, rule: str, outputs: list[Path], *log: str) -> State:
-        """The state of a stage that one job makes."""
-        return self.note(stage, name, [job(outputs, self.logs.joinpath(rule, *log[:-1], f"{log[-1]}.log"))])
+    def one(self, stage: str, rule: str, pattern: str, **wildcards: str) -> State:
+        """The state of a stage of a peptide or model that one job makes."""
+        return self.note(
+            stage, wildcards.get("peptide", wildcards.get("model", "")), [self.job(rule, pattern, **wildcards)]
+        )
 
     def model(self, name: str) -> ModelStatus:
-        folder = self.results / "models" / name
-        brought = name not in self.settings.models or self.settings.checkpoint_of(name) is not None
-        rule = "import_checkpoint" if brought else "train"
-        state = self.one("model", name, rule, [folder / "checkpoint.ckpt"], name)
-        if brought:
+        imported = name not in self.settings.models or self.settings.checkpoint_of(name) is not None
+        rule = "import_checkpoint" if imported else "train"
+        state = self.one("model", rule, layout.MODEL["checkpoint"], model=name)
+        if imported:
             return ModelStatus(name, state, None)
-        log = self.logs / "train" / f"{name}.log"
-        made = training(folder / "training.json", log, self.settings.training_of(name))
+        log = self.place(layout.log_of(rule, layout.MODEL["checkpoint"]), model=name)
+        made = training(self.place(layout.MODEL["record"], model=name), log, self.settings.training_of(name))
         return ModelStatus(name, state, _as_it_is(made, state))
 
     def peptide(self, name: str, split: str, models: list[str]) -> PeptideStatus:
-        source, results = self.settings.source, self.results
-        given = self.logs / "take_structure" / f"{name}.log"
+        source = self.settings.source
+        given = self.place(layout.log_of("take_structure", layout.PEPTIDE["pdb"]), peptide=name)
         rule = "take_structure" if given.exists() else "build_peptide"
-        stages = {"built": self.one("peptide", name, rule, [results / "peptides" / f"{name}.pdb"], name)}
+        stages = {"built": self.one("peptide", rule, layout.PEPTIDE["pdb"], peptide=name)}
         md = None
         if source.exists:
-            record = results / "md" / name / "md.json"
-            rule = "import_trajectory" if source.imported else "simulate"
-            stages["MD"] = self.one("MD", name, rule, [record], self.together.get(name, name))
+            stages["MD"] = self.simulated(name)
             if not source.imported or stages["MD"] == State.DONE:
-                md = simulation(record, self.work("simulate", name), self.simulate[split])
-                md = _as_it_is(md, stages["MD"])
-            features = results / "features" / split / f"{name}.h5"
-            stages["features"] = self.one("features", name, "featurize", [features], split, name)
+                record = self.place(layout.MD["record"], peptide=name)
+                work = self.place(layout.WORK["simulate"], peptide=name)
+                md = _as_it_is(simulation(record, work, self.simulate[split]), stages["MD"])
+            stages["features"] = self.one("features", "featurize", layout.FEATURES, split=split, peptide=name)
         samples = {}
+        if split == "test" and source.exists:
+            if self.settings.md_record_of("test") == layout.MD_SINGLE:
+                stages["MD timing"] = self.one("MD timing", "time_alone", layout.MD_SINGLE, peptide=name)
+            of_md = {"describe_simulation": layout.MD_SERIES, "md_distances": layout.MD_DISTANCES}
+            jobs = [self.job(rule, pattern, peptide=name) for rule, pattern in of_md.items()]
+            stages["MD analysis"] = self.note("MD analysis", name, jobs)
         for model in models if split == "test" else []:
-            record = results / "samples" / model / name / "sampling.json"
-            stages[f"samples {model}"] = self.one(f"samples by {model}", name, "sample", [record], model, name)
-            made = sampling(record, self.work("sample", model, name), self.settings.sampling_of(model))
-            samples[model] = _as_it_is(made, stages[f"samples {model}"])
-            stages[f"evaluation {model}"] = self.evaluation(name, model)
+            own = {"model": model, "peptide": name}
+            stage = f"samples {model}"
+            stages[stage] = self.one(f"samples by {model}", "sample", layout.SAMPLES["record"], **own)
+            record, work = self.place(layout.SAMPLES["record"], **own), self.place(layout.WORK["sample"], **own)
+            samples[model] = _as_it_is(sampling(record, work, self.settings.sampling_of(model)), stages[stage])
+            rules = layout.EVALUATION if source.exists else {"describe_samples": layout.EVALUATION["compare"]}
+            jobs = [self.job(rule, files["result"], **own) for rule, files in rules.items()]
+            stages[f"evaluation {model}"] = self.note(f"evaluation of {model}", name, jobs)
         if split == "test" and self.ablated:
-            stages["ablation"] = self.ablation(name)
+            rows = [{"variant": row, "model": model, "peptide": name} for row, model in self.ablated.items()]
+            jobs = [self.job(rule, pattern, **row) for row in rows for rule, pattern in _ABLATION.items()]
+            stages["ablation"] = self.note("ablation", name, jobs)
         return PeptideStatus(name, split, stages, md, samples)
 
-    def ablation(self, name: str) -> State:
-        jobs = []
-        for row, model in self.ablated.items():
-            folder = self.results / "ablation" / row / model / name
-            for rule, made in _ABLATION.items():
-                log = self.logs / f"ablation_{rule}" / row / model / f"{name}.log"
-                jobs.append(job([folder / f"{made}.json"], log))
-        return self.note("ablation", name, jobs)
+    def simulated(self, name: str) -> State:
+        """The state of a peptide's MD, which one job may make for many."""
+        rule = "import_trajectory" if self.settings.source.imported else "simulate"
+        record = self.place(layout.MD["record"], peptide=name)
+        log = self.place(layout.log_of(rule, layout.MD["record"]), peptide=self.batched.get(name, name))
+        self.looked.add(rule)
+        return self.note("MD", name, [job([record], log)])
 
-    def evaluation(self, name: str, model: str) -> State:
-        folder = self.results / "evaluation" / model
-        rules = _EVALUATION if self.settings.source.exists else {"describe_samples": "."}
-        jobs = [
-            job([folder / place / f"{name}.json"], self.logs / rule / model / f"{name}.log")
-            for rule, place in rules.items()
-        ]
-        return self.note(f"evaluation of {model}", name, jobs)
+    def results(self) -> dict[str, State]:
+        """The states of what is made of all peptides and models together."""
+        wanted = dict(_RESULTS)
+        if not self.settings.source.exists:
+            wanted = {rule: wanted[rule] for rule in ("summarize", "report")}
+        elif not self.ablated:
+            wanted.pop("tabulate_ablation")
+        return {name: self.note(name, name, [self.job(rule, path)]) for rule, (name, path) in wanted.items()}
+
+    def rest(self) -> None:
+        """Keep what failed of the rules that no stage above is made of: figures, and what they are drawn from."""
+        logs = self.place(layout.LOGS)
+        for path in sorted(logs.rglob("*.log")) if logs.is_dir() else []:
+            rule, *names = path.relative_to(logs).with_suffix("").parts
+            lines = last_lines(path) if rule not in self.looked else []
+            if lines and lines[-1].level == "ERROR":
+                log = str(path.relative_to(self.directory))
+                stage = rule.replace("_", " ")
+                self.failures.append(Failure(State.FAILED, stage, " ".join(names) or "all", lines[-1].text, log))
 
 
 def survey(settings: Configuration, directory: Path) -> Survey:
@@ -186,7 +227,8 @@ def survey(settings: Configuration, directory: Path) -> Survey:
     peptides of the configuration cannot be resolved.
     """
     look = _Surveyor(settings, directory)
-    began = look.results.is_dir() or look.logs.is_dir()
+    results = look.place(layout.RESULTS)
+    began = results.is_dir() or look.place(layout.LOGS).is_dir()
     found = Survey(settings.dataset, str(directory.resolve()), began, runners(directory), is_locked(directory))
     if not began:
         return found
@@ -194,12 +236,14 @@ def survey(settings: Configuration, directory: Path) -> Survey:
     if not settings.source.imported:
         simulated = {peptide.name: look.simulate[split] for split, members in splits.items() for peptide in members}
         for number, names in enumerate(groups_together(simulated), 1):
-            look.together |= dict.fromkeys(names, f"together_{number}")
-    brought = sorted(path.name for path in (look.results / "samples").glob("*") if path.is_dir())
+            look.batched |= dict.fromkeys(names, f"together_{number}")
+    brought = sorted(path.name for path in (results / "samples").glob("*") if path.is_dir())
     models = list(dict.fromkeys([*settings.active_models(), *brought]))
     found.models = [look.model(name) for name in dict.fromkeys([*models, *settings.needed_models()])]
     found.peptides = [
         look.peptide(peptide.name, split, models) for split, members in splits.items() for peptide in members
     ]
+    found.results = look.results()
+    look.rest()
     found.failures = sorted(look.failures, key=lambda failure: failure.state)
     return found

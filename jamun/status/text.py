@@ -90,7 +90,7 @@ def _peptide(peptide: PeptideStatus, models: list[str]) -> list[str]:
             left = duration(made.seconds_left)
             state += f" {made.done} of {made.asked}" + (f", {left} left" if left else "")
         row += [state, stages.get(f"evaluation {model}", "")]
-    return [*row, stages.get("ablation", "")]
+    return [*row, *(stages.get(stage, "") for stage in ("MD timing", "MD analysis", "ablation"))]
 
 
 def _peptides(survey: Survey, only: list[State]) -> str:
@@ -99,7 +99,7 @@ def _peptides(survey: Survey, only: list[State]) -> str:
     for model in models:
         of = f" ({model})" if len(models) > 1 else ""
         names += [f"samples{of}", f"evaluation{of}"]
-    names.append("ablation")
+    names += ["MD timing", "MD analysis", "ablation"]
     shown = [each for each in survey.peptides if not only or set(only) & set(each.stages.values())]
     return _table([_peptide(peptide, models) for peptide in shown], names) if shown else "No such peptide."
 
@@ -115,7 +115,7 @@ def _totals(survey: Survey) -> list[str]:
         at = f" at {_rate(totals['ns_per_day'])} ns/day" if totals["ns_per_day"] else ""
         left = f", {duration(totals['seconds_left'])} left{at}" if totals["seconds_left"] is not None else ""
         lines += ["", f"MD: {totals['ns_done']:.4g} of {totals['ns_asked']:.4g} ns{left}"]
-    return lines
+    return [*lines, "", *(f"{name}: {state}" for name, state in survey.results.items())]
 
 
 def status_text(survey: Survey, only: list[State]) -> str:

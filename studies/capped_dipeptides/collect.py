@@ -18,6 +18,7 @@ from collected import RECORDS, Collected, StudyError, require
 from figure import overtaking_png
 from PIL import Image
 
+from jamun import layout
 from jamun.config import load
 from jamun.evaluation.js import js_distance
 from jamun.evaluation.runs import few_parts, replica_pairs
@@ -56,6 +57,11 @@ _VARIED = {
     "training": ("sigma", "sigma_range", "learning_rate", "batch_size", "ema_decay", "peptides"),
 }
 _ALWAYS = ("model", "parameters", "steps", "seconds", "validation_loss")
+
+
+def at(results: Path, pattern: str, **wildcards: str) -> Path:
+    """The file of a pattern of the layout; `results` is results/{dataset}."""
+    return layout.place(pattern, results.parents[1], dataset=results.name, **wildcards)
 
 
 # What the study was made of
@@ -102,7 +108,7 @@ def describe(results: Path, model: str | None) -> dict[str, Any]:
     `model` is the one that the study is about, by default the first of the summary. Raises StudyError where the
     summary, a record of the MD or the model is missing.
     """
-    summary = read_summary(require(results / "evaluation" / "summary.csv", "table of results"))
+    summary = read_summary(require(at(results, layout.SUMMARY), "table of results"))
     models = list(dict.fromkeys(summary["model"]))
     model = model or models[0]
     if model not in models:
@@ -113,10 +119,16 @@ def describe(results: Path, model: str | None) -> dict[str, Any]:
         for split in ("train", "validation")
     } | {"test": list(own["peptide"])}
     names = [name for members in splits.values() for name in members]
-    built = {name: read_json(require(results / "peptides" / f"{name}.json", f"peptide {name}")) for name in names}
-    md = {name: _simulated(read_json(require(results / "md" / name / "md.json", f"MD of {name}"))) for name in names}
+    built = {
+        name: read_json(require(at(results, layout.PEPTIDE["record"], peptide=name), f"peptide {name}"))
+        for name in names
+    }
+    md = {
+        name: _simulated(read_json(require(at(results, layout.MD["record"], peptide=name), f"MD of {name}")))
+        for name in names
+    }
     # Samples are held against the wall clock of one simulation by itself, also where many were made together.
-    single = {name: results / "md" / name / "alone.json" for name in splits["test"]}
+    single = {name: at(results, layout.MD_SINGLE, peptide=name) for name in splits["test"]}
     timed = {name: _simulated(read_json(path)) if path.exists() else md[name] for name, path in single.items()}
     return {
         "dataset": str(own["dataset"].iloc[0]),
@@ -153,10 +165,13 @@ def mirror_rows(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> list[d
     return rows
 
 
-def mirror_table(evaluation: Path, models: list[str], peptides: list[str]) -> pd.DataFrame:
-    """The rows of every model and peptide that results/{dataset}/evaluation has."""
-    found = [evaluation / model / peptide for model in models for peptide in peptides]
-    pairs = [(path.with_suffix(".json"), path.with_suffix(".npz")) for path in found]
+def mirror_table(results: Path, models: list[str], peptides: list[str]) -> pd.DataFrame:
+    """The rows of every model and peptide that was evaluated."""
+    pairs = [
+        [at(results, path, model=model, peptide=peptide) for path in layout.EVALUATION["compare"].values()]
+        for model in models
+        for peptide in peptides
+    ]
     there = [pair for pair in pairs if all(path.exists() for path in pair)]
     return pd.DataFrame([row for pair in there for row in mirror_rows(read_json(pair[0]), read_npz(pair[1]))])
 
@@ -188,10 +203,10 @@ def self_distance_table(results: Path, model: str, peptides: list[str]) -> pd.Da
     """The row of each test peptide, from the model's Markov state models and the records of the MD."""
     rows = []
     for peptide in peptides:
-        arrays = results / "evaluation" / model / "msm" / f"{peptide}.npz"
+        arrays = at(results, layout.EVALUATION["msm"]["arrays"], model=model, peptide=peptide)
         if arrays.exists():
             states = read_npz(arrays)["macrostate_reference"]
-            boundaries = read_json(results / "md" / peptide / "md.json")["boundaries"]
+            boundaries = read_json(at(results, layout.MD["record"], peptide=peptide))["boundaries"]
             rows.append({"peptide": peptide} | macrostate_self_distance(states, boundaries))
     return pd.DataFrame(rows)
 
@@ -332,21 +347,21 @@ def collect(results: Path, logs: Path, root: Path, target: Path, model: str | No
     study = describe(results, model)
     model, tested, collection = study["model"], list(study["peptides"]["test"]), _Collection(target)
     collection.put("data/study.json", study)
-    collection.put("data/summary.csv", (results / "evaluation" / "summary.csv").read_bytes())
-    evaluation = results / "evaluation" / model
+    collection.put("data/summary.csv", (at(results, layout.SUMMARY)).read_bytes())
     for peptide in tested:
-        sources = {kind: evaluation / kind / f"{peptide}.json" for kind in RECORDS}
-        sources["comparison"] = require(evaluation / f"{peptide}.json", f"comparison of {peptide}")
-        sampled = results / "samples" / model / peptide / "sampling.json"
-        sources["sampling"] = require(sampled, f"sampling of {peptide}")
+        own = {"model": model, "peptide": peptide}
+        sources = {kind: at(results, layout.EVALUATION[kind]["result"], **own) for kind in RECORDS[1:-1]}
+        compared = at(results, layout.EVALUATION["compare"]["result"], **own)
+        sources["comparison"] = require(compared, f"comparison of {peptide}")
+        sources["sampling"] = require(at(results, layout.SAMPLES["record"], **own), f"sampling of {peptide}")
         for kind, source in sources.items():
             if source.exists():
                 collection.put(f"data/{kind}/{peptide}.json", source.read_bytes())
     for name in study["models"]:
-        record = results / "models" / name / "training.json"
+        record = at(results, layout.MODEL["record"], model=name)
         if record.exists():
             collection.put(f"data/training/{name}.json", read_json(record))
-    ablation = results / "ablation" / "ablation.csv"
+    ablation = at(results, layout.ABLATION_TABLE)
     if ablation.exists():
         collection.put("data/ablation.csv", ablation.read_bytes())
     if (root / BENCHMARK).exists():
@@ -354,7 +369,7 @@ def collect(results: Path, logs: Path, root: Path, target: Path, model: str | No
     computed = {
         "compute": compute_log(logs),
         "search": searched(results, study["models"]),
-        "mirror": mirror_table(results / "evaluation", study["models"], tested),
+        "mirror": mirror_table(results, study["models"], tested),
         "macrostate_self_distance": self_distance_table(results, model, tested),
     }
     for name, table in computed.items():

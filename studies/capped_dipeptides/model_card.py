@@ -8,11 +8,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from collect import write
+from collect import at, write
 from collected import Collected, StudyError, lineage, require
 from tables import compute_stages
 from targets import MET, TARGETS, median
 
+from jamun import layout
 from jamun.io.shipped import CARD, WEIGHTS
 from jamun.model.checkpoint import load_denoiser, read_content
 from jamun.model.published import write_published
@@ -166,7 +167,7 @@ def ship(results: Path, collected: Collected, target: Path) -> bool:
     The collection must be of this checkpoint: its samples name their checkpoint's SHA-256. Raises StudyError where they
     name another, CheckpointError for a file that is no checkpoint.
     """
-    checkpoint = require(results / "models" / collected.model / "checkpoint.ckpt", "trained model")
+    checkpoint = require(at(results, layout.MODEL["checkpoint"], model=collected.model), "trained model")
     digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     for peptide, record in collected.records["sampling"].items():
         if record["checkpoint"]["sha256"] != digest:

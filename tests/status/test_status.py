@@ -220,6 +220,28 @@ def test_an_ablation_is_done_when_all_its_rows_are(tree: Tree) -> None:
     assert state() == State.DONE
 
 
+def test_what_is_made_of_all_peptides_and_the_timing_of_batched_md_are_stages(tree: Tree) -> None:
+    simulate = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "production": "10 ns", "together": True}
+    write(tree.folder / "config.yaml", yaml.safe_dump(CONFIGURATION | {"simulate": simulate}))
+    write(tree.results / "features/dataset.json")
+    tree.log("time_alone/AG.log", f"{STAMP} ERROR AG: no platform; install OpenMM.\n")
+    tree.log("summarize.log", f"{STAMP} ERROR summary.csv: disk full.\n")
+    tree.log("plot_msm/default/AG.log", f"{STAMP} ERROR figures.colormap: no such colour map.\n")
+    found = tree.survey()
+    stages = next(each for each in found.peptides if each.name == "AG").stages
+    assert (stages["MD timing"], stages["MD analysis"]) == (State.FAILED, State.WAITING)
+    assert found.results == {"dataset": "done", "summary": "failed", "tables": "waiting", "report": "waiting"}
+    told = {(each.stage, each.name, each.log) for each in found.failures if each.log.endswith(("G.log", "e.log"))}
+    assert told == {
+        ("MD timing", "AG", "logs/set/time_alone/AG.log"),
+        ("summary", "summary", "logs/set/summarize.log"),
+        ("plot msm", "default AG", "logs/set/plot_msm/default/AG.log"),
+    }
+    page = status_text(found, [])
+    assert "summary: failed" in page
+    assert "no such colour map" in page
+
+
 def test_a_model_brought_on_the_command_line_is_seen(tree: Tree) -> None:
     write(tree.results / "samples/mine/AG/sampling.json", json.dumps({"samples": {"accepted": 1000}}))
     found = tree.survey()
