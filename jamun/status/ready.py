@@ -38,8 +38,9 @@ def ready_peptides(settings: Configuration, names: Iterable[str], directory: Pat
     found = [name for name in names if ready(name)]
     if not found:
         md = "its MD and " if settings.source.exists else ""
+        place = layout.place(layout.RESULTS, directory, dataset=dataset)
         raise UserError(
-            f"partial: no test peptide has {md}its samples by {', '.join(models)} in {layout.place(layout.RESULTS, directory, dataset=dataset)} yet; jamun status tells "
+            f"partial: no test peptide has {md}its samples by {', '.join(models)} in {place} yet; jamun status tells "
             "what there is."
         )
     return found
