@@ -6,22 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import mdtraj
 import numpy as np
 
 from jamun.commands.markov import MarkovModel
 from jamun.config.configuration import Configuration
 from jamun.config.figures import FigureSettings
-from jamun.data.molecule import Molecule
 from jamun.evaluation.compare import compare, compare_accepted
 from jamun.evaluation.dynamics import Series, dynamics
 from jamun.evaluation.ensembles import (
     Ensemble,
     EvaluationError,
-    frame_chains,
-    load_heavy,
     none_rejected,
     read_flags,
+    read_side,
     replica_of_frames,
     require_same_molecule,
 )
@@ -29,24 +26,24 @@ from jamun.evaluation.physicality import physicality
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
 from jamun.peptides.torsions import CAPS, compute_torsions, phi_psi_pairs, without_omega
-from jamun.trajectories.checks import make_whole, spanning_tree
+from jamun.trajectories.peptide import PeptideTrajectory, recorded_chains
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Both ensembles with what is known of them: `record` is the md.json or sampling.json beside each, or empty."""
+    """Both ensembles with what is known of them.
+
+    md, sampling: the md.json and sampling.json beside them, or empty; interval_ps: time between frames of the
+    reference; boundaries: offsets (R+1) of its replicas; notes: what was put right and what is not known.
+    """
 
     reference: Ensemble
     samples: Ensemble
     md: dict[str, Any]
     sampling: dict[str, Any]
     interval_ps: float | None
+    boundaries: list[int]
     notes: list[str]
-
-    @property
-    def boundaries(self) -> list[int]:
-        """Offsets (R+1) of the reference's replicas."""
-        return self.md.get("boundaries", [0, self.reference.n_frames])
 
     @property
     def md_seconds_per_frame(self) -> float | None:
@@ -68,57 +65,56 @@ def _record(path: Path, frames: int, count: Any) -> dict[str, Any]:
         return {}
 
 
-def _whole(trajectory: mdtraj.Trajectory, what: str, notes: list[str]) -> mdtraj.Trajectory:
-    """Undo breaks of the molecule over a periodic box, if the file has one."""
-    box = trajectory.unitcell_vectors
-    if box is None:
-        return trajectory
-    bonds = Molecule.from_topology(trajectory.topology).bonds
-    positions, changed = make_whole(trajectory.xyz, box, bonds, spanning_tree(trajectory.n_atoms, bonds))
-    if changed.any():
-        notes.append(f"{int(changed.sum())} frames of the {what} were made whole over the periodic box.")
-    return mdtraj.Trajectory(positions, trajectory.topology, time=trajectory.time)
-
-
-def _interval(trajectory: mdtraj.Trajectory, record: dict[str, Any]) -> float | None:
-    """Time between frames in ps; None where the file's own times are uneven or only count frames."""
-    known = record.get("production", {}).get("frame_interval_ps")
-    if known:
-        return known
-    steps = np.diff(trajectory.time.astype(float))
-    even = steps.min() > 0 and np.ptp(steps) < 1e-2 * steps.mean()
-    counted = np.array_equal(trajectory.time, np.arange(trajectory.n_frames))
-    return float(f"{steps.mean():.6g}") if even and not counted else None
-
-
 def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology: Path | None) -> Inputs:
     """Read two trajectories, of any format that MDTraj reads, hydrogens left out.
 
-    An md.json or sampling.json of this package beside them tells replicas, temperature and wall clock. Chains of
-    samples are the steps in an XTC file where these repeat; else all frames are one chain. Raises EvaluationError for
-    files that cannot be read or are not of one molecule, and MoleculeError for a topology without bonds.
+    An md.json or sampling.json of this package beside them tells chains or replicas, temperature and wall clock.
+    Without it, all frames are one chain or replica, or several where times fall back. Raises EvaluationError for files
+    that cannot be read or are not of one molecule, and MoleculeError for a topology without bonds.
     """
     notes: list[str] = []
     try:
-        first = load_heavy(reference, topology)
-        second = load_heavy(samples, samples_topology or topology)
+        first = read_side(reference, topology)
+        second = read_side(samples, samples_topology or topology)
     except ImportError as error:
         needed = " ".join(str(error).split())
         raise EvaluationError(f"{reference}, {samples}: a format that needs another package ({needed}).") from None
-    require_same_molecule(first.topology, second.topology, samples)
-    md = _record(reference.parent / "md.json", first.n_frames, lambda record: record["boundaries"][-1])
-    sampling = _record(samples.parent / "sampling.json", second.n_frames, lambda record: record["samples"]["generated"])
-    chains = frame_chains(samples, second.n_frames)
-    if len(np.unique(chains)) == len(chains):
-        chains = np.zeros_like(chains)
-    interval = _interval(first, md)
-    replicas = replica_of_frames(md.get("boundaries", [0, first.n_frames]))
-    first, second = _whole(first, "reference", notes), _whole(second, "samples", notes)
+    md_frames, drawn = first.trajectory, second.trajectory
+    require_same_molecule(md_frames.topology, drawn.topology, samples)
+    md = _record(reference.parent / "md.json", md_frames.n_frames, lambda record: record["boundaries"][-1])
+    sampling = _record(samples.parent / "sampling.json", drawn.n_frames, lambda record: record["samples"]["generated"])
+    chains = recorded_chains(samples, drawn.n_frames)
+    if chains is None:
+        chains = _runs(second)
+        if samples.suffix.lower() == ".xtc":
+            sampling = {}  # it is of another file
+    boundaries = md.get("boundaries", [*first.run_starts, md_frames.n_frames])
+    interval = md.get("production", {}).get("frame_interval_ps") or first.interval_ps
+    for what, side in (("reference", first), ("samples", second)):
+        notes += [f"The {what}: {note}." for note in side.notes]
     if not md:
-        notes.append("The reference has no record beside it: one replica, wall clock unknown.")
+        runs = "one replica" if len(boundaries) == 2 else f"{len(boundaries) - 1} replicas, since its times fall back"
+        notes.append(f"The reference has no record beside it: {runs}, wall clock unknown.")
     if not sampling:
-        notes.append("The samples have no record beside them: wall clock unknown.")
-    return Inputs(Ensemble(first, replicas), Ensemble(second, chains), md, sampling, interval, notes)
+        count = len(np.unique(chains))
+        runs = "one chain" if count == 1 else f"{count} chains, since their times fall back"
+        notes.append(f"The samples have no record beside them: {runs}, wall clock unknown.")
+    return Inputs(
+        Ensemble(md_frames, replica_of_frames(boundaries)),
+        Ensemble(drawn, chains),
+        md,
+        sampling,
+        interval,
+        boundaries,
+        notes,
+    )
+
+
+def _runs(side: PeptideTrajectory) -> np.ndarray:
+    """Run of each frame (F,): one ends where times fall back."""
+    starts = np.zeros(side.trajectory.n_frames, dtype=np.int64)
+    starts[side.run_starts[1:]] = 1
+    return np.cumsum(starts)
 
 
 def _head(inputs: Inputs, reference: Path, samples: Path) -> dict[str, Any]:
@@ -184,7 +180,9 @@ def evaluate_to_files(
     chosen, head = settings.evaluation, _head(inputs, reference, samples)
     torsions, md_angles = compute_torsions(inputs.reference.trajectory)
     _, angles = compute_torsions(inputs.samples.trajectory)
-    flags = read_flags(samples, inputs.samples.n_frames)
+    # Where the folder's record is of another file, so are the flags.
+    other = not inputs.sampling and (samples.parent / "sampling.json").is_file()
+    flags = None if other else read_flags(samples, inputs.samples.n_frames)
     accepted = None if flags is None else flags["accepted"]
     counts = None if flags is None else {name: int(values.sum()) for name, values in flags.items()}
     step, unit = inputs.interval_ps or 1.0, "ps" if inputs.interval_ps else "frames"

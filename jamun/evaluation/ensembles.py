@@ -7,14 +7,12 @@ from pathlib import Path
 
 import mdtraj
 import numpy as np
-from mdtraj.formats import XTCTrajectoryFile
 
-from jamun.data.molecule import atom_labels, heavy_atoms
+from jamun.data.molecule import atom_labels
 from jamun.io.atomic import read_npz
 from jamun.io.log import UserError
-
-# A covalent bond of this length or more is not in nm.
-_LONGEST_BOND_NM = 0.5
+from jamun.trajectories.checks import TrajectoryError
+from jamun.trajectories.peptide import PeptideTrajectory, read_peptide, recorded_chains
 
 
 class EvaluationError(UserError):
@@ -34,28 +32,20 @@ class Ensemble:
         return self.trajectory.n_frames
 
 
-def load_heavy(trajectory: Path, topology: Path) -> mdtraj.Trajectory:
-    """All frames of the heavy atoms. Raises EvaluationError for files that cannot be read or do not fit, fewer than two
-    frames, positions that are not finite, or lengths that are not nm."""
+def read_side(trajectory: Path, topology: Path) -> PeptideTrajectory:
+    """All frames of the peptide's heavy atoms, with what was left out and put right. Raises EvaluationError for files
+    that cannot be read or do not fit, fewer than two frames, positions that are not finite, or lengths that are not
+    nm."""
     try:
-        structure = mdtraj.load_topology(str(topology))
-        # MDTraj counts atoms only where it reads all of them; without this, a longer molecule would pass unseen.
-        mdtraj.load_frame(str(trajectory), 0, top=structure)
-        loaded = mdtraj.load(str(trajectory), top=structure, atom_indices=heavy_atoms(structure))
-    except (OSError, ValueError, RuntimeError, TypeError, LookupError) as error:
-        raise EvaluationError(f"{trajectory}: cannot be read with {topology} ({error}).") from None
-    if loaded.n_frames < 2:
-        raise EvaluationError(f"{trajectory}: {loaded.n_frames} frames; an ensemble needs at least two.")
-    if not np.isfinite(loaded.xyz).all():
-        raise EvaluationError(f"{trajectory}: some positions are not finite.")
-    bonds = np.array([(first.index, second.index) for first, second in loaded.topology.bonds])
-    if len(bonds):
-        lengths = np.linalg.norm(loaded.xyz[0, bonds[:, 0]] - loaded.xyz[0, bonds[:, 1]], axis=-1)
-        if np.median(lengths) > _LONGEST_BOND_NM:
-            raise EvaluationError(
-                f"{trajectory}: a typical bond is {np.median(lengths):.2f} long, so lengths are angstroms; give nm."
-            )
-    return loaded
+        return read_peptide(trajectory, topology)
+    except TrajectoryError as error:
+        reason = str(error).removeprefix(f"{trajectory}: ")
+        raise EvaluationError(f"{trajectory}: cannot be read with {topology}: {reason}") from None
+
+
+def load_heavy(trajectory: Path, topology: Path) -> mdtraj.Trajectory:
+    """The frames of `read_side`. Raises EvaluationError as it does."""
+    return read_side(trajectory, topology).trajectory
 
 
 def require_same_molecule(reference: mdtraj.Topology, samples: mdtraj.Topology, where: Path) -> None:
@@ -66,18 +56,27 @@ def require_same_molecule(reference: mdtraj.Topology, samples: mdtraj.Topology, 
     if sorted(first) == sorted(second):
         raise EvaluationError(f"{where}: the atoms of the reference in another order; write them in its order.")
     if len(first) != len(second):
-        raise EvaluationError(f"{where}: {len(second)} heavy atoms, the reference has {len(first)}: another molecule.")
+        lacking, beyond = (
+            [label for label in one if label not in other] for one, other in ((first, second), (second, first))
+        )
+        words = [f"{verb} {_shown(labels)}" for verb, labels in (("lacks", lacking), ("has", beyond)) if labels]
+        raise EvaluationError(
+            f"{where}: {len(second)} heavy atoms, the reference has {len(first)}: another molecule, which "
+            f"{' and '.join(words)}; give both with all heavy atoms."
+        )
     difference = next((a, b) for a, b in zip(first, second, strict=True) if a != b)
     raise EvaluationError(f"{where}: has {difference[1]} where the reference has {difference[0]}: another molecule.")
 
 
+def _shown(labels: list[str]) -> str:
+    """The first of many labels, and how many there are."""
+    return ", ".join(labels) if len(labels) <= 6 else f"{', '.join(labels[:5])} and {len(labels) - 5} more"
+
+
 def frame_chains(trajectory: Path, frames: int) -> np.ndarray:
-    """Chain of each frame as the sampler wrote it in the XTC's step; one chain for files that hold no chains."""
-    if trajectory.suffix != ".xtc":
-        return np.zeros(frames, dtype=np.int64)
-    with XTCTrajectoryFile(str(trajectory)) as xtc:
-        _, _, steps, _ = xtc.read(atom_indices=[0])
-    return np.asarray(steps, dtype=np.int64)
+    """Chain of each frame as the sampler wrote it; one chain for files that no sampling.json tells the chains of."""
+    chains = recorded_chains(trajectory, frames)
+    return np.zeros(frames, dtype=np.int64) if chains is None else chains
 
 
 def read_flags(samples: Path, frames: int) -> dict[str, np.ndarray] | None:

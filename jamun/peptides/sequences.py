@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from jamun.config.base import NAME
 from jamun.io.log import UserError
+from jamun.io.tables import first_row, read_rows
 from jamun.io.text import read_or_refuse, shown
 
 THREE_LETTER = {
@@ -25,6 +25,10 @@ PARENTS = {
 }  # fmt: skip
 _RESIDUE_SYNONYMS = PARENTS | {"NMA": "NME", "NHE": "NH2", "HISD": "HIS", "HISE": "HIS", "HISH": "HIS", "CYSH": "CYS",
                                "CYS2": "CYS", "ASPH": "ASP", "GLUH": "GLU", "LYSH": "LYS"}  # fmt: skip
+# What people write for caps in a sequence.
+_CAP_NAMES = (*CAPS, "AC", "NMA", "NHE", "NHME", "NHCH3", "COCH3")
+# First rows that could be sequences by their letters.
+_COLUMN_NAMES = ("peptide", "peptides", "name", "names", "seq", "seqs")
 MAX_RESIDUES = 10
 NO_FREE_AMINO_ACID = (
     "{} is a single residue without caps, for which amber99sbildn has no template; cap it (peptides.form: capped), or "
@@ -92,6 +96,8 @@ def parse_sequence(text: str, name: str | None = None) -> Peptide:
         residues = tuple(THREE_LETTER.get(letter, "") for letter in stripped)
     if bad is not None:
         hint = f"; for the single residue write {ONE_LETTER[stripped]}" if stripped in ONE_LETTER else ""
+        if bad in _CAP_NAMES:
+            hint = "; caps are not written here: peptides.form says whether peptides have ACE and NME"
         raise PeptideError(f"sequence {shown(text)} holds {shown(bad)}, which is none of the 20 amino acids{hint}.")
     if len(residues) > MAX_RESIDUES:
         raise PeptideError(f"sequence {shown(text)} has {len(residues)} residues; at most {MAX_RESIDUES} can be built.")
@@ -114,28 +120,58 @@ def _unique(rows: list[tuple[str, Peptide]], path: Path) -> list[Peptide]:
     return [peptide for _, peptide in rows]
 
 
-def _read_csv(path: Path, text: str) -> list[tuple[str, Peptide]]:
-    reader = csv.DictReader(text.splitlines())
-    if "sequence" not in (reader.fieldnames or []):
-        raise PeptideError(f"{path}: a CSV of peptides needs a column named 'sequence' in its first row.")
-    rows = []
-    for row in reader:
-        place = f"row {reader.line_num}"
+def _table_sequence(text: str, name: str | None) -> Peptide:
+    """As `parse_sequence`, without the asterisk by which translated sequences end."""
+    return parse_sequence(text.strip().removesuffix("*"), name)
+
+
+def _bare(path: Path, text: str) -> list[tuple[str, Peptide]]:
+    """Sequences one a row, without names of columns. Raises PeptideError where a row is none."""
+    rows: list[tuple[str, Peptide]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        entry = line.strip().strip('"')
+        if not entry:
+            continue
         try:
-            name = (row["name"] or "").strip() if "name" in row else None
+            if not rows and entry.lower() in _COLUMN_NAMES:
+                raise PeptideError(f"{shown(entry)} is the name of a column.")
+            rows.append((f"row {number}", _table_sequence(entry, None)))
+        except PeptideError as error:
+            raise PeptideError(
+                f"{path}, row {number}: {shown(line.strip())} is no sequence ({str(error).removesuffix('.')}), and a "
+                f"CSV of peptides needs a column named 'sequence' in its first row, which is {first_row(text)}."
+            ) from None
+    return rows
+
+
+def _read_csv(path: Path, text: str) -> list[tuple[str, Peptide]]:
+    table = read_rows(path, text, ["sequence"], PeptideError)
+    if table is None:
+        return _bare(path, text)
+    rows = []
+    for row in table:
+        try:
+            name = row.cells.get("name", "") if "name" in row.cells else None
             if name == "":
                 raise PeptideError("the name is empty.")
-            rows.append((place, parse_sequence(row["sequence"] or "", name)))
+            rows.append((row.place, _table_sequence(row.cells.get("sequence", ""), name)))
         except PeptideError as error:
-            raise PeptideError(f"{path}, {place}: {error}") from None
+            raise PeptideError(f"{path}, {row.place}: {error}") from None
     return rows
+
+
+def _fasta_name(header: str) -> str:
+    """The first word of a header; of UniProt's ``sp|P01234|NAME_SPECIES`` the accession."""
+    word = next(iter(header.split()), "")
+    database, *parts = word.split("|")
+    return parts[0] if database in ("sp", "tr") and len(parts) == 2 else word
 
 
 def _read_fasta(path: Path, text: str) -> list[tuple[str, Peptide]]:
     entries: list[tuple[int, str, str]] = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(">"):
-            entries.append((number, " ".join(line[1:].split()[:1]), ""))
+            entries.append((number, _fasta_name(line[1:]), ""))
         elif line.strip():
             if not entries:
                 raise PeptideError(f"{path}, row {number}: a FASTA file starts with a '>' line.")
@@ -145,14 +181,17 @@ def _read_fasta(path: Path, text: str) -> list[tuple[str, Peptide]]:
         try:
             if not name:
                 raise PeptideError("the name is empty.")
-            rows.append((f"row {number}", parse_sequence(sequence, name)))
+            rows.append((f"row {number}", _table_sequence(sequence, name)))
         except PeptideError as error:
             raise PeptideError(f"{path}, row {number}: {error}") from None
     return rows
 
 
 def read_table(path: Path) -> list[Peptide]:
-    """Peptides of a CSV (column `sequence`, optionally `name`) or a FASTA file, in the file's order.
+    """Peptides of a table or a FASTA file, in the file's order.
+
+    A table has a column `sequence`, optionally `name`, with commas, semicolons or tabs between; or it is one sequence a
+    row and nothing else. Blank rows and an asterisk at a sequence's end are left out.
 
     Raises PeptideError naming the file and the row: unreadable file, missing column, empty name, unknown residue, two
     rows of one name, no peptide at all.
@@ -160,10 +199,7 @@ def read_table(path: Path) -> list[Peptide]:
     missing = "no such file of peptides; correct the path."
     text = read_or_refuse(path, PeptideError, missing, "give a CSV or FASTA file.")
     is_fasta = path.suffix.lower() in (".fasta", ".fa", ".faa") or text.lstrip().startswith(">")
-    try:
-        peptides = _unique(_read_fasta(path, text) if is_fasta else _read_csv(path, text), path)
-    except csv.Error as error:
-        raise PeptideError(f"{path}: not readable as CSV ({error}).") from None
+    peptides = _unique(_read_fasta(path, text) if is_fasta else _read_csv(path, text), path)
     if not peptides:
         raise PeptideError(f"{path}: no peptide in this file.")
     return peptides

@@ -231,19 +231,21 @@ def chains_by_bonds(residues: list[ChainResidue]) -> list[list[ChainResidue]]:
     Of several N that are near enough to a C, the one that the file's order and chains speak for is taken. A ring of
     residues is returned from where the file begins it.
     """
+    befores = [residue for residue in residues if "C" in residue.atoms and residue.kind not in _ENDS]
+    afters = [residue for residue in residues if "N" in residue.atoms]
+    carbons = np.array([residue.atoms["C"].position for residue in befores]).reshape(-1, 1, 3)
+    nitrogens = np.array([residue.atoms["N"].position for residue in afters]).reshape(1, -1, 3)
+    apart = np.linalg.norm(carbons - nitrogens, axis=-1)
     near = []
-    for before in residues:
-        for after in residues:
-            if before is after or before.kind in _ENDS or "C" not in before.atoms or "N" not in after.atoms:
-                continue
-            apart = _distance(before.atoms["C"], after.atoms["N"])
-            if SHORTEST_BOND_NM <= apart <= LONGEST_BOND_NM:
-                rank = (before.chain != after.chain, abs(after.place - before.place - 1), apart)
-                near.append((rank, before.place, after.place))
+    for first, second in np.argwhere((apart >= SHORTEST_BOND_NM) & (apart <= LONGEST_BOND_NM)).tolist():
+        before, after = befores[first], afters[second]
+        if before is not after:
+            rank = (before.chain != after.chain, abs(after.place - before.place - 1), float(apart[first, second]))
+            near.append((rank, before.place, after.place))
     following: dict[int, int] = {}
-    for _, before, after in sorted(near):
-        if before not in following and after not in following.values():
-            following[before] = after
+    for _, one, other in sorted(near):
+        if one not in following and other not in following.values():
+            following[one] = other
     by_place = {residue.place: residue for residue in residues}
     firsts = [place for place in by_place if place not in following.values()]
     chains, seen = [], set()
@@ -324,22 +326,41 @@ def _second_oxygen(residue: ChainResidue) -> FoundAtom:
     return FoundAtom("OXT", "O", -1, carbon + _CARBOXYLATE_NM * direction)
 
 
-def _disulfides(chain: list[ChainResidue], path: str) -> list[tuple[ChainResidue, ChainResidue]]:
-    """Pairs of cysteines whose sulphurs are bonded. Raises PeptideError for a name of bonded cysteine without one."""
+def _sulphurs(chain: list[ChainResidue]) -> list[tuple[ChainResidue, ChainResidue]]:
+    """Pairs of cysteines whose sulphurs are bonded, by their distance."""
     cysteines = [residue for residue in chain if residue.kind == "CYS"]
-    pairs = [
+    return [
         (first, second)
         for first, second in combinations(cysteines, 2)
         if _distance(first.atoms["SG"], second.atoms["SG"]) <= LONGEST_BOND_NM
     ]
+
+
+def with_disulfides(
+    bonds: np.ndarray, chain: list[ChainResidue], atom_names: tuple[tuple[str, ...], ...]
+) -> np.ndarray:
+    """Bonds (bonds, 2) of a chain, and those between sulphurs that are near enough."""
+    starts = np.cumsum([0, *map(len, atom_names)])
+    place = {
+        residue.place: int(starts[number]) + atom_names[number].index("SG")
+        for number, residue in enumerate(chain)
+        if residue.kind == "CYS"
+    }
+    pairs = [sorted((place[first.place], place[second.place])) for first, second in _sulphurs(chain)]
+    return np.concatenate([bonds, np.array(pairs, dtype=np.int64).reshape(-1, 2)])
+
+
+def _disulfide_notes(chain: list[ChainResidue], path: str) -> list[str]:
+    """Disulphides, in words. Raises PeptideError for a residue that is in one by its name alone."""
+    pairs = _sulphurs(chain)
     bonded = {residue.place for pair in pairs for residue in pair}
-    for residue in cysteines:
+    for residue in chain:
         if residue.name.upper() in ("CYX", "CYS2") and residue.place not in bonded:
             raise PeptideError(
                 f"{path}: {residue.label} is a cysteine of a disulphide by its name, but no other sulphur is within "
                 f"{LONGEST_BOND_NM:g} nm of its own; name it CYS, or give the structure with the bond."
             )
-    return pairs
+    return [f"a disulphide joins {first.label} and {second.label}" for first, second in pairs]
 
 
 @dataclass(frozen=True)
@@ -347,7 +368,6 @@ class _Peptide:
     """One model's peptide: its chain, with OXT where one was added, and what is told of it."""
 
     chain: list[ChainResidue]
-    disulfides: list[tuple[ChainResidue, ChainResidue]]
     notes: list[str]
 
     @property
@@ -409,21 +429,13 @@ def _peptide(model: FoundModel, path: str) -> _Peptide:
     if last.kind in ONE_LETTER and "OXT" not in last.atoms:
         last.atoms["OXT"] = _second_oxygen(last)
         notes.append("added OXT to the end of the chain")
-    disulfides = _disulfides(chain, path)
-    notes += [f"a disulphide joins {first.label} and {second.label}" for first, second in disulfides]
-    return _Peptide(chain, disulfides, notes)
+    notes += _disulfide_notes(chain, path)
+    return _Peptide(chain, notes)
 
 
 def _bonds(peptide: _Peptide) -> np.ndarray:
-    names = peptide.atom_names
-    bonds = chain_bonds(tuple(residue.kind for residue in peptide.chain), names)
-    starts = np.cumsum([0, *map(len, names)])
-    place = {residue.place: number for number, residue in enumerate(peptide.chain)}
-    sulphurs = [
-        sorted(int(starts[place[one.place]]) + names[place[one.place]].index("SG") for one in pair)
-        for pair in peptide.disulfides
-    ]
-    return np.concatenate([bonds, np.array(sulphurs, dtype=np.int64).reshape(-1, 2)])
+    kinds = tuple(residue.kind for residue in peptide.chain)
+    return with_disulfides(chain_bonds(kinds, peptide.atom_names), peptide.chain, peptide.atom_names)
 
 
 def _require_lengths(residues: list[ChainResidue], where: str) -> None:

@@ -4,41 +4,73 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import mdtraj
 import numpy as np
 
 from jamun.data.molecule import heavy_atoms
-from jamun.data.vocabulary import SYNONYMS
-from jamun.peptides.sequences import ONE_LETTER, standard_residue
+from jamun.io.names import ending, openable
+from jamun.peptides.reading import STRUCTURE_SUFFIXES, FoundResidue, found_residues, read_models
+from jamun.peptides.residues import RESIDUE_KINDS
+from jamun.peptides.sequences import CAPS, ONE_LETTER, PeptideError
+from jamun.peptides.structures import (
+    ChainResidue,
+    chain_bonds,
+    chains_by_bonds,
+    chains_by_order,
+    peptide_topology,
+    sort_out,
+    spelled,
+    with_disulfides,
+    wrong_atoms,
+)
 from jamun.trajectories.checks import TrajectoryError
 
-_CAPS = ("ACE", "NME")
-# Beyond those of the vocabulary: GROMOS names the methyls of caps CA, GROMACS has its own terminal oxygens.
-_ATOM_SYNONYMS = SYNONYMS | {("NME", "CA"): "CH3", ("ACE", "CA"): "CH3", ("", "OC1"): "O", ("", "OC2"): "OXT",
-                             ("", "OT"): "O"}  # fmt: skip
-# What makes a residue part of a chain, whatever its name.
-_BACKBONE = {"N", "CA", "C"}
+
+@dataclass(frozen=True)
+class FoundTopology:
+    """A topology as its file has it.
+
+    residues: all residues, waters and ions too; n_atoms: atoms in all, as a frame of its trajectory has them.
+    """
+
+    residues: list[FoundResidue]
+    n_atoms: int
+
+    @property
+    def has_positions(self) -> bool:
+        """Whether the file tells where atoms are, as a PDB does and a PRMTOP does not."""
+        return all(atom.position is not None for residue in self.residues for atom in residue.atoms)
 
 
 @dataclass
 class AtomMap:
-    """`indices` (N,): the place in the foreign topology of each of our heavy atoms; `notes`: what was changed."""
+    """Where our heavy atoms are in a foreign topology.
+
+    indices: (N,), the place of each; notes: what was changed, in words; hydrogens: how many of the peptide's were left
+    out.
+    """
 
     indices: np.ndarray
     notes: list[str] = field(default_factory=list)
+    hydrogens: int = 0
 
 
-def read_topology(path: Path) -> mdtraj.Topology:
+def read_topology(path: Path) -> FoundTopology:
     """A topology of any kind that MDTraj reads. Raises TrajectoryError for one that it does not."""
-    if path.suffix.lower() == ".h5":
+    suffix = ending(path, STRUCTURE_SUFFIXES)
+    if suffix == ".h5":
         raise TrajectoryError(f"{path}: a topology is not read from HDF5; write it as PDB beside the trajectory.")
-    # Names as they are in the file, so that the record tells what was renamed; only the PDB reader would change them.
-    options = {"standard_names": False} if path.suffix.lower() == ".pdb" else {}
+    if suffix in STRUCTURE_SUFFIXES:
+        try:
+            residues = read_models(path)[0].residues
+        except PeptideError as error:
+            raise TrajectoryError(f"{error} It is needed as the topology of a trajectory.") from None
+        return FoundTopology(residues, 1 + max(atom.index for residue in residues for atom in residue.atoms))
     try:
-        topology = mdtraj.load_topology(str(path), **options)
+        with openable(path, suffix) as name:
+            topology = mdtraj.load_topology(name)
     except Exception as error:  # MDTraj's parsers of foreign files fail in every way there is
         reason = " ".join(str(error).split())[:160] or error.__class__.__name__
         raise TrajectoryError(
@@ -46,143 +78,130 @@ def read_topology(path: Path) -> mdtraj.Topology:
         ) from None
     if topology.n_atoms == 0:
         raise TrajectoryError(f"{path}: no atoms; give the topology of the trajectory.")
-    return topology
+    return FoundTopology(found_residues(topology), topology.n_atoms)
 
 
-def _atom_name(residue: str, name: str) -> str:
-    return _ATOM_SYNONYMS.get((residue, name), _ATOM_SYNONYMS.get(("", name), name))
+@dataclass(frozen=True)
+class _Chains:
+    """The peptide chains of a topology.
+
+    kept: all residues that are amino acids or caps; others: counts of the other residues by name.
+    ways: the chains as told apart in each way that there is: by the distances from C to N, where the file has
+    positions, and by the file's order, which also holds for a molecule that lies across the faces of its box.
+    """
+
+    kept: list[ChainResidue]
+    others: Counter[str]
+    ways: list[list[list[ChainResidue]]]
+
+    @classmethod
+    def of(cls, foreign: FoundTopology, where: Path) -> _Chains:
+        """Raises TrajectoryError for a residue of a chain that is no amino acid."""
+        try:
+            kept, others = sort_out(foreign.residues, str(where), "leave the peptide out")
+        except PeptideError as error:
+            raise TrajectoryError(str(error)) from None
+        by_bonds = [chains_by_bonds(kept)] if foreign.has_positions else []
+        return cls(kept, others, [*by_bonds, chains_by_order(kept)])
+
+    def notes(self, chain: list[ChainResidue], indices: np.ndarray) -> list[str]:
+        """What is left out for `chain`, and what is renamed and put into another order in it."""
+        notes = []
+        if self.others:
+            left = ", ".join(f"{count} {name}" for name, count in self.others.most_common())
+            notes.append(f"left out of other molecules: {left}")
+        own = {residue.place for residue in chain}
+        for other in chains_by_order([residue for residue in self.kept if residue.place not in own]):
+            notes.append(f"left out chain {'-'.join(residue.name for residue in other)[:200]}")
+        if renamed := [words for residue in chain for words in residue.renamed]:
+            notes.append(f"renamed {'; '.join(renamed)}")
+        if not np.array_equal(indices, np.sort(indices)):
+            notes.append("atoms put into the order of the built peptide")
+        return notes
 
 
-def _is_hydrogen(atom: mdtraj.core.topology.Atom) -> bool:
-    if atom.element is not None and atom.element.symbol not in ("", "VS"):
-        return atom.element.symbol in ("H", "D")
-    return atom.name.lstrip("0123456789")[:1] in ("H", "D")
-
-
-def _peptide_residues(topology: mdtraj.Topology, where: Path) -> tuple[list, Counter[str]]:
-    """Residues of peptide chains, and counts of the others by name."""
-    kept, others = [], Counter()
-    for residue in topology.residues:
-        name = standard_residue(residue.name)
-        if name in ONE_LETTER or name in _CAPS or name == "NH2":
-            kept.append(residue)
-        elif {atom.name for atom in residue.atoms} >= _BACKBONE:
+def _find_chain(ways: list[list[list[ChainResidue]]], wanted: list[str], where: Path) -> list[ChainResidue]:
+    for chains in ways:
+        found = [chain for chain in chains if [residue.kind for residue in chain] == wanted]
+        if len(found) > 1:
             raise TrajectoryError(
-                f"{where}: residue {residue.name}{residue.resSeq} is none of the 20 amino acids, ACE or NME; leave the "
-                "peptide out."
+                f"{where}: {len(found)} chains are {'-'.join(wanted)}; keep one molecule in topology and trajectory."
             )
-        else:
-            others[residue.name] += 1
-    return kept, others
+        if found:
+            return found[0]
+    chains = ways[-1]
+    there = ", ".join(spelled(chain) for chain in chains) or "no peptide"
+    core = [name for name in wanted if name not in CAPS]
+    only_caps = any([residue.kind for residue in chain if residue.kind not in CAPS] == core for chain in chains)
+    remedy = (
+        f"set peptides.form: {'uncapped' if len(core) < len(wanted) else 'capped'}"
+        if only_caps
+        else "give the topology of this peptide, or correct its sequence under peptides"
+    )
+    raise TrajectoryError(f"{where}: holds {there[:200]}, not {'-'.join(wanted)}; {remedy}.")
 
 
-def _chains(residues: list) -> list[list]:
-    """Residues by chain. Caps join theirs even where a file sets them apart, as PDB's hetero atoms are."""
-    chains: list[list] = [residues[:1]]
-    for before, after in pairwise(residues):
-        first, second = standard_residue(before.name), standard_residue(after.name)
-        apart = before.chain.index != after.chain.index and first != "ACE" and second not in ("NME", "NH2")
-        closed = first in ("NME", "NH2") or second == "ACE"
-        oxygens = {_atom_name(first, atom.name) for atom in before.atoms}
-        if apart or closed or "OXT" in oxygens:
-            chains.append([])
-        chains[-1].append(after)
-    return chains
-
-
-def _spelled(names: list[str]) -> str:
-    return "-".join(names)
-
-
-def _find_chain(chains: list[list], wanted: list[str], where: Path) -> list:
-    spelled = [[standard_residue(residue.name) for residue in chain] for chain in chains]
-    found = [chain for chain, names in zip(chains, spelled, strict=True) if names == wanted]
-    if len(found) > 1:
-        raise TrajectoryError(
-            f"{where}: {len(found)} chains are {_spelled(wanted)}; keep one molecule in topology and trajectory."
-        )
-    if not found:
-        there = ", ".join(_spelled(names) for names in spelled if names) or "no peptide"
-        core = [name for name in wanted if name not in _CAPS]
-        only_caps = any([name for name in names if name not in _CAPS] == core for names in spelled)
-        remedy = (
-            f"set peptides.form: {'uncapped' if len(core) < len(wanted) else 'capped'}"
-            if only_caps
-            else "give the topology of this peptide, or correct its sequence under peptides"
-        )
-        raise TrajectoryError(f"{where}: holds {there[:200]}, not {_spelled(wanted)}; {remedy}.")
-    return found[0]
-
-
-def _match_residue(foreign, own, where: Path) -> tuple[list[int], list[str]]:
-    """Foreign indices of the heavy atoms of `own`, a residue of ours, in its order; and the renamings."""
-    kind = own.name
-    by_name: dict[str, mdtraj.core.topology.Atom] = {}
-    label = f"{foreign.name}{foreign.resSeq}"
-    for atom in foreign.atoms:
-        if _is_hydrogen(atom):
-            continue
-        name = _atom_name(kind, atom.name)
-        if name in by_name:
-            raise TrajectoryError(
-                f"{where}: atoms {by_name[name].name} and {atom.name} of {label} are the same atom by name; give every "
-                "atom a name of its own."
-            )
-        by_name[name] = atom
-    wanted = {_atom_name(kind, atom.name): atom.name for atom in own.atoms if not _is_hydrogen(atom)}
-    unknown = [atom.name for name, atom in by_name.items() if name not in wanted]
-    missing = [own_name for name, own_name in wanted.items() if name not in by_name]
-    if unknown:
-        lacking = f" (it lacks {', '.join(missing)})" if missing else ""
-        raise TrajectoryError(
-            f"{where}: {label} holds atom {', '.join(unknown)}, which this residue does not have{lacking}; name its "
-            "atoms as in the PDB."
-        )
+def _match_residue(foreign: ChainResidue, own: list[str], where: Path) -> list[int]:
+    """Foreign indices of the heavy atoms named `own`."""
+    if wrong := wrong_atoms(foreign):
+        raise TrajectoryError(f"{where}: {wrong}.")
+    missing = [name for name in own if name not in foreign.atoms]
     if missing:
         raise TrajectoryError(
-            f"{where}: {label} lacks heavy atoms: {', '.join(missing)}; give a trajectory with all of them."
+            f"{where}: {foreign.label} lacks heavy atoms: {', '.join(missing)}; give a trajectory with all of them."
         )
-    notes = [f"{label} to {kind}"] if foreign.name != kind else []
-    notes += [
-        f"{label} {by_name[name].name} to {kind} {own_name}"
-        for name, own_name in wanted.items()
-        if by_name[name].name != own_name
-    ]
-    return [by_name[name].index for name in wanted], notes
+    beyond = [atom.name for name, atom in foreign.atoms.items() if name not in own]
+    if beyond:
+        raise TrajectoryError(
+            f"{where}: {foreign.label} holds atom {', '.join(beyond)}, which this residue does not have; name its "
+            "atoms as in the PDB."
+        )
+    return [foreign.atoms[name].index for name in own]
 
 
-def map_atoms(foreign: mdtraj.Topology, own: mdtraj.Topology, where: Path) -> AtomMap:
+def map_atoms(foreign: FoundTopology, own: mdtraj.Topology, where: Path) -> AtomMap:
     """Find the heavy atoms of `own`, a peptide as it is built here, in `foreign`.
 
     Waters, ions and other chains are left out, hydrogens too; atoms are told by residue and name, with the usual
     variants. Raises TrajectoryError naming `where`: another sequence, several copies, an unknown residue or atom, a
     missing heavy atom.
     """
-    residues, others = _peptide_residues(foreign, where)
+    chains = _Chains.of(foreign, where)
     own_residues = list(own.residues)
-    chains = _chains(residues)
-    chain = _find_chain(chains, [residue.name for residue in own_residues], where)
-    indices: list[int] = []
-    renamed: list[str] = []
-    for theirs, ours in zip(chain, own_residues, strict=True):
-        matched, notes = _match_residue(theirs, ours, where)
-        indices += matched
-        renamed += notes
-    result = AtomMap(np.array(indices, dtype=np.int64))
-    hydrogens = sum(_is_hydrogen(atom) for residue in chain for atom in residue.atoms)
-    if others:
-        left = ", ".join(f"{count} {name}" for name, count in others.most_common())
-        result.notes.append(f"left out of other molecules: {left}")
-    for other in chains:
-        if other and other is not chain:
-            result.notes.append(f"left out chain {_spelled([residue.name for residue in other])[:200]}")
-    if hydrogens:
-        result.notes.append(f"left out {hydrogens} hydrogens of the peptide")
-    if renamed:
-        result.notes.append(f"renamed {'; '.join(renamed)}")
-    if not np.array_equal(result.indices, np.sort(result.indices)):
-        result.notes.append("atoms put into the order of the built peptide")
-    return result
+    chain = _find_chain(chains.ways, [residue.name for residue in own_residues], where)
+    matched = [
+        _match_residue(theirs, [atom.name for atom in ours.atoms], where)
+        for theirs, ours in zip(chain, own_residues, strict=True)
+    ]
+    indices = np.array([index for residue in matched for index in residue], dtype=np.int64)
+    return AtomMap(indices, chains.notes(chain, indices), sum(residue.hydrogens for residue in chain))
+
+
+def map_peptide(foreign: FoundTopology, where: Path) -> tuple[mdtraj.Topology, AtomMap]:
+    """The one peptide of a topology, whatever its sequence, and where its heavy atoms are in `foreign`.
+
+    The topology is that of a built peptide: its names, its order, its bonds. Raises TrajectoryError naming `where`: no
+    peptide or several, an unknown residue or atom, a missing heavy atom.
+    """
+    chains = _Chains.of(foreign, where)
+    peptides = [[chain for chain in way if any(residue.kind in ONE_LETTER for residue in chain)] for way in chains.ways]
+    chain = next((found[0] for found in peptides if len(found) == 1), None)
+    if chain is None:
+        found = ", ".join(map(spelled, peptides[-1])) or "no peptide"
+        raise TrajectoryError(f"{where}: holds {found[:200]}; keep one peptide in topology and trajectory.")
+    names = tuple(
+        tuple(name for name in (*RESIDUE_KINDS[residue.kind].atoms, *(("OXT",) if "OXT" in residue.atoms else ())))
+        for residue in chain
+    )
+    matched = [_match_residue(residue, list(own), where) for residue, own in zip(chain, names, strict=True)]
+    indices = np.array([index for residue in matched for index in residue], dtype=np.int64)
+    residues = tuple(residue.kind for residue in chain)
+    bonds = (
+        with_disulfides(chain_bonds(residues, names), chain, names)
+        if foreign.has_positions
+        else chain_bonds(residues, names)
+    )
+    return peptide_topology(residues, names, bonds), AtomMap(indices, chains.notes(chain, indices))
 
 
 def own_heavy_atoms(structure: mdtraj.Topology) -> mdtraj.Topology:

@@ -6,16 +6,14 @@ Arrays in, arrays out. `where` is the file that the arrays are of, `start` the n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from jamun.io.log import UserError
 from jamun.peptides.checks import chirality
+from jamun.peptides.structures import LONGEST_BOND_NM, SHORTEST_BOND_NM
 
-# Bonds between heavy atoms of peptides are 0.12 to 0.18 nm long, and vibrate by some hundredths.
-SHORTEST_BOND_NM = 0.09
-LONGEST_BOND_NM = 0.25
 # A typical bond of 0.15 is in nm, one of 1.5 in angstroms; a factor of two to either side leaves no doubt.
 _TYPICAL_BOND = 0.15
 _NM_PER_UNIT = {"nm": 1.0, "angstrom": 0.1}
@@ -43,6 +41,34 @@ def bond_lengths(positions: np.ndarray, bonds: np.ndarray) -> np.ndarray:
     return np.linalg.norm(positions[:, bonds[:, 0]] - positions[:, bonds[:, 1]], axis=-1)
 
 
+def _judged(typical: float) -> str | None:
+    """The unit in which a bond of length `typical` is one; None where it is one in none."""
+    return next((name for name, nm in _NM_PER_UNIT.items() if 0.5 < typical * nm / _TYPICAL_BOND < 2.0), None)
+
+
+def _no_unit(typical: float, where: str) -> TrajectoryError:
+    tenth = _judged(10.0 * typical) == "nm"
+    cause = "; they are ten times too short, as nm are where a writer wanted angstroms" if tenth else ""
+    return TrajectoryError(
+        f"{where}: a typical bond is {typical:.3g} long, which is neither nm (0.15) nor angstroms (1.5){cause}; give "
+        "the topology that belongs to the trajectory, or convert its lengths."
+    )
+
+
+def require_nm(positions: np.ndarray, bonds: np.ndarray, where: str) -> None:
+    """`positions` (F, N, 3). Raises TrajectoryError where the median of the bonds (B, 2) is none in nm."""
+    if not len(bonds):
+        return
+    typical = float(np.median(bond_lengths(positions, bonds)))
+    judged = _judged(typical)
+    if judged is None:
+        raise _no_unit(typical, where)
+    if judged != "nm":
+        raise TrajectoryError(
+            f"{where}: a typical bond is {typical:.2f} long, so lengths are angstroms; write them in nm."
+        )
+
+
 def nm_per_unit(positions: np.ndarray, bonds: np.ndarray, unit: str, where: str) -> float:
     """The factor to nm of positions (F, N, 3) that are told to be in `unit` ("nm" or "angstrom").
 
@@ -50,12 +76,9 @@ def nm_per_unit(positions: np.ndarray, bonds: np.ndarray, unit: str, where: str)
     """
     factor = _NM_PER_UNIT[unit]
     typical = float(np.median(bond_lengths(positions, bonds)))
-    judged = next((name for name, nm in _NM_PER_UNIT.items() if 0.5 < typical * nm / _TYPICAL_BOND < 2.0), None)
+    judged = _judged(typical)
     if judged is None:
-        raise TrajectoryError(
-            f"{where}: a typical bond is {typical:.3g} long, which is neither nm (0.15) nor angstroms (1.5); give the "
-            "topology that belongs to the trajectory, or convert its lengths."
-        )
+        raise _no_unit(typical, where)
     if judged != unit:
         name = {"nm": "nm", "angstrom": "angstroms"}[judged]
         raise TrajectoryError(
@@ -150,24 +173,48 @@ def require_l_residues(
             )
 
 
+def rounded(value: float, error: float) -> float:
+    """The number with the fewest digits that is no further than `error` from `value`."""
+    candidates = (float(f"{value:.{digits}g}") for digits in range(1, 10))
+    return next((found for found in candidates if abs(found - value) <= error), value)
+
+
+def _even(step: float, expected: float, time: float) -> bool:
+    """Whether `step` is `expected`, as far as times in single precision near `time` tell."""
+    return abs(step - expected) <= _TIME_TOLERANCE * expected + _TIME_ROUNDING * abs(time)
+
+
 @dataclass
 class FrameTimes:
-    """The times of a file's frames, checked stretch by stretch: strictly increasing and evenly spaced."""
+    """The times of a file's frames, checked stretch by stretch: increasing and evenly spaced in each of its runs.
+
+    where: the file.
+    frames: frames so far.
+    first, last: time of the first frame of the last run, and of the last frame, ps.
+    step: time between the first two frames of a run, ps.
+    runs: number of the first frame of each run: a run begins where times fall back, as in runs that were joined.
+    """
 
     where: str
     frames: int = 0
     first: float = 0.0
     last: float = 0.0
     step: float | None = None
+    runs: list[int] = field(default_factory=list)
+    _spans: float = 0.0
+    _largest: float = 0.0
 
     def add(self, times: np.ndarray) -> None:
         """Take the times (F,) in ps of the next frames. Raises TrajectoryError naming the first that does not fit."""
-        for time in times.tolist():
-            if self.frames == 0:
+        for time in np.asarray(times, dtype=np.float64).tolist():
+            if not self.frames or time < self.last:
+                self._spans += self.last - self.first
                 self.first = time
+                self.runs.append(self.frames)
             else:
                 self._follow(time)
             self.last = time
+            self._largest = max(self._largest, abs(time))
             self.frames += 1
 
     def _follow(self, time: float) -> None:
@@ -179,7 +226,7 @@ class FrameTimes:
             )
         if self.step is None:
             self.step = step
-        elif abs(step - self.step) > _TIME_TOLERANCE * self.step + _TIME_ROUNDING * abs(time):
+        elif not _even(step, self.step, time):
             raise TrajectoryError(
                 f"{self.where}: frame {self.frames} comes {step:g} ps after the one before it, the first frames are "
                 f"{self.step:g} ps apart; frames must be evenly spaced, so cut or thin the trajectory, or set "
@@ -188,5 +235,30 @@ class FrameTimes:
 
     @property
     def interval(self) -> float:
-        """Mean time between frames, ps; needs two frames."""
-        return (self.last - self.first) / (self.frames - 1)
+        """Mean time between frames of a run, ps, to the digits that single precision has; needs two frames of a run."""
+        steps = self.frames - len(self.runs)
+        if not steps:
+            raise TrajectoryError(
+                f"{self.where}: the time of every frame is before that of the frame before; set source.frame_interval "
+                "if the stored times mean nothing, or write the trajectory again."
+            )
+        mean = (self._spans + self.last - self.first) / steps
+        return rounded(mean, _TIME_ROUNDING * self._largest / steps + 1e-6 * mean)
+
+
+def run_starts(times: np.ndarray) -> list[int]:
+    """Number of the first frame of each run: times (F,) fall back where another run was joined."""
+    return [0, *(1 + np.flatnonzero(np.diff(times) < 0)).tolist()]
+
+
+def even_interval(times: np.ndarray) -> float | None:
+    """Time between frames, ps, of times (F,); None where they are uneven, or only count the frames of each run."""
+    lengths = np.diff([*run_starts(times), len(times)])
+    if np.array_equal(times, np.concatenate([np.arange(length) for length in lengths])):
+        return None
+    found = FrameTimes("")
+    try:
+        found.add(times)
+        return found.interval
+    except TrajectoryError:
+        return None

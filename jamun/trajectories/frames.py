@@ -16,17 +16,22 @@ import mdtraj
 import numpy as np
 from mdtraj.utils import lengths_and_angles_to_box_vectors
 
+from jamun.io.names import openable
+from jamun.peptides.reading import is_structure, read_models
+from jamun.peptides.sequences import PeptideError
 from jamun.trajectories.checks import TrajectoryError
 
 # Coordinates held in memory at a time, water and all.
 _CHUNK_ATOMS = 2_000_000
 _NPZ_KEY = "positions"
+# Formats that can carry times; of NetCDF, which need not have any, the file tells.
+_TIMED = (".xtc", ".trr", ".nc", ".netcdf", ".ncdf")
 
 
 @dataclass(frozen=True)
 class Frames:
     """Some frames: positions (F, N, 3), box vectors (F, 3, 3) or None, in one unit of length, and times (F,) in ps or
-    None."""
+    None. Times are double precision, whatever the file has: 0.1 ps at 20 ns is lost in sums of single precision."""
 
     positions: np.ndarray
     box: np.ndarray | None
@@ -77,12 +82,29 @@ def _require_complete(path: Path, frames: int) -> None:
                 raise _unreadable(path, f"{frames} whole frames, but its header tells of {told}")
 
 
-def _mdtraj_frames(path: Path, topology: mdtraj.Topology, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
-    chunk = max(1, _CHUNK_ATOMS // topology.n_atoms)
-    has_times = path.suffix.lower() != ".dcd"
+def _blank(n_atoms: int) -> mdtraj.Topology:
+    """A topology of so many atoms, which MDTraj asks for where it converts a file's units to nm."""
+    top = mdtraj.Topology()
+    residue = top.add_residue("UNK", top.add_chain())
+    for _ in range(n_atoms):
+        top.add_atom("X", mdtraj.element.virtual, residue)
+    return top
+
+
+def _mdtraj_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
+    with openable(path, path.suffix.lower()) as name:
+        yield from _opened_frames(path, name, n_atoms, atoms, where)
+
+
+def _opened_frames(path: Path, name: str, n_atoms: int, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
+    """Frames of `path`, which MDTraj can open by `name`."""
+    chunk, topology = max(1, _CHUNK_ATOMS // n_atoms), _blank(n_atoms)
     try:
         with _silent_c():
-            file = mdtraj.open(str(path))
+            file = mdtraj.open(name)
+    except ImportError as error:
+        needed = " ".join(str(error).split())[:160]
+        raise TrajectoryError(f"{path}: a format that needs another package ({needed}).") from None
     except Exception as error:  # not an XTC at all: MDTraj and its C readers fail in every way there is
         raise _unreadable(path, error) from None
     with file:
@@ -94,7 +116,10 @@ def _mdtraj_frames(path: Path, topology: mdtraj.Topology, atoms: np.ndarray, whe
         except Exception as error:  # as above
             raise _unreadable(path, error) from None
         _require_complete(path, total)
-        _require_atoms(path, first[0].shape[1], topology.n_atoms, where)
+        shown = first[0] if isinstance(first, tuple) else first
+        _require_atoms(path, shown.shape[1], n_atoms, where)
+        # Where there are none, MDTraj counts frames instead.
+        has_times = path.suffix.lower() in _TIMED and first[1] is not None
         read = 0
         while True:
             try:
@@ -105,7 +130,22 @@ def _mdtraj_frames(path: Path, topology: mdtraj.Topology, atoms: np.ndarray, whe
             if len(part) == 0:
                 return
             read += len(part)
-            yield Frames(part.xyz[:, atoms], part.unitcell_vectors, part.time if has_times else None)
+            times = part.time.astype(np.float64) if has_times else None
+            yield Frames(part.xyz[:, atoms], part.unitcell_vectors, times)
+
+
+def _structure_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
+    """The models of a structure file."""
+    try:
+        models = read_models(path)
+    except PeptideError as error:
+        raise TrajectoryError(str(error)) from None
+    frames = []
+    for model in models:
+        found = {atom.index: atom.position for residue in model.residues for atom in residue.atoms}
+        _require_atoms(path, len(found), n_atoms, where)
+        frames.append([found[index] for index in atoms.tolist()])
+    yield Frames(np.array(frames), None, None)
 
 
 def _hdf5_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
@@ -124,7 +164,7 @@ def _hdf5_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> It
                     lengths, angles = file["cell_lengths"][part], file["cell_angles"][part]
                     vectors = lengths_and_angles_to_box_vectors(*lengths.T, *angles.T)
                     box = np.stack(vectors, axis=1)
-                times = file["time"][part] if "time" in file else None
+                times = file["time"][part].astype(np.float64) if "time" in file else None
                 yield Frames(coordinates[part][:, atoms], box, times)
     except (OSError, KeyError, AttributeError, RuntimeError) as error:
         raise _unreadable(path, error) from None
@@ -185,18 +225,27 @@ def _npz_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> Ite
         raise _unreadable(path, error) from None  # NumPy's word for a header that is none
 
 
-def read_frames(path: Path, topology: mdtraj.Topology, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
-    """Stretches of frames of `path`, `atoms` (N,) alone; `where` is the file that `topology` is of.
+def read_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
+    """Stretches of frames of a trajectory, so that memory does not grow with the file.
 
-    XTC, TRR, DCD, HDF5 in MDTraj's layout, and NPZ with an array `positions`. Lengths are nm as MDTraj reads them, NPZ
-    as stored. Raises TrajectoryError for a file that is empty, damaged, cut short or of another format, pickled, or of
-    another number of atoms.
+    Args:
+        path: XTC, TRR, DCD, NetCDF, HDF5 in MDTraj's layout, NPZ with an array `positions`, the models of a structure
+            file, or another format that MDTraj reads in stretches. Lengths are nm as MDTraj reads them, NPZ as stored.
+        n_atoms: atoms that a frame has to have.
+        atoms: (N,), the atoms that are returned.
+        where: the file of the topology, for messages.
+
+    Raises:
+        TrajectoryError: the file is empty, damaged, cut short or of another format, pickled, or of another number of
+            atoms.
     """
     if path.stat().st_size == 0:
         raise TrajectoryError(f"{path}: an empty file; fetch or write it again.")
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        return _npz_frames(path, topology.n_atoms, atoms, where)
+        return _npz_frames(path, n_atoms, atoms, where)
     if suffix == ".h5":
-        return _hdf5_frames(path, topology.n_atoms, atoms, where)
-    return _mdtraj_frames(path, topology, atoms, where)
+        return _hdf5_frames(path, n_atoms, atoms, where)
+    if is_structure(path):
+        return _structure_frames(path, n_atoms, atoms, where)
+    return _mdtraj_frames(path, n_atoms, atoms, where)

@@ -19,9 +19,10 @@ from jamun.config.source import SourceSettings
 from jamun.data.molecule import Molecule, save_structure
 from jamun.io.atomic import publish, write_json
 from jamun.io.disk import file_sha256
+from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.peptides.checks import stereocentres
-from jamun.trajectories.atoms import AtomMap, map_atoms, own_heavy_atoms, read_topology
+from jamun.trajectories.atoms import AtomMap, FoundTopology, map_atoms, own_heavy_atoms, read_topology
 from jamun.trajectories.checks import (
     FrameTimes,
     TrajectoryError,
@@ -97,13 +98,13 @@ def _require_frames(path: Path, frames: int) -> None:
         raise TrajectoryError(f"{path}: {frames} frames; at least two are needed: fetch or write it again.")
 
 
-def _stored_interval(path: Path, foreign: mdtraj.Topology, topology: Path) -> float:
-    """Time between the frames of a file, ps: a pass of its own, since the times that are written depend on it.
+def _stored_times(path: Path, foreign: FoundTopology, topology: Path) -> FrameTimes:
+    """The times of a file: a pass of its own, since the times that are written depend on them.
 
     Raises TrajectoryError for times that are missing or uneven, and for a file of fewer than two frames.
     """
     times = FrameTimes(str(path))
-    for part in read_frames(path, foreign, np.array([0]), topology):
+    for part in read_frames(path, foreign.n_atoms, np.array([0]), topology):
         if part.times is None:
             raise TrajectoryError(
                 f"{path}: does not carry the time between frames; set source.frame_interval, or frame_interval_ps in "
@@ -111,12 +112,12 @@ def _stored_interval(path: Path, foreign: mdtraj.Topology, topology: Path) -> fl
             )
         times.add(part.times)
     _require_frames(path, times.frames)
-    return float(f"{times.interval:.6g}")  # times are single precision
+    return times
 
 
 def _convert(
     path: Path,
-    foreign: mdtraj.Topology,
+    foreign: FoundTopology,
     topology: Path,
     atoms: AtomMap,
     target: Target,
@@ -125,7 +126,7 @@ def _convert(
 ) -> Tally:
     """Check one file and append its kept frames to `writer`. Raises TrajectoryError for the first fault."""
     tally, where, factor = Tally(path), str(path), None
-    for part in read_frames(path, foreign, atoms.indices, topology):
+    for part in read_frames(path, foreign.n_atoms, atoms.indices, topology):
         start, positions, box = tally.read, part.positions, part.box
         require_finite(positions, where, start)
         if factor is None:
@@ -160,7 +161,7 @@ def _common_interval(intervals: dict[Path, float]) -> float:
 
 def _require_written(path: Path, frames: int) -> None:
     """Raises OSError where the file lacks frames: on a full disk MDTraj's writer may fail without a word."""
-    with XTCTrajectoryFile(str(path)) as xtc:
+    with openable(path) as name, XTCTrajectoryFile(name) as xtc:
         found = len(xtc)
     if found != frames:
         raise OSError(errno.ENOSPC, f"{found} of {frames} frames could be written", str(path))
@@ -168,6 +169,8 @@ def _require_written(path: Path, frames: int) -> None:
 
 def _notes(atoms: AtomMap, tallies: list[Tally], settings: SourceSettings) -> list[str]:
     notes = list(atoms.notes)
+    if atoms.hydrogens:
+        notes.append(f"left out {atoms.hydrogens} hydrogens of the peptide")
     if settings.length_unit != "nm":
         notes.append(f"lengths converted from {settings.length_unit} to nm")
     for tally in tallies:
@@ -216,18 +219,19 @@ def import_to_files(
     foreign = read_topology(files.topology)
     atoms = map_atoms(foreign, target.topology, files.topology)
     known = files.frame_interval_ps or settings.frame_interval
-    interval = known or _common_interval(
-        {path: _stored_interval(path, foreign, files.topology) for path in files.trajectories}
-    )
+    times = {} if known else {path: _stored_times(path, foreign, files.topology) for path in files.trajectories}
+    interval = known or _common_interval({path: found.interval for path, found in times.items()})
     interval *= settings.stride
     work.mkdir(parents=True, exist_ok=True)
     try:
-        with XTCTrajectoryFile(str(work / "trajectory.xtc"), "w") as xtc:
+        with (
+            openable(work / "trajectory.xtc") as opened,
+            XTCTrajectoryFile(opened, "w") as xtc,
+            # Closed before an error is told, which would else stand in the bar's line.
+            tqdm(files.trajectories, desc=f"import of {name}", unit="file") as bar,
+        ):
             writer = _Writer(xtc, interval)
-            tallies = [
-                _convert(path, foreign, files.topology, atoms, target, settings, writer)
-                for path in tqdm(files.trajectories, desc=f"import of {name}", unit="file")
-            ]
+            tallies = [_convert(path, foreign, files.topology, atoms, target, settings, writer) for path in bar]
         _require_written(work / "trajectory.xtc", writer.count)
         if writer.count < 2:
             raise TrajectoryError(
@@ -243,9 +247,20 @@ def import_to_files(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     fixes = _notes(atoms, tallies, settings)
+    kept, offsets = 0, [0]
+    for tally in tallies:
+        starts = times[tally.path].runs if tally.path in times else [0]
+        if len(starts) > 1:
+            fixes.append(
+                f"times of {tally.path.name} fall back at frame {', '.join(map(str, starts[1:]))}: {len(starts)} runs, "
+                "each a replica of its own"
+            )
+        # Of a run, the first frame that the stride keeps begins it; a run that it skips leaves no replica.
+        offsets += [kept + -(-start // settings.stride) for start in starts[1:]]
+        kept += tally.kept
+        offsets.append(kept)
     for note in fixes:
         logger.info("%s: %s", name, note)
-    kept = [tally.kept for tally in tallies]
     write_json(
         record,
         {
@@ -258,8 +273,8 @@ def import_to_files(
             "n_atoms": foreign.n_atoms,
             "n_peptide_atoms": target.topology.n_atoms,
             "stages": [],
-            "production": _production(sum(kept), interval, settings),
-            "boundaries": [0, *np.cumsum(kept).tolist()],
+            "production": _production(kept, interval, settings),
+            "boundaries": sorted(set(offsets)),
             "import": {
                 "source": settings.kind,
                 "topology": {"file": files.topology.as_posix(), "sha256": file_sha256(files.topology)},
@@ -274,7 +289,7 @@ def import_to_files(
                 ],
                 "frame_interval": "as told" if known is not None else "as stored in the files",
                 "frames_read": sum(tally.read for tally in tallies),
-                "frames_kept": sum(kept),
+                "frames_kept": kept,
                 "fixes": fixes,
             },
             "provenance": provenance("mdtraj", "numpy", "h5py"),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 from jamun.config.source import SourceSettings
 from jamun.io.log import UserError
+from jamun.io.tables import first_row, read_rows
 from jamun.io.text import is_file, is_folder, read_or_refuse, shown
 
-TRAJECTORY_SUFFIXES = (".xtc", ".trr", ".dcd", ".h5", ".npz")
+# Formats of trajectories that are imported, read by `read_frames`; NetCDF is Amber's.
+TRAJECTORY_SUFFIXES = (".xtc", ".trr", ".dcd", ".h5", ".npz", ".nc", ".netcdf")
 _COLUMNS = ("peptide", "topology", "trajectory")
 _REPLICAS = ";"
 
@@ -63,21 +64,16 @@ def read_files_table(path: Path) -> dict[str, SourceFiles]:
     """
     missing = "no such file; set source.table to a CSV file of trajectories."
     text = read_or_refuse(path, SourceError, missing, "give a CSV file.")
-    try:
-        return _listed(path, csv.DictReader(text.splitlines()))
-    except csv.Error as error:
-        raise SourceError(f"{path}: not readable as CSV ({error}).") from None
-
-
-def _listed(path: Path, reader: csv.DictReader) -> dict[str, SourceFiles]:
-    """The rows of the table at `path`."""
-    missing = [column for column in _COLUMNS if column not in (reader.fieldnames or [])]
-    if missing:
-        raise SourceError(f"{path}: no column {missing[0]!r} in the first row; it needs {', '.join(_COLUMNS)}.")
+    rows = read_rows(path, text, _COLUMNS, SourceError)
+    if rows is None:
+        absent = next((column for column in _COLUMNS if column not in text.lower().partition("\n")[0]), "peptide")
+        raise SourceError(
+            f"{path}: no column {absent!r} in the first row, {first_row(text)}; it needs {', '.join(_COLUMNS)}."
+        )
     found: dict[str, SourceFiles] = {}
-    for row in reader:
-        where = f"{path}, row {reader.line_num}"
-        entry = {column: (row.get(column) or "").strip() for column in (*_COLUMNS, "frame_interval_ps")}
+    for row in rows:
+        where = f"{path}, {row.place}"
+        entry = {column: row.cells.get(column, "") for column in (*_COLUMNS, "frame_interval_ps")}
         empty = next((column for column in _COLUMNS if not entry[column]), None)
         if empty is not None:
             raise SourceError(f"{where}: {empty} is empty; fill it in, or leave the row out.")

@@ -47,8 +47,44 @@ def test_tables(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("semicolon.csv", b"name;sequence\none;AW\ntwo;AG\n"),
+        ("bom.csv", b"\xef\xbb\xbfname;sequence\r\none;AW\r\ntwo;AG\r\n"),
+        ("tab.tsv", b"name\tsequence\none\tAW\ntwo\tAG\n"),
+        ("utf16.csv", "name,sequence\r\none,AW\r\ntwo,AG\r\n".encode("utf-16")),
+        ("spaced.csv", b"name, sequence\n one, AW\ntwo ,AG \n"),
+        ("capitals.csv", b"Name,Sequence\none,AW\ntwo,AG\n"),
+        ("mac.csv", b"name,sequence\rone,AW\rtwo,AG\r"),
+        ("blank.csv", b"name,sequence\none,AW\n\n,\n  \ntwo,AG\n,\n,\n"),
+        ("quoted.csv", b'"name","sequence"\n"one","AW"\n"two","AG"\n'),
+        ("more.csv", b'id,sequence,name,note\n1,AW,one,"first, with comma"\n2,AG,two,\n'),
+        ("star.fasta", b">one\nAW*\n>two\nAG*\n"),
+        ("star.csv", b"name,sequence\none,AW*\ntwo,AG\n"),
+        ("uniprot.fasta", b">sp|one|NEUP_HUMAN Neuropeptide OS=Homo sapiens\nAW\n>tr|two|Q9XYZ1_MOUSE\nAG\n"),
+    ],
+)
+def test_tables_as_people_have_them(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert [(p.name, p.letters) for p in read_table(tmp_path / name)] == [("one", "AW"), ("two", "AG")]
+
+
+@pytest.mark.parametrize("name", ["plain.txt", "plain.csv"])
+def test_a_list_of_sequences_alone(tmp_path, name):
+    (tmp_path / name).write_text("AW\n\nALA-GLY\n")
+    assert [(p.name, p.letters) for p in read_table(tmp_path / name)] == [("AW", "AW"), ("AG", "AG")]
+
+
+@pytest.mark.parametrize(
     ("name", "text", "words"),
     [
+        ("a.csv", "name\nAW\n", "row 1: 'name' is no sequence .*column named 'sequence'"),
+        ("a.csv", "one,AW\ntwo,AG\n", "row 1: 'one,AW' is no sequence .*column named 'sequence'"),
+        ("a.csv", "AW\nAX\n", "row 2: 'AX' is no sequence .*first row, which is 'AW'"),
+        ("a.csv", "name;sequence\nx;AW;AG\n", "row 2: 3 cells in 'x;AW;AG', but 2 columns"),
+        ("a.csv", "sequence,sequence\nAW,AG\n", "'sequence' is there twice"),
+        ("a.csv", "sequence\nAc-AW-NH2\n", "row 2: .*caps are not written here: peptides.form"),
+        ("a.csv", "sequence\nA*W\n", r"row 2.*'\*'"),
         ("a.csv", "sequence\nAW\nAB\n", "row 3.*'B'"),
         ("a.csv", "name,sequence\nx,AW\n ,AG\n", "row 3.*name is empty"),
         ("a.csv", "sequence,name\nAW,x\nAG\n", "row 3.*name is empty"),

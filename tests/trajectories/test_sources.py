@@ -8,7 +8,7 @@ import pytest
 
 from jamun.config import ConfigurationError, parse
 from jamun.config.source import SourceSettings
-from jamun.trajectories.sources import SourceError, SourceFiles, locate
+from jamun.trajectories.sources import SourceError, SourceFiles, locate, read_files_table
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -74,6 +74,15 @@ def test_missing_files_are_named(tmp_path, settings, words):
 def test_bad_rows_are_named(tmp_path, rows, words):
     with pytest.raises(SourceError, match=rf"set/table\.csv.*{words}"):
         locate(table(tmp_path, *rows), ["AW"], tmp_path)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_table_of_excel(tmp_path, delimiter):
+    rows = (["Peptide", "Topology", "Trajectory"], ["AW", "aw.pdb", "aw.XTC"], ["", "", ""])
+    (tmp_path / "table.csv").write_bytes("\r\n".join(delimiter.join(row) for row in rows).encode("utf-16"))
+    assert read_files_table(tmp_path / "table.csv") == {
+        "AW": SourceFiles(tmp_path / "aw.pdb", (tmp_path / "aw.XTC",), None)
+    }
 
 
 def test_a_table_without_its_columns(tmp_path):
