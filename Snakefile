@@ -24,7 +24,6 @@ include: "rules/common.smk"
 if not SETTINGS.partial:
 
     include: "rules/peptides.smk"
-    include: "rules/structures.smk"
 
     # The MD is either made here or imported, or there is none; one rule at a time makes its files.
     if SETTINGS.source.imported:
@@ -43,9 +42,6 @@ if not SETTINGS.partial:
 if SETTINGS.source.exists:
 
     include: "rules/evaluation.smk"
-    include: "rules/dynamics.smk"
-    include: "rules/physicality.smk"
-    include: "rules/ensemble.smk"
 
     if not SETTINGS.partial:
 
@@ -73,12 +69,12 @@ rule all:
     default_target: True
     input:
         expand(
-            "results/{dataset}/features/test/{peptide}.h5",
+            layout.FEATURES,
             dataset=DATASET,
+            split="test",
             peptide=[name for name in SPLITS["test"] if name in PEPTIDES_WITH_MD and not SETTINGS.partial],
         ),
-        rules.summarize.input,
-        f"results/{DATASET}/evaluation/summary.csv",
+        summary_results(),
         figure_results(),
         report_results(),
     localrule: True
@@ -86,46 +82,45 @@ rule all:
 
 rule peptides:
     input:
-        expand("results/{dataset}/peptides/{peptide}.pdb", dataset=DATASET, peptide=PEPTIDES),
+        expand(layout.PEPTIDE["pdb"], dataset=DATASET, peptide=PEPTIDES),
     localrule: True
 
 
 rule simulations:
     input:
-        expand("results/{dataset}/md/{peptide}/md.json", dataset=DATASET, peptide=PEPTIDES_WITH_MD),
+        expand(layout.MD["record"], dataset=DATASET, peptide=PEPTIDES_WITH_MD),
     localrule: True
 
 
 # The MD in time of every peptide; the target figures has that of the test peptides only.
 rule simulation_figures:
     input:
-        expand("results/{dataset}/simulations/{peptide}.png", dataset=DATASET, peptide=PEPTIDES_WITH_MD),
+        expand(layout.MD_FIGURE, dataset=DATASET, peptide=PEPTIDES_WITH_MD),
     localrule: True
 
 
 rule features:
     input:
-        [f"results/{DATASET}/features/{SPLIT_OF[name]}/{name}.h5" for name in PEPTIDES_WITH_MD],
-        f"results/{DATASET}/features/dataset.json" if PEPTIDES_WITH_MD else [],
+        [layout.FEATURES.format(dataset=DATASET, split=SPLIT_OF[name], peptide=name) for name in PEPTIDES_WITH_MD],
+        expand(layout.DATASET, dataset=DATASET) if PEPTIDES_WITH_MD else [],
     localrule: True
 
 
 rule models:
     input:
-        expand("results/{dataset}/models/{model}/checkpoint.ckpt", dataset=DATASET, model=MODELS),
+        expand(layout.MODEL["checkpoint"], dataset=DATASET, model=MODELS),
     localrule: True
 
 
 rule samples:
     input:
-        over_test_peptides("results/{dataset}/samples/{model}/{peptide}/sampling.json"),
+        over_test_peptides(layout.SAMPLES["record"]),
     localrule: True
 
 
 rule evaluate:
     input:
-        rules.summarize.input,
-        f"results/{DATASET}/evaluation/summary.csv",
+        summary_results(),
         # A checkpoint brought on the command line is wanted with its figures.
         figure_results() if config["checkpoint"] else [],
     localrule: True

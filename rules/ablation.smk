@@ -9,17 +9,14 @@ wildcard_constraints:
 
 use rule sample as ablation_sample with:
     input:
-        checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
-        pdb="results/{dataset}/peptides/{peptide}.pdb",
+        checkpoint=layout.MODEL["checkpoint"],
+        pdb=layout.PEPTIDE["pdb"],
         starts=lambda wildcards: [
             given(start.replace("{peptide}", wildcards.peptide))
             for start in SETTINGS.ablated_sampling(wildcards.variant).starts
         ],
     output:
-        samples="results/{dataset}/ablation/{variant}/{model}/{peptide}/samples.xtc",
-        topology="results/{dataset}/ablation/{variant}/{model}/{peptide}/topology.pdb",
-        flags="results/{dataset}/ablation/{variant}/{model}/{peptide}/flags.npz",
-        record="results/{dataset}/ablation/{variant}/{model}/{peptide}/sampling.json",
+        **layout.ABLATION_SAMPLES,
     log:
         "logs/{dataset}/ablation_sample/{variant}/{model}/{peptide}.log",
     benchmark:
@@ -33,17 +30,12 @@ use rule sample as ablation_sample with:
         "Sample {wildcards.peptide} with model {wildcards.model}, variant {wildcards.variant}"
 
 
+# Each analysis of the rows, as of the models.
 use rule compare as ablation_compare with:
     input:
-        reference=rules.compare.input.reference,
-        reference_topology=rules.compare.input.reference_topology,
-        md_record=rules.compare.input.md_record,
-        samples=rules.ablation_sample.output.samples,
-        samples_topology=rules.ablation_sample.output.topology,
-        sampling_record=rules.ablation_sample.output.record,
+        **md_against(layout.ABLATION_SAMPLES),
     output:
-        result="results/{dataset}/ablation/{variant}/{model}/{peptide}/comparison.json",
-        arrays="results/{dataset}/ablation/{variant}/{model}/{peptide}/comparison.npz",
+        **layout.ABLATION_EVALUATION["compare"],
     log:
         "logs/{dataset}/ablation_compare/{variant}/{model}/{peptide}.log",
     benchmark:
@@ -54,16 +46,10 @@ use rule compare as ablation_compare with:
 
 use rule dynamics as ablation_dynamics with:
     input:
-        baselines=rules.md_distances.output.result,
-        reference=rules.ablation_compare.input.reference,
-        reference_topology=rules.ablation_compare.input.reference_topology,
-        md_record=rules.ablation_compare.input.md_record,
-        samples=rules.ablation_compare.input.samples,
-        samples_topology=rules.ablation_compare.input.samples_topology,
-        sampling_record=rules.ablation_compare.input.sampling_record,
+        **md_against(layout.ABLATION_SAMPLES),
+        baselines=layout.MD_DISTANCES,
     output:
-        result="results/{dataset}/ablation/{variant}/{model}/{peptide}/dynamics.json",
-        arrays="results/{dataset}/ablation/{variant}/{model}/{peptide}/dynamics.npz",
+        **layout.ABLATION_EVALUATION["dynamics"],
     log:
         "logs/{dataset}/ablation_dynamics/{variant}/{model}/{peptide}.log",
     benchmark:
@@ -74,15 +60,9 @@ use rule dynamics as ablation_dynamics with:
 
 use rule physicality as ablation_physicality with:
     input:
-        reference=rules.ablation_compare.input.reference,
-        reference_topology=rules.ablation_compare.input.reference_topology,
-        md_record=rules.ablation_compare.input.md_record,
-        samples=rules.ablation_compare.input.samples,
-        samples_topology=rules.ablation_compare.input.samples_topology,
-        sampling_record=rules.ablation_compare.input.sampling_record,
+        **md_against(layout.ABLATION_SAMPLES),
     output:
-        result="results/{dataset}/ablation/{variant}/{model}/{peptide}/physicality.json",
-        arrays="results/{dataset}/ablation/{variant}/{model}/{peptide}/physicality.npz",
+        **layout.ABLATION_EVALUATION["physicality"],
     log:
         "logs/{dataset}/ablation_physicality/{variant}/{model}/{peptide}.log",
     benchmark:
@@ -93,13 +73,13 @@ use rule physicality as ablation_physicality with:
 
 rule tabulate_ablation:
     input:
-        records=over_ablation(rules.ablation_sample.output.record),
-        comparison=over_ablation(rules.ablation_compare.output.result),
-        dynamics=over_ablation(rules.ablation_dynamics.output.result),
-        physicality=over_ablation(rules.ablation_physicality.output.result),
+        records=over_ablation(layout.ABLATION_SAMPLES["record"]),
+        comparison=over_ablation(layout.ABLATION_EVALUATION["compare"]["result"]),
+        dynamics=over_ablation(layout.ABLATION_EVALUATION["dynamics"]["result"]),
+        physicality=over_ablation(layout.ABLATION_EVALUATION["physicality"]["result"]),
     output:
         table=report(
-            "results/{dataset}/ablation/ablation.csv",
+            layout.ABLATION_TABLE,
             caption="../docs/captions/ablation_table.rst",
             category="Summary",
             labels={"question": "3. Which settings?", "figure": "Table of the ablation (CSV)", "model": "all"},
@@ -110,10 +90,8 @@ rule tabulate_ablation:
         "logs/{dataset}/tabulate_ablation.tsv"
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        **needs(2000, 10),
     message:
         "Tabulate the ablation of sampling on {wildcards.dataset}"
     script:

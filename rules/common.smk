@@ -137,6 +137,18 @@ def md_record(wildcards):
     return MD_RECORD_OF_SPLIT[SPLIT_OF[wildcards.peptide]].format(**wildcards)
 
 
+def md_against(samples):
+    """Inputs of what holds samples, files as layout.SAMPLES names them, against the MD of their peptide."""
+    return {
+        "reference": layout.MD["trajectory"],
+        "reference_topology": layout.MD["topology"],
+        "md_record": md_record,
+        "samples": samples["samples"],
+        "samples_topology": samples["topology"],
+        "sampling_record": samples["record"],
+    }
+
+
 def over_test_peptides(pattern):
     """`pattern` for every active model and every test peptide."""
     return expand(pattern, dataset=DATASET, model=MODELS, peptide=SPLITS["test"])
@@ -162,6 +174,15 @@ def over_ablation(pattern):
     ]
 
 
+def summary_results():
+    """The summary, and all that it is made of."""
+    made = [layout.SAMPLES["record"]]
+    made += [
+        layout.EVALUATION[name]["result"] for name in (layout.EVALUATION if SETTINGS.source.exists else ["compare"])
+    ]
+    return [*over_test_peptides(made), *expand(layout.SUMMARY, dataset=DATASET)]
+
+
 def ablation_results():
     """The figure of the ablation; none without variants, where the targets are about one model and it is not, or where
     nothing is sampled."""
@@ -185,7 +206,7 @@ def brought_checkpoint(wildcards):
 def initial_checkpoint(wildcards):
     """The checkpoint that training starts from; none for one that starts from random weights."""
     initial = SETTINGS.initial_of(wildcards.model)
-    return [] if initial is None else f"results/{wildcards.dataset}/models/{initial}/checkpoint.ckpt"
+    return [] if initial is None else layout.MODEL["checkpoint"].format(dataset=wildcards.dataset, model=initial)
 
 
 def training_gpus(wildcards):
@@ -218,7 +239,7 @@ def needs(megabytes, minutes):
 
 def report_results():
     """The report, unless it is another workflow's."""
-    return [] if IS_MODULE else [f"results/{DATASET}/report.html"]
+    return [] if IS_MODULE else expand(layout.REPORT, dataset=DATASET)
 
 
 def msm_interpreter():

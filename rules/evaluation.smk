@@ -1,115 +1,134 @@
 # Needs:  results/{dataset}/md/{peptide}/ and results/{dataset}/samples/{model}/{peptide}/
-# Makes:  results/{dataset}/evaluation/{model}/{peptide}.json and .npz, the same below msm/, and evaluation/summary.csv;
-#         results/{dataset}/simulations/{peptide}.npz and, of two models or more, results/{dataset}/comparison/{peptide}
-#         .json and .npz, which are apart from them since a model may have any name
+# Makes:  results/{dataset}/evaluation/{model}/{peptide}.json and .npz, the same below msm/, dynamics/ and physicality/,
+#         ensemble/{peptide}/md.pdb and samples.pdb; evaluation/summary.csv, .md, .tex, .html and timing.csv;
+#         results/{dataset}/simulations/{peptide}.npz and .json; of two models or more results/{dataset}/comparison/
+#         {peptide}.json and .npz
+
+COMPARE_SETTINGS = {
+    key: value for key, value in config["evaluation"].items() if key not in ("msm", "dynamics", "physicality")
+}
+MSM_FEATURES = "results/{dataset}/evaluation/{model}/msm/{peptide}.torsions.npz"
 
 
 rule describe_simulation:
     input:
-        trajectory="results/{dataset}/md/{peptide}/trajectory.xtc",
-        topology="results/{dataset}/md/{peptide}/topology.pdb",
-        state="results/{dataset}/md/{peptide}/state.csv",
-        record="results/{dataset}/md/{peptide}/md.json",
+        **layout.MD,
     output:
-        series="results/{dataset}/simulations/{peptide}.npz",
+        series=layout.MD_SERIES,
     log:
         "logs/{dataset}/describe_simulation/{peptide}.log",
     benchmark:
         "logs/{dataset}/describe_simulation/{peptide}.tsv"
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **needs(2000, 30),
     message:
         "Read temperature, energies and torsions in time from the MD of {wildcards.peptide}"
     script:
         "../workflow_scripts/describe_simulation.py"
 
 
+# Of the MD alone, and so once for all models: optimal transport takes nearly all of the time.
+rule md_distances:
+    input:
+        **{name: layout.MD[name] for name in ("trajectory", "topology", "record")},
+    output:
+        result=layout.MD_DISTANCES,
+    log:
+        "logs/{dataset}/md_distances/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/md_distances/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        **needs(4000, 60),
+    params:
+        settings=config["evaluation"]["dynamics"],
+    message:
+        "Compare pieces of the MD of {wildcards.peptide} with each other"
+    script:
+        "../workflow_scripts/md_distances.py"
+
+
 rule compare:
     input:
-        reference="results/{dataset}/md/{peptide}/trajectory.xtc",
-        reference_topology="results/{dataset}/md/{peptide}/topology.pdb",
-        md_record=md_record,
-        samples="results/{dataset}/samples/{model}/{peptide}/samples.xtc",
-        samples_topology="results/{dataset}/samples/{model}/{peptide}/topology.pdb",
-        sampling_record="results/{dataset}/samples/{model}/{peptide}/sampling.json",
+        **md_against(layout.SAMPLES),
     output:
-        result="results/{dataset}/evaluation/{model}/{peptide}.json",
-        arrays="results/{dataset}/evaluation/{model}/{peptide}.npz",
+        **layout.EVALUATION["compare"],
     log:
         "logs/{dataset}/compare/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/compare/{model}/{peptide}.tsv"
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        **needs(4000, 60),
     params:
-        settings={
-            key: value for key, value in config["evaluation"].items() if key not in ("msm", "dynamics", "physicality")
-        },
+        settings=COMPARE_SETTINGS,
     message:
         "Compare samples of {wildcards.peptide} by model {wildcards.model} with its MD"
     script:
         "../workflow_scripts/compare.py"
 
 
-if SIDE_BY_SIDE:
+rule dynamics:
+    input:
+        **md_against(layout.SAMPLES),
+        baselines=layout.MD_DISTANCES,
+    output:
+        **layout.EVALUATION["dynamics"],
+    log:
+        "logs/{dataset}/dynamics/{model}/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/dynamics/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        **needs(4000, 60),
+    params:
+        settings=config["evaluation"]["dynamics"],
+    message:
+        "Compare the slow motions of {wildcards.peptide} in its MD and in samples by model {wildcards.model}"
+    script:
+        "../workflow_scripts/dynamics.py"
 
-    rule compare_models:
-        input:
-            reference=rules.compare.input.reference,
-            reference_topology=rules.compare.input.reference_topology,
-            md_record=rules.compare.input.md_record,
-            samples=of_every_model("results/{dataset}/samples/{model}/{peptide}/samples.xtc"),
-            samples_topologies=of_every_model("results/{dataset}/samples/{model}/{peptide}/topology.pdb"),
-            sampling_records=of_every_model("results/{dataset}/samples/{model}/{peptide}/sampling.json"),
-        output:
-            result="results/{dataset}/comparison/{peptide}.json",
-            arrays="results/{dataset}/comparison/{peptide}.npz",
-        log:
-            "logs/{dataset}/compare_models/{peptide}.log",
-        benchmark:
-            "logs/{dataset}/compare_models/{peptide}.tsv"
-        conda:
-            "../envs/main.yaml"
-        threads: 1
-        resources:
-            mem_mb=growing(4000),
-            runtime=growing(60),
-        params:
-            models=MODELS,
-            settings=rules.compare.params.settings,
-        message:
-            "Compare samples of {wildcards.peptide} by every model at equal wall clock"
-        script:
-            "../workflow_scripts/compare_models.py"
+
+rule physicality:
+    input:
+        **md_against(layout.SAMPLES),
+    output:
+        **layout.EVALUATION["physicality"],
+    log:
+        "logs/{dataset}/physicality/{model}/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/physicality/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        **needs(4000, 30),
+    params:
+        settings=config["evaluation"]["physicality"],
+        bins=config["evaluation"]["ramachandran_bins"],
+    message:
+        "Check how physical samples of {wildcards.peptide} by model {wildcards.model} are, and which basins they cover"
+    script:
+        "../workflow_scripts/physicality.py"
 
 
 rule msm_features:
     input:
-        reference=rules.compare.input.reference,
-        reference_topology=rules.compare.input.reference_topology,
-        md_record=rules.compare.input.md_record,
-        samples=rules.compare.input.samples,
-        samples_topology=rules.compare.input.samples_topology,
+        **md_against(layout.SAMPLES),
     output:
-        features=temp("results/{dataset}/evaluation/{model}/msm/{peptide}.torsions.npz"),
+        features=temp(MSM_FEATURES),
     log:
         "logs/{dataset}/msm_features/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/msm_features/{model}/{peptide}.tsv"
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        **needs(4000, 30),
     message:
         "Read the torsions of {wildcards.peptide} for its Markov state model, samples by model {wildcards.model}"
     script:
@@ -118,20 +137,17 @@ rule msm_features:
 
 rule msm:
     input:
-        features=rules.msm_features.output.features,
+        features=MSM_FEATURES,
     output:
-        result="results/{dataset}/evaluation/{model}/msm/{peptide}.json",
-        arrays="results/{dataset}/evaluation/{model}/msm/{peptide}.npz",
+        **layout.EVALUATION["msm"],
     log:
         "logs/{dataset}/msm/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/msm/{model}/{peptide}.tsv"
     conda:
         "../envs/pyemma.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        **needs(4000, 60),
         # A resource and not a param: it differs between machines, and must not cause a rerun.
         python=msm_interpreter(),
     params:
@@ -144,16 +160,66 @@ rule msm:
         "--result {output.result:q} --arrays {output.arrays:q} --log {log:q}"
 
 
+if SIDE_BY_SIDE:
+
+    rule compare_models:
+        input:
+            reference=layout.MD["trajectory"],
+            reference_topology=layout.MD["topology"],
+            md_record=md_record,
+            samples=of_every_model(layout.SAMPLES["samples"]),
+            samples_topologies=of_every_model(layout.SAMPLES["topology"]),
+            sampling_records=of_every_model(layout.SAMPLES["record"]),
+        output:
+            **layout.COMPARISON,
+        log:
+            "logs/{dataset}/compare_models/{peptide}.log",
+        benchmark:
+            "logs/{dataset}/compare_models/{peptide}.tsv"
+        conda:
+            "../envs/main.yaml"
+        resources:
+            **needs(4000, 60),
+        params:
+            models=MODELS,
+            settings=COMPARE_SETTINGS,
+        message:
+            "Compare samples of {wildcards.peptide} by every model at equal wall clock"
+        script:
+            "../workflow_scripts/compare_models.py"
+
+
+rule superpose:
+    input:
+        **md_against(layout.SAMPLES),
+    output:
+        **layout.ENSEMBLE,
+    log:
+        "logs/{dataset}/superpose/{model}/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/superpose/{model}/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        **needs(4000, 30),
+    params:
+        frames=40,
+    message:
+        "Superpose conformations of {wildcards.peptide} from its MD and from samples by model {wildcards.model}"
+    script:
+        "../workflow_scripts/superpose.py"
+
+
 rule summarize:
     input:
-        results=over_test_peptides("results/{dataset}/evaluation/{model}/{peptide}.json"),
-        msm=over_test_peptides("results/{dataset}/evaluation/{model}/msm/{peptide}.json"),
-        dynamics=over_test_peptides("results/{dataset}/evaluation/{model}/dynamics/{peptide}.json"),
-        physicality=over_test_peptides("results/{dataset}/evaluation/{model}/physicality/{peptide}.json"),
-        records=over_test_peptides("results/{dataset}/samples/{model}/{peptide}/sampling.json"),
+        results=over_test_peptides(layout.EVALUATION["compare"]["result"]),
+        msm=over_test_peptides(layout.EVALUATION["msm"]["result"]),
+        dynamics=over_test_peptides(layout.EVALUATION["dynamics"]["result"]),
+        physicality=over_test_peptides(layout.EVALUATION["physicality"]["result"]),
+        records=over_test_peptides(layout.SAMPLES["record"]),
     output:
         summary=report(
-            "results/{dataset}/evaluation/summary.csv",
+            layout.SUMMARY,
             caption="../docs/captions/table.rst",
             category="Summary",
             labels={"question": "1. How close to MD?", "figure": "Table of results (CSV)", "model": "all"},
@@ -164,10 +230,8 @@ rule summarize:
         "logs/{dataset}/summarize.tsv"
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        **needs(2000, 10),
     params:
         # How many peptides a whole summary has.
         of=N_TEST,
@@ -175,3 +239,35 @@ rule summarize:
         "Summarise every model evaluated on {wildcards.dataset}"
     script:
         "../workflow_scripts/summarize.py"
+
+
+rule tabulate:
+    input:
+        summary=layout.SUMMARY,
+        results=over_test_peptides(layout.EVALUATION["compare"]["result"]),
+        msm=over_test_peptides(layout.EVALUATION["msm"]["result"]),
+        records=over_test_peptides(layout.SAMPLES["record"]),
+    output:
+        page=report(
+            layout.TABLES["page"],
+            caption="../docs/captions/tables.rst",
+            category="Summary",
+            labels={"question": "1. How close to MD?", "figure": "Tables of results", "model": "all"},
+        ),
+        markdown=layout.TABLES["markdown"],
+        latex=layout.TABLES["latex"],
+        timing=layout.TIMING,
+    log:
+        "logs/{dataset}/tabulate.log",
+    benchmark:
+        "logs/{dataset}/tabulate.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        **needs(2000, 10),
+    params:
+        samples=lambda wildcards: f"results/{wildcards.dataset}/samples",
+    message:
+        "Write the tables of every model evaluated on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/tabulate.py"

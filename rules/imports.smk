@@ -4,16 +4,13 @@
 
 rule import_trajectory:
     input:
-        pdb="results/{dataset}/peptides/{peptide}.pdb",
+        pdb=layout.PEPTIDE["pdb"],
         source_topology=lambda wildcards: given(str(SOURCE_FILES[wildcards.peptide].topology)),
         source_trajectories=lambda wildcards: [
             given(str(path)) for path in SOURCE_FILES[wildcards.peptide].trajectories
         ],
     output:
-        trajectory="results/{dataset}/md/{peptide}/trajectory.xtc",
-        topology="results/{dataset}/md/{peptide}/topology.pdb",
-        state="results/{dataset}/md/{peptide}/state.csv",
-        record="results/{dataset}/md/{peptide}/md.json",
+        **layout.MD,
     log:
         "logs/{dataset}/import_trajectory/{peptide}.log",
     benchmark:
@@ -22,10 +19,8 @@ rule import_trajectory:
         peptide=one_of(PEPTIDES),
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        **needs(2000, 120),
     params:
         settings=config["source"],
         # What the table tells of this peptide, and not the whole table: a row more must not import the others again.

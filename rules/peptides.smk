@@ -1,11 +1,10 @@
-# Needs:  sequences from the configuration
+# Needs:  sequences from the configuration, or the PDB files that peptides.structures names
 # Makes:  results/{dataset}/peptides/{peptide}.pdb and .json
 
 
 rule build_peptide:
     output:
-        pdb="results/{dataset}/peptides/{peptide}.pdb",
-        record="results/{dataset}/peptides/{peptide}.json",
+        **layout.PEPTIDE,
     log:
         "logs/{dataset}/build_peptide/{peptide}.log",
     benchmark:
@@ -14,10 +13,8 @@ rule build_peptide:
         peptide=one_of(name for name in PEPTIDES if name not in STRUCTURES),
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(15),
+        **needs(2000, 15),
     params:
         sequence=lambda wildcards: SEQUENCES[wildcards.peptide],
         form=config["peptides"]["form"],
@@ -26,3 +23,26 @@ rule build_peptide:
         "Build {wildcards.peptide} from its sequence"
     script:
         "../workflow_scripts/build_peptide.py"
+
+
+rule take_structure:
+    input:
+        pdb=lambda wildcards: given(str(STRUCTURES[wildcards.peptide])),
+    output:
+        **layout.PEPTIDE,
+    log:
+        "logs/{dataset}/take_structure/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/take_structure/{peptide}.tsv"
+    wildcard_constraints:
+        peptide=one_of(STRUCTURES),
+    conda:
+        "../envs/main.yaml"
+    resources:
+        **needs(2000, 15),
+    params:
+        ph=config["peptides"]["ph"],
+    message:
+        "Check {input.pdb} and take it in as peptide {wildcards.peptide}"
+    script:
+        "../workflow_scripts/take_structure.py"

@@ -7,12 +7,12 @@
 rule report_html:
     input:
         figures=figure_results(),
-        summary=f"results/{DATASET}/evaluation/summary.csv",
+        summary=expand(layout.SUMMARY, dataset=DATASET),
         # What the report looks like is an input, not code: it costs seconds to make anew.
         script=workflow.source_path("../workflow_scripts/report.js"),
         style=workflow.source_path("../workflow_scripts/report.css"),
     output:
-        report="results/{dataset}/report.html",
+        report=layout.REPORT,
     log:
         "logs/{dataset}/report.log",
     benchmark:
@@ -20,7 +20,6 @@ rule report_html:
     localrule: True
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=15,

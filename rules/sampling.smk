@@ -5,17 +5,14 @@
 
 rule sample:
     input:
-        checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
-        pdb="results/{dataset}/peptides/{peptide}.pdb",
+        checkpoint=layout.MODEL["checkpoint"],
+        pdb=layout.PEPTIDE["pdb"],
         starts=lambda wildcards: [
             given(start.replace("{peptide}", wildcards.peptide))
             for start in SETTINGS.sampling_of(wildcards.model).starts
         ],
     output:
-        samples="results/{dataset}/samples/{model}/{peptide}/samples.xtc",
-        topology="results/{dataset}/samples/{model}/{peptide}/topology.pdb",
-        flags="results/{dataset}/samples/{model}/{peptide}/flags.npz",
-        record="results/{dataset}/samples/{model}/{peptide}/sampling.json",
+        **layout.SAMPLES,
     log:
         "logs/{dataset}/sample/{model}/{peptide}.log",
     benchmark:
@@ -26,8 +23,7 @@ rule sample:
         "../envs/main.yaml"
     threads: 8
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        **needs(8000, 240),
         gpu=lambda wildcards: gpus(SETTINGS.sampling_of(wildcards.model).device == "cuda"),
     params:
         settings=lambda wildcards: SETTINGS.sampling_of(wildcards.model).model_dump(mode="json"),
