@@ -33,7 +33,7 @@ use rule sample as ablation_sample with:
 # Each analysis of the rows, as of the models.
 use rule compare as ablation_compare with:
     input:
-        **md_against(layout.ABLATION_SAMPLES),
+        **md_against_recorded(layout.ABLATION_SAMPLES),
     output:
         **layout.ABLATION_EVALUATION["compare"],
     log:
@@ -46,7 +46,7 @@ use rule compare as ablation_compare with:
 
 use rule dynamics as ablation_dynamics with:
     input:
-        **md_against(layout.ABLATION_SAMPLES),
+        **md_against_recorded(layout.ABLATION_SAMPLES),
         baselines=layout.MD_DISTANCES,
     output:
         **layout.ABLATION_EVALUATION["dynamics"],
@@ -60,7 +60,7 @@ use rule dynamics as ablation_dynamics with:
 
 use rule physicality as ablation_physicality with:
     input:
-        **md_against(layout.ABLATION_SAMPLES),
+        **md_against_recorded(layout.ABLATION_SAMPLES),
     output:
         **layout.ABLATION_EVALUATION["physicality"],
     log:

@@ -53,7 +53,7 @@ rule md_distances:
 
 rule compare:
     input:
-        **md_against(layout.SAMPLES),
+        **md_against_recorded(layout.SAMPLES),
     output:
         **layout.EVALUATION["compare"],
     log:
@@ -74,7 +74,7 @@ rule compare:
 
 rule dynamics:
     input:
-        **md_against(layout.SAMPLES),
+        **md_against_recorded(layout.SAMPLES),
         baselines=layout.MD_DISTANCES,
     output:
         **layout.EVALUATION["dynamics"],
@@ -96,7 +96,7 @@ rule dynamics:
 
 rule physicality:
     input:
-        **md_against(layout.SAMPLES),
+        **md_against_recorded(layout.SAMPLES),
     output:
         **layout.EVALUATION["physicality"],
     log:
