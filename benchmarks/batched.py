@@ -2,7 +2,7 @@
 
     python benchmarks/batched.py --platform CUDA --copies 1 16 128 1024 --json together.json
 
-Copies of a capped dipeptide in implicit solvent with the settings of the study, as `simulate.together` makes them one
+Copies of a capped dipeptide in implicit solvent with the settings of the study, as `simulate.batched` makes them one
 system, frames and checks included. Each number of copies is run for `--seconds` after a warm-up.
 """
 

@@ -23,7 +23,7 @@ MD = {
     "record": "results/{dataset}/md/{peptide}/md.json",
 }
 # The record of MD whose wall clock is that of one simulation by itself, where many were made together.
-MD_SINGLE = "results/{dataset}/md/{peptide}/alone.json"
+MD_SINGLE = "results/{dataset}/md/{peptide}/benchmark_single.json"
 # The MD in time, and the distances of its parts from each other.
 MD_SERIES = "results/{dataset}/simulations/{peptide}.npz"
 MD_DISTANCES = "results/{dataset}/simulations/{peptide}.json"

@@ -1,15 +1,15 @@
 # Needs:  results/{dataset}/peptides/{peptide}.pdb
-# Makes:  results/{dataset}/md/{peptide}/: trajectory.xtc, topology.pdb, state.csv, md.json; alone.json of test peptides
-#         that were simulated together with others
+# Makes:  results/{dataset}/md/{peptide}/: trajectory.xtc, topology.pdb, state.csv, md.json; benchmark_single.json
+#         of test peptides that were simulated in a batch with others
 
-from jamun.simulate.groups import groups_together
+from jamun.simulate.jobs import batched_jobs
 
 # Validated once for each split, and not for each of thousands of jobs.
 SIMULATE_SETTINGS = {split: SETTINGS.simulate_of(split) for split in SPLITS}
 SIMULATE_OF_SPLIT = {split: settings.model_dump(mode="json") for split, settings in SIMULATE_SETTINGS.items()}
 
-TOGETHER = groups_together({name: SIMULATE_SETTINGS[split] for name, split in SPLIT_OF.items()})
-SIMULATED_TOGETHER = dict.fromkeys(name for members in TOGETHER for name in members)
+BATCHES = batched_jobs({name: SIMULATE_SETTINGS[split] for name, split in SPLIT_OF.items()})
+BATCHED = dict.fromkeys(name for members in BATCHES for name in members)
 
 
 rule simulate:
@@ -25,7 +25,7 @@ rule simulate:
     benchmark:
         "logs/{dataset}/simulate/{peptide}.tsv"
     wildcard_constraints:
-        peptide=one_of(name for name in PEPTIDES if name not in SIMULATED_TOGETHER),
+        peptide=one_of(name for name in PEPTIDES if name not in BATCHED),
     # A job that was stopped exits with an error, and goes on from its saved state when it is tried again.
     retries: tries_again(3)
     conda:
@@ -44,12 +44,12 @@ rule simulate:
         "../workflow_scripts/simulate.py"
 
 
-# One job for all peptides whose settings agree: they are one system.
-for number, members in enumerate(TOGETHER, 1):
+# One job for peptides whose settings agree: they are one system, or of many in explicit solvent one box of water.
+for number, members in enumerate(BATCHES, 1):
 
     rule:
         name:
-            f"simulate_together_{number}"
+            f"simulate_batch_{number}"
         input:
             pdb=expand("results/{dataset}/peptides/{peptide}.pdb", dataset=DATASET, peptide=members),
         output:
@@ -58,9 +58,9 @@ for number, members in enumerate(TOGETHER, 1):
             state=expand("results/{dataset}/md/{peptide}/state.csv", dataset=DATASET, peptide=members),
             record=expand("results/{dataset}/md/{peptide}/md.json", dataset=DATASET, peptide=members),
         log:
-            f"logs/{DATASET}/simulate/together_{number}.log",
+            f"logs/{DATASET}/simulate/batch_{number}.log",
         benchmark:
-            f"logs/{DATASET}/simulate/together_{number}.tsv"
+            f"logs/{DATASET}/simulate/batch_{number}.tsv"
         retries: tries_again(3)
         conda:
             "../envs/main.yaml"
@@ -75,23 +75,23 @@ for number, members in enumerate(TOGETHER, 1):
             settings=[SIMULATE_OF_SPLIT[SPLIT_OF[name]] for name in members],
             work=f"{WORK}/simulate/{DATASET}",
         message:
-            f"Simulate {len(members)} peptides together, {members[0]} to {members[-1]}"
+            f"Simulate {len(members)} peptides as one system, {members[0]} to {members[-1]}"
         script:
             "../workflow_scripts/simulate_batched.py"
 
 
-rule time_alone:
+rule benchmark_single:
     input:
         pdb="results/{dataset}/peptides/{peptide}.pdb",
         record="results/{dataset}/md/{peptide}/md.json",
     output:
-        record="results/{dataset}/md/{peptide}/alone.json",
+        record="results/{dataset}/md/{peptide}/benchmark_single.json",
     log:
-        "logs/{dataset}/time_alone/{peptide}.log",
+        "logs/{dataset}/benchmark_single/{peptide}.log",
     benchmark:
-        "logs/{dataset}/time_alone/{peptide}.tsv"
+        "logs/{dataset}/benchmark_single/{peptide}.tsv"
     wildcard_constraints:
-        peptide=one_of(SIMULATED_TOGETHER),
+        peptide=one_of(BATCHED),
     conda:
         "../envs/main.yaml"
     threads: 1

@@ -7,7 +7,7 @@ from jamun.io.log import job_log
 with job_log(snakemake.log[0]):
     from jamun.config.simulate import SimulateSettings
     from jamun.io.gpu import slot_folder
-    from jamun.simulate.batched import Peptide, simulate_together_to_files
+    from jamun.simulate.batched import Peptide, simulate_batched_to_files
     from jamun.simulate.run import Published
 
     made = snakemake.output
@@ -15,7 +15,7 @@ with job_log(snakemake.log[0]):
         Published(*map(Path, paths))
         for paths in zip(made.trajectory, made.topology, made.state, made.record, strict=True)
     ]
-    simulate_together_to_files(
+    simulate_batched_to_files(
         [
             Peptide(name, Path(pdb), SimulateSettings(**settings), Path(snakemake.params.work) / name, published)
             for name, pdb, settings, published in zip(

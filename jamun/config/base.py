@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import GroupedMetadata, Interval
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -126,6 +127,18 @@ class Section(BaseModel):
     that neither `true` nor `'8'` is a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, strict=True, allow_inf_nan=False)
+
+    # Keys that were called otherwise in earlier versions: the old name, and the new one.
+    renamed: ClassVar[dict[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _called_otherwise_now(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            for old, new in cls.renamed.items():
+                if old in values:
+                    raise ValueError(f"{old} is called {new} now: rename it")
+        return values
 
     @field_validator("*", mode="before")
     @classmethod

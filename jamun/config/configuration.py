@@ -239,7 +239,7 @@ class Configuration(Section):
     def md_record_of(self, split: Split) -> str:
         """Pattern of the record whose wall clock samples are held against: that of a peptide's MD, or where many ran
         batched that of one simulation by itself."""
-        batched = not self.source.imported and self.simulate_of(split).together
+        batched = not self.source.imported and self.simulate_of(split).batched
         return layout.MD_SINGLE if batched else layout.MD["record"]
 
     def _network_values(self, name: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -44,6 +44,8 @@ def _paper_equilibration() -> list[EquilibrationStage]:
 class SimulateSettings(Section):
     """Molecular dynamics of each peptide with OpenMM; the defaults are the paper's capped set (reference: section 4
     and the settings of the public code)."""
+
+    renamed: ClassVar[dict[str, str]] = {"together": "batched"}
 
     solvent: Literal["explicit", "implicit"] = Field("explicit", description="TIP3P water, or GBSA-OBC.")
     forcefield: Literal["amber99sbildn", "amber14"] = Field("amber99sbildn", description="Force field of the peptide.")
@@ -104,12 +106,20 @@ class SimulateSettings(Section):
         1,
         ge=1,
         le=100,
-        description="Independent simulations of each peptide, each as long; one after another, or `together`.",
+        description="Independent simulations of each peptide, each as long; one after another, or `batched`.",
     )
-    together: bool = Field(
+    batched: bool = Field(
         False,
-        description="Simulate all replicas of all peptides that have the same settings in one OpenMM system, far apart "
-        "from each other: many times the throughput of a GPU that small peptides leave idle. Implicit solvent only.",
+        description="Simulate many replicas of many peptides that have the same settings in one OpenMM system, far "
+        "apart from each other: many times the throughput of a GPU that small peptides leave idle. In explicit solvent "
+        "they share a box of water, each tethered at one atom.",
+    )
+    peptides_per_box: int = Field(
+        220,
+        ge=1,
+        le=10000,
+        description="Simulations that share a box of water, at most; `batched` in explicit solvent only. Each box "
+        "is a job, and can have a GPU of its own.",
     )
     starts: list[Start] = Field(
         ["built"],
@@ -134,14 +144,22 @@ class SimulateSettings(Section):
                 raise ValueError("implicit solvent has no box, so no NPT: set ensemble and every stage to NVT")
             if self.ionic_strength:
                 raise ValueError("ionic_strength applies to explicit solvent only: set it to 0")
-            if self.together and self.forcefield != "amber99sbildn":
-                raise ValueError("together is for amber99sbildn: set forcefield to it, or together to false")
-        elif self.together:
-            raise ValueError("together is for implicit solvent: set solvent to implicit, or together to false")
+            if self.batched and self.forcefield != "amber99sbildn":
+                raise ValueError(
+                    "batched needs amber99sbildn in implicit solvent: set forcefield to it, or batched to false"
+                )
         elif self.switch_distance >= self.cutoff:
             raise ValueError(
                 f"switch_distance {self.switch_distance:g} nm must lie below cutoff {self.cutoff:g} nm (0 turns it off)"
             )
+        if self.solvent == "explicit" and self.batched:
+            if self.ensemble != "NVT":
+                raise ValueError("batched in explicit solvent produces at constant volume: set ensemble to NVT")
+            if not any(stage.ensemble == "NPT" for stage in self.equilibration):
+                raise ValueError(
+                    "batched in explicit solvent needs a stage that brings the box to its density: add one with "
+                    "ensemble NPT to equilibration"
+                )
         if self.n_frames * self.replicas > MOST_FRAMES:
             raise ValueError(
                 f"production {self.production:g} ps with a frame every {self.frame_interval:g} ps is more than "

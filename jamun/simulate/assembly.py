@@ -74,8 +74,8 @@ class Template:
                 continue
             if kind not in _TABLES:
                 raise SimulationError(
-                    f"simulate.together does not know OpenMM's {kind.__name__}; use another forcefield or turn "
-                    "simulate.together off."
+                    f"simulate.batched does not know OpenMM's {kind.__name__}; use another forcefield or turn "
+                    "simulate.batched off."
                 )
             terms[kind] = [
                 [tuple(map(_plain, getattr(force, table.get)(index))) for index in range(getattr(force, table.size)())]
@@ -115,7 +115,7 @@ class Assembly:
         """Append a part, so many times. Raises SimulationError for a part of another set of forces."""
         if unknown := [kind for kind, tables in part.terms.items() if any(tables) and kind not in self.forces]:
             raise SimulationError(
-                f"simulate.together needs peptides of one force field and solvent: {unknown[0].__name__} is not of all."
+                f"simulate.batched needs peptides of one force field and solvent: {unknown[0].__name__} is not of all."
             )
         first, size = self.system.getNumParticles(), len(part.masses)
         add = self.system.addParticle

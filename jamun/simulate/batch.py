@@ -33,7 +33,7 @@ def _reach(solvated: SimulationSystem) -> float:
     longest = float(shortest_path(bonds.tocsr(), directed=False, unweighted=True).max())
     if not np.isfinite(longest):
         raise SimulationError(
-            "A system of more than one molecule cannot be simulated with others; turn simulate.together off."
+            "A system of more than one molecule cannot be simulated with others; turn simulate.batched off."
         )
     return longest * _LONGEST_BOND
 
@@ -125,7 +125,7 @@ def _forces_apart(first: openmm.System, cutoff: float) -> list[openmm.Force]:
         forces.append(force)
         if kind in (openmm.NonbondedForce, openmm.GBSAOBCForce):
             if source.getNonbondedMethod() != kind.NoCutoff:
-                raise SimulationError("simulate.together is for systems without a cutoff: use implicit solvent.")
+                raise SimulationError("simulate.batched is for systems without a cutoff: use implicit solvent.")
             force.setNonbondedMethod(kind.CutoffNonPeriodic)
             force.setCutoffDistance(cutoff * unit.nanometer)
         if kind is openmm.NonbondedForce:

@@ -1,4 +1,4 @@
-"""How fast one simulation runs by itself, where many ran together: the wall clock that samples are held against.
+"""How fast one simulation runs by itself, where many ran as one system: the wall clock that samples are held against.
 
 What a GPU makes of a thousand simulations at once says nothing of the time in which one user, on the cores that samples
 were drawn on, would have had the MD of one peptide.
@@ -28,7 +28,7 @@ _WARM_UP = 2.0
 _SECONDS = 20.0
 
 
-def time_alone(pdb: Path, name: str, settings: SimulateSettings, threads: int, seconds: float) -> dict[str, Any]:
+def benchmark_single(pdb: Path, name: str, settings: SimulateSettings, threads: int, seconds: float) -> dict[str, Any]:
     """Run one simulation of the peptide in `pdb` for `seconds` of wall clock, with a frame taken as often as the
     settings say, and measure it.
 
@@ -37,7 +37,7 @@ def time_alone(pdb: Path, name: str, settings: SimulateSettings, threads: int, s
     """
     platform, properties = choose(settings, threads)
     solvated = make_system(pdb, settings, settings.starts[0])
-    engine = Engine(solvated, settings, replica_seed(settings, name, 1), platform, properties, f"{name} alone")
+    engine = Engine(solvated, settings, replica_seed(settings, name, 1), platform, properties, f"{name} by itself")
     stage = production_stage(settings)
     context = engine.context(stage, minimised(solvated, settings, platform, properties))
     step_ps = settings.timestep * 1e-3
@@ -59,11 +59,11 @@ def time_alone(pdb: Path, name: str, settings: SimulateSettings, threads: int, s
     }
 
 
-def record_alone(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
-    """The record of a simulation (md.json) as if all of it had been run at the speed that was measured alone.
+def record_single(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
+    """The record of a simulation (md.json) as if all of it had been run at the speed of one by itself.
 
-    Platform, threads and the wall clock of its production are those of the measurement, which is under `alone`; what
-    they were is under `together`. All else is the record's.
+    Platform, threads and the wall clock of its production are those of the measurement, which is under `single`; what
+    they were is under `batched`. All else is the record's.
     """
     production = record["production"]
     per_frame = production["frame_interval_ps"] * measured["seconds"] / measured["picoseconds"]
@@ -76,9 +76,9 @@ def record_alone(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, 
             "seconds_per_frame": per_frame,
             "ns_per_day": measured["ns_per_day"],
         },
-        "alone": measured,
-        "together": {
-            "simulations": record["together"],
+        "single": measured,
+        "batched": {
+            "simulations": record.get("batched", record.get("together")),
             "platform": record["platform"],
             "threads": record["threads"],
             "production": production,
@@ -88,7 +88,7 @@ def record_alone(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, 
     }
 
 
-def time_alone_to_file(
+def benchmark_single_to_file(
     pdb: Path,
     name: str,
     settings: SimulateSettings,
@@ -97,5 +97,5 @@ def time_alone_to_file(
     threads: int,
     seconds: float = _SECONDS,
 ) -> None:
-    """Write record_alone of a peptide's MD, measured for `seconds`. Raises SimulationError as a simulation does."""
-    write_json(target, record_alone(read_json(record), time_alone(pdb, name, settings, threads, seconds)))
+    """Write record_single of a peptide's MD, measured for `seconds`. Raises SimulationError as a simulation does."""
+    write_json(target, record_single(read_json(record), benchmark_single(pdb, name, settings, threads, seconds)))

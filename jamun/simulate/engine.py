@@ -14,6 +14,7 @@ from jamun.config.simulate import SimulateSettings
 from jamun.simulate.progress import Saved
 from jamun.simulate.protocol import PhaseSpace, Stage, stage_context
 from jamun.simulate.system import SimulationError, SimulationSystem
+from jamun.simulate.tether import follow
 
 # No bond of a peptide comes near this, nm; across the boundary of a box it would be longer.
 _TORN_BOND = 0.3
@@ -52,6 +53,11 @@ class Engine:
             self.solvated, stage, start, self.settings, self.seed, self.platform, self.properties, steps
         )
 
+    def follow(self, context: openmm.Context) -> None:
+        """Let what holds peptides to places in the box move with it."""
+        if self.solvated.tethers is not None:
+            follow(context, self.solvated.tethers)
+
     def restored(self, stage: Stage, saved: Saved) -> tuple[openmm.Context, str]:
         """A context for a stage at a saved point, and what it was restored from.
 
@@ -70,6 +76,7 @@ class Engine:
             except openmm.OpenMMException:  # another device of the same name, or another build of OpenMM
                 context = self.context(stage, saved.start or still, point.steps)
             else:
+                self.follow(context)
                 return context, "its checkpoint"
         if saved.xml is None:
             raise SimulationError(
@@ -77,6 +84,7 @@ class Engine:
                 f"{point.xml} is damaged; go on with {point.made_by}, or delete the folder to simulate anew."
             )
         context.setState(openmm.XmlSerializer.deserialize(saved.xml))
+        self.follow(context)
         return context, "its State (XML)"
 
     def step(self, context: openmm.Context, steps: int, stage: Stage, last_good: float) -> None:
@@ -146,7 +154,7 @@ class Engine:
         return f"largest forces then on {', '.join(worst)}; "
 
     def _names(self, indices: Iterable[int]) -> list[str]:
-        """Names of atoms, such as ``ALA2 CB``."""
+        """Names of atoms, such as ``ALA2 CB``; a box of many knows those of its peptides alone."""
         atoms = list(self.solvated.topology.atoms())
-        chosen = [atoms[index] for index in indices]
-        return [f"{atom.residue.name}{atom.residue.id} {atom.name}" for atom in chosen]
+        chosen = [atoms[index] if index < len(atoms) else None for index in indices]
+        return [f"{atom.residue.name}{atom.residue.id} {atom.name}" if atom else "a water" for atom in chosen]

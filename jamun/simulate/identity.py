@@ -14,7 +14,16 @@ from jamun.simulate.system import SimulationError
 _NAME = "settings.json"
 _FORMAT = 1
 # How long, how often and where it runs: all of these may change from one run to the next.
-_FREE = {"production", "replicas", "together", "platform", "precision", "jobs_per_gpu", "checkpoint_interval"}
+_FREE = {
+    "production",
+    "replicas",
+    "batched",
+    "peptides_per_box",
+    "platform",
+    "precision",
+    "jobs_per_gpu",
+    "checkpoint_interval",
+}
 
 
 def _pdb_sha256(pdb: Path) -> str:
@@ -33,7 +42,12 @@ def identity(pdb: Path, name: str, settings: SimulateSettings) -> dict[str, Any]
         "format": _FORMAT,
         "peptide": name,
         "pdb_sha256": _pdb_sha256(pdb),
-        "settings": {key: value for key, value in dumped.items() if key not in _FREE},
+        "settings": {
+            key: value
+            for key, value in dumped.items()
+            # In explicit solvent a peptide in a box of its own is another simulation than one among many.
+            if key not in _FREE or (key == "batched" and settings.solvent == "explicit")
+        },
     }
 
 

@@ -18,6 +18,7 @@ from openmm import unit
 from jamun.config.simulate import SimulateSettings
 from jamun.io.seeds import derived_seed
 from jamun.simulate.system import SimulationSystem
+from jamun.simulate.tether import RESTRAINT, put_in
 
 # Steps between the barostat's attempts, OpenMM's default.
 _BAROSTAT_INTERVAL = 25
@@ -76,6 +77,7 @@ def _restraint(solvated: SimulationSystem, reference: np.ndarray, constant: floa
     """k/2 |r - r0|^2 on the peptide's heavy atoms; k in kJ/mol/nm^2, r0 (particles, 3) in nm."""
     distance = "periodicdistance(x, y, z, x0, y0, z0)^2" if solvated.periodic else "(x-x0)^2 + (y-y0)^2 + (z-z0)^2"
     force = openmm.CustomExternalForce(f"0.5 * restraint_constant * ({distance})")
+    force.setName(RESTRAINT)
     force.addGlobalParameter("restraint_constant", constant)
     for name in ("x0", "y0", "z0"):
         force.addPerParticleParameter(name)
@@ -101,6 +103,8 @@ def stage_context(
     """
     salt = (steps,) if steps else ()
     system = copy.deepcopy(solvated.system)
+    if solvated.tethers is not None and start.box is not None:
+        put_in(system, solvated.tethers, start.box)
     if stage.ensemble == "NPT":
         barostat = openmm.MonteCarloBarostat(
             settings.pressure * unit.bar, stage.temperature * unit.kelvin, _BAROSTAT_INTERVAL

@@ -6,8 +6,9 @@ import logging
 import sys
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import openmm
 from tqdm import tqdm
 
@@ -16,8 +17,8 @@ from jamun.io.log import Interrupted
 from jamun.io.signals import StopRequest
 from jamun.simulate.engine import Engine, made_by
 from jamun.simulate.output import MOST_FRAMES, Chunk, thermodynamics
-from jamun.simulate.progress import Progress, describe
-from jamun.simulate.protocol import Stage, equilibration_stages, minimised, phase_space, production_stage
+from jamun.simulate.progress import Progress, Saved, describe
+from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, minimised, phase_space, production_stage
 from jamun.simulate.system import SimulationError
 
 logger = logging.getLogger(__name__)
@@ -57,16 +58,84 @@ def advance_bar(bar: tqdm, now: float) -> None:
     bar.update(min(now, bar.total) - bar.n)  # sums of small intervals would run past the end
 
 
+class Outlet(Protocol):
+    """Where the frames of a simulation go, and what is saved with them."""
+
+    def begin(self, stage: str, start: PhaseSpace, finished: list[dict[str, Any]]) -> None:
+        """Save the start of a stage; `finished` are the records of those before."""
+
+    def resume(self, held: set[str], step_ps: float) -> Saved:
+        """The newest whole saved state; see Progress.resume."""
+
+    def add(self, context: openmm.Context, positions: np.ndarray, time: float, row: bool) -> None:
+        """Keep a frame of the production: `positions` (particles, 3) in nm, `time` in ps; with a `row` of the table."""
+
+    @property
+    def full(self) -> bool:
+        """Whether no more frames should be kept before they are saved."""
+
+    def save(self, context: openmm.Context, steps: int, seconds: float) -> None:
+        """Save the phase space after `steps` and `seconds` of the stage, and what was kept since the last time."""
+
+    def rescue(self) -> None:
+        """Write what was kept of a simulation that failed, as well as it goes."""
+
+
+class OwnOutlet:
+    """Of one simulation by itself: all goes to its own folder."""
+
+    def __init__(self, engine: Engine, progress: Progress) -> None:
+        self._solvated, self._progress = engine.solvated, progress
+        self._chunk = Chunk(0)
+
+    def begin(self, stage: str, start: PhaseSpace, finished: list[dict[str, Any]]) -> None:
+        """See Outlet."""
+        self._progress.begin(stage, start, finished)
+        self._chunk = Chunk(0)
+
+    def resume(self, held: set[str], step_ps: float) -> Saved:
+        """See Outlet."""
+        saved = self._progress.resume(held, step_ps)
+        self._chunk = Chunk(saved.point.frames)
+        return saved
+
+    def add(self, context: openmm.Context, positions: np.ndarray, time: float, row: bool) -> None:
+        """See Outlet."""
+        self._chunk.add(positions[self._solvated.peptide_atoms], time)
+        if row:
+            self._chunk.add_row(thermodynamics(context, self._solvated, time))
+
+    @property
+    def full(self) -> bool:
+        """See Outlet."""
+        return len(self._chunk) >= MOST_FRAMES
+
+    def save(self, context: openmm.Context, steps: int, seconds: float) -> None:
+        """See Outlet."""
+        save_state(context, self._progress, steps, seconds, self._chunk)
+        self._chunk = Chunk(self._progress.current.frames)
+
+    def rescue(self) -> None:
+        """See Outlet."""
+        self._progress.append(self._chunk)
+
+
+def save_state(context: openmm.Context, progress: Progress, steps: int, seconds: float, chunk: Chunk) -> None:
+    """Save the phase space of a context, with the frames and rows of `chunk`."""
+    state = context.getState(positions=True, velocities=True, parameters=True)
+    xml, checkpoint = openmm.XmlSerializer.serialize(state), context.createCheckpoint()
+    progress.save(steps, seconds, chunk, xml, checkpoint, made_by(context))
+
+
 class _StageRun:
     """One stage of one replica while it runs."""
 
-    def __init__(self, engine: Engine, stage: Stage, progress: Progress, stop: StopRequest) -> None:
-        self.engine, self.stage, self.progress, self.stop = engine, stage, progress, stop
+    def __init__(self, engine: Engine, stage: Stage, progress: Progress, outlet: Outlet, stop: StopRequest) -> None:
+        self.engine, self.stage, self.progress, self.outlet, self.stop = engine, stage, progress, outlet, stop
         self.step_ps = engine.settings.timestep * 1e-3
         self.producing = stage.name == "production"
         self.interval = engine.settings.steps_per_frame if self.producing else _EQUILIBRATION_CHUNK
         self.steps, self.earlier = progress.current.steps, progress.current.seconds
-        self.chunk = Chunk(progress.current.frames)
         self.began = self.saved = time.perf_counter()
 
     @property
@@ -95,7 +164,7 @@ class _StageRun:
                     speed = (now - first) * 86.4 / (time.perf_counter() - self.began)
                     bar.set_postfix_str(f"{speed:.1f} ns/day", refresh=False)
                     overdue = time.perf_counter() - self.saved > self.engine.settings.checkpoint_interval
-                    if overdue or len(self.chunk) >= MOST_FRAMES:
+                    if overdue or self.outlet.full:
                         self.save(context)
                 pace.took(piece)
         if self.producing and self.steps != self.progress.current.steps:
@@ -105,12 +174,12 @@ class _StageRun:
         """Run `piece` steps to the next boundary; in production, where a frame is due."""
         positions = self.engine.advance(context, piece, self.stage, last_good)
         self.steps += piece
+        if self.stage.ensemble == "NPT":
+            self.engine.follow(context)
         if self.producing:
             frame = self.steps // self.interval
-            now = frame * self.engine.settings.frame_interval
-            self.chunk.add(positions[self.engine.solvated.peptide_atoms], now)
-            if frame % STATE_EVERY_FRAMES == 0 or self.steps == self.stage.steps:
-                self.chunk.add_row(thermodynamics(context, self.engine.solvated, now))
+            row = frame % STATE_EVERY_FRAMES == 0 or self.steps == self.stage.steps
+            self.outlet.add(context, positions, frame * self.engine.settings.frame_interval, row)
 
     def _answer_stop(self, context: openmm.Context) -> None:
         if self.stop.signal:
@@ -124,16 +193,7 @@ class _StageRun:
 
     def save(self, context: openmm.Context) -> None:
         """Save the phase space, and what was written since the last time."""
-        state = context.getState(positions=True, velocities=True, parameters=True)
-        self.progress.save(
-            self.steps,
-            self.seconds,
-            self.chunk,
-            openmm.XmlSerializer.serialize(state),
-            context.createCheckpoint(),
-            made_by(context),
-        )
-        self.chunk = Chunk(self.progress.current.frames)
+        self.outlet.save(context, self.steps, self.seconds)
         self.saved = time.perf_counter()
 
     def record(self, context: openmm.Context) -> dict[str, Any]:
@@ -142,8 +202,10 @@ class _StageRun:
         return self.stage.record(self.seconds, end)
 
 
-def run_replica(engine: Engine, progress: Progress, stop: StopRequest) -> None:
+def run_replica(engine: Engine, progress: Progress, stop: StopRequest, outlet: Outlet | None = None) -> None:
     """Run the stages of one replica that are not done, from its saved state or from minimisation.
+
+    Frames go to `outlet`, to the replica's own folder without one.
 
     Raises Interrupted, with everything saved, if asked to stop; SimulationError if the simulation goes wrong, with
     the frames before in the trajectory, or if the disk cannot be written, with the last saved state as it was.
@@ -155,11 +217,11 @@ def run_replica(engine: Engine, progress: Progress, stop: StopRequest) -> None:
         return f"everything up to {describe(progress.current, step_ps)}" if progress.current else None
 
     with disk_errors(progress.folder, safe, SimulationError):
-        _run_stages(engine, stages, progress, stop, step_ps)
+        _run_stages(engine, stages, progress, outlet or OwnOutlet(engine, progress), stop)
 
 
-def _run_stages(engine: Engine, stages: list[Stage], progress: Progress, stop: StopRequest, step_ps: float) -> None:
-    context = None
+def _run_stages(engine: Engine, stages: list[Stage], progress: Progress, outlet: Outlet, stop: StopRequest) -> None:
+    step_ps = engine.settings.timestep * 1e-3
     if progress.current is None:
         start = minimised(
             engine.solvated, engine.settings, engine.platform, engine.properties, lambda: bool(stop.signal)
@@ -168,10 +230,10 @@ def _run_stages(engine: Engine, stages: list[Stage], progress: Progress, stop: S
             raise Interrupted(
                 f"{engine.name}: stopped by {stop.signal} before its first step; the same command starts again."
             )
-        progress.begin(stages[0].name, start, [])
+        outlet.begin(stages[0].name, start, [])
         context = engine.context(stages[0], start)
     else:
-        saved = progress.resume({stage.name for stage in stages if stage.restrained}, step_ps)
+        saved = outlet.resume({stage.name for stage in stages if stage.restrained}, step_ps)
         if saved.point.stage == stages[-1].name and saved.point.steps >= stages[-1].steps:
             return
         current = next(stage for stage in stages if stage.name == saved.point.stage)
@@ -180,16 +242,16 @@ def _run_stages(engine: Engine, stages: list[Stage], progress: Progress, stop: S
         logger.info("%s: goes on after %s from %s", engine.name, describe(saved.point, step_ps), source)
         stages = stages[stages.index(current) :]
     for stage, following in zip(stages, [*stages[1:], None], strict=True):
-        run = _StageRun(engine, stage, progress, stop)
+        run = _StageRun(engine, stage, progress, outlet, stop)
         try:
             run.run(context)
         except SimulationError:
             # The state is lost, the frames before are good: they stay in the file until the run goes on. If they
             # cannot be written either, what the user must know is still the first error.
             with suppress(OSError):
-                progress.append(run.chunk)
+                outlet.rescue()
             raise
         if following is not None:
             start = phase_space(context)
-            progress.begin(following.name, start, [*progress.current.finished, run.record(context)])
+            outlet.begin(following.name, start, [*progress.current.finished, run.record(context)])
             context = engine.context(following, start)

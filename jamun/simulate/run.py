@@ -28,7 +28,7 @@ from jamun.simulate.platform import choose
 from jamun.simulate.progress import Progress
 from jamun.simulate.replica import STATE_EVERY_FRAMES, run_replica
 from jamun.simulate.saved import load_system, save_system
-from jamun.simulate.system import SimulationError, SimulationSystem, make_system
+from jamun.simulate.system import SimulationError, SimulationSystem, make_member, make_system
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,9 @@ def open_replica(
         start, water_seed = start_of(settings.starts, replica), settings.seed if replica == 1 else seed
         solvated = None if made is None else made.get((name, start))
         if solvated is None:
-            solvated = make_system(pdb, settings, start, water_seed)
+            solvated = (
+                make_member(pdb, settings, start) if settings.batched else make_system(pdb, settings, start, water_seed)
+            )
             if made is not None:
                 made[name, start] = solvated
         with disk_errors(folder, lambda: None, SimulationError):
@@ -191,13 +193,13 @@ def publish(
     files: Published,
     work: Path,
     threads: int,
-    together: int | None = None,
+    batched: int | None = None,
 ) -> None:
-    """Publish the replicas of a peptide, all of them finished, and note that they are; `together` is the number of
+    """Publish the replicas of a peptide, all of them finished, and note that they are; `batched` is the number of
     simulations that shared a system."""
     with disk_errors(files.trajectory.parent, lambda: f"the whole simulation in {work}", SimulationError):
         _publish_frames(done, settings, files.trajectory, files.topology, files.state)
-        _publish_record(done, name, settings, files.record, threads, together)
+        _publish_record(done, name, settings, files.record, threads, batched)
         for _, progress in done:
             progress.finish()
 
@@ -221,7 +223,7 @@ def _publish_record(
     settings: SimulateSettings,
     record: Path,
     threads: int,
-    together: int | None,
+    batched: int | None,
 ) -> None:
     replicas = [_replica_record(settings, place, *pair) for place, pair in enumerate(done, 1)]
     engine = done[0][0]
@@ -237,7 +239,7 @@ def _publish_record(
             "threads": threads,
             "jobs_per_gpu": settings.jobs_per_gpu if engine.platform.getName() in ("CUDA", "OpenCL") else None,
             "multi_process_service": multi_process_service(),
-            "together": together,
+            "batched": batched,
             "n_atoms": engine.solvated.system.getNumParticles(),
             "n_peptide_atoms": len(engine.solvated.peptide_atoms),
             "stages": replicas[0]["stages"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from jamun.io.atomic import read_npz, write_npz
 from jamun.io.disk import file_sha256, write_bytes
 from jamun.simulate.protocol import PhaseSpace
 from jamun.simulate.system import SimulationError, SimulationSystem
+from jamun.simulate.tether import Tethers
 
 _SYSTEM, _TOPOLOGY, _ARRAYS = "system.xml.gz", "topology.cif.gz", "system.npz"
 
@@ -24,7 +26,8 @@ def save_system(solvated: SimulationSystem, folder: Path) -> dict[str, str]:
     Returns the SHA-256 of each file by its name. The mmCIF's positions are zero: those of the NPZ have all digits.
     """
     text = io.StringIO()
-    app.PDBxFile.writeFile(solvated.topology, np.zeros_like(solvated.positions) * unit.nanometer, text, keepIds=True)
+    nowhere = np.zeros((solvated.topology.getNumAtoms(), 3)) * unit.nanometer
+    app.PDBxFile.writeFile(solvated.topology, nowhere, text, keepIds=True)
     hashes = {
         name: write_bytes(folder / name, gzip.compress(content.encode(), mtime=0))
         for name, content in (
@@ -32,9 +35,11 @@ def save_system(solvated: SimulationSystem, folder: Path) -> dict[str, str]:
             (_TOPOLOGY, text.getvalue()),
         )
     }
+    tethers = asdict(solvated.tethers) if solvated.tethers is not None else {}
     write_npz(
         folder / _ARRAYS,
-        {
+        {f"tether_{name}": array for name, array in tethers.items()}
+        | {
             "positions_nm": solvated.positions,
             "peptide_atoms": solvated.peptide_atoms,
             "restrained_atoms": solvated.restrained_atoms,
@@ -55,6 +60,7 @@ def load_system(folder: Path, hashes: dict[str, str]) -> SimulationSystem:
                 f"restore the file, or delete {folder} to simulate anew."
             )
     arrays = read_npz(folder / _ARRAYS)
+    tethers = {name.removeprefix("tether_"): array for name, array in arrays.items() if name.startswith("tether_")}
     text = gzip.decompress((folder / _TOPOLOGY).read_bytes()).decode()
     return SimulationSystem(
         topology=app.PDBxFile(io.StringIO(text)).topology,
@@ -65,6 +71,7 @@ def load_system(folder: Path, hashes: dict[str, str]) -> SimulationSystem:
         peptide_bonds=arrays["peptide_bonds"],
         total_mass=float(arrays["total_mass_amu"]),
         degrees_of_freedom=int(arrays["degrees_of_freedom"]),
+        tethers=Tethers(**tethers) if tethers else None,
     )
 
 

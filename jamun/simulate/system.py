@@ -15,6 +15,7 @@ from jamun.config.simulate import SimulateSettings, Start
 from jamun.io.log import UserError
 from jamun.peptides.conformations import conformed
 from jamun.peptides.sequences import PeptideError
+from jamun.simulate.tether import Tethers
 
 _PEPTIDE_FILES = {"amber99sbildn": "amber99sbildn.xml", "amber14": "amber14/protein.ff14SB.xml"}
 _WATER_FILES = {"amber99sbildn": "tip3p.xml", "amber14": "amber14/tip3p.xml"}
@@ -33,7 +34,8 @@ class SimulationSystem:
 
     positions: (particles, 3) in nm; peptide_atoms: indices of the peptide (caps included); restrained_atoms: its heavy
     atoms; peptide_bonds: (bonds, 2) indices; total_mass: in amu, for the density;
-    degrees_of_freedom: for the kinetic temperature, the same in every stage.
+    degrees_of_freedom: for the kinetic temperature, the same in every stage; tethers: of many peptides in one box, what
+    holds each to its site.
     """
 
     topology: app.Topology
@@ -44,6 +46,7 @@ class SimulationSystem:
     peptide_bonds: np.ndarray
     total_mass: float
     degrees_of_freedom: int
+    tethers: Tethers | None = None
 
     @property
     def periodic(self) -> bool:

@@ -66,10 +66,10 @@ def waters_around(
         (waters, 3, 3) positions in nm: whole molecules, oxygens in the box.
     """
     small, edge = _small_box()
-    tiles = np.ceil(edges / edge).astype(int)
-    corners = np.stack(np.meshgrid(*map(np.arange, tiles), indexing="ij"), -1).reshape(-1, 1, 1, 3) * edge
+    # Molecules of the small box stand a little outside of it: there are copies all around of which some reach in.
+    tiles = [np.arange(-1, number + 1) for number in np.ceil(edges / edge).astype(int)]
+    corners = np.stack(np.meshgrid(*tiles, indexing="ij"), -1).reshape(-1, 1, 1, 3) * edge
     waters = (small[None] + corners).reshape(-1, WATER_ATOMS, 3)
-    # An oxygen of the small box may stand a little outside of it, and so outside of all.
     oxygens = waters[:, 0]
     waters = waters[((oxygens >= 0) & (oxygens < edges)).all(1)]
     for atom in range(WATER_ATOMS):

@@ -38,11 +38,9 @@ from jamun.simulate.system import (
     degrees_of_freedom,
     parametrised,
 )
-from jamun.simulate.water import WATER_ATOMS, ion_places, waters_around
+from jamun.simulate.tether import Tethers, tether_force
+from jamun.simulate.water import ion_places, waters_around
 
-# Spring constant k of the tether k/2 r^2, kJ/mol/nm^2: at 300 K the atom stays within 0.16 nm (one sigma an axis).
-TETHER_CONSTANT = 100.0
-_TETHER = "tether"
 # Waters a litre, mol: how many ion pairs a molar solution has for so many waters.
 _WATER_MOLAR = 55.4
 
@@ -52,7 +50,9 @@ def tethered_atom(member: SimulationSystem) -> int:
     caps = ("ACE", "NME")
     alphas = [atom.index for atom in member.topology.atoms() if atom.name == "CA" and atom.residue.name not in caps]
     if not alphas:
-        raise SimulationError("A molecule without a CA cannot be tethered in a box of several; set together to false.")
+        raise SimulationError(
+            "A molecule without a CA cannot be tethered in a box of several; set simulate.batched to false."
+        )
     return alphas[(len(alphas) - 1) // 2]
 
 
@@ -69,18 +69,6 @@ def _radius(positions: np.ndarray) -> float:
     """Of the sphere around the centre of the box around `positions` (atoms, 3), nm."""
     centre = (positions.min(0) + positions.max(0)) / 2
     return float(np.linalg.norm(positions - centre, axis=1).max())
-
-
-def tether(atoms: np.ndarray, sites: np.ndarray) -> openmm.CustomExternalForce:
-    """k/2 |r - s|^2 by the minimum image on `atoms` (n,), s their `sites` (n, 3) in nm."""
-    force = openmm.CustomExternalForce("0.5 * tether_constant * periodicdistance(x, y, z, x0, y0, z0)^2")
-    force.setName(_TETHER)
-    force.addGlobalParameter("tether_constant", TETHER_CONSTANT)
-    for name in ("x0", "y0", "z0"):
-        force.addPerParticleParameter(name)
-    for atom, site in zip(atoms, sites, strict=True):
-        force.addParticle(int(atom), site.tolist())
-    return force
 
 
 def _box_forces(settings: SimulateSettings) -> list[openmm.Force]:
@@ -109,63 +97,65 @@ def _turned(member: SimulationSystem, site: np.ndarray, rotation: Rotation) -> n
     return rotation.apply(member.positions - member.positions[tethered_atom(member)]) + site
 
 
-class WaterBox:
-    """`members`, peptides without solvent, in one box of TIP3P water with ions; `names` tell them apart in errors.
+def water_box(
+    members: Sequence[SimulationSystem], names: Sequence[str], settings: SimulateSettings, seed: int
+) -> SimulationSystem:
+    """Put peptides without solvent into one box of TIP3P water with ions, each tethered to its site.
 
     Every charged peptide brings the ions that neutralise it, as in a box of its own. Peptides are turned at random
-    about their sites, lest dipoles that all point one way begin a polarised box. `seed` draws turns and ions.
+    about their sites, lest dipoles that all point one way begin a polarised box.
 
-    solvated: the whole, peptides first, then waters, then ions; its topology knows the peptides alone;
-    parts: where each member stands among all; waters, ions: how many there are.
-    Raises SimulationError for a box too small for the cutoff, or where the ions find no room.
+    Args:
+        members: the peptides, as make_member makes them; the same one may occur often.
+        names: what each is called in errors.
+        settings: padding, cutoff, switch_distance, ionic_strength and the force field.
+        seed: draws turns and ions.
+
+    Returns:
+        The box: peptides first, one after another, then waters, then ions; its topology knows the peptides alone.
+
+    Raises:
+        SimulationError: for a box too small for the cutoff, or where the ions find no room.
     """
-
-    def __init__(
-        self, members: Sequence[SimulationSystem], names: Sequence[str], settings: SimulateSettings, seed: int
-    ) -> None:
-        self.parts = Parts(members)
-        self.atoms = np.array([tethered_atom(member) for member in members]) + self.parts.starts
-        lattice = face_centred(len(members), spacing_of(members, settings.padding))
-        if 2 * settings.cutoff > BOX_MARGIN * lattice.edges.min():
-            raise SimulationError(
-                f"The box of {len(members)} peptides is {lattice.edges.min():.2f} nm wide, too small for a cutoff of "
-                f"{settings.cutoff:g} nm once the barostat shrinks it; raise simulate.padding or lower simulate.cutoff."
-            )
-        self._fractions = lattice.fractions
-        rng = np.random.default_rng(seed)
-        rotations = Rotation.random(len(members), random_state=rng)
-        peptides = np.concatenate(list(map(_turned, members, lattice.sites, rotations)))
-        templates = templates_of(members)
-        water = _single("HOH", (("O", "O"), ("H1", "H"), ("H2", "H")), settings)
-        sigmas = np.concatenate([template.sigmas for template in templates])
-        waters = waters_around(lattice.edges, peptides, sigmas, np.array(water.sigmas))
-        assembly = Assembly(_box_forces(settings))
-        for template in templates:
-            assembly.append(template)
-        positions = [peptides]
-        waters, ions = _with_ions(waters, peptides, lattice.edges, _counts(templates, len(waters), settings), rng)
-        assembly.append(water, len(waters))
-        positions.append(waters.reshape(-1, 3))
-        for (residue, element), places in ions.items():
-            assembly.append(_single(residue, ((residue, element),), settings), len(places))
-            positions.append(places)
-        self.waters, self.ions = len(waters), sum(map(len, ions.values()))
-        system = assembly.system
-        system.addForce(tether(self.atoms, lattice.sites))
-        system.setDefaultPeriodicBoxVectors(*np.diag(lattice.edges).tolist())
-        ions_mass = sum(
-            system.getParticleMass(system.getNumParticles() - 1 - place)._value for place in range(self.ions)
+    parts = Parts(members)
+    lattice = face_centred(len(members), spacing_of(members, settings.padding))
+    if 2 * settings.cutoff > BOX_MARGIN * lattice.edges.min():
+        raise SimulationError(
+            f"The box of {len(members)} peptides is {lattice.edges.min():.2f} nm wide, too small for a cutoff of "
+            f"{settings.cutoff:g} nm once the barostat shrinks it; raise simulate.padding or lower simulate.cutoff."
         )
-        self.solvated = SimulationSystem(
-            topology=joined_topology(members, names),
-            system=system,
-            positions=np.concatenate(positions),
-            peptide_atoms=np.arange(self.parts.count),
-            restrained_atoms=self.parts.indices(members, "restrained_atoms"),
-            peptide_bonds=self.parts.indices(members, "peptide_bonds"),
-            total_mass=float(self.parts.masses.sum() + self.waters * sum(water.masses) + ions_mass),
-            degrees_of_freedom=degrees_of_freedom(system),
-        )
+    rng = np.random.default_rng(seed)
+    peptides = np.concatenate(
+        list(map(_turned, members, lattice.sites, Rotation.random(len(members), random_state=rng)))
+    )
+    templates = templates_of(members)
+    water = _single("HOH", (("O", "O"), ("H1", "H"), ("H2", "H")), settings)
+    sigmas = np.concatenate([template.sigmas for template in templates])
+    waters = waters_around(lattice.edges, peptides, sigmas, np.array(water.sigmas))
+    waters, ions = _with_ions(waters, peptides, lattice.edges, _counts(templates, len(waters), settings), rng)
+    salt = [(_single(residue, ((residue, element),), settings), found) for (residue, element), found in ions.items()]
+    assembly = Assembly(_box_forces(settings))
+    for template in templates:
+        assembly.append(template)
+    assembly.append(water, len(waters))
+    for template, found in salt:
+        assembly.append(template, len(found))
+    system = assembly.system
+    tethers = Tethers(np.array(list(map(tethered_atom, members))) + parts.starts, lattice.fractions, parts.starts)
+    system.addForce(tether_force(tethers.atoms, lattice.sites))
+    system.setDefaultPeriodicBoxVectors(*np.diag(lattice.edges).tolist())
+    solvent_mass = sum(sum(template.masses) * len(found) for template, found in [(water, waters), *salt])
+    return SimulationSystem(
+        topology=joined_topology(members, names),
+        system=system,
+        positions=np.concatenate([peptides, waters.reshape(-1, 3), *(found for _, found in salt)]),
+        peptide_atoms=np.arange(parts.count),
+        restrained_atoms=parts.indices(members, "restrained_atoms"),
+        peptide_bonds=parts.indices(members, "peptide_bonds"),
+        total_mass=float(parts.masses.sum() + solvent_mass),
+        degrees_of_freedom=degrees_of_freedom(system),
+        tethers=tethers,
+    )
 
 
 _SODIUM, _CHLORIDE = ("NA", "Na"), ("CL", "Cl")
@@ -197,9 +187,3 @@ def _with_ions(
     ends = np.cumsum(list(counts.values()))
     ions = {kind: oxygens[end - count : end] for (kind, count), end in zip(counts.items(), ends, strict=True)}
     return np.delete(waters, places, axis=0), {kind: found for kind, found in ions.items() if len(found)}
-
-
-def water_atoms(box: WaterBox) -> slice:
-    """The particles of the waters of a box."""
-    first = box.parts.count
-    return slice(first, first + WATER_ATOMS * box.waters)

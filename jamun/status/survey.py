@@ -13,7 +13,7 @@ from jamun.config.configuration import Configuration
 from jamun.io.active import Runner, is_locked, runners
 from jamun.io.log import last_lines
 from jamun.peptides.splits import SPLITS, resolve_splits
-from jamun.simulate.groups import groups_together
+from jamun.simulate.jobs import batched_jobs
 from jamun.status.jobs import Job, State, job, stage_of
 from jamun.status.progress import Progress, sampling, simulation, training
 
@@ -172,7 +172,7 @@ class _Surveyor:
         samples = {}
         if split == "test" and source.exists:
             if self.settings.md_record_of("test") == layout.MD_SINGLE:
-                stages["MD timing"] = self.one("MD timing", "time_alone", layout.MD_SINGLE, peptide=name)
+                stages["MD timing"] = self.one("MD timing", "benchmark_single", layout.MD_SINGLE, peptide=name)
             of_md = {"describe_simulation": layout.MD_SERIES, "md_distances": layout.MD_DISTANCES}
             jobs = [self.job(rule, pattern, peptide=name) for rule, pattern in of_md.items()]
             stages["MD analysis"] = self.note("MD analysis", name, jobs)
@@ -235,8 +235,8 @@ def survey(settings: Configuration, directory: Path) -> Survey:
     splits = resolve_splits(settings.peptides, directory)
     if not settings.source.imported:
         simulated = {peptide.name: look.simulate[split] for split, members in splits.items() for peptide in members}
-        for number, names in enumerate(groups_together(simulated), 1):
-            look.batched |= dict.fromkeys(names, f"together_{number}")
+        for number, names in enumerate(batched_jobs(simulated), 1):
+            look.batched |= dict.fromkeys(names, f"batch_{number}")
     brought = sorted(path.name for path in (results / "samples").glob("*") if path.is_dir())
     models = list(dict.fromkeys([*settings.active_models(), *brought]))
     found.models = [look.model(name) for name in dict.fromkeys([*models, *settings.needed_models()])]

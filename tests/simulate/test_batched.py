@@ -18,12 +18,12 @@ from jamun.config.simulate import SimulateSettings
 from jamun.io.log import Interrupted
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate import batched
 from jamun.simulate.batch import DRIFT, ApartBatch, cutoff_of, sites
-from jamun.simulate.batched import Peptide, simulate_together_to_files
-from jamun.simulate.benchmark_single import record_alone, time_alone_to_file
-from jamun.simulate.groups import groups_together
+from jamun.simulate.batched import Peptide, simulate_batched_to_files
+from jamun.simulate.benchmark_single import benchmark_single_to_file, record_single
+from jamun.simulate.engine import Engine
 from jamun.simulate.identity import differences, identity
+from jamun.simulate.jobs import batched_jobs
 from jamun.simulate.output import thermodynamics
 from jamun.simulate.run import Published, simulate_to_files
 from jamun.simulate.system import SimulationError, make_system
@@ -42,7 +42,7 @@ SETTINGS = {
     "replicas": 2,
     "starts": ["alpha", "beta"],
     "platform": "Reference",
-    "together": True,
+    "batched": True,
 }
 NAMES = ("AS", "GW")
 
@@ -90,7 +90,7 @@ def batch(members):
 @pytest.fixture(scope="module")
 def made(pdbs, tmp_path_factory):
     found = peptides(pdbs, tmp_path_factory.mktemp("made"))
-    simulate_together_to_files(found, threads=1)
+    simulate_batched_to_files(found, threads=1)
     return found
 
 
@@ -181,7 +181,7 @@ def test_published_as_if_each_had_run_alone(made, pdbs, tmp_path):
     for peptide in made:
         record, trajectory = read(peptide)
         assert record["boundaries"] == [0, 10, 20]
-        assert record["together"] == 4
+        assert record["batched"] == 4
         assert [replica["start"] for replica in record["replicas"]] == ["alpha", "beta"]
         assert [stage["restrained"] for stage in record["stages"]] == [True, False]
         assert len(trajectory) == 20
@@ -191,7 +191,7 @@ def test_published_as_if_each_had_run_alone(made, pdbs, tmp_path):
     alone = tmp_path / "alone"
     alone.mkdir()
     files = [alone / name for name in ("trajectory.xtc", "topology.pdb", "state.csv", "md.json")]
-    settings = SimulateSettings(**SETTINGS | {"together": False})
+    settings = SimulateSettings(**SETTINGS | {"batched": False})
     simulate_to_files(pdbs / "AS.pdb", "AS", settings, *files, alone / "work", threads=1)
     first, second = files[1].read_text().splitlines(), made[0].files.topology.read_text().splitlines()
     assert [line[:30] for line in first if line.startswith("ATOM")] == [
@@ -206,7 +206,7 @@ def test_the_thermostat_has_the_temperature_of_each_stage(pdbs, tmp_path):
     found = peptides(
         pdbs, tmp_path, replicas=6, equilibration=hot, production="16 ps", friction="20 1/ps", starts=["beta"]
     )
-    simulate_together_to_files(found, threads=1)
+    simulate_batched_to_files(found, threads=1)
     ends, kelvin = [], []
     for peptide in found:
         record, _ = read(peptide)
@@ -222,39 +222,39 @@ def test_the_thermostat_has_the_temperature_of_each_stage(pdbs, tmp_path):
 def test_goes_on_longer_and_lets_others_join(made, pdbs, tmp_path):
     """A finished simulation is extended, frames before stay; one that joins later is first brought level."""
     first = peptides(pdbs, tmp_path, ("AS",))
-    simulate_together_to_files(first, threads=1)
+    simulate_batched_to_files(first, threads=1)
     before = read(first[0])[1].xyz
     both = peptides(pdbs, tmp_path, production="6 ps")
-    simulate_together_to_files(both, threads=1)
+    simulate_batched_to_files(both, threads=1)
     record, trajectory = read(both[0])
     assert record["boundaries"] == [0, 15, 30]
-    assert record["together"] == 4
+    assert record["batched"] == 4
     np.testing.assert_array_equal(trajectory.xyz[:10], before[:10])
     np.testing.assert_array_equal(trajectory.xyz[15:25], before[10:])
     assert read(both[1])[0]["boundaries"] == [0, 15, 30]
     times = [path.stat().st_mtime_ns for path in sorted((tmp_path / "work").rglob("trajectory.xtc"))]
-    simulate_together_to_files(peptides(pdbs, tmp_path, production="4 ps"), threads=1)
+    simulate_batched_to_files(peptides(pdbs, tmp_path, production="4 ps"), threads=1)
     assert read(both[0])[0]["boundaries"] == [0, 10, 20]
     assert times == [path.stat().st_mtime_ns for path in sorted((tmp_path / "work").rglob("trajectory.xtc"))]
 
 
 def test_goes_on_with_what_ran_alone_and_back(pdbs, tmp_path):
     (peptide,) = peptides(pdbs, tmp_path, ("AS",))
-    alone = SimulateSettings(**SETTINGS | {"together": False})
+    alone = SimulateSettings(**SETTINGS | {"batched": False})
     files = peptide.files
     simulate_to_files(peptide.pdb, "AS", alone, files.trajectory, files.topology, files.state, files.record,
                       peptide.work, threads=1)  # fmt: skip
     before = read(peptide)[1].xyz
     (longer,) = peptides(pdbs, tmp_path, ("AS",), production="6 ps")
-    simulate_together_to_files([longer], threads=1)
+    simulate_batched_to_files([longer], threads=1)
     np.testing.assert_array_equal(read(longer)[1].xyz[:10], before[:10])
-    longest = SimulateSettings(**SETTINGS | {"together": False, "production": "8 ps"})
+    longest = SimulateSettings(**SETTINGS | {"batched": False, "production": "8 ps"})
     middle = read(longer)[1].xyz
     simulate_to_files(peptide.pdb, "AS", longest, files.trajectory, files.topology, files.state, files.record,
                       peptide.work, threads=1)  # fmt: skip
     record, trajectory = read(peptide)
     assert record["boundaries"] == [0, 20, 40]
-    assert record["together"] is None
+    assert record["batched"] is None
     np.testing.assert_array_equal(trajectory.xyz[:15], middle[:15])
     # No jump where one way of running goes over into the other: frames next to each other are near each other.
     steps = np.linalg.norm(np.diff(trajectory.superpose(trajectory, 0).xyz[:20], axis=0), axis=-1).mean(1)
@@ -265,7 +265,7 @@ def test_goes_on_with_what_ran_alone_and_back(pdbs, tmp_path):
 def test_stopped_it_goes_on_where_it_was(pdbs, tmp_path, monkeypatch):
     """A request to stop saves every member at the same step, and the same call goes on from there to the end."""
     found = peptides(pdbs, tmp_path, production="40 ps", equilibration=[])
-    advance, seen = batched.Engine.advance, []
+    advance, seen = Engine.advance, []
 
     def stopping(self, context, steps, stage, last_good):
         seen.append(steps)
@@ -273,14 +273,14 @@ def test_stopped_it_goes_on_where_it_was(pdbs, tmp_path, monkeypatch):
             signal.raise_signal(signal.SIGTERM)
         return advance(self, context, steps, stage, last_good)
 
-    monkeypatch.setattr(batched.Engine, "advance", stopping)
+    monkeypatch.setattr(Engine, "advance", stopping)
     with pytest.raises(Interrupted, match="all of it saved"):
-        simulate_together_to_files(found, threads=1)
+        simulate_batched_to_files(found, threads=1)
     monkeypatch.undo()
     points = [json.loads(path.read_text())["points"][0] for path in (tmp_path / "work").rglob("progress.json")]
     assert len(points) == 4
     assert {(point["stage"], point["frames"]) for point in points} == {("production", 7)}
-    simulate_together_to_files(found, threads=1)
+    simulate_batched_to_files(found, threads=1)
     for peptide in found:
         record, trajectory = read(peptide)
         assert len(trajectory) == 200
@@ -296,8 +296,8 @@ def test_killed_it_loses_no_saved_frame(pdbs, tmp_path):
         "import sys\n"
         f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
         "from pathlib import Path\n"
-        "from tests.simulate.test_batched import peptides, simulate_together_to_files\n"
-        f"simulate_together_to_files(peptides(Path({str(pdbs)!r}), Path({str(tmp_path)!r}), production='24 ps', "
+        "from tests.simulate.test_batched import peptides, simulate_batched_to_files\n"
+        f"simulate_batched_to_files(peptides(Path({str(pdbs)!r}), Path({str(tmp_path)!r}), production='24 ps', "
         "equilibration=[], checkpoint_interval='0.05 s'), threads=1)\n"
     )
     rng = np.random.default_rng(3)
@@ -324,7 +324,7 @@ def test_killed_it_loses_no_saved_frame(pdbs, tmp_path):
             with mdtraj.formats.XTCTrajectoryFile(str(folder / "trajectory.xtc")) as xtc:
                 before[folder] = xtc.read(frames)[0]
     found = peptides(pdbs, tmp_path, production="24 ps", equilibration=[])
-    simulate_together_to_files(found, threads=1)
+    simulate_batched_to_files(found, threads=1)
     for peptide in found:
         _, trajectory = read(peptide)
         assert len(trajectory) == 120
@@ -336,15 +336,19 @@ def test_killed_it_loses_no_saved_frame(pdbs, tmp_path):
 
 def test_refuses_what_it_cannot_simulate(pdbs, tmp_path):
     one, two = peptides(pdbs, tmp_path)[:1], peptides(pdbs, tmp_path, friction="2 1/ps")[1:]
-    with pytest.raises(SimulationError, match="AS and GW cannot be simulated together"):
-        simulate_together_to_files(one + two, threads=1)
-    with pytest.raises(ValidationError, match="together is for implicit solvent"):
-        SimulateSettings(together=True)
-    with pytest.raises(ValidationError, match="together is for amber99sbildn"):
+    with pytest.raises(SimulationError, match="AS and GW cannot be batched"):
+        simulate_batched_to_files(one + two, threads=1)
+    with pytest.raises(ValidationError, match="produces at constant volume: set ensemble to NVT"):
+        SimulateSettings(batched=True)
+    with pytest.raises(ValidationError, match="needs a stage that brings the box to its density"):
+        SimulateSettings(batched=True, ensemble="NVT", equilibration=[])
+    with pytest.raises(ValidationError, match="together is called batched now"):
+        SimulateSettings(**SETTINGS | {"together": True})
+    with pytest.raises(ValidationError, match="batched needs amber99sbildn"):
         SimulateSettings(**SETTINGS | {"forcefield": "amber14"})
-    settings = SimulateSettings(**SETTINGS | {"forcefield": "amber14", "together": False})
+    settings = SimulateSettings(**SETTINGS | {"forcefield": "amber14", "batched": False})
     other = make_system(pdbs / "AS.pdb", settings)
-    with pytest.raises(SimulationError, match=r"simulate\.together"):
+    with pytest.raises(SimulationError, match=r"simulate\.batched"):
         ApartBatch([other, other], ["one", "two"])
 
 
@@ -361,8 +365,8 @@ def test_a_peptide_that_is_torn_is_named(pdbs, tmp_path):
         Peptide(p.name, tmp_path / p.pdb.name, p.settings.model_copy(update={"starts": ["built"]}), p.work, p.files)
         for p in found
     ]
-    with pytest.raises(SimulationError, match=r"AS replica 1 to GW replica 2 \(4 together\)"):
-        simulate_together_to_files(broken, threads=1)
+    with pytest.raises(SimulationError, match=r"AS replica 1 to GW replica 2 \(4 batched\)"):
+        simulate_batched_to_files(broken, threads=1)
 
 
 def test_peptides_of_the_same_settings_are_grouped():
@@ -370,8 +374,8 @@ def test_peptides_of_the_same_settings_are_grouped():
     one = SimulateSettings(**SETTINGS)
     many = SimulateSettings(**SETTINGS | {"replicas": 64, "starts": ["beta"]})
     other = SimulateSettings(**SETTINGS | {"friction": "2 1/ps"})
-    off = SimulateSettings(**SETTINGS | {"together": False})
-    groups = groups_together({"AA": one, "AC": other, "AD": off, "AE": many, "AF": other})
+    off = SimulateSettings(**SETTINGS | {"batched": False})
+    groups = batched_jobs({"AA": one, "AC": other, "AD": off, "AE": many, "AF": other})
     assert groups == [["AA", "AE"], ["AC", "AF"]]
 
 
@@ -379,19 +383,19 @@ def test_the_wall_clock_alone_replaces_that_of_all(made, tmp_path):
     """The record that samples are held against: all else is as it was, and as it was is kept."""
     record, _ = read(made[0])
     measured = {"platform": "CPU", "threads": 2, "picoseconds": 50.0, "seconds": 5.0, "ns_per_day": 864.0}
-    alone = record_alone(record, measured)
+    alone = record_single(record, measured)
     assert alone["production"]["seconds_per_frame"] == pytest.approx(0.04)  # 0.4 ps at 10 ps/s
     assert alone["production"]["seconds"] == pytest.approx(0.8)  # 20 frames
     assert (alone["platform"], alone["threads"]) == ("CPU", 2)
-    assert alone["together"]["production"] == record["production"]
-    assert alone["together"]["simulations"] == 4
+    assert alone["batched"]["production"] == record["production"]
+    assert alone["batched"]["simulations"] == 4
     assert alone["boundaries"] == record["boundaries"]
-    target = tmp_path / "alone.json"
-    time_alone_to_file(made[0].pdb, "AS", made[0].settings, made[0].files.record, target, threads=1, seconds=0.5)
+    target = tmp_path / "benchmark_single.json"
+    benchmark_single_to_file(made[0].pdb, "AS", made[0].settings, made[0].files.record, target, threads=1, seconds=0.5)
     found = json.loads(target.read_text())
-    assert found["alone"]["seconds"] >= 0.5
+    assert found["single"]["seconds"] >= 0.5
     assert found["production"]["ns_per_day"] == pytest.approx(
-        found["alone"]["picoseconds"] * 86.4 / found["alone"]["seconds"]
+        found["single"]["picoseconds"] * 86.4 / found["single"]["seconds"]
     )
 
 

@@ -123,15 +123,15 @@ def test_every_state_of_a_simulation(tree: Tree, at_work: Callable) -> None:
     assert found.failures[0].log == "logs/set/simulate/AC.log"
 
 
-def test_peptides_that_are_simulated_together_have_one_log(tree: Tree) -> None:
+def test_peptides_of_a_batch_have_one_log(tree: Tree) -> None:
     """The job of all of them failed: so it did for each that is not done."""
-    simulate = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "production": "10 ns", "together": True}
+    simulate = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "production": "10 ns", "batched": True}
     write(tree.folder / "config.yaml", yaml.safe_dump(CONFIGURATION | {"simulate": simulate}))
-    tree.log("simulate/together_1.log", f"{STAMP} ERROR AE replica 2 blew up; lower the timestep.\n")
+    tree.log("simulate/batch_1.log", f"{STAMP} ERROR AE replica 2 blew up; lower the timestep.\n")
     found = tree.survey()
     states = {peptide.name: peptide.stages["MD"] for peptide in found.peptides}
     assert {name for name, state in states.items() if state == State.FAILED} == {"AC", "AD", "AE", "AF", "AH"}
-    assert {each.log for each in found.failures} == {"logs/set/simulate/together_1.log"}
+    assert {each.log for each in found.failures} == {"logs/set/simulate/batch_1.log"}
 
 
 def test_a_simulation_that_equilibrates_names_the_stage(tree: Tree, at_work: Callable) -> None:
@@ -224,7 +224,7 @@ def test_what_is_made_of_all_peptides_and_the_timing_of_batched_md_are_stages(tr
     simulate = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "production": "10 ns", "together": True}
     write(tree.folder / "config.yaml", yaml.safe_dump(CONFIGURATION | {"simulate": simulate}))
     write(tree.results / "features/dataset.json")
-    tree.log("time_alone/AG.log", f"{STAMP} ERROR AG: no platform; install OpenMM.\n")
+    tree.log("benchmark_single/AG.log", f"{STAMP} ERROR AG: no platform; install OpenMM.\n")
     tree.log("summarize.log", f"{STAMP} ERROR summary.csv: disk full.\n")
     tree.log("plot_msm/default/AG.log", f"{STAMP} ERROR figures.colormap: no such colour map.\n")
     found = tree.survey()
@@ -233,7 +233,7 @@ def test_what_is_made_of_all_peptides_and_the_timing_of_batched_md_are_stages(tr
     assert found.results == {"dataset": "done", "summary": "failed", "tables": "waiting", "report": "waiting"}
     told = {(each.stage, each.name, each.log) for each in found.failures if each.log.endswith(("G.log", "e.log"))}
     assert told == {
-        ("MD timing", "AG", "logs/set/time_alone/AG.log"),
+        ("MD timing", "AG", "logs/set/benchmark_single/AG.log"),
         ("summary", "summary", "logs/set/summarize.log"),
         ("plot msm", "default AG", "logs/set/plot_msm/default/AG.log"),
     }
@@ -341,13 +341,13 @@ def test_what_is_ready_is_decided_once(tree: Tree, monkeypatch: pytest.MonkeyPat
 
 def test_ready_needs_the_wall_clock_that_samples_are_held_against(tree: Tree) -> None:
     """Of MD that was made together, that of one simulation alone: with partial nothing would measure it."""
-    simulate = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "production": "10 ns", "together": True}
+    simulate = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "production": "10 ns", "batched": True}
     write(tree.folder / "config.yaml", yaml.safe_dump(CONFIGURATION | {"simulate": simulate}))
     settings = load(tree.folder / "config.yaml")
     write(tree.results / "samples/default/AG/sampling.json")
     with pytest.raises(UserError, match="no test peptide has its MD"):
         ready_peptides(settings, ["AG"], tree.folder)
-    write(tree.results / "md/AG/alone.json")
+    write(tree.results / "md/AG/benchmark_single.json")
     assert ready_peptides(settings, ["AG"], tree.folder) == ["AG"]
 
 

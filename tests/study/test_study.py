@@ -21,7 +21,7 @@ from jamun.evaluation.tables import read_summary
 from jamun.io.atomic import read_json, write_json
 from jamun.io.shipped import DEFAULT_MODEL
 from jamun.model.checkpoint import load_denoiser, read_content
-from jamun.simulate.benchmark_single import record_alone
+from jamun.simulate.benchmark_single import record_single
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = ROOT / "studies" / "capped_dipeptides"
@@ -177,10 +177,10 @@ def test_wall_clocks_are_of_one_simulation_alone(tmp_path):
     for peptide in TEST:
         folder = results / "md" / peptide
         record = json.loads((folder / "md.json").read_text())
-        made = record | {"platform": "CUDA", "threads": 14, "together": 8}
+        made = record | {"platform": "CUDA", "threads": 14, "batched": 8}
         write_json(folder / "md.json", made)
         measured = {"platform": "Reference", "threads": 1, "picoseconds": 50.0, "seconds": 2.0, "ns_per_day": 2160.0}
-        write_json(folder / "alone.json", record_alone(made, measured))
+        write_json(folder / "benchmark_single.json", record_single(made, measured))
     collected = collect(results, tmp_path / "logs" / "study", ROOT, tmp_path / "studies" / "implicit")
     assert collected.study["md"]["test"]["platforms"] == ["CUDA"]
     assert {one["platform"] for one in collected.study["test_md"].values()} == {"Reference"}

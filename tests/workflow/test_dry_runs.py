@@ -31,10 +31,10 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, br
         (workflow.folder / "models" / "implicit_cpu" / "model.safetensors").touch()
     planned = workflow.planned("all")
     assert planned["build_peptide"] == peptides
-    together = configuration == "configs/implicit.yaml"
-    assert planned.get("simulate", 0) == (0 if together else peptides)
-    assert planned.get("simulate_together_1", 0) == together
-    assert planned.get("time_alone", 0) == together * tested
+    batched = configuration == "configs/implicit.yaml"
+    assert planned.get("simulate", 0) == (0 if batched else peptides)
+    assert planned.get("simulate_batch_1", 0) == batched
+    assert planned.get("benchmark_single", 0) == batched * tested
     assert planned["featurize"] == trained + tested
     assert planned["describe_dataset"] == planned["summarize"] == planned["report_html"] == 1
     assert planned.get("reweight", 0) == (configuration == "configs/implicit_cpu.yaml")
@@ -102,23 +102,23 @@ def test_models_are_held_side_by_side_where_there_are_several(workflow_in):
     assert two.planned(f"{folder}/convergence.png")["compare"] == 2
 
 
-def test_peptides_that_are_simulated_together_are_one_job(workflow_in):
+def test_peptides_of_a_batch_are_one_job(workflow_in):
     """All of them whose settings agree; the test peptides' records are those with the wall clock of one alone."""
-    together = {"solvent": "implicit", "ensemble": "NVT", "together": True}
-    together |= {"equilibration": [], "production": "12 ps", "timestep": "2 fs", "frame_interval": "0.04 ps"}
+    batched = {"solvent": "implicit", "ensemble": "NVT", "batched": True}
+    batched |= {"equilibration": [], "production": "12 ps", "timestep": "2 fs", "frame_interval": "0.04 ps"}
     workflow = workflow_in("tests/workflow/small.yaml")
-    one = workflow.with_changes(simulate=together, splits={"test": {"simulate": {"replicas": 4}}})
+    one = workflow.with_changes(simulate=batched, splits={"test": {"simulate": {"replicas": 4}}})
     planned = one.planned("evaluate")
-    assert (planned["simulate_together_1"], planned["time_alone"]) == (1, 1)
+    assert (planned["simulate_batch_1"], planned["benchmark_single"]) == (1, 1)
     assert "simulate" not in planned
     listed = one.run("--dry-run", "--verbose", "results/small/evaluation/default/AV.json").stdout
-    assert "results/small/md/AV/alone.json" in listed
+    assert "results/small/md/AV/benchmark_single.json" in listed
     # Other settings are a system of their own; where it is off, a job a peptide as ever, and its own wall clock.
-    for test, jobs in (({"friction": "2 1/ps"}, {"simulate_together_2": 1}), ({"together": False}, {"simulate": 1})):
-        planned = workflow.with_changes(simulate=together, splits={"test": {"simulate": test}}).planned("evaluate")
-        assert planned["simulate_together_1"] == 1
+    for test, jobs in (({"friction": "2 1/ps"}, {"simulate_batch_2": 1}), ({"batched": False}, {"simulate": 1})):
+        planned = workflow.with_changes(simulate=batched, splits={"test": {"simulate": test}}).planned("evaluate")
+        assert planned["simulate_batch_1"] == 1
         assert {rule: count for rule, count in planned.items() if rule in jobs} == jobs
-        assert planned.get("time_alone", 0) == ("simulate_together_2" in jobs)
+        assert planned.get("benchmark_single", 0) == ("simulate_batch_2" in jobs)
 
 
 def test_a_model_on_the_first_training_peptides(workflow_in):

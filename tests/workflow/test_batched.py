@@ -1,4 +1,4 @@
-"""Peptides that are simulated together, by the workflow: one job, files as ever, and samples held against one alone."""
+"""Peptides simulated as one system by the workflow: one job, files as ever, samples held against one by itself."""
 
 import json
 
@@ -10,9 +10,9 @@ pytestmark = pytest.mark.workflow
 def test_one_job_simulates_all_peptides(workflow_in):
     """From sequences to a comparison of the test peptide; what is there is not simulated again, and a longer
     production extends it."""
-    together = {"together": True, "replicas": 2, "starts": ["alpha", "beta"]}
+    batched = {"batched": True, "replicas": 2, "starts": ["alpha", "beta"]}
     small = workflow_in("tests/workflow/small.yaml").with_changes(
-        simulate=together, splits={"test": {"simulate": {"replicas": 3}}}, sampling={"samples": 60}
+        simulate=batched, splits={"test": {"simulate": {"replicas": 3}}}, sampling={"samples": 60}
     )
     compared = "results/small/evaluation/default/AV.json"
     small.run("--cores", "2", compared)
@@ -21,9 +21,9 @@ def test_one_job_simulates_all_peptides(workflow_in):
     assert {name: len(record["boundaries"]) - 1 for name, record in replicas.items()} == {
         "AA": 2, "GS": 2, "SA": 2, "AV": 3,
     }  # fmt: skip
-    assert {record["together"] for record in replicas.values()} == {9}
-    assert (small.folder / "logs" / "small" / "simulate" / "together_1.log").is_file()
-    alone = json.loads((results / "md" / "AV" / "alone.json").read_text())
+    assert {record["batched"] for record in replicas.values()} == {9}
+    assert (small.folder / "logs" / "small" / "simulate" / "batch_1.log").is_file()
+    alone = json.loads((results / "md" / "AV" / "benchmark_single.json").read_text())
     result = json.loads((small.folder / compared).read_text())
     assert result["reference"]["seconds"] == pytest.approx(alone["production"]["seconds"])
     assert result["reference"]["replicas"] == 3
@@ -31,7 +31,7 @@ def test_one_job_simulates_all_peptides(workflow_in):
     # As users do: the same command with a longer production.
     longer = small.with_changes(simulate={"production": "14 ps"})
     target = "results/small/md/AV/md.json"
-    assert longer.planned(target) == {"simulate_together_1": 1}
+    assert longer.planned(target) == {"simulate_batch_1": 1}
     before = (results / "md" / "AA" / "trajectory.xtc").read_bytes()
     longer.run("--cores", "2", target)
     after = (results / "md" / "AA" / "trajectory.xtc").read_bytes()

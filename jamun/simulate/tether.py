@@ -1,0 +1,84 @@
+"""Tethers that hold peptides to their sites in a common box; why they change no conformation is told in water_box.py.
+
+Sites are parts of the box, so they move with it when a barostat changes its volume. OpenMM's forces know no such
+places: `follow` brings them up to date, and with them what holds atoms in a restrained stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import openmm
+
+# Spring constant k of the tether k/2 r^2, kJ/mol/nm^2: at 300 K the atom stays within 0.16 nm (one sigma an axis).
+CONSTANT = 100.0
+_NAME = "tether"
+RESTRAINT = "restraint"
+
+
+@dataclass(frozen=True)
+class Tethers:
+    """What holds each member of a box.
+
+    atoms: (members,) the atom of each by which it is held; members' particles follow one another;
+    fractions: (members, 3) places of the sites as parts of the box's edges;
+    starts: (members,) each one's first particle.
+    """
+
+    atoms: np.ndarray
+    fractions: np.ndarray
+    starts: np.ndarray
+
+    def member_of(self, atom: int) -> int:
+        """The member that a particle belongs to."""
+        return int(np.searchsorted(self.starts, atom, side="right")) - 1
+
+
+def tether_force(atoms: np.ndarray, sites: np.ndarray) -> openmm.CustomExternalForce:
+    """k/2 |r - s|^2 by the minimum image on `atoms` (n,), s their `sites` (n, 3) in nm."""
+    force = openmm.CustomExternalForce("0.5 * tether_constant * periodicdistance(x, y, z, x0, y0, z0)^2")
+    force.setName(_NAME)
+    force.addGlobalParameter("tether_constant", CONSTANT)
+    for name in ("x0", "y0", "z0"):
+        force.addPerParticleParameter(name)
+    for atom, site in zip(atoms, sites, strict=True):
+        force.addParticle(int(atom), site.tolist())
+    return force
+
+
+def _named(system: openmm.System, name: str) -> openmm.CustomExternalForce | None:
+    return next((force for force in system.getForces() if force.getName() == name), None)
+
+
+def _move(force: openmm.CustomExternalForce, shifts: np.ndarray, tethers: Tethers) -> None:
+    """Add to where each particle of a force is held the shift of its member, (members, 3) in nm."""
+    for index in range(force.getNumParticles()):
+        atom, place = force.getParticleParameters(index)
+        force.setParticleParameters(index, atom, (np.array(place) + shifts[tethers.member_of(atom)]).tolist())
+
+
+def _shifts(system: openmm.System, tethers: Tethers, box: np.ndarray) -> np.ndarray:
+    """How far each site is, in a box with these edges (3, 3), from where the system's tethers have it; (members, 3)."""
+    force = _named(system, _NAME)
+    held = np.array([force.getParticleParameters(index)[1] for index in range(force.getNumParticles())])
+    return tethers.fractions * np.diag(box) - held
+
+
+def put_in(system: openmm.System, tethers: Tethers, box: np.ndarray) -> None:
+    """Set the sites of a system that no context was made of yet to those of a box with these edges (3, 3), nm."""
+    _move(_named(system, _NAME), _shifts(system, tethers, box), tethers)
+
+
+def follow(context: openmm.Context, tethers: Tethers) -> None:
+    """Move the sites, and the places of restrained atoms with them, to where they are in the context's box now."""
+    system = context.getSystem()
+    box = np.array(context.getState().getPeriodicBoxVectors(asNumpy=True)._value)
+    shifts = _shifts(system, tethers, box)
+    if not shifts.any():
+        return
+    for name in (_NAME, RESTRAINT):
+        force = _named(system, name)
+        if force is not None:
+            _move(force, shifts, tethers)
+            force.updateParametersInContext(context)
