@@ -101,15 +101,13 @@ def test_published_as_if_each_had_run_by_itself(made):
     assert all(abs(psi - np.radians(-45)) < 1.4 for psi in starts)  # `alpha` is the first start of both, not `beta`
 
 
-def test_goes_on_longer_and_others_get_a_box_of_their_own(made, pdbs, tmp_path):
-    simulate(pdbs, tmp_path)
-    before = {name: trajectory.xyz for name, (_, trajectory) in made[1].items()}
+def test_goes_on_longer_and_others_get_a_box_of_their_own(pdbs, tmp_path):
+    before = {name: trajectory.xyz for name, (_, trajectory) in simulate(pdbs, tmp_path).items()}
     results = simulate(pdbs, tmp_path, (*NAMES, "G"), production="0.6 ps")
     for name in NAMES:
         record, trajectory = results[name]
         assert record["boundaries"] == [0, 15]
         assert record["resumptions"] == 1
-        # The same seed on one thread: the first part is that of the run in another folder.
         np.testing.assert_array_equal(trajectory.xyz[:10], before[name])
     assert results["G"][0]["boundaries"] == [0, 15]
     assert len(list((tmp_path / "work" / "_boxes").iterdir())) == 2
@@ -132,61 +130,73 @@ def test_more_than_fit_are_in_boxes_alike(pdbs, tmp_path):
     assert [record["boundaries"] for record, _ in results.values()] == [[0, 2, 4], [0, 2, 4]]
 
 
+# On this platform a run gives the same numbers again, killed or not.
+EXACT = {"platform": "Reference", "production": "0.24 ps", "checkpoint_interval": "1e-6 s"}
+
+
+@pytest.fixture(scope="module")
+def whole(pdbs, tmp_path_factory):
+    """A run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    simulate(pdbs, folder, **EXACT)
+    return folder
+
+
+def same(one, other):
+    files = [f"{name}/{file}" for name in NAMES for file in ("trajectory.xtc", "state.csv", "topology.pdb")]
+    return [name for name in files if (one / name).read_bytes() != (other / name).read_bytes()] == []
+
+
 def stopped_at(monkeypatch, stage_name, calls):
-    """Ask a run to stop when it has advanced so often in a stage."""
-    advance, seen = Engine.advance, []
+    """Ask a run to stop when it has run so many pieces of a stage."""
+    step, seen = Engine.step, []
 
     def stopping(self, context, steps, stage, last_good):
         if stage.name == stage_name:
             seen.append(steps)
             if len(seen) == calls:
                 signal.raise_signal(signal.SIGTERM)
-        return advance(self, context, steps, stage, last_good)
+        step(self, context, steps, stage, last_good)
 
-    monkeypatch.setattr(Engine, "advance", stopping)
+    monkeypatch.setattr(Engine, "step", stopping)
 
 
-def test_stopped_it_goes_on_to_the_bit(pdbs, tmp_path, monkeypatch):
-    """On a platform that gives the same numbers again: stopped while it equilibrates, and in its production."""
-    settings = {"platform": "Reference", "production": "0.32 ps", "checkpoint_interval": "1e-6 s"}
-    whole = simulate(pdbs, tmp_path / "whole", **settings)
-    for stage, calls in (("equilibration_1_restrained_npt", 1), ("production", 3)):
+def test_stopped_or_damaged_it_goes_on_to_the_bit(pdbs, whole, tmp_path, monkeypatch):
+    """Stopped while it equilibrates and in its production; then the newest state of the box is damaged, so that the
+    box goes back to the one before, and its members with it."""
+    for stage, calls in (("equilibration_1_restrained_npt", 2), ("production", 3)):
         with monkeypatch.context() as patch:
             stopped_at(patch, stage, calls)
             with pytest.raises(Interrupted, match="all of it saved"):
-                simulate(pdbs, tmp_path / "stopped", **settings)
-        assert {point["stage"] for point in points(tmp_path / "stopped").values()} == {stage}
-    assert len({point["steps"] for point in points(tmp_path / "stopped").values()}) == 1
-    # A box whose newest state is damaged goes back to the one before, and its members with it.
-    (box,) = (tmp_path / "stopped" / "work" / "_boxes").iterdir()
-    newest = json.loads((box / "progress.json").read_text())["points"]
+                simulate(pdbs, tmp_path, **EXACT)
+        assert {point["stage"] for point in points(tmp_path).values()} == {stage}
+    (steps,) = {point["steps"] for point in points(tmp_path).values()}
+    assert steps > 0
+    (box,) = (tmp_path / "work" / "_boxes").iterdir()
+    newest = json.loads((box / "progress.json").read_text())["points"][0]
     for name in ("xml", "checkpoint"):
-        (box / newest[0][name]).write_bytes(b"torn")
-    # A member that was saved when its box was not is taken back too: as if killed in the middle of saving.
-    results = simulate(pdbs, tmp_path / "stopped", **settings)
-    for name in NAMES:
-        np.testing.assert_array_equal(results[name][1].xyz, whole[name][1].xyz)
-        assert (tmp_path / "stopped" / name / "state.csv").read_bytes() == (
-            tmp_path / "whole" / name / "state.csv"
-        ).read_bytes()
+        (box / newest[name]).write_bytes(b"torn")
+    results = simulate(pdbs, tmp_path, **EXACT)
+    assert same(tmp_path, whole)
+    assert {record["resumptions"] for record, _ in results.values()} == {2}
 
 
-def kill_and_go_on(pdbs, folder, settings, kills, draw):
-    """Kill a run at random moments; each time, every frame that was saved by then is in the end result."""
+def kill_and_go_on(pdbs, folder, kills, draw, **changes):
+    """Kill a run so many times, each at a random moment after some more states were saved."""
+    folder.mkdir(exist_ok=True)
     script = folder / "run.py"
     script.write_text(
         f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\nfrom pathlib import Path\n"
         "from tests.simulate.test_boxes import simulate\n"
-        f"simulate(Path({str(pdbs)!r}), Path({str(folder)!r}), **{settings!r})\n"
+        f"simulate(Path({str(pdbs)!r}), Path({str(folder)!r}), **{EXACT | changes!r})\n"
     )
 
     def saves():
         records = [json.loads(path.read_text()) for path in (folder / "work").rglob("progress.json")]
         return sum(record["generation"] for record in records)
 
-    seen = {}
     for _ in range(kills):
-        before, more = saves(), draw.integers(2, 9)
+        before, more = saves(), draw.integers(1, 9)
         process = subprocess.Popen([sys.executable, script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and saves() < before + more:
             time.sleep(0.002)
@@ -194,23 +204,22 @@ def kill_and_go_on(pdbs, folder, settings, kills, draw):
         assert process.poll() is None, "it ended before it was killed"
         process.kill()
         process.wait()
-        for name, point in points(folder).items():
-            if name.parts[0] != "_boxes" and point["frames"]:
-                with mdtraj.formats.XTCTrajectoryFile(str(folder / "work" / name / "trajectory.xtc")) as xtc:
-                    seen.setdefault(name, []).append(xtc.read(point["frames"] - 1)[0])
-    return seen
 
 
-def test_killed_it_loses_no_saved_frame(pdbs, tmp_path):
-    """SIGKILL at any moment, in the middle of saving too: in the end all frames are there, once, and to the bit those
-    of a run that nothing disturbed."""
-    settings = {"platform": "Reference", "production": "0.4 ps", "checkpoint_interval": "1e-6 s"}
-    kill_and_go_on(pdbs, tmp_path, settings, 3, np.random.default_rng(0))
-    killed = simulate(pdbs, tmp_path, **settings)
-    whole = simulate(pdbs, tmp_path / "whole", **settings)
-    for name in NAMES:
-        np.testing.assert_array_equal(killed[name][1].xyz, whole[name][1].xyz)
-        assert (tmp_path / name / "state.csv").read_bytes() == (tmp_path / "whole" / name / "state.csv").read_bytes()
+def test_killed_it_loses_nothing(pdbs, whole, tmp_path):
+    """SIGKILL at any moment, in the middle of saving too, and to the bit the same comes out."""
+    kill_and_go_on(pdbs, tmp_path, 2, np.random.default_rng(0))
+    simulate(pdbs, tmp_path, **EXACT)
+    assert same(tmp_path, whole)
+
+
+@pytest.mark.full
+def test_killed_many_times(pdbs, tmp_path):
+    settings = EXACT | {"production": "1.2 ps"}
+    kill_and_go_on(pdbs, tmp_path / "killed", 20, np.random.default_rng(1), production="1.2 ps")
+    simulate(pdbs, tmp_path / "killed", **settings)
+    simulate(pdbs, tmp_path / "whole", **settings)
+    assert same(tmp_path / "killed", tmp_path / "whole")
 
 
 def test_a_box_that_blows_up_says_so(pdbs, tmp_path, monkeypatch):
