@@ -130,8 +130,17 @@ def test_more_than_fit_are_in_boxes_alike(pdbs, tmp_path):
     assert [record["boundaries"] for record, _ in results.values()] == [[0, 2, 4], [0, 2, 4]]
 
 
-# On this platform a run gives the same numbers again, killed or not.
-EXACT = {"platform": "Reference", "production": "0.24 ps", "checkpoint_interval": "1e-6 s"}
+# On this platform a run gives the same numbers again, killed or not; but for a stop in the middle of an NPT stage, since
+# OpenMM's checkpoints leave out how long ago its barostat last changed the volume.
+EXACT = {
+    "platform": "Reference",
+    "equilibration": [
+        {"ensemble": "NPT", "duration": "0.2 ps", "restrained": True},
+        {"ensemble": "NVT", "duration": "0.12 ps"},
+    ],
+    "production": "0.24 ps",
+    "checkpoint_interval": "1e-6 s",
+}
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +173,7 @@ def stopped_at(monkeypatch, stage_name, calls):
 def test_stopped_or_damaged_it_goes_on_to_the_bit(pdbs, whole, tmp_path, monkeypatch):
     """Stopped while it equilibrates and in its production; then the newest state of the box is damaged, so that the
     box goes back to the one before, and its members with it."""
-    for stage, calls in (("equilibration_1_restrained_npt", 2), ("production", 3)):
+    for stage, calls in (("equilibration_2_nvt", 1), ("production", 3)):
         with monkeypatch.context() as patch:
             stopped_at(patch, stage, calls)
             with pytest.raises(Interrupted, match="all of it saved"):

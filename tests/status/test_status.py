@@ -221,7 +221,7 @@ def test_an_ablation_is_done_when_all_its_rows_are(tree: Tree) -> None:
 
 
 def test_what_is_made_of_all_peptides_and_the_timing_of_batched_md_are_stages(tree: Tree) -> None:
-    simulate = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "production": "10 ns", "together": True}
+    simulate = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "production": "10 ns", "batched": True}
     write(tree.folder / "config.yaml", yaml.safe_dump(CONFIGURATION | {"simulate": simulate}))
     write(tree.results / "features/dataset.json")
     tree.log("benchmark_single/AG.log", f"{STAMP} ERROR AG: no platform; install OpenMM.\n")
