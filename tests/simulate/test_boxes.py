@@ -130,8 +130,8 @@ def test_more_than_fit_are_in_boxes_alike(pdbs, tmp_path):
     assert [record["boundaries"] for record, _ in results.values()] == [[0, 2, 4], [0, 2, 4]]
 
 
-# On this platform a run gives the same numbers again, killed or not; but for a stop in the middle of an NPT stage, since
-# OpenMM's checkpoints leave out how long ago its barostat last changed the volume.
+# On this platform a run gives the same numbers again, killed or not; but for a stop in the middle of an NPT stage,
+# since OpenMM's checkpoints leave out how long ago its barostat last changed the volume.
 EXACT = {
     "platform": "Reference",
     "equilibration": [
