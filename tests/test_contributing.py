@@ -30,4 +30,4 @@ def test_names_are_there(step):
 
 
 def test_steps_were_found():
-    assert len(STEPS) == 19
+    assert len(STEPS) == len(re.findall(r"^\d+\. `", TEXT, re.MULTILINE)) > 15
