@@ -71,7 +71,7 @@ def sample(row: Row, samples: int, folder: Path) -> dict[str, float]:
 
     build_to_files(parse_sequence("AW"), "capped", 7.0, folder / "AW.pdb", folder / "AW.json")
     model = shipped_model(DEFAULT_MODEL)
-    settings = SamplingSettings(**model.sampling | {"samples": samples, "chains": 26, "burn_in": 0, "device": "cpu"})
+    settings = SamplingSettings(**model.sampling | {"samples": samples, "chains": 100, "burn_in": 0, "device": "cpu"})
     if row.threads > 1:
         # What the command would share out among workers, by one: threads are set once sampling has set its own.
         torch.set_num_threads(row.threads)
@@ -108,7 +108,7 @@ def measure(place: int, samples: int, cores: list[int]) -> dict[str, float]:
 def main() -> None:
     """Measure all rows, or in a process of its own one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=1040, help="samples of each row")
+    parser.add_argument("--samples", type=int, default=1000, help="samples of each row")
     parser.add_argument("--rows", type=int, nargs="*", default=list(range(len(ROWS))), help="rows to measure")
     parser.add_argument("--row", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, help="file to write")

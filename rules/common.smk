@@ -19,7 +19,7 @@ from jamun.config import ConfigurationError
 from jamun.config.base import NAME
 from jamun.config.command_line import with_types
 from jamun.figures import threedmol
-from jamun.io.active import begin
+from jamun.io.active import begin, require_plain_path
 from jamun.io.log import UserError
 from jamun.io.shipped import importable_folder, pyemma_interpreter
 from jamun.status.failures import failures_text
@@ -60,6 +60,7 @@ except ConfigurationError as error:
 # of another workflow, of which this is a module, is not ours.
 if workflow.is_main_process and not workflow.output_settings.dryrun and not IS_MODULE:
     try:
+        require_plain_path()
         if begin(Path.cwd(), Path("logs")):
             print("Snakemake was killed here: the lock that it left is removed.", file=sys.stderr)
     except UserError as error:

@@ -16,6 +16,7 @@ rule featurize:
         "logs/{dataset}/featurize/{split}/{peptide}.tsv"
     conda:
         "../envs/main.yaml"
+    priority: 1  # before samples of models that come from elsewhere
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -41,6 +42,7 @@ rule describe_dataset:
         "logs/{dataset}/describe_dataset.tsv"
     conda:
         "../envs/main.yaml"
+    priority: 1  # before samples of models that come from elsewhere
     threads: 1
     resources:
         mem_mb=growing(2000),

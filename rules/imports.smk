@@ -19,6 +19,7 @@ rule import_trajectory:
         peptide=one_of(PEPTIDES),
     conda:
         "../envs/main.yaml"
+    priority: 1  # before samples of models that come from elsewhere
     resources:
         **needs(2000, 120),
     params:

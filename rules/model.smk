@@ -26,6 +26,7 @@ rule train:
         model=one_of(TRAINED_MODELS),
     conda:
         "../envs/main.yaml"
+    priority: 1  # before samples of models that come from elsewhere
     threads: 16
     resources:
         mem_mb=growing(16000),

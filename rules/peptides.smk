@@ -13,6 +13,7 @@ rule build_peptide:
         peptide=one_of(name for name in PEPTIDES if name not in STRUCTURES),
     conda:
         "../envs/main.yaml"
+    priority: 1  # before samples of models that come from elsewhere
     resources:
         **needs(2000, 15),
     params:

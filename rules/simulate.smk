@@ -30,6 +30,7 @@ rule simulate:
     retries: tries_again(3)
     conda:
         "../envs/main.yaml"
+    priority: 1  # before samples of models that come from elsewhere
     threads: 1
     resources:
         mem_mb=growing(4000),

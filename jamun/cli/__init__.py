@@ -6,7 +6,7 @@ import typer
 
 from jamun.cli import build, check, evaluate, import_public, models, run, sample, simulate, status
 from jamun.config import ConfigurationError
-from jamun.io.log import Interrupted, UserError
+from jamun.io.log import Interrupted, UserError, system_sentence
 
 app = typer.Typer(
     help="Walk-jump sampling of peptides. Settings are read from a configuration file, as the workflow reads them.",
@@ -37,3 +37,8 @@ def main() -> None:
     except (UserError, ConfigurationError) as error:
         typer.echo(f"{'Stopped' if isinstance(error, Interrupted) else 'Error'}: {error}", err=True)
         raise SystemExit(getattr(error, "exit_code", 1)) from None
+    except BrokenPipeError:  # whoever read what is written here has enough
+        raise
+    except OSError as error:
+        typer.echo(f"Error: {system_sentence(error)}", err=True)
+        raise SystemExit(1) from None

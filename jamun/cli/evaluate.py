@@ -22,5 +22,7 @@ def evaluate(
 ) -> None:
     """Evaluate two trajectories of one molecule: a table here, JSON, NPZ and figures in OUT."""
     from jamun.commands.evaluate import evaluate_to_files
+    from jamun.io.disk import require_folder
 
+    require_folder(out)
     typer.echo(evaluate_to_files(reference, samples, topology, samples_topology, settings_of(config), out))

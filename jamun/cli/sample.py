@@ -43,6 +43,7 @@ def sample(
     is saved in OUT/work.
     """
     from jamun.commands.sample import Molecule, sample_peptide, sampling_settings
+    from jamun.io.disk import require_folder
     from jamun.peptides.reading import structure_name
     from jamun.peptides.sequences import parse_sequence
 
@@ -56,6 +57,7 @@ def sample(
         out = out or Path(structure_name(pdb[0]))
     else:
         raise UserError("give either --sequence to build a peptide, or --pdb to start from a structure")
+    require_folder(out)
     sampling = sampling_settings(settings, weights, samples, of_the_model=config is None)
     if sequence is not None:
         molecule = Molecule.from_sequence(sequence, settings, sampling, out)

@@ -28,11 +28,13 @@ def simulate(
 
     Stopped, the same command goes on from what is saved in OUT/work; with a longer production it extends.
     """
+    from jamun.io.disk import require_folder
     from jamun.peptides.given import prepare_to_simulate
     from jamun.peptides.reading import structure_name
     from jamun.simulate.run import simulate_to_files
 
     settings, name = settings_of(config), structure_name(pdb)
+    require_folder(out)
     simulate_to_files(
         prepare_to_simulate(pdb, name, settings.peptides.ph, out / f"{name}.pdb"),
         name,

@@ -10,8 +10,10 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import shutil
 import socket
+import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +22,8 @@ from typing import IO
 from jamun.io.locks import claim, claimed
 from jamun.io.log import UserError, last_begin
 
+# What a shell does not take as it stands.
+_SHELL = re.compile(r"""[\s"'`$&|;<>()*?#~!{}\[\]\\]""")
 _FOLDER, _LOCKS = Path(".snakemake/jamun"), Path(".snakemake/locks")
 
 
@@ -46,6 +50,15 @@ def runners(directory: Path) -> list[Runner]:
             works = None  # locks may not reach from one machine to another
         found.append(Runner(process, machine, began, works))
     return found
+
+
+def require_plain_path(interpreter: str = sys.executable) -> None:
+    """Raises UserError where Snakemake cannot run jobs by this Python, whose path it gives to the shell bare."""
+    if _SHELL.search(interpreter):
+        raise UserError(
+            f"{interpreter}: Snakemake cannot run jobs by a Python whose path has spaces or other signs that a shell "
+            "reads; move the folder, or make the environment in another one."
+        )
 
 
 def is_locked(directory: Path) -> bool:

@@ -6,15 +6,18 @@ import errno
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from jamun.io.atomic import atomic_path
 from jamun.io.locks import claim
-from jamun.io.log import UserError
+from jamun.io.log import UserError, reason_of
 
-_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "files may not grow more"}
+# Bytes that must be free where results go.
+_LEAST = 2**20
+_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -23,12 +26,31 @@ def disk_errors(folder: Path, safe: Callable[[], str | None], kind: type[UserErr
     try:
         yield
     except OSError as error:
-        reason = _FULL.get(error.errno or 0, error.strerror or str(error))
-        advice = "free space" if error.errno in _FULL else "put that right"
+        reason = reason_of(error)
+        advice = "free space" if error.errno in _SPACE else "put that right"
         kept = f"{safe()} is safe" if safe() else "nothing was saved there yet"
         raise kind(
             f"{folder}: cannot be written ({reason}); {kept}: {advice} and run the same command again."
         ) from error
+
+
+def require_folder(folder: Path, option: str = "--out") -> None:
+    """See that results can go to a folder, before anything is computed for it; a missing one is not made yet.
+
+    Raises:
+        UserError: it or a folder that it is to be in is a file, cannot be written to, or its disk is full; `option`
+            named it.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise UserError(f"{option} {folder}: {there} is a file; give a folder.")
+    try:
+        with tempfile.TemporaryFile(dir=there) as handle:
+            handle.write(bytes(_LEAST))
+            handle.flush()
+    except OSError as error:
+        advice = "free space" if error.errno in _SPACE else "give another folder"
+        raise UserError(f"{option} {folder}: cannot be written to ({reason_of(error)}); {advice}.") from None
 
 
 @contextmanager

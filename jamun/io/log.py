@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -20,6 +21,9 @@ from jamun.io.text import one_line
 # A look at whether the log is locked may hold its lock for a moment.
 _CLAIM_SECONDS = 1.0
 _LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (?P<level>[A-Z]+) (?P<text>.*)")
+# A progress bar of tqdm, which may stand before a line of the log, and after the last.
+_BAR = re.compile(r"\d+%\|.*\||\d+\S* \[\d\d:\d\d")
+_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "files may not grow more"}
 _BEGINS = re.compile(r"process (?P<process>\d+) on (?P<machine>\S+) begins")
 # Bytes at the end of a log in which its last lines are looked for, and the line with which its last run begins.
 _END, _LONG_END = 2**13, 2**18
@@ -95,9 +99,26 @@ def _unexpected(error: Exception) -> str:
     """One sentence on an error that no stage expects."""
     if isinstance(error, MemoryError):
         return "the memory is full; free some, or give the job more (mem_mb)."
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}."
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL):
+        return system_sentence(error)
     return f"unexpected {type(error).__name__}: {one_line(' '.join(str(error).split()))}"
+
+
+def reason_of(error: OSError) -> str:
+    """Why the system refused, in a few words."""
+    return _FULL.get(error.errno or 0, error.strerror or one_line(" ".join(str(error).split())))
+
+
+def system_sentence(error: OSError) -> str:
+    """One sentence on what the system refused, and what to do."""
+    where = "" if error.filename is None else f"{error.filename}: "
+    if error.errno in _FULL:
+        advice = "; free space and run the same command again"
+    elif isinstance(error, PermissionError):
+        advice = "; give a place that may be written, or a file that may be read"
+    else:
+        advice = "; put that right and run the same command again"
+    return f"{where}{reason_of(error)}{advice}."
 
 
 @dataclass(frozen=True)
@@ -117,8 +138,14 @@ class Begin:
 
 
 def last_lines(path: Path) -> list[LogLine]:
-    """The last lines of a log, oldest first; what a progress bar wrote over is left out. [] where there is no log."""
-    return [_parsed(line) for line in _end_of(path, _END)]
+    """The last lines of a log, oldest first; what a progress bar wrote over is left out, and so are bars after the last
+    line. [] where there is no log."""
+    lines = [_parsed(line) for line in _end_of(path, _END)]
+    sentences = [place for place, line in enumerate(lines) if line.level]
+    # A bar that was open is drawn once more as the job ends, after the sentence that tells why.
+    if sentences and all(_BAR.search(line.text) for line in lines[sentences[-1] + 1 :]):
+        return lines[: sentences[-1] + 1]
+    return lines
 
 
 def last_begin(path: Path) -> Begin | None:
@@ -130,7 +157,7 @@ def last_begin(path: Path) -> Begin | None:
 
 
 def _parsed(line: str) -> LogLine:
-    found = _LINE.match(line)
+    found = _LINE.search(line) if _BAR.search(line) else _LINE.match(line)
     return LogLine(found["level"], found["text"]) if found else LogLine("", line)
 
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from jamun.config.sampling import SamplingSettings
 from jamun.config.training import within
 from jamun.data.molecule import Molecule, save_structure
-from jamun.io.atomic import atomic_path, write_json, write_npz
+from jamun.io.atomic import atomic_path, read_json, write_json, write_npz
 from jamun.io.disk import disk_errors, locked
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
@@ -160,6 +160,7 @@ def sample_to_files(
     notes = [*found.notes, *notes]
     for note in notes:
         logger.warning("%s: %s", peptide, note)
+    _refuse_others(files, peptide, starts)
     work = files.work
     with locked(work, SamplingError, "samples"):
         progress = Progress(work, peptide, _identity(peptide, settings, sigma, score.sha256, starts))
@@ -209,6 +210,26 @@ def sample_to_files(
             progress.clear()
     # The lock is free, and what is left is nothing that a later run would go on from.
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _atoms(topology: mdtraj.Topology) -> list[tuple[str, int]]:
+    """Names of atoms, and which residue each is of; names of residues have other spellings in a file."""
+    return [(atom.name, atom.residue.index) for atom in topology.atoms]
+
+
+def _refuse_others(files: SamplingFiles, peptide: str, starts: mdtraj.Trajectory) -> None:
+    """Raises SamplingError where samples of another peptide have the names that these would get."""
+    if not files.record.exists():
+        return
+    try:
+        other, there = read_json(files.record)["peptide"], mdtraj.load_topology(str(files.topology))
+    except (OSError, ValueError, KeyError, TypeError):  # no record of ours, or half of what was published
+        return
+    if other != peptide or _atoms(there) != _atoms(starts.topology):
+        named = other if other != peptide else f"another molecule called {other}"
+        raise SamplingError(
+            f"{files.record.parent}: holds samples of {named}; give another folder (--out), or delete that one."
+        )
 
 
 def _walkers(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
 from jamun.io.locks import claimed
 from jamun.io.log import Interrupted, LogLine, UserError, job_log, last_begin, last_lines
@@ -124,3 +125,32 @@ def test_an_ignored_ctrl_c_stays_ignored(sigint: Callable) -> None:
     with stop_requests() as request:
         os.kill(os.getpid(), signal.SIGINT)
         assert request.signal is None
+
+
+@pytest.mark.parametrize("total", [50, None])
+def test_a_bar_that_is_open_does_not_hide_the_sentence(tmp_path: Path, total: int | None) -> None:
+    # Before the sentence, on its line; and again after it, as tqdm draws an open bar when it goes.
+    log = tmp_path / "job.log"
+    bars: list[tqdm] = []
+
+    def fails() -> None:
+        bars.append(tqdm(total=total, desc="AW frames", mininterval=0))
+        bars[0].update(3)
+        raise UserError("a.xtc: cut short; copy it again.")
+
+    with pytest.raises(SystemExit), job_log(log):
+        fails()
+    with open(log, "a", encoding="utf-8") as stream:
+        bars[0].fp = stream
+        bars[0].close()
+    assert "AW frames" in log.read_text()
+    assert last_lines(log)[-1] == LogLine("ERROR", "a.xtc: cut short; copy it again.")
+
+
+def test_what_was_written_after_a_warning_is_no_sentence(tmp_path: Path) -> None:
+    log = tmp_path / "job.log"
+    with job_log(log) as logger:
+        logger.warning("slow, but it goes on")
+        print("step 1")
+        print("Killed")
+    assert last_lines(log)[-1] == LogLine("", "Killed")

@@ -79,3 +79,31 @@ def test_what_is_no_shipped_model_is_one_sentence(damage, reason, shipped):
     with pytest.raises(CheckpointError, match=reason) as caught:
         load_denoiser(shipped)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".pdb", ".ckpt", ".safetensors"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"ATOM      1  N   ALA A   1      11.104   6.134  -6.504  1.00  0.00           N\nEND\n",
+        b"CRYST1   30.000   30.000   30.000  90.00  90.00  90.00 P 1           1 \n",
+        b"PK\x03\x04 no archive",
+        b"\x80\x02}q\x00.",
+        b"\x89PNG\r\n\x1a\n" + bytes(64),
+        bytes(range(256)) * 8,
+        "sequence\nÄÖ\n".encode("utf-16"),
+    ],
+)
+def test_any_other_file_is_one_sentence(tmp_path, content, suffix):
+    path = tmp_path / f"other{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="not a checkpoint") as caught:
+        load_denoiser(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    for path in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(CheckpointError):
+            load_denoiser(path)

@@ -350,3 +350,25 @@ def test_one_run_at_a_time(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr(Progress, "save", meanwhile)
     with pytest.raises(Died):
         simply(inputs, out)
+
+
+def test_samples_of_another_peptide_are_kept(inputs, short, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("sampling.json", "topology.pdb", "samples.xtc"):
+        (out / name).write_bytes((short / name).read_bytes())
+    before = (out / "samples.xtc").read_bytes()
+    (tmp_path / "B.pdb").write_bytes((inputs / "A.pdb").read_bytes())
+    (tmp_path / "checkpoint.ckpt").write_bytes((inputs / "checkpoint.ckpt").read_bytes())
+    arguments = words(tmp_path, out, SHORT)
+    arguments[arguments.index(str(tmp_path / "A.pdb"))] = str(tmp_path / "B.pdb")
+    with pytest.raises(SamplingError, match=r"out: holds samples of A; give another folder \(--out\)"):
+        cli.app(arguments, standalone_mode=False)
+    # The same name, and another molecule.
+    build_to_files(parse_sequence("G"), "capped", 7.0, tmp_path / "A.pdb", tmp_path / "A.json")
+    with pytest.raises(SamplingError, match="holds samples of another molecule called A"):
+        simply(tmp_path, out)
+    assert (out / "samples.xtc").read_bytes() == before
+    # Its own may be made anew.
+    simply(inputs, out)
+    assert same(out, short)
