@@ -18,12 +18,13 @@ import yaml
 from jamun import cli
 from jamun.config.network import NetworkSettings
 from jamun.config.training import TrainingSettings
+from jamun.io import append_log
 from jamun.io.log import Interrupted
 from jamun.model.checkpoint import save_denoiser
 from jamun.model.denoiser import Denoiser
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.sampling import progress, sampler
+from jamun.sampling import block, progress
 from jamun.sampling.progress import Progress
 from jamun.sampling.starts import SamplingError
 
@@ -194,8 +195,8 @@ def test_death_at_any_write_of_a_save(inputs, short, tmp_path, monkeypatch, afte
     for moment in (1, 2, 3, 4, 5, 6, 8):
         count, out = [0], tmp_path / f"{moment}"
         with monkeypatch.context() as patch:
-            for name in ("append", "sync_folder"):
-                patch.setattr(progress, name, dying(getattr(progress, name), moment))
+            for module, name in ((append_log, "append"), (append_log, "sync_folder"), (progress, "sync_folder")):
+                patch.setattr(module, name, dying(getattr(module, name), moment))
             with pytest.raises(Died):
                 simply(inputs, out, checkpoint_interval=0.02)
         simply(inputs, out, checkpoint_interval=3600)
@@ -224,7 +225,7 @@ def test_stopped_between_jumps_and_after_each_batch(inputs, tmp_path, monkeypatc
     record = simply(inputs, tmp_path / "short", settings, checkpoint_interval=3600)
     assert (record["steps_turned_back"] > 20) == chirality
     steps = [0]
-    original = sampler.Chains.step
+    original = block.Chains.step
 
     def step(chains):
         turned = original(chains)
@@ -233,7 +234,7 @@ def test_stopped_between_jumps_and_after_each_batch(inputs, tmp_path, monkeypatc
             signal.raise_signal(signal.SIGTERM)
         return turned
 
-    monkeypatch.setattr(sampler.Chains, "step", step)
+    monkeypatch.setattr(block.Chains, "step", step)
     stops = set()
     simply(inputs, tmp_path / "counting", settings)
     stops = {1, 5, 8, 9, steps[0] // 3, steps[0] // 2, steps[0] - 40, steps[0] - 3}
@@ -250,7 +251,7 @@ def test_stopped_between_jumps_and_after_each_batch(inputs, tmp_path, monkeypatc
 def interrupted(inputs, out, monkeypatch, **changes):
     """A run that is stopped after 100 steps."""
     steps = [0]
-    original = sampler.Chains.step
+    original = block.Chains.step
 
     def step(chains):
         turned = original(chains)
@@ -260,7 +261,7 @@ def interrupted(inputs, out, monkeypatch, **changes):
         return turned
 
     with monkeypatch.context() as patch:
-        patch.setattr(sampler.Chains, "step", step)
+        patch.setattr(block.Chains, "step", step)
         with pytest.raises(Interrupted):
             simply(inputs, out, **changes)
 
@@ -323,7 +324,7 @@ def test_what_was_published_is_not_changed_by_a_new_run(inputs, tmp_path, monkey
 
 def test_a_disk_that_refuses(inputs, short, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    original, count = progress.append, [0]
+    original, count = append_log.append, [0]
 
     def refusing(*arguments):
         count[0] += 1
@@ -332,7 +333,7 @@ def test_a_disk_that_refuses(inputs, short, tmp_path, monkeypatch):
         original(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(progress, "append", refusing)
+        patch.setattr(append_log, "append", refusing)
         with pytest.raises(SamplingError, match=r"the disk is full.*bytes of samples\) is safe: free space and run"):
             simply(inputs, out)
     assert simply(inputs, out)["resumptions"] == 1
