@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from jamun.config.base import LARGEST_SEED, Quantity, Section
 
 Reason = Literal["broken", "inverted", "clash"]
+# Of each integrator, whether its estimates are of where a step ends: what rejecting steps and correctors need.
+ESTIMATES_ENDS = {"BAOAB": True, "ABOBA": False}
 # How many samples, from where, what counts, and on what they are made: a run's, and not a model's. How many chains is a
 # model's, since each has to burn in.
 _OF_A_RUN = {"samples", "batch", "starts", "reject", "bond_tolerance", "clash_distance", "most_generated"}
@@ -67,7 +69,7 @@ class SamplingSettings(Section):
     keep_chirality: bool = Field(
         False,
         description="Keep the walk to where its estimate clearly has the stereocentres of the chain's start: a "
-        "step to elsewhere is rejected, and the chain turns back (integrator BAOAB); false walks freely, as the paper.",
+        "step to elsewhere is rejected and its velocity flipped (integrator BAOAB); false walks freely, as the paper.",
     )
     burn_in: int = Field(0, ge=0, le=1_000_000_000, description="Walk steps of each chain before its first sample.")
     stride: int = Field(1, ge=1, le=1_000_000, description="Walk steps between samples.")
@@ -131,9 +133,9 @@ class SamplingSettings(Section):
                 f"corrector_steps has {len(self.corrector_steps)} numbers for {len(self.jump_sigmas)} jump_sigmas; "
                 "give one a level, 0 for none"
             )
-        if any(self.corrector_steps) and self.integrator != "BAOAB":
+        if any(self.corrector_steps) and not ESTIMATES_ENDS[self.integrator]:
             raise ValueError("corrector_steps needs integrator BAOAB, whose estimates are of where a step ends")
-        if self.keep_chirality and self.integrator != "BAOAB":
+        if self.keep_chirality and not ESTIMATES_ENDS[self.integrator]:
             raise ValueError("keep_chirality needs integrator BAOAB, whose estimates are of where a step ends")
         if len(set(self.reject)) < len(self.reject):
             raise ValueError("reject names a reason twice; give each once")

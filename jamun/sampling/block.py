@@ -11,11 +11,21 @@ from torch import Tensor
 
 from jamun.config.sampling import SamplingSettings
 from jamun.io.seeds import derived_seed
+from jamun.sampling.annealing import Annealing, Correct, annealed_denoising
 from jamun.sampling.checks import REASONS, Checks
-from jamun.sampling.jump import Correct, descend
+from jamun.sampling.integrators import PhaseSpaceState
 from jamun.sampling.noise import ChainNoise
 from jamun.sampling.score import DenoiseAt
-from jamun.sampling.walk import DRAWS_AT_START, Allowed, Chains, Place, corrector_draws, jump_is_due, jumps_by, walk_at
+from jamun.sampling.walk import (
+    DRAWS_AT_START,
+    Allowed,
+    Chains,
+    Dynamics,
+    corrector_draws,
+    jump_is_due,
+    jumps_by,
+    walk_at,
+)
 
 BITS = 1 << np.arange(len(REASONS))
 
@@ -30,7 +40,7 @@ class Block:
     """Chains that walk side by side, and where they are; arrays, so that it travels to other processes.
 
     ids: (rows,) int64, which chains.
-    y, v, force, xhat: (rows, atoms, 3) float32, see Walk.
+    y, v, force, xhat: (rows, atoms, 3) float32, see PhaseSpaceState.
     steps: (rows,) int64, steps each made.
     alive, entered: (rows,) bool, see Chains.
     lengths: (rows,) int64, frames each wrote.
@@ -59,7 +69,7 @@ class Advance:
     frames: (F, atoms, 3) float32 nm, in the order in which they were made.
     numbers, chains: (F,) int64, the number of each in its chain, from 1, and its chain.
     flags: (F,) uint8, bits of REASONS from the lowest.
-    turned_back: steps that were rejected.
+    rejected_steps: steps that were rejected.
     evaluations, jump_evaluations: of the network, all and those of jumps.
     """
 
@@ -68,7 +78,7 @@ class Advance:
     numbers: np.ndarray
     chains: np.ndarray
     flags: np.ndarray
-    turned_back: int
+    rejected_steps: int
     evaluations: int
     jump_evaluations: int
 
@@ -118,21 +128,14 @@ class _Run:
         origin = walkers.starts[self.starts]
         drawn = np.zeros_like(steps) if fresh else steps + DRAWS_AT_START
         noise = ChainNoise(walkers.seed, padded, origin.shape[1], origin.dtype, device, drawn)
-        place = None
-        if not fresh:
-            place = Place(*(torch.from_numpy(getattr(block, name)[row]).to(device) for name in Place._fields))
-            if settings.integrator != "BAOAB":
-                place = place._replace(force=None)
+        arrays = {name: torch.from_numpy(getattr(block, name)[row]).to(device) for name in PhaseSpaceState._fields}
         self.chains = Chains(
-            lambda y: walkers.denoise(y, walkers.sigma),
-            origin,
-            walkers.sigma,
-            settings,
+            self._dynamics(walkers.sigma),
             noise,
-            place,
+            origin,
+            None if fresh else PhaseSpaceState(**arrays),
             torch.from_numpy(block.alive[row]).to(device),
-            allowed=self._allowed(),
-            entered=torch.from_numpy(block.entered[row]).to(device),
+            torch.from_numpy(block.entered[row]).to(device),
         )
         self.jump_noise = None
         if draws := corrector_draws(settings):
@@ -140,7 +143,7 @@ class _Run:
             seed, jumped = derived_seed(walkers.seed, "jump"), jumps_by(steps, settings) * draws
             self.jump_noise = ChainNoise(seed, padded, origin.shape[1], origin.dtype, device, jumped)
         self.steps, self.alive, self.lengths = block.steps.copy(), block.alive.copy(), block.lengths.copy()
-        self.jumps, self.turned_back, self.jump_evaluations, self.bytes = block.jumps, 0, 0, 0
+        self.jumps, self.rejected_steps, self.jump_evaluations, self.bytes = block.jumps, 0, 0, 0
         self.made: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
 
     def _allowed(self) -> Allowed | None:
@@ -154,9 +157,9 @@ class _Run:
         settings, rows = self.walkers.settings, len(self.block.ids)
         while self.jumps and self.alive.any():
             before, samples = self.alive, None
-            turned = self.chains.step()
+            rejected = self.chains.step()
             if settings.keep_chirality:
-                self.turned_back += int(turned[:rows].sum())
+                self.rejected_steps += int(rejected[:rows].sum())
             self.steps[before] += 1
             # In a block, chains differ by whole strides.
             if jump_is_due(int(self.steps[before][0]), settings):
@@ -169,32 +172,26 @@ class _Run:
                 break
         return self._left()
 
+    def _dynamics(self, level: float) -> Dynamics:
+        """The walk at a noise level (nm)."""
+        denoise, settings = self.walkers.denoise, self.walkers.settings
+        return Dynamics.from_settings(lambda y: denoise(y, level), level, settings, allowed=self._allowed())
+
     def _corrector(self) -> Correct | None:
         """Steps of the walk at a level of the jump, if any are asked for."""
-        noise, denoise = self.jump_noise, self.walkers.denoise
+        noise = self.jump_noise
         if noise is None:
             return None
-        return lambda y, xhat, level, steps: walk_at(
-            lambda at: denoise(at, level), y, xhat, level, steps, self.walkers.settings, noise, allowed=self._allowed()
-        )
+        return lambda y, xhat, level, steps: walk_at(self._dynamics(level), y, xhat, steps, noise)
 
     def _jump(self) -> Tensor:
         """Samples (rows, atoms, 3) from where the chains are; those that leave the molecule on the way are stopped."""
-        walk, settings = self.chains.walk, self.walkers.settings
-        levels = settings.jump_sigmas
-        samples = descend(
-            self.walkers.denoise,
-            walk.evaluated,
-            walk.xhat,
-            self.walkers.sigma,
-            levels,
-            settings.jump_order,
-            correct=self._corrector(),
-            corrector_steps=settings.corrector_steps,
-        )
-        if levels:
+        walk, walkers, settings = self.chains.walk, self.walkers, self.walkers.settings
+        annealing = Annealing(settings.jump_sigmas, settings.jump_order, settings.corrector_steps, self._corrector())
+        samples = annealed_denoising(walkers.denoise, walk.evaluated, walk.state.xhat, walkers.sigma, annealing)
+        if annealing.levels:
             self.chains.keep_inside(samples)
-            self.jump_evaluations += len(levels) + sum(settings.corrector_steps)
+            self.jump_evaluations += annealing.evaluations
         return samples
 
     def _keep(self, samples: Tensor) -> None:
@@ -211,14 +208,14 @@ class _Run:
     def _left(self) -> Advance:
         """What was made, and where the chains are; a force that there is not stays as it was."""
         walk, rows = self.chains.walk, len(self.block.ids)
-        place = {
+        state = {
             name: value[:rows].float().cpu().numpy()
-            for name, value in walk.place._asdict().items()
+            for name, value in walk.state._asdict().items()
             if value is not None
         }
         block = replace(
             self.block,
-            **place,
+            **state,
             steps=self.steps,
             alive=self.alive,
             entered=self.chains.entered[:rows].cpu().numpy(),
@@ -229,4 +226,4 @@ class _Run:
         nothing = no_frames, none, none, none.astype(np.uint8)
         frames, numbers, chains, flags = (np.concatenate(part) for part in zip(nothing, *self.made, strict=True))
         evaluations = walk.evaluations + self.jump_evaluations
-        return Advance(block, frames, numbers, chains, flags, self.turned_back, evaluations, self.jump_evaluations)
+        return Advance(block, frames, numbers, chains, flags, self.rejected_steps, evaluations, self.jump_evaluations)

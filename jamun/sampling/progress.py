@@ -21,7 +21,7 @@ from jamun.io.append_log import AppendLog
 from jamun.io.atomic import atomic_path
 from jamun.io.disk import link_or_copy, sync_folder
 from jamun.io.xtc import copy_frames, frame_index, xtc_bytes
-from jamun.sampling.walk import Place
+from jamun.sampling.integrators import PhaseSpaceState
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _MOST_WAITING = 32 * 2**20
 
 
 def _no_counts() -> dict[str, int]:
-    names = ["accepted", "lost", "broken", "inverted", "clash", "turned_back"]
+    names = ["accepted", "lost", "broken", "inverted", "clash", "rejected_steps"]
     return dict.fromkeys([*names, "evaluations", "jump_evaluations", "resumptions"], 0)
 
 
@@ -40,7 +40,7 @@ def _no_counts() -> dict[str, int]:
 class State:
     """Where all chains are, on the CPU.
 
-    y, v, force, xhat: (chains, atoms, 3), see Walk, of chains that made a step.
+    y, v, force, xhat: (chains, atoms, 3), see PhaseSpaceState, of chains that made a step.
     steps: (chains,) int64, steps each made.
     alive, entered: (chains,) bool, see Chains.
     lengths: (chains,) int64, frames each wrote.
@@ -49,7 +49,7 @@ class State:
     batch: chains side by side.
     jumps: how many each of the members makes in the round.
     rounds: frames that were written before each round.
-    counts: of frames accepted, chains lost, frames with each flaw, steps that turned back, evaluations of the network
+    counts: of frames accepted, chains lost, frames with each flaw, steps that were rejected, evaluations of the network
         (those of jumps also apart), and resumptions.
     seconds: wall clock.
     sizes: bytes of the growing files.
@@ -75,10 +75,10 @@ class State:
     @classmethod
     def new(cls, chains: int, atoms: int, batch: int) -> State:
         """Before the first step."""
-        places = [torch.zeros(chains, atoms, 3) for _ in Place._fields]
+        arrays = [torch.zeros(chains, atoms, 3) for _ in PhaseSpaceState._fields]
         steps, lengths, made = (torch.zeros(chains, dtype=torch.int64) for _ in range(3))
         alive, members = torch.ones(chains, dtype=torch.bool), torch.empty(0, dtype=torch.int64)
-        return cls(*places, steps, alive, ~alive, lengths, members, made, batch)
+        return cls(*arrays, steps, alive, ~alive, lengths, members, made, batch)
 
     @property
     def written(self) -> int:

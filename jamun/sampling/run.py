@@ -308,7 +308,7 @@ def _record(peptide: str, settings: SamplingSettings, state: State, device: torc
         },
         "chain_lengths": state.lengths.numpy(),
         "steps": int(state.steps.sum()),
-        "steps_turned_back": counts["turned_back"],
+        "steps_rejected": counts["rejected_steps"],
         "network_evaluations": counts["evaluations"],
         "jump_evaluations": counts["jump_evaluations"],
         "resumptions": counts["resumptions"],

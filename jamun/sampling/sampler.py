@@ -174,7 +174,7 @@ class Sampler:
         counted = {
             "lost": lost,
             "accepted": accepted,
-            "turned_back": made.turned_back,
+            "rejected_steps": made.rejected_steps,
             "evaluations": made.evaluations,
             "jump_evaluations": made.jump_evaluations,
         } | {name: int((made.flags >> place & 1).sum()) for place, name in enumerate(REASONS)}

@@ -112,6 +112,8 @@ class Processes:
             count, context, initializer=_begin, initargs=(walkers, self._event, min(_SLICE, interval), threads)
         )
         self._running: set[Future[Advance]] = set()
+        # All begin with the first call: before there are threads here, which a copy of this process would lack.
+        self._pool.submit(os.getpid).result()
 
     def submit(self, block: Block, room: int) -> None:
         """Has a free worker walk it for a slice."""

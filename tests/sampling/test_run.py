@@ -336,11 +336,11 @@ def test_chirality_is_kept_where_asked(sample):
     _, free, _ = sample(Mirroring, "free", **settings)
     denoiser, kept, out = sample(Mirroring, "kept", **settings, keep_chirality=True)
     assert free["flaws"]["inverted"]["share"] > 0.1
-    assert free["steps_turned_back"] == 0
+    assert free["steps_rejected"] == 0
     assert kept["flaws"]["inverted"]["count"] == 0
     assert not read_npz(out / "flags.npz")["inverted"].any()
     assert kept["steps"] == free["steps"] == 20 * (20 + 3 * 100)
-    assert 0.02 < kept["steps_turned_back"] / kept["steps"] < 0.3
+    assert 0.02 < kept["steps_rejected"] / kept["steps"] < 0.3
     # A step that is rejected costs its evaluation, and no other.
     assert kept["network_evaluations"] == free["network_evaluations"] == denoiser.calls
 

@@ -86,7 +86,7 @@ def same(first, second):
     alike = all(
         records[0][key] == records[1][key]
         for key in (
-            *("samples", "flaws", "chain_lengths", "chains_stopped", "steps", "steps_turned_back"),
+            *("samples", "flaws", "chain_lengths", "chains_stopped", "steps", "steps_rejected"),
             *("network_evaluations", "jump_evaluations"),
         )
     )
@@ -223,7 +223,7 @@ def test_stopped_between_jumps_and_after_each_batch(inputs, tmp_path, monkeypatc
     # At steps of burn-in, between two jumps, and in the later rounds, in which not all chains walk.
     settings = SHORT | {"keep_chirality": chirality}
     record = simply(inputs, tmp_path / "short", settings, checkpoint_interval=3600)
-    assert (record["steps_turned_back"] > 20) == chirality
+    assert (record["steps_rejected"] > 20) == chirality
     steps = [0]
     original = block.Chains.step
 

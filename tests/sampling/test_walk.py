@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from jamun.config.sampling import SamplingSettings
-from jamun.sampling.jump import descend
+from jamun.config.sampling import ESTIMATES_ENDS, SamplingSettings
+from jamun.sampling.annealing import Annealing, annealed_denoising
+from jamun.sampling.integrators import INTEGRATORS, Langevin
 from jamun.sampling.noise import ChainNoise
-from jamun.sampling.walk import Chains, Langevin, Walk, corrector_draws, walk_at, walk_jump
+from jamun.sampling.walk import Chains, Dynamics, Walk, corrector_draws, walk_at, walk_jump
 
 
 def gaussian(variance, sigma):
@@ -30,12 +31,12 @@ def test_baoab_is_exact_for_a_harmonic_well():
     langevin = Langevin.from_settings(SamplingSettings(integrator="BAOAB", step=1.0), sigma)
     noise = ChainNoise(1, range(chains), 4, torch.float64, torch.device("cpu"))
     start = torch.zeros(chains, 4, 3, dtype=torch.float64)
-    walk = Walk.begin(torch.zeros_like, start, sigma, langevin, "BAOAB", noise, remove_translation=False)
+    walk = Walk.begin(Dynamics(torch.zeros_like, sigma, langevin, remove_translation=False), noise, start)
     visited = []
     for step in range(300):
         walk.step()
         if step >= 50:
-            visited.append(walk.y)
+            visited.append(walk.state.y)
     visited = torch.stack(visited)
     assert visited.var().item() == pytest.approx(sigma**2, rel=0.01)
     assert visited.mean().item() == pytest.approx(0, abs=0.01 * sigma)
@@ -255,18 +256,19 @@ def test_a_wall_leaves_the_density_before_it_as_it_is():
     assert free.mean().item() == pytest.approx(0, abs=0.02 * width)
 
 
-def test_chains_that_turn_back_are_where_they_were():
+def test_chains_whose_steps_are_rejected_are_where_they_were():
     chains = torch.arange(6)
     start, sigma = torch.zeros(2, 3, dtype=torch.float64), 0.04
     settings = SamplingSettings(samples=6, chains=6)
     noise = ChainNoise(1, chains.tolist(), 2, torch.float64, torch.device("cpu"))
     answer = torch.ones(6, dtype=torch.bool)
-    walk = Chains(torch.zeros_like, start.expand(6, 2, 3), sigma, settings, noise, allowed=lambda xhat: answer)
+    dynamics = Dynamics.from_settings(torch.zeros_like, sigma, settings, allowed=lambda xhat: answer)
+    walk = Chains(dynamics, noise, start.expand(6, 2, 3))
     assert not walk.step().any()
-    before = walk.walk.place
+    before = walk.walk.state
     answer = chains % 2 == 0
     assert torch.equal(walk.step(), ~answer)
-    after = walk.walk.place
+    after = walk.walk.state
     for name in ("y", "force", "xhat"):
         then, now = getattr(before, name), getattr(after, name)
         assert torch.equal(then[1::2], now[1::2])
@@ -279,13 +281,15 @@ def test_a_chain_that_begins_beyond_the_wall_goes_to_its_start():
     noise = ChainNoise(1, range(3), 2, torch.float64, torch.device("cpu"))
     answers = iter(torch.tensor([[False, True, False], [False, False, True], [True, True, False]]))
     settings = SamplingSettings(samples=3, chains=3)
-    walk = Chains(torch.zeros_like, start, 0.04, settings, noise, allowed=lambda xhat: next(answers))
+    walk = Chains(
+        Dynamics.from_settings(torch.zeros_like, 0.04, settings, allowed=lambda xhat: next(answers)), noise, start
+    )
     at_start = [[True, False, True], [True, False, False], [False, False, False]]
     origin = start - start.mean(1, keepdim=True)
-    turned = [[False, False, False], [False, True, False], [False, False, True]]
-    for expected, back in zip(at_start, turned, strict=True):
-        assert walk.step().tolist() == back
-        assert ((walk.walk.y - origin).abs().amax((1, 2)) < 1e-12).tolist() == expected
+    rejected = [[False, False, False], [False, True, False], [False, False, True]]
+    for expected, steps in zip(at_start, rejected, strict=True):
+        assert walk.step().tolist() == steps
+        assert ((walk.walk.state.y - origin).abs().amax((1, 2)) < 1e-12).tolist() == expected
     assert walk.entered.all()
 
 
@@ -308,17 +312,11 @@ def test_a_clipped_walk_is_bounded():
     direction[::2, 0], direction[1::2, 0] = 1.0, -1.0
     settings = SamplingSettings(samples=3, chains=3, score_clip=clip)
     noise = ChainNoise(1, range(3), 5, torch.float64, torch.device("cpu"))
-    walk = Walk.begin(
-        lambda y: y + 100 * sigma * direction,
-        torch.zeros(3, 5, 3, dtype=torch.float64),
-        sigma,
-        Langevin.from_settings(settings, sigma),
-        "BAOAB",
-        noise,
-    )
+    dynamics = Dynamics.from_settings(lambda y: y + 100 * sigma * direction, sigma, settings)
+    walk = Walk.begin(dynamics, noise, torch.zeros(3, 5, 3, dtype=torch.float64))
     for _ in range(20):
         walk.step()
-        torch.testing.assert_close(walk.force.norm(dim=-1), torch.full((3, 5), clip / sigma, dtype=torch.float64))
+        torch.testing.assert_close(walk.state.force.norm(dim=-1), torch.full((3, 5), clip / sigma, dtype=torch.float64))
 
 
 def test_numbers_are_found_by_counting():
@@ -333,6 +331,11 @@ def test_numbers_are_found_by_counting():
         both = later()
         assert torch.equal(both[0], numbers[40 + step, 3])
         assert torch.equal(both[1], numbers[61 + step, 1])
+
+
+def descend(denoise, y, xhat, sigma, levels, order=1, **options):
+    """Annealed denoising through these levels."""
+    return annealed_denoising(denoise, y, xhat, sigma, Annealing(levels, order, **options))
 
 
 def test_descending_a_gaussian():
@@ -420,13 +423,14 @@ def _normal(chains, variance, seed):
 
 
 def _corrector(denoise, settings, chains, drawn=None, **options):
-    """What the sampler hands to `descend`, for densities that are not invariant under translation."""
+    """What the sampler hands to annealed denoising, for densities that are not invariant under translation."""
     noise = ChainNoise(1, range(chains), 4, torch.float64, torch.device("cpu"))
 
     def correct(y, xhat, level, steps):
-        found = walk_at(
-            lambda at: denoise(at, level), y, xhat, level, steps, settings, noise, remove_translation=False, **options
+        dynamics = Dynamics.from_settings(
+            lambda at: denoise(at, level), level, settings, remove_translation=False, **options
         )
+        found = walk_at(dynamics, y, xhat, steps, noise)
         if drawn is not None:
             drawn.extend(noise._drawn.tolist())
         return found
@@ -476,3 +480,30 @@ def test_a_corrector_stays_before_the_wall():
     assert ahead[~before].double().mean() > 0.5
     assert after[before][:, 0, 0].square().mean().item() == pytest.approx(variance + level**2, rel=0.1)
     assert (after[before] != y[before]).any((1, 2)).double().mean() > 0.99
+
+
+def test_what_the_settings_say_of_integrators_is_so():
+    assert {name: integrator.estimates_ends for name, integrator in INTEGRATORS.items()} == ESTIMATES_ENDS
+
+
+class Drift:
+    """An integrator of another kind: positions go down the force, without velocities (Euler and Maruyama)."""
+
+    estimates_ends = False
+
+    def step(self, state, langevin, evaluate, noise):
+        here = evaluate(state.y)
+        dt = 0.2 * langevin.dt**2
+        y = state.y + dt * here.force + math.sqrt(2 * dt) * noise()
+        return state._replace(y=y, xhat=here.xhat), here.y
+
+
+def test_another_integrator_plugs_in(monkeypatch):
+    monkeypatch.setitem(INTEGRATORS, "ABOBA", Drift())
+    sigma, variance = 0.04, 3 * 0.04**2
+    settings = SamplingSettings(samples=1000, chains=1000, integrator="ABOBA", burn_in=100)
+    start = torch.zeros(4, 3, dtype=torch.float64)
+    samples = collect(gaussian(variance, sigma), start, sigma, settings, 300, remove_translation=False)
+    # The linear recursion y -> (1 - k) y + noise has the variance of the well over 1 - k / 2, k = dt / var(Y).
+    k = 0.2 * sigma**2 / (variance + sigma**2)
+    assert samples.var().item() == pytest.approx(variance**2 / (variance + sigma**2) / (1 - k / 2), rel=0.01)
