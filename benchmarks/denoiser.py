@@ -37,7 +37,7 @@ from jamun.model.acceleration import accelerated
 from jamun.model.batches import Batch, TrainingBatches
 from jamun.model.conditioning import Conditioning
 from jamun.model.denoiser import Denoiser
-from jamun.model.train import DenoiserTraining
+from jamun.model.training_module import DenoiserTraining
 
 SQUARED, SIGMA = 0.3, 0.04
 DEMO = NetworkSettings(hidden_irreps="32x0e + 8x1e", n_convolutions=3, n_radial=16, radial_width=32)

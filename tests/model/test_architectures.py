@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import Field, ValidationError
-from test_training import data  # noqa: F401
+from test_training import data, train  # noqa: F401
 
 from jamun.config import network as config
 from jamun.config.configuration import Configuration, ConfigurationError, parse
@@ -22,7 +22,6 @@ from jamun.model import architectures
 from jamun.model.architectures import ARCHITECTURES, Architecture
 from jamun.model.checkpoint import CheckpointError, load_denoiser, save_denoiser
 from jamun.model.network import Network
-from jamun.model.train import train_to_files
 
 
 class ShrinkSettings(ArchitectureSettings):
@@ -102,7 +101,7 @@ def test_a_network_of_another_kind_is_trained_and_published(
         sigma=sigma, max_steps=300, validation_interval=100, learning_rate=0.02, ema_decay=0.9, align=False,
         accelerator="cpu",
     )  # fmt: skip
-    train_to_files(
+    train(
         **data,
         network=network,
         training=training,

@@ -16,8 +16,8 @@ from jamun.model.convolution import Convolution, Edges
 from jamun.model.denoiser import Denoiser, preconditioning
 from jamun.model.geometry import centre, pair_geometry, superpose
 from jamun.model.layers import as_irreps
+from jamun.model.loss import noisy
 from jamun.model.radial import BesselBasis, GaussianBasis, envelope
-from jamun.model.train import noisy
 
 A = 0.3  # nm^2
 SMALL = {"hidden_irreps": "12x0e + 5x1e", "n_convolutions": 3, "n_radial": 8, "radial_width": 16}

@@ -10,7 +10,7 @@ import pytest
 import torch
 import toy
 from scipy.stats import kstest
-from test_training import SETTINGS, _arguments, _rows, data  # noqa: F401  (a fixture)
+from test_training import SETTINGS, _arguments, _rows, data, train  # noqa: F401  (a fixture)
 
 from jamun.config.network import NetworkSettings
 from jamun.config.training import TrainingSettings
@@ -18,7 +18,10 @@ from jamun.data.store import FeatureFile
 from jamun.model.batches import Batch
 from jamun.model.checkpoint import load_denoiser
 from jamun.model.denoiser import preconditioning
-from jamun.model.train import DenoiserTraining, drawn_sigmas, fit, train_to_files
+from jamun.model.fit import fit
+from jamun.model.loss import drawn_sigmas
+from jamun.model.training_data import TrainingData
+from jamun.model.training_module import DenoiserTraining
 
 RANGE = [0.01, 0.06]
 
@@ -84,7 +87,7 @@ def test_stopped_training_over_a_range_goes_on_with_the_same_curve(
     def train(folder: str, steps: int, **changes: object) -> dict[str, object]:
         settings = TrainingSettings(**SETTINGS | {"sigma_range": RANGE, "max_steps": steps} | changes)
         network = NetworkSettings(hidden_irreps="16x0e + 4x1e", n_convolutions=2, n_radial=8, radial_width=16)
-        last, _ = fit(*files, 0.3, network, settings, tmp_path / folder)
+        last, _ = fit(TrainingData(*files, 0.3), network, settings, tmp_path / folder)
         state = torch.load(last, weights_only=True)
         return state | {"rows": next(v for k, v in state["callbacks"].items() if k.startswith("History"))["rows"]}
 
@@ -104,7 +107,7 @@ def test_stopped_training_over_a_range_goes_on_with_the_same_curve(
 
 
 def test_what_is_published(data: dict[str, object], tmp_path: Path) -> None:  # noqa: F811
-    train_to_files(**_arguments(data, tmp_path, sigma_range=RANGE, max_steps=100))
+    train(**_arguments(data, tmp_path, sigma_range=RANGE, max_steps=100))
     loaded = load_denoiser(tmp_path / "checkpoint.ckpt")
     assert loaded.levels == tuple(RANGE)
     assert loaded.sigma == 0.04
@@ -119,7 +122,7 @@ def test_what_is_published(data: dict[str, object], tmp_path: Path) -> None:  # 
 
 
 def test_checkpoints_of_before_were_trained_at_one_level(data: dict[str, object], tmp_path: Path) -> None:  # noqa: F811
-    train_to_files(**_arguments(data, tmp_path, max_steps=10, validation_interval=10))
+    train(**_arguments(data, tmp_path, max_steps=10, validation_interval=10))
     assert "validation_loss_by_sigma_nm" not in json.loads((tmp_path / "training.json").read_text())
     path = tmp_path / "checkpoint.ckpt"
     content = torch.load(path, weights_only=True)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,9 @@ from jamun.data.store import FeatureFile
 from jamun.io.atomic import write_npz
 from jamun.model.batches import TrainingBatches, permuted, validation_batches
 from jamun.model.checkpoint import CheckpointError, load_denoiser
-from jamun.model.train import DenoiserTraining, TrainingError, ema_weight, learning_rate_factor, noisy, train_to_files
+from jamun.model.loss import noisy
+from jamun.model.train import TrainingError, TrainingFiles, TrainingInputs, train_to_files
+from jamun.model.training_module import DenoiserTraining, ema_weight, learning_rate_factor
 
 NETWORK = NetworkSettings(hidden_irreps="16x0e + 4x1e", n_convolutions=2, n_radial=8, radial_width=16)
 SETTINGS = {
@@ -63,6 +66,16 @@ def _arguments(data: dict[str, object], folder: Path, **changes: object) -> dict
         "work": folder / "work",
         "threads": 1,
     }
+
+
+def train(threads: int = 1, **arguments: object) -> None:
+    """Train, with all inputs, settings and files by name."""
+    parts = [
+        kind(**{field.name: arguments.pop(field.name) for field in fields(kind) if field.name in arguments})
+        for kind in (TrainingInputs, TrainingFiles)
+    ]
+    network, training = arguments.pop("network"), arguments.pop("training")
+    train_to_files(parts[0], network, training, parts[1], threads, **arguments)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -156,7 +169,7 @@ def test_average_is_exact() -> None:
 
 def test_training_beats_the_linear_denoiser_and_publishes(data: dict[str, object], tmp_path: Path) -> None:
     arguments = _arguments(data, tmp_path, max_steps=150, validation_interval=40)
-    train_to_files(**arguments)
+    train(**arguments)
     assert not (tmp_path / "work").exists()
     rows = _rows(tmp_path / "metrics.csv")
     assert list(rows[0]) == ["step", "epoch", "train_loss", "validation_loss", "learning_rate"]
@@ -182,7 +195,7 @@ def test_training_beats_the_linear_denoiser_and_publishes(data: dict[str, object
 def test_killed_training_goes_on_with_the_same_curve(data: dict[str, object], tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     changes = {"accumulate": 2, "max_steps": 80}
-    train_to_files(**_arguments(data, whole, **changes))
+    train(**_arguments(data, whole, **changes))
     script = tmp_path / "train.py"
     script.write_text(
         "import sys, json\nfrom pathlib import Path\n"
@@ -190,7 +203,7 @@ def test_killed_training_goes_on_with_the_same_curve(data: dict[str, object], tm
         "import test_training as t\n"
         "data = {key: [Path(p) for p in value] if isinstance(value, list) else Path(value)\n"
         "        for key, value in json.loads(sys.argv[1]).items()}\n"
-        "t.train_to_files(**t._arguments(data, Path(sys.argv[2]), **json.loads(sys.argv[3])))\n"
+        "t.train(**t._arguments(data, Path(sys.argv[2]), **json.loads(sys.argv[3])))\n"
     )
     plain = json.dumps({k: [str(p) for p in v] if isinstance(v, list) else str(v) for k, v in data.items()})
     command = [sys.executable, str(script), plain, str(killed), json.dumps(changes)]
@@ -215,7 +228,7 @@ def test_killed_training_goes_on_with_the_same_curve(data: dict[str, object], tm
 
 
 def test_training_starts_from_the_weights_of_another_model(data: dict[str, object], tmp_path: Path) -> None:
-    train_to_files(**_arguments(data, tmp_path / "first"))
+    train(**_arguments(data, tmp_path / "first"))
     initial = tmp_path / "first" / "checkpoint.ckpt"
     first = load_denoiser(initial)
     # On other peptides, of another size, at a rate at which nothing is learnt.
@@ -224,7 +237,7 @@ def test_training_starts_from_the_weights_of_another_model(data: dict[str, objec
     squared = json.loads(others["dataset"].read_text())["mean_squared_distance"]
     assert squared != pytest.approx(float(first.denoiser.mean_squared_distance), rel=0.01)
     changes = {"initial_weights": "first", "learning_rate": 1e-12}
-    train_to_files(**_arguments(others, tmp_path / "second", **changes), initial=initial)
+    train(**_arguments(others, tmp_path / "second", **changes), initial=initial)
     second = load_denoiser(tmp_path / "second" / "checkpoint.ckpt")
     assert second.training.initial_weights == "first"
     assert second.record["initial"]["model"] == "first"
@@ -237,7 +250,7 @@ def test_training_starts_from_the_weights_of_another_model(data: dict[str, objec
         if row["validation_loss"]:
             assert float(row["validation_loss"]) == pytest.approx(first.record["best_validation_loss"], rel=1e-4)
     # At a rate at which something is, it goes on from there.
-    train_to_files(**_arguments(data, tmp_path / "third", **changes | {"learning_rate": 5e-3}), initial=initial)
+    train(**_arguments(data, tmp_path / "third", **changes | {"learning_rate": 5e-3}), initial=initial)
     assert (
         load_denoiser(tmp_path / "third" / "checkpoint.ckpt").record["best_validation_loss"]
         < 0.99 * (first.record["best_validation_loss"])
@@ -276,15 +289,15 @@ def test_frames_come_as_often_as_their_weights_say(data: dict[str, object]) -> N
 def test_weights_of_other_frames_are_refused(data: dict[str, object], tmp_path: Path) -> None:
     write_npz(tmp_path / "weights.npz", {"AA": np.ones(59, dtype=np.float32)})
     with pytest.raises(TrainingError, match=r"weights\.npz: not of the 60 frames of .*AA\.h5"):
-        train_to_files(**_arguments(data, tmp_path), weights=tmp_path / "weights.npz")
+        train(**_arguments(data, tmp_path), weights=tmp_path / "weights.npz")
 
 
 def test_weights_of_another_network_are_refused(data: dict[str, object], tmp_path: Path) -> None:
-    train_to_files(**_arguments(data, tmp_path / "first", max_steps=1))
+    train(**_arguments(data, tmp_path / "first", max_steps=1))
     arguments = _arguments(data, tmp_path / "second", initial_weights="first")
     arguments["network"] = NETWORK.model_copy(update={"n_radial": NETWORK.n_radial + 1})
     with pytest.raises(TrainingError, match=r"another network \(n_radial is .* models the network of first"):
-        train_to_files(**arguments, initial=tmp_path / "first" / "checkpoint.ckpt")
+        train(**arguments, initial=tmp_path / "first" / "checkpoint.ckpt")
     assert not (tmp_path / "second").exists()
 
 
@@ -319,8 +332,8 @@ def test_only_our_checkpoints_are_read(data: dict[str, object], tmp_path: Path) 
 def test_two_processes_give_the_gradients_of_one(data: dict[str, object], tmp_path: Path) -> None:
     """Two processes with batches of 8 follow the same curve as one that accumulates two batches of 8."""
     two, one = tmp_path / "two", tmp_path / "one"
-    train_to_files(**_arguments(data, two, devices=2, gradient_clip=0))
-    train_to_files(**_arguments(data, one, accumulate=2, gradient_clip=0))
+    train(**_arguments(data, two, devices=2, gradient_clip=0))
+    train(**_arguments(data, one, accumulate=2, gradient_clip=0))
     for first, second in zip(_rows(one / "metrics.csv"), _rows(two / "metrics.csv"), strict=True):
         if first["validation_loss"]:
             assert float(first["validation_loss"]) == pytest.approx(float(second["validation_loss"]), rel=1e-3)
@@ -335,7 +348,7 @@ def test_last_and_best_are_kept_apart(data: dict[str, object], tmp_path: Path, m
         return torch.tensor(next(losses), dtype=torch.float64)
 
     monkeypatch.setattr(DenoiserTraining, "collect_validation", given)
-    train_to_files(**_arguments(data, tmp_path, max_steps=50, validation_interval=10))
+    train(**_arguments(data, tmp_path, max_steps=50, validation_interval=10))
     rows = _rows(tmp_path / "metrics.csv")
     assert [int(row["step"]) for row in rows if row["validation_loss"]] == [10, 20, 30, 40, 50]
     assert int(rows[-1]["step"]) == 50
@@ -354,7 +367,7 @@ def test_stops_where_the_validation_loss_no_longer_improves(
         return torch.tensor(next(losses), dtype=torch.float64)
 
     monkeypatch.setattr(DenoiserTraining, "collect_validation", given)
-    train_to_files(**_arguments(data, tmp_path, max_steps=500, validation_interval=10, early_stopping=2))
+    train(**_arguments(data, tmp_path, max_steps=500, validation_interval=10, early_stopping=2))
     record = json.loads((tmp_path / "training.json").read_text())
     assert (record["steps"], record["best_step"], record["best_validation_loss"]) == (40, 20, 0.4)
 
@@ -377,7 +390,7 @@ def test_trains_as_well_in_other_arithmetic(data: dict[str, object], tmp_path: P
     small = {"max_steps": 40, "validation_interval": 40}
     losses = []
     for name, more in (("plain", {}), ("other", changes)):
-        train_to_files(**_arguments(data, tmp_path / name, **small, **more))
+        train(**_arguments(data, tmp_path / name, **small, **more))
         losses.append(json.loads((tmp_path / name / "training.json").read_text())["best_validation_loss"])
     assert losses[1] == pytest.approx(losses[0], rel=0.02 if "precision" in changes else 1e-3)
     weights = load_denoiser(tmp_path / "other" / "checkpoint.ckpt").denoiser.parameters()

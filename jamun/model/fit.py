@@ -1,0 +1,169 @@
+"""A training, from its data to Lightning's checkpoints; the same call again goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import pickle
+import shutil
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.fabric.plugins.environments import LightningEnvironment
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from jamun.config.network import ArchitectureSettings
+from jamun.config.training import TrainingSettings
+from jamun.io.atomic import read_json, write_json
+from jamun.io.log import Interrupted
+from jamun.io.seeds import derived_seed
+from jamun.model.acceleration import float32_products
+from jamun.model.architectures import architecture_of
+from jamun.model.history import History
+from jamun.model.network import Network
+from jamun.model.training_data import TrainingData, TrainingError
+from jamun.model.training_module import DenoiserTraining, FrameData
+
+logger = logging.getLogger("jamun.train")
+
+# Lightning's names of ours; TF32 is a mode of float32 products there.
+_LIGHTNING_PRECISION = {"float32": "32-true", "tf32": "32-true", "bfloat16": "bf16-mixed"}
+
+
+def _plain_progress() -> list[Callback]:
+    """A bar on a terminal; elsewhere the log has a line a validation."""
+    return [TQDMProgressBar(refresh_rate=10)] if sys.stderr.isatty() else []
+
+
+def read_state(path: Path, what: str) -> dict[str, Any]:
+    """A checkpoint of Lightning; `what` is its name in an error. Raises TrainingError where it cannot be read."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
+        raise TrainingError(f"{path}: the {what} checkpoint is unreadable; delete its folder to start anew.") from None
+
+
+def _digest(denoiser: Network) -> str:
+    """SHA-256 of the weights of a network."""
+    return _digest_of(value.numpy() for value in denoiser.state_dict().values())
+
+
+def _digest_of(arrays: Iterable[np.ndarray]) -> str:
+    """SHA-256 of arrays."""
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
+
+def _fingerprint(
+    network: ArchitectureSettings, training: TrainingSettings, data: TrainingData, initial: Network | None
+) -> dict[str, Any]:
+    """What must not differ between the runs of one training; where it runs, and until when, may."""
+    where = {"accelerator", "devices", "compile", "num_workers"}
+    until = {"max_steps", "validation_interval", "validation_frames", "early_stopping"}
+    kept: dict[str, Any] = {} if data.weights is None else {"frame_weights": _digest_of(data.weights.values())}
+    return kept | {
+        "network": network.model_dump(mode="json"),
+        "training": training.model_dump(mode="json", exclude=where | until),
+        "mean_squared_distance": data.mean_squared_distance,
+        "initial_weights": None if initial is None else _digest(initial),
+    }
+
+
+def fit(
+    data: TrainingData,
+    network: ArchitectureSettings,
+    training: TrainingSettings,
+    work: Path,
+    gpus: Sequence[int] = (),
+    initial: Network | None = None,
+) -> tuple[Path, Path]:
+    """Train until ``training.max_steps``, from ``work/last.ckpt`` where there is one.
+
+    Args:
+        data: what to learn from.
+        network, training: settings.
+        work: folder of the resumable state; a training of other settings there is thrown away.
+        gpus: indices of the GPUs; without any, those that Lightning takes.
+        initial: the network whose weights training starts from; without it, from random ones.
+
+    Returns:
+        Lightning's last and best checkpoints, in `work`.
+
+    Raises:
+        TrainingError: the state in the folder cannot be read, or the loss is no longer finite.
+        Interrupted: at SIGTERM.
+    """
+    last, best = work / "last.ckpt", work / "best.ckpt"
+    fingerprint = _fingerprint(network, training, data, initial)
+    if last.exists():
+        if read_json(work / "settings.json") != fingerprint:
+            logger.info("settings differ from those of %s: starting anew", last)
+            shutil.rmtree(work)
+        else:
+            logger.info("going on from %s, step %d", last, read_state(last, "last")["global_step"])
+    work.mkdir(parents=True, exist_ok=True)
+    write_json(work / "settings.json", fingerprint)
+    lightning.seed_everything(derived_seed(training.seed, "weights"), verbose=False)
+    module = DenoiserTraining(network, training, data.mean_squared_distance, initial)
+    frames = FrameData(data, training, architecture_of(network).conditioning)
+    per_epoch = max(1, frames.training_batches.per_epoch // (training.accumulate * training.devices))
+    every = max(1, min(50, training.validation_interval // 5))
+    history = History(every, per_epoch, work)
+    # Two of them: one callback's save_last would write only where the validation loss has become better.
+    keepers = [
+        ModelCheckpoint(
+            dirpath=work,
+            filename=name,
+            monitor=monitor,
+            save_top_k=1,
+            enable_version_counter=False,
+            save_on_train_epoch_end=False,
+        )
+        for name, monitor in (("best", "validation_loss"), ("last", None))
+    ]
+    patience = training.early_stopping
+    stoppers = [EarlyStopping("validation_loss", patience=patience)] if patience else []
+    interval = min(training.validation_interval, training.max_steps)
+    trainer = lightning.Trainer(
+        accelerator=training.accelerator,
+        devices=list(gpus) or training.devices,
+        strategy="auto" if training.devices == 1 else "ddp_spawn",
+        precision=_LIGHTNING_PRECISION[training.precision],
+        max_steps=training.max_steps,
+        max_epochs=-1,
+        val_check_interval=interval * training.accumulate,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        accumulate_grad_batches=training.accumulate,
+        gradient_clip_val=training.gradient_clip or None,
+        callbacks=[history, *keepers, *stoppers, *_plain_progress()],
+        logger=[CSVLogger(work, name="csv"), TensorBoardLogger(work, name="tensorboard")],
+        # Else, in a Slurm job, Lightning would take the number of processes from Slurm and requeue the job by itself.
+        plugins=[LightningEnvironment()],
+        log_every_n_steps=every,
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
+        default_root_dir=work,
+        use_distributed_sampler=False,
+    )
+    with warnings.catch_warnings(), float32_products(training.precision):
+        # the stream continues by number, which Lightning cannot know; on processors, readers would only take their time
+        warnings.filterwarnings("ignore", message=".*mid-epoch.*")
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
+        try:
+            trainer.fit(module, datamodule=frames, ckpt_path=last if last.exists() else None, weights_only=True)
+        except SIGTERMException:  # which would end the process with code 0
+            saved = read_state(last, "last")["global_step"] if last.exists() else 0
+            raise Interrupted(
+                f"training was told to stop by SIGTERM at step {trainer.global_step} of {training.max_steps}; up to "
+                f"step {saved}, its last validation, it is saved in {work}: run the same command again to go on."
+            ) from None
+    return last, best
