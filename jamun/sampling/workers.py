@@ -71,14 +71,14 @@ _stop: Event
 _seconds: float
 
 
-def _begin(walkers: Walkers, stop: Event, seconds: float, threads: int) -> None:
+def _begin(walkers: Walkers, stop: Event, seconds: float, threads: int, parent: int) -> None:
     """In a worker: signals are the parent's to judge, and without it there is nothing to work for."""
     global _walkers, _stop, _seconds
     _walkers, _stop, _seconds = walkers, stop, seconds
     for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     torch.set_num_threads(threads)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
 def _end_with(parent: int) -> None:
@@ -108,9 +108,8 @@ class Processes:
         self.count = count
         context = multiprocessing.get_context("fork")
         self._event = context.Event()
-        self._pool = ProcessPoolExecutor(
-            count, context, initializer=_begin, initargs=(walkers, self._event, min(_SLICE, interval), threads)
-        )
+        begin = (walkers, self._event, min(_SLICE, interval), threads, os.getpid())
+        self._pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=begin)
         self._running: set[Future[Advance]] = set()
         # All begin with the first call: before there are threads here, which a copy of this process would lack.
         self._pool.submit(os.getpid).result()
