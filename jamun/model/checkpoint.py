@@ -92,21 +92,22 @@ def read_content(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: not a checkpoint that can be read safely ({reason}).") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not a checkpoint of this program; give one that its train rule published.")
-    for what, expected in (("format_version", FORMAT_VERSION), ("vocabulary_version", _vocabulary(path, content))):
-        if content.get(what) != expected:
-            raise CheckpointError(
-                f"{path}: its {what} is {content.get(what)}, this program's is {expected}; train the model again or "
-                "use the version that made it."
-            )
+    _require_version(path, content, "format_version", FORMAT_VERSION)
+    try:
+        # A file that does not say what network it has is told where the network is built.
+        kind = settings_class(content.get("network") or {})
+    except (AttributeError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged, or of another version of this program ({error}).") from None
+    _require_version(path, content, "vocabulary_version", ARCHITECTURES[kind.name()].vocabulary_version)
     return content
 
 
-def _vocabulary(path: Path, content: dict[str, Any]) -> int:
-    """Version of the codes of atoms that this program has for the network in a checkpoint."""
-    try:
-        return ARCHITECTURES[settings_class(content["network"]).name()].vocabulary_version
-    except (KeyError, AttributeError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged, or of another version of this program ({error}).") from None
+def _require_version(path: Path, content: dict[str, Any], what: str, expected: int) -> None:
+    if content.get(what) != expected:
+        raise CheckpointError(
+            f"{path}: its {what} is {content.get(what)}, this program's is {expected}; train the model again or use "
+            "the version that made it."
+        )
 
 
 def save_denoiser(
