@@ -11,7 +11,7 @@ import pytest
 import torch
 from public_checkpoint import SIGMA, SMALL, SQUARED, content, random_weights, without_atom_names, write
 from public_edge_list import EdgeListNetwork
-from test_training import data  # noqa: F401
+from test_training import data, train  # noqa: F401  (a fixture)
 from toy import molecule
 
 from jamun.config.public_network import PublicNetworkSettings
@@ -23,13 +23,14 @@ from jamun.data.vocabulary import VocabularyError
 from jamun.model.checkpoint import load_denoiser
 from jamun.model.denoiser import preconditioning
 from jamun.model.geometry import centre
+from jamun.model.loss import validation_losses
 from jamun.model.public.codes import PublicConditioning
 from jamun.model.public.layout import from_public, parameter_shapes, to_public
 from jamun.model.public.network import PublicDenoiser
 from jamun.model.score import NetworkScore
-from jamun.model.train import train_to_files, validation_losses
+from jamun.sampling.integrators import PhaseSpaceState
 from jamun.sampling.run import SamplingFiles, sample_to_files
-from jamun.sampling.walk import Langevin, Place, Walk
+from jamun.sampling.walk import Dynamics, Walk
 
 FOLDER = Path(__file__).parent / "public"
 MOLECULES = ["capped_HP", "uncapped_GN", "capped_CQEMW", "uncapped_CQEMW"]
@@ -133,22 +134,15 @@ def test_the_walk_is_that_of_the_public_program(
     settings = SamplingSettings(friction=1.0, friction_convention="per_step", score_clip=100.0 * SIGMA)
     noise = iter(torch.as_tensor(reference["walk.noise"])[:, None])
     start, velocity = (torch.as_tensor(reference[key])[None] for key in ("capped_HP.y", "walk.v0"))
-    walk = Walk(
-        lambda y: denoiser(y, SIGMA, told),
-        SIGMA,
-        Langevin.from_settings(settings, SIGMA),
-        "BAOAB",
-        lambda: next(noise),
-        Place(start, velocity, None, start),
-        remove_translation=False,
-    )
+    dynamics = Dynamics.from_settings(lambda y: denoiser(y, SIGMA, told), SIGMA, settings, remove_translation=False)
+    walk = Walk(dynamics, lambda: next(noise), PhaseSpaceState(start, velocity, None, start))
     clipped = np.linalg.norm(reference["walk.float64.score"], axis=-1) > 100.0
     assert clipped.any()  # else the clip would not be tested
     for y in reference["walk.float64.y"][1:]:
         walk.step()
-        assert relative(walk.y[0], y) <= 1e-10
-    assert relative(walk.v[0], reference["walk.float64.v"]) <= 1e-10
-    assert relative(walk.xhat[0], reference["walk.float64.xhat"]) <= 1e-10
+        assert relative(walk.state.y[0], y) <= 1e-10
+    assert relative(walk.state.v[0], reference["walk.float64.v"]) <= 1e-10
+    assert relative(walk.state.xhat[0], reference["walk.float64.xhat"]) <= 1e-10
 
 
 @pytest.mark.parametrize("name", MOLECULES)
@@ -288,7 +282,7 @@ def test_it_is_trained_from_an_imported_checkpoint_and_sampled(
     training = TrainingSettings(max_steps=20, validation_interval=20, ema_decay=0, accelerator="cpu", batch_size=16)
     checkpoint = tmp_path / "models" / "trained" / "checkpoint.ckpt"
     checkpoint.parent.mkdir(parents=True)
-    train_to_files(
+    train(
         **data,
         network=settings,
         training=training,
@@ -313,7 +307,7 @@ def test_it_is_trained_from_an_imported_checkpoint_and_sampled(
         [FOLDER / "capped_HP.pdb"],
         "HP",
         SamplingSettings(samples=6, chains=2, most_generated=1000, device="cpu", score_clip=4.0),
-        SamplingFiles.in_folder(out, out / "work"),
+        SamplingFiles.in_folder(out),
         threads=1,
     )
     assert mdtraj.load(str(out / "samples.xtc"), top=str(out / "topology.pdb")).xyz.shape == (6, 22, 3)
