@@ -13,7 +13,7 @@ from jamun.config.sampling import SamplingSettings
 from jamun.config.training import TrainingSettings
 from jamun.model.checkpoint import read_content, save_denoiser
 from jamun.model.denoiser import Denoiser
-from jamun.model.published import write_published
+from jamun.model.weights import write_model
 
 
 def run(monkeypatch, *words):
@@ -51,7 +51,7 @@ def test_sample_by_sequence(monkeypatch, tmp_path, checkpoint):
 
 def test_a_model_brings_its_settings_unless_others_are_given(monkeypatch, tmp_path, checkpoint):
     brought = SamplingSettings(friction=0.25, stride=2, chains=4, burn_in=4).of_a_model()
-    write_published(tmp_path / "mine", read_content(checkpoint) | {"sampling": brought}, {})
+    write_model(tmp_path / "mine", read_content(checkpoint) | {"sampling": brought}, {})
     (tmp_path / "other.yaml").write_text("sampling: {friction: 0.5, chains: 3}")
     words = ("sample", "--sequence", "AG", "--checkpoint", tmp_path / "mine" / "model.safetensors", "--samples", 6)
     for name, more in (("without", ()), ("with", ("--config", tmp_path / "other.yaml"))):

@@ -39,7 +39,7 @@ def import_public(
     """
     from jamun.model.checkpoint import public_content
     from jamun.model.public.importer import Told
-    from jamun.model.published import SUFFIX, write_weights
+    from jamun.model.weights import SUFFIX, write_weights
 
     if out.suffix != SUFFIX:
         raise UserError(f"--out {out}: the file is written as safetensors; give a name that ends in {SUFFIX}.")

@@ -19,7 +19,7 @@ from jamun.io.log import UserError
 from jamun.model.architectures import ARCHITECTURES, architecture_of, build
 from jamun.model.network import Network
 from jamun.model.public.importer import PublicCheckpointError, Told, is_public, read_public
-from jamun.model.published import SUFFIX, read_published
+from jamun.model.weights import SUFFIX, read_weights
 
 FORMAT = "jamun-denoiser"
 FORMAT_VERSION = 1
@@ -54,7 +54,7 @@ class LoadedDenoiser:
 def _read(path: Path) -> Any:
     """What the file holds, read without running code in it."""
     if path.suffix == SUFFIX:
-        return read_published(path)
+        return read_weights(path)
     if is_public(path):
         return public_content(path)
     return torch.load(path, map_location="cpu", weights_only=True)

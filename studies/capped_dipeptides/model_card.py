@@ -16,7 +16,7 @@ from targets import MET, TARGETS, median
 from jamun import layout
 from jamun.io.shipped import CARD, WEIGHTS
 from jamun.model.checkpoint import load_denoiser, read_content
-from jamun.model.published import write_published
+from jamun.model.weights import write_model
 from jamun.peptides.sequences import THREE_LETTER
 
 TITLE = "Denoiser for walk-jump sampling of peptides (JAMUN)"
@@ -178,7 +178,7 @@ def ship(results: Path, collected: Collected, target: Path) -> bool:
     load_denoiser(checkpoint)
     content = read_content(checkpoint) | {"sampling": collected.sampler or {}}
     with tempfile.TemporaryDirectory() as folder:
-        write_published(Path(folder), content, {})
+        write_model(Path(folder), content, {})
         weights = (Path(folder) / WEIGHTS).read_bytes()
     written = write(target / WEIGHTS, weights)
     shipped = {"name": WEIGHTS, "bytes": len(weights), "sha256": hashlib.sha256(weights).hexdigest()}

@@ -10,7 +10,7 @@ from jamun.config.network import NetworkSettings
 from jamun.config.training import TrainingSettings
 from jamun.model.checkpoint import CheckpointError, import_checkpoint, load_denoiser, read_content, save_denoiser
 from jamun.model.denoiser import Denoiser
-from jamun.model.published import CARD, WEIGHTS, read_published, write_published
+from jamun.model.weights import CARD, WEIGHTS, read_weights, write_model
 
 NETWORK = NetworkSettings(hidden_irreps="8x0e + 4x1e", n_convolutions=2, n_radial=4, radial_width=8)
 TRAINING = TrainingSettings(sigma=0.05)
@@ -28,7 +28,7 @@ def checkpoint(tmp_path):
 
 @pytest.fixture
 def shipped(checkpoint, tmp_path):
-    write_published(tmp_path / "shipped", read_content(checkpoint), {"limits": "none known"})
+    write_model(tmp_path / "shipped", read_content(checkpoint), {"limits": "none known"})
     return tmp_path / "shipped" / WEIGHTS
 
 
@@ -68,7 +68,7 @@ def test_either_form_is_taken_in_as_a_checkpoint(which, checkpoint, shipped, tmp
             lambda path: save_file(
                 {"a": torch.zeros(2)},
                 path,
-                {"jamun": json.dumps({k: v for k, v in read_published(path).items() if k != "state_dict"})},
+                {"jamun": json.dumps({k: v for k, v in read_weights(path).items() if k != "state_dict"})},
             ),
             "damaged, or of another version",
         ),

@@ -18,7 +18,7 @@ from jamun.io.shipped import CARD, DESCRIPTION, WEIGHTS
 SUFFIX = ".safetensors"
 
 
-def write_published(folder: Path, content: dict[str, Any], card: dict[str, Any]) -> None:
+def write_model(folder: Path, content: dict[str, Any], card: dict[str, Any]) -> None:
     """Write `content`, a checkpoint's mapping with its `state_dict`, and `card` (of JSON's types) into `folder`."""
     write_weights(folder / WEIGHTS, content)
     write_json(folder / CARD, card)
@@ -32,7 +32,7 @@ def write_weights(path: Path, content: dict[str, Any]) -> None:
         save_file(weights, temporary, metadata={DESCRIPTION: json.dumps(described)})
 
 
-def read_published(path: Path) -> dict[str, Any]:
+def read_weights(path: Path) -> dict[str, Any]:
     """A checkpoint's mapping from a safetensors file; no code can be in one.
 
     Raises OSError for a file that cannot be opened, ValueError for one that is not safetensors or not of this program.
