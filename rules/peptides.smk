@@ -39,6 +39,7 @@ rule take_structure:
         peptide=one_of(STRUCTURES),
     conda:
         "../envs/main.yaml"
+    priority: 1  # before samples of models that come from elsewhere
     resources:
         **needs(2000, 15),
     params:
