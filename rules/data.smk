@@ -14,9 +14,9 @@ rule featurize:
         "logs/{dataset}/featurize/{split}/{peptide}.log",
     benchmark:
         "logs/{dataset}/featurize/{split}/{peptide}.tsv"
+    priority: 1  # before samples of models that come from elsewhere
     conda:
         "../envs/main.yaml"
-    priority: 1  # before samples of models that come from elsewhere
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -40,9 +40,9 @@ rule describe_dataset:
         "logs/{dataset}/describe_dataset.log",
     benchmark:
         "logs/{dataset}/describe_dataset.tsv"
+    priority: 1  # before samples of models that come from elsewhere
     conda:
         "../envs/main.yaml"
-    priority: 1  # before samples of models that come from elsewhere
     threads: 1
     resources:
         mem_mb=growing(2000),

@@ -17,9 +17,9 @@ rule import_trajectory:
         "logs/{dataset}/import_trajectory/{peptide}.tsv"
     wildcard_constraints:
         peptide=one_of(PEPTIDES),
+    priority: 1  # before samples of models that come from elsewhere
     conda:
         "../envs/main.yaml"
-    priority: 1  # before samples of models that come from elsewhere
     resources:
         **needs(2000, 120),
     params:

@@ -24,9 +24,9 @@ rule train:
         "logs/{dataset}/train/{model}.tsv"
     wildcard_constraints:
         model=one_of(TRAINED_MODELS),
+    priority: 1  # before samples of models that come from elsewhere
     conda:
         "../envs/main.yaml"
-    priority: 1  # before samples of models that come from elsewhere
     threads: 16
     resources:
         mem_mb=growing(16000),

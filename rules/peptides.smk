@@ -11,9 +11,9 @@ rule build_peptide:
         "logs/{dataset}/build_peptide/{peptide}.tsv"
     wildcard_constraints:
         peptide=one_of(name for name in PEPTIDES if name not in STRUCTURES),
+    priority: 1  # before samples of models that come from elsewhere
     conda:
         "../envs/main.yaml"
-    priority: 1  # before samples of models that come from elsewhere
     resources:
         **needs(2000, 15),
     params:
@@ -37,9 +37,9 @@ rule take_structure:
         "logs/{dataset}/take_structure/{peptide}.tsv"
     wildcard_constraints:
         peptide=one_of(STRUCTURES),
+    priority: 1  # before samples of models that come from elsewhere
     conda:
         "../envs/main.yaml"
-    priority: 1  # before samples of models that come from elsewhere
     resources:
         **needs(2000, 15),
     params:

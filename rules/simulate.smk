@@ -26,11 +26,11 @@ rule simulate:
         "logs/{dataset}/simulate/{peptide}.tsv"
     wildcard_constraints:
         peptide=one_of(name for name in PEPTIDES if name not in BATCHED),
+    priority: 1  # before samples of models that come from elsewhere
     # A job that was stopped exits with an error, and goes on from its saved state when it is tried again.
     retries: tries_again(3)
     conda:
         "../envs/main.yaml"
-    priority: 1  # before samples of models that come from elsewhere
     threads: 1
     resources:
         mem_mb=growing(4000),
