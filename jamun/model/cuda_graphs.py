@@ -90,8 +90,8 @@ class CudaGraphs:
 
     def __init__(self, denoiser: Network) -> None:
         self.denoiser = denoiser
-        self._trained: dict[tuple, Callable[..., Tensor]] = {}
-        self._replays: dict[tuple, _Replay] = {}
+        self._trained: dict[tuple[Any, ...], Callable[..., Tensor]] = {}
+        self._replays: dict[tuple[Any, ...], _Replay] = {}
 
     def __call__(self, y: Tensor, sigma: float | Tensor, conditioning: Any) -> Tensor:
         """As Network.forward."""

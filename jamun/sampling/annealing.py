@@ -64,7 +64,8 @@ def annealed_denoising(denoise: DenoiseAt, y: Tensor, xhat: Tensor, sigma: float
     Returns:
         The estimate (chains, atoms, 3) in nm at the last level; xhat itself without levels.
     """
-    before, earlier, last = sigma, None, 0.0
+    earlier: Tensor | None = None
+    before, last = sigma, 0.0
     for place, level in enumerate(annealing.levels):
         step = math.log(before / level)
         z = xhat if annealing.order == 1 or earlier is None else xhat + 0.5 * step / last * (xhat - earlier)

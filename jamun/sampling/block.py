@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -208,7 +209,7 @@ class _Run:
     def _left(self) -> Advance:
         """What was made, and where the chains are; a force that there is not stays as it was."""
         walk, rows = self.chains.walk, len(self.block.ids)
-        state = {
+        state: dict[str, Any] = {
             name: value[:rows].float().cpu().numpy()
             for name, value in walk.state._asdict().items()
             if value is not None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -157,7 +158,7 @@ class Sampler:
         state = self.state
         # A compiled network is one for each size of the batch.
         rows = len(ids) if self.settings.compile == "off" else state.batch
-        arrays = {
+        arrays: dict[str, Any] = {
             name: getattr(state, name)[ids].numpy()
             for name in ("y", "v", "force", "xhat", "steps", "alive", "entered", "lengths")
         }

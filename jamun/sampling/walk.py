@@ -158,8 +158,7 @@ class Chains:
         """Args: origin (chains, atoms, 3), the clean structure of each chain in nm; the others where chains go on."""
         self._dynamics, self._origin = dynamics, dynamics.centre(origin)
         self._bound = _RADIUS_FACTOR * self._origin.norm(dim=-1).amax(-1, keepdim=True) + _RADIUS_EXTRA
-        fresh = state is None
-        self.walk = Walk.begin(dynamics, noise, self._origin) if fresh else Walk(dynamics, noise, state)
+        self.walk = Walk.begin(dynamics, noise, self._origin) if state is None else Walk(dynamics, noise, state)
         yes = torch.ones(len(origin), dtype=torch.bool, device=origin.device)
         self.alive = yes if alive is None else alive
         self.entered = ~yes if entered is None else entered
