@@ -16,6 +16,7 @@ from jamun.data.molecule import Molecule, heavy_atoms
 from jamun.data.store import FeatureError, FeatureFile, write_features
 from jamun.data.vocabulary import VOCABULARY_VERSION, encode
 from jamun.io.atomic import read_json, write_json
+from jamun.io.names import openable
 from jamun.io.provenance import provenance
 
 # Frames held in memory at a time.
@@ -41,11 +42,12 @@ def _chunks(trajectory: Path, topology: mdtraj.Topology, atoms: np.ndarray, keep
     """Positions (f, N, 3) in nm of the kept frames."""
     start = 0
     try:
-        for part in mdtraj.iterload(str(trajectory), top=topology, chunk=CHUNK_FRAMES, atom_indices=atoms):
-            if start + len(part) > len(keep):
-                raise FeatureError(f"{trajectory}: more than the {len(keep)} frames that its record tells of.")
-            yield part.xyz[keep[start : start + len(part)]]
-            start += len(part)
+        with openable(trajectory) as name:
+            for part in mdtraj.iterload(name, top=topology, chunk=CHUNK_FRAMES, atom_indices=atoms):
+                if start + len(part) > len(keep):
+                    raise FeatureError(f"{trajectory}: more than the {len(keep)} frames that its record tells of.")
+                yield part.xyz[keep[start : start + len(part)]]
+                start += len(part)
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, FeatureError):
             raise
@@ -74,7 +76,7 @@ def featurize_to_file(
     except (KeyError, TypeError, ValueError) as error:
         raise FeatureError(f"{md_record}: not the record of a simulation (missing {error}).") from None
     try:
-        with mdtraj.open(str(trajectory)) as file:
+        with openable(trajectory) as name, mdtraj.open(name) as file:
             first = file.read(1)
     except (OSError, ValueError, RuntimeError) as error:
         raise FeatureError(f"{trajectory}: not readable as a trajectory ({error}); simulate it again.") from None
@@ -85,8 +87,9 @@ def featurize_to_file(
     encode(molecule)  # a peptide that the network cannot be told of is refused here, not in training
     keep, offsets = kept_frames(boundaries, settings.discard, settings.stride)
     chunks = _chunks(trajectory, top, heavy_atoms(top), keep)
-    progress = tqdm(chunks, total=-(-len(keep) // CHUNK_FRAMES), desc=f"features of {peptide}", unit="chunk")
-    write_features(target, peptide, molecule, progress, int(keep.sum()), offsets, interval * settings.stride)
+    # Closed before an error is told, which would else stand in the bar's line.
+    with tqdm(chunks, total=-(-len(keep) // CHUNK_FRAMES), desc=f"features of {peptide}", unit="chunk") as progress:
+        write_features(target, peptide, molecule, progress, int(keep.sum()), offsets, interval * settings.stride)
 
 
 def _describe(paths: list[Path]) -> dict[str, Any]:

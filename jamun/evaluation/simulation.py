@@ -13,6 +13,7 @@ import numpy as np
 
 from jamun.evaluation.ensembles import EvaluationError, replica_of_frames
 from jamun.io.atomic import read_json, write_npz
+from jamun.io.names import openable
 from jamun.peptides.torsions import Torsion, compute_torsions, without_omega
 
 # Points a torsion at most, and one more for each replica: more than these merge into one another on paper.
@@ -37,8 +38,9 @@ def _chunks(trajectory: Path, topology: Path) -> Iterator[mdtraj.Trajectory]:
     try:
         structure = mdtraj.load_topology(str(topology))
         # MDTraj would pass over atoms beyond those of the topology when it reads in stretches.
-        mdtraj.load_frame(str(trajectory), 0, top=structure)
-        yield from mdtraj.iterload(str(trajectory), chunk=_CHUNK_FRAMES, top=structure)
+        with openable(trajectory) as name:
+            mdtraj.load_frame(name, 0, top=structure)
+            yield from mdtraj.iterload(name, chunk=_CHUNK_FRAMES, top=structure)
     except (OSError, ValueError, RuntimeError, TypeError, LookupError) as error:
         raise EvaluationError(f"{trajectory}: cannot be read with {topology} ({error}).") from None
 

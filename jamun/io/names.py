@@ -18,10 +18,11 @@ def ending(path: Path, known: Iterable[str]) -> str:
 
 @contextmanager
 def openable(path: Path, suffix: str | None = None) -> Iterator[str]:
-    """A name by which MDTraj can open `path`, to read or to write it; it is gone after the block.
+    """A name by which MDTraj can open `path`; it is gone after the block.
 
     MDTraj's readers in C take names in ASCII alone, and all of its readers know endings in small letters. Such a name
-    is that of a link to the file.
+    goes through a link to the folder, by which files can be written too, or where the file's own name is the matter,
+    through a link to the file, by which it can only be read: MDTraj removes what it writes over.
 
     Args:
         path: the file.
@@ -32,6 +33,11 @@ def openable(path: Path, suffix: str | None = None) -> Iterator[str]:
         yield str(path)
         return
     with tempfile.TemporaryDirectory(prefix="jamun-") as folder:
-        link = Path(folder) / f"file{chosen}"
-        link.symlink_to(path.resolve())
-        yield str(link)
+        if path.name.isascii() and path.name.endswith(chosen):
+            link = Path(folder) / "folder"
+            link.symlink_to(path.parent.resolve(), target_is_directory=True)
+            yield str(link / path.name)
+        else:
+            link = Path(folder) / f"file{chosen}"
+            link.symlink_to(path.resolve())
+            yield str(link)

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from mdtraj.formats import XTCTrajectoryFile
 
+from jamun.io.names import openable
+
 
 def xtc_bytes(xyz: np.ndarray, times: np.ndarray, steps: np.ndarray, scratch: Path) -> bytes:
     """Frames as XTC, whose frames follow one another without a header, so that bytes can be appended to a file.
@@ -19,10 +21,11 @@ def xtc_bytes(xyz: np.ndarray, times: np.ndarray, steps: np.ndarray, scratch: Pa
     """
     scratch.touch()  # what keeps a file from being opened has its own reason, which MDTraj would not tell
     try:
-        with XTCTrajectoryFile(str(scratch), "w") as xtc:
-            xtc.write(xyz, time=times, step=steps)
-        with XTCTrajectoryFile(str(scratch), "r") as xtc:
-            read, read_times, *_ = xtc.read()
+        with openable(scratch) as name:
+            with XTCTrajectoryFile(name, "w") as xtc:
+                xtc.write(xyz, time=times, step=steps)
+            with XTCTrajectoryFile(name, "r") as xtc:
+                read, read_times, *_ = xtc.read()
         if read.shape != xyz.shape or not np.array_equal(read_times, times):
             raise OSError("fewer frames are there than were written")
         return scratch.read_bytes()

@@ -12,6 +12,7 @@ from mdtraj.formats import XTCTrajectoryFile
 
 from jamun.io.atomic import atomic_path
 from jamun.io.disk import link_or_copy
+from jamun.io.names import openable
 from jamun.simulate.progress import STATE, TRAJECTORY
 
 # A frame of XTC begins with a magic number and the number of atoms, then step (int) and time (float), big-endian.
@@ -20,7 +21,7 @@ _STEP_OFFSET = 8
 
 def _frame_offsets(trajectory: Path) -> list[int]:
     """Where each frame begins, and the end of the file, in bytes."""
-    with XTCTrajectoryFile(str(trajectory), "r") as xtc:
+    with openable(trajectory) as name, XTCTrajectoryFile(name, "r") as xtc:
         return [*(int(offset) for offset in xtc.offsets), trajectory.stat().st_size]
 
 

@@ -16,6 +16,7 @@ from jamun.config.simulate import SimulateSettings, Start
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.disk import disk_errors, locked
 from jamun.io.gpu import slots as gpu_slots
+from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
@@ -211,7 +212,8 @@ def _publish_frames(
     for _, progress in done:
         progress.trim()
     publish_trajectory(folders, settings.n_frames, settings.frame_interval, trajectory)
-    first = mdtraj.load_frame(str(trajectory), 0, top=peptide_topology(done[0][0].solvated))
+    with openable(trajectory) as name:
+        first = mdtraj.load_frame(name, 0, top=peptide_topology(done[0][0].solvated))
     with atomic_path(topology) as temporary:
         first.save_pdb(str(temporary))
     publish_table(folders, settings.n_frames, settings.frame_interval, state)
