@@ -30,6 +30,7 @@ from jamun.config.configuration import Configuration
 from jamun.config.figures import FigureSettings
 from jamun.io.atomic import read_json, read_npz
 from jamun.io.log import UserError
+from jamun.io.names import openable
 from jamun.io.shipped import DEFAULT_MODEL, shipped_model
 
 if TYPE_CHECKING:
@@ -208,7 +209,8 @@ def _read_samples(files: Any) -> Samples:
     from jamun.evaluation.ensembles import frame_chains
     from jamun.peptides.torsions import compute_torsions
 
-    trajectory = mdtraj.load(str(files.samples), top=str(files.topology))
+    with openable(files.samples) as name:
+        trajectory = mdtraj.load(name, top=str(files.topology))
     flags = read_npz(files.flags)
     torsions, angles = compute_torsions(trajectory)
     table = pd.DataFrame({"chain": frame_chains(files.samples, trajectory.n_frames), **flags})

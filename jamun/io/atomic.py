@@ -78,7 +78,8 @@ def write_npz(target: str | Path, arrays: dict[str, np.ndarray]) -> None:
         if np.asarray(array).dtype.hasobject:
             raise ValueError(f"array {name!r} for {target} has dtype object and would need pickle")
     with atomic_path(target) as temporary:
-        np.savez_compressed(temporary, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        # Not allow_pickle=False: older NumPy, as in PyEMMA's environment, keeps it as an array of that name.
+        np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:

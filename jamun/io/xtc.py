@@ -54,7 +54,7 @@ def frame_index(path: Path) -> FrameIndex:
     size = path.stat().st_size
     if size == 0:
         return FrameIndex(np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    with XTCTrajectoryFile(str(path)) as xtc:
+    with openable(path) as name, XTCTrajectoryFile(name) as xtc:
         offsets = np.asarray(xtc.offsets, dtype=np.int64)
     content = np.memmap(path, dtype=np.uint8, mode="r")
     header = content[offsets[:, None] + np.arange(8, 16)]
