@@ -1,8 +1,12 @@
 """Running Snakemake on the small configuration, once for all tests of the workflow."""
 
+import atexit
+import json
 import re
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,24 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = Path(__file__).with_name("small.yaml")
+
+
+@cache
+def _planner() -> subprocess.Popen:
+    """A process that has Snakemake loaded, for all dry runs: most of the time of one is spent on loading it."""
+    command = [sys.executable, str(Path(__file__).with_name("planner.py"))]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(process.kill)
+    return process
+
+
+def plan(words: list[str], folder: Path) -> subprocess.CompletedProcess:
+    """`snakemake` with `words`, forked from the planner; output holds both streams."""
+    planner = _planner()
+    with tempfile.NamedTemporaryFile("r") as output:
+        print(json.dumps([words, str(folder), output.name]), file=planner.stdin, flush=True)
+        code = int(planner.stdout.readline())
+        return subprocess.CompletedProcess(words, code, Path(output.name).read_text())
 
 
 class Workflow:
@@ -22,11 +44,15 @@ class Workflow:
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run `snakemake` with `arguments`; output holds both streams."""
         # --config takes every word that follows, so targets and flags must come before it.
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--directory", str(self.folder), "--configfile", str(self.configuration), *arguments]
-        finished = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder, check=False
-        )
+        words = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(self.folder)]
+        words += ["--configfile", str(self.configuration), *arguments]
+        if set(arguments) & {"--dry-run", "-n"}:
+            finished = plan(words, self.folder)
+        else:
+            command = [sys.executable, "-m", "snakemake", *words]
+            finished = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder, check=False
+            )
         if check:
             assert finished.returncode == 0, finished.stdout[-6000:]
         return finished

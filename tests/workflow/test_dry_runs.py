@@ -1,8 +1,6 @@
 """Every shipped configuration plans the jobs it should; bad ones end before any job."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 from conftest import ROOT
@@ -182,17 +180,6 @@ def test_bad_configuration_ends_before_any_job(workflow_in, change, words):
 def test_slurm_profile_plans(workflow_in):
     finished = workflow_in("config.yaml").run("--profile", str(ROOT / "profiles" / "slurm"), "-n", "all")
     assert "simulate" in finished.stdout
-
-
-def test_lint_and_format():
-    for command in (
-        ["-m", "snakemake", "--lint"],
-        ["-m", "snakefmt", "--check", "Snakefile", "rules"],
-        ["-m", "ruff", "check", "."],
-        ["-m", "ruff", "format", "--check", "."],
-    ):
-        finished = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
-        assert finished.returncode == 0, f"{command}: {finished.stdout}{finished.stderr}"
 
 
 def test_an_ablation_needs_variants_and_all_its_models(workflow_in):
