@@ -1,11 +1,16 @@
 """The environments for pip, conda and the container hold the same versions; what none of them runs here is checked."""
 
 import re
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import jamun
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVS = ROOT / "envs"
@@ -57,7 +62,7 @@ def test_conda_and_make_build_the_same_pyemma():
 
 
 def test_every_package_is_pinned():
-    for name in ("requirements.txt", "pyemma.txt"):
+    for name in ("requirements.txt", "dev.txt", "pyemma.txt"):
         loose = {package for package, version in locked(name).items() if not version.startswith("==")}
         assert loose <= {"setuptools", "wheel"}
 
@@ -74,14 +79,14 @@ def test_container_copies_all_that_the_workflow_needs():
         assert target == f"/opt/jamun/{source}"
     # What Snakemake reads, what the package is built from, and what they read in turn.
     assert copied.keys() >= {"Snakefile", "rules", "profiles", "workflow_scripts", "envs", "docs", "jamun"}
-    assert copied.keys() >= {"Makefile", "pyproject.toml", "README.md", "config.yaml", "configs"}
+    assert copied.keys() >= {"Makefile", "pyproject.toml", "README.md", "LICENSE", "config.yaml", "configs", "models"}
 
 
 def test_container_is_built_by_the_same_recipe():
     assert "From: python:3.11-" in DEFINITION
     assert "make install pyemma PYTHON=python3.11" in section("post")
     assert all(re.search(rf"^{target}:", MAKEFILE, re.MULTILINE) for target in ("install", "pyemma"))
-    assert f"Version {metadata.version('jamun')}" in section("labels")
+    assert f"Version {jamun.__version__}" in section("labels")
     # It holds the two environments where the Makefile puts them.
     places = {name: re.search(rf"^{name} := (\S+)$", MAKEFILE, re.MULTILINE).group(1) for name in ("VENV", "PYEMMA")}
     assert f"export PATH=/opt/jamun/{places['VENV']}/bin:$PATH" in section("environment")
@@ -98,7 +103,9 @@ def test_container_installs_what_make_would():
 
 def test_ci_runs_what_people_run():
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
-    (job,) = workflow["jobs"].values()
+    job, others = workflow["jobs"]["test"], workflow["jobs"]["other-python"]
+    assert others["strategy"]["matrix"]["python"] == ["3.12", "3.13"]
+    assert others["steps"][-1]["run"] == ".ci/other-python"
     assert job["steps"][-1] == {"run": ".ci/run"}
     assert job["timeout-minutes"] <= 60
     python = next(step["with"] for step in job["steps"] if "setup-python" in step.get("uses", ""))
@@ -108,6 +115,26 @@ def test_ci_runs_what_people_run():
     assert {"push", "pull_request"} <= workflow[True].keys()
 
 
-@pytest.mark.parametrize("script", [".ci/run", "envs/pyemma.post-deploy.sh"])
+def test_one_version():
+    """It is written in the package; what else names it follows."""
+    assert re.search(rf"^version: {re.escape(jamun.__version__)}$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"] == ["version"]
+
+
+def test_locks_hold_what_the_package_declares():
+    """Every dependency is locked, at a version that its declaration admits."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [
+        each for name in ("workflow", "notebook", "docs", "dev") for each in project["optional-dependencies"][name]
+    ]
+    pinned = locked("requirements.txt") | locked("dev.txt") | {"torch": installed_by_make("torch")}
+    versions = {canonicalize_name(name): found for name, found in pinned.items()}
+    for requirement in map(Requirement, [*project["dependencies"], *extras]):
+        if requirement.name != "jamun":
+            found = versions[canonicalize_name(requirement.name)].removeprefix("==")
+            assert requirement.specifier.contains(found, prereleases=True), (requirement, found)
+
+
+@pytest.mark.parametrize("script", [".ci/run", ".ci/other-python", "envs/pyemma.post-deploy.sh"])
 def test_shell_scripts_stop_at_errors(script):
     assert "set -euo pipefail" in (ROOT / script).read_text()
