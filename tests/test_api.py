@@ -17,6 +17,8 @@ from jamun.config.training import TrainingSettings
 from jamun.io.log import UserError
 from jamun.model.checkpoint import save_denoiser
 from jamun.model.denoiser import Denoiser
+from jamun.peptides.build import build_to_files
+from jamun.peptides.sequences import parse_sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 FAST = {
@@ -73,9 +75,11 @@ def test_the_same_seed_gives_the_same_samples_and_files_where_asked(samples, che
     np.testing.assert_array_equal(again.xyz, samples.trajectory.xyz)
 
 
-def test_a_trajectory_is_a_start_and_a_sentence_is_an_error(samples, checkpoint):
+def test_a_trajectory_is_a_start_and_a_sentence_is_an_error(samples, checkpoint, tmp_path):
+    build_to_files(parse_sequence("AG"), "capped", 7.0, tmp_path / "AG.pdb", tmp_path / "AG.json")
+    built = mdtraj.load(tmp_path / "AG.pdb")
     few = parse(FAST | {"sampling": {"samples": 4, "chains": 2, "burn_in": 1}})
-    found = jamun.sample(samples.trajectory[:2], model=checkpoint, config=few, threads=1)
+    found = jamun.sample(mdtraj.join([built, built]), model=checkpoint, config=few, threads=1)
     assert found.record["starts"]["structures"] == 2
     with pytest.raises(UserError, match="no model called 'none'"):
         jamun.sample("AG", model="none")

@@ -75,7 +75,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []  # the stacks under each mark
         self.memo: dict[int, Any] = {}
-        self.plain: dict[str, Callable[[], None]] = {
+        self.plain: dict[str, Callable[[], object]] = {
             "MARK": self._mark, "POP": self._pop, "POP_MARK": self._pop_mark, "DUP": self._dup,
             "TUPLE": lambda: self.stack.append(tuple(self._pop_mark())),
             "LIST": lambda: self.stack.append(self._pop_mark()),
