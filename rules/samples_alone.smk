@@ -5,23 +5,20 @@
 
 rule describe_samples:
     input:
-        samples="results/{dataset}/samples/{model}/{peptide}/samples.xtc",
-        samples_topology="results/{dataset}/samples/{model}/{peptide}/topology.pdb",
-        sampling_record="results/{dataset}/samples/{model}/{peptide}/sampling.json",
-        structure="results/{dataset}/peptides/{peptide}.pdb",
+        samples=layout.SAMPLES["samples"],
+        samples_topology=layout.SAMPLES["topology"],
+        sampling_record=layout.SAMPLES["record"],
+        structure=layout.PEPTIDE["pdb"],
     output:
-        result="results/{dataset}/evaluation/{model}/{peptide}.json",
-        arrays="results/{dataset}/evaluation/{model}/{peptide}.npz",
+        **layout.EVALUATION["compare"],
     log:
         "logs/{dataset}/describe_samples/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/describe_samples/{model}/{peptide}.tsv"
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        **needs(4000, 30),
     params:
         settings={key: config["evaluation"][key] for key in ("torsion_bins", "ramachandran_bins", "physicality")},
     message:
@@ -32,32 +29,30 @@ rule describe_samples:
 
 rule summarize:
     input:
-        results=over_test_peptides("results/{dataset}/evaluation/{model}/{peptide}.json"),
+        results=over_test_peptides(layout.EVALUATION["compare"]["result"]),
     output:
         summary=report(
-            "results/{dataset}/evaluation/summary.csv",
+            layout.SUMMARY,
             caption="../docs/captions/samples_table.rst",
             category="Summary",
             labels={"question": "1. What came out?", "figure": "Table of results (CSV)", "model": "all"},
         ),
         page=report(
-            "results/{dataset}/evaluation/summary.html",
+            layout.TABLES["page"],
             caption="../docs/captions/samples_table.rst",
             category="Summary",
             labels={"question": "1. What came out?", "figure": "Tables of results", "model": "all"},
         ),
-        markdown="results/{dataset}/evaluation/summary.md",
-        latex="results/{dataset}/evaluation/summary.tex",
+        markdown=layout.TABLES["markdown"],
+        latex=layout.TABLES["latex"],
     log:
         "logs/{dataset}/summarize.log",
     benchmark:
         "logs/{dataset}/summarize.tsv"
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        **needs(2000, 10),
     message:
         "Write the tables of the samples of every model on {wildcards.dataset}"
     script:

@@ -14,12 +14,9 @@ BATCHED = dict.fromkeys(name for members in BATCHES for name in members)
 
 rule simulate:
     input:
-        pdb="results/{dataset}/peptides/{peptide}.pdb",
+        pdb=layout.PEPTIDE["pdb"],
     output:
-        trajectory="results/{dataset}/md/{peptide}/trajectory.xtc",
-        topology="results/{dataset}/md/{peptide}/topology.pdb",
-        state="results/{dataset}/md/{peptide}/state.csv",
-        record="results/{dataset}/md/{peptide}/md.json",
+        **layout.MD,
     log:
         "logs/{dataset}/simulate/{peptide}.log",
     benchmark:
@@ -31,10 +28,8 @@ rule simulate:
     retries: tries_again(3)
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(1440),
+        **needs(4000, 1440),
         gpu=lambda wildcards: gpus(simulate_settings(wildcards)["platform"] in ("CUDA", "OpenCL")),
     params:
         settings=simulate_settings,
@@ -52,12 +47,9 @@ for number, members in enumerate(BATCHES, 1):
         name:
             f"simulate_batch_{number}"
         input:
-            pdb=expand("results/{dataset}/peptides/{peptide}.pdb", dataset=DATASET, peptide=members),
+            pdb=expand(layout.PEPTIDE["pdb"], dataset=DATASET, peptide=members),
         output:
-            trajectory=expand("results/{dataset}/md/{peptide}/trajectory.xtc", dataset=DATASET, peptide=members),
-            topology=expand("results/{dataset}/md/{peptide}/topology.pdb", dataset=DATASET, peptide=members),
-            state=expand("results/{dataset}/md/{peptide}/state.csv", dataset=DATASET, peptide=members),
-            record=expand("results/{dataset}/md/{peptide}/md.json", dataset=DATASET, peptide=members),
+            **{name: expand(path, dataset=DATASET, peptide=members) for name, path in layout.MD.items()},
         log:
             f"logs/{DATASET}/simulate/batch_{number}.log",
         benchmark:
@@ -67,8 +59,7 @@ for number, members in enumerate(BATCHES, 1):
             "../envs/main.yaml"
         threads: 4
         resources:
-            mem_mb=growing(16000),
-            runtime=growing(1440),
+            **needs(16000, 1440),
             # Without one it would take as long as all the peptides one after another.
             gpu=gpus(SIMULATE_OF_SPLIT[SPLIT_OF[members[0]]]["platform"] not in ("CPU", "Reference")),
         params:
@@ -83,10 +74,10 @@ for number, members in enumerate(BATCHES, 1):
 
 rule benchmark_single:
     input:
-        pdb="results/{dataset}/peptides/{peptide}.pdb",
-        record="results/{dataset}/md/{peptide}/md.json",
+        pdb=layout.PEPTIDE["pdb"],
+        record=layout.MD["record"],
     output:
-        record="results/{dataset}/md/{peptide}/benchmark_single.json",
+        record=layout.MD_SINGLE,
     log:
         "logs/{dataset}/benchmark_single/{peptide}.log",
     benchmark:
@@ -95,10 +86,8 @@ rule benchmark_single:
         peptide=one_of(BATCHED),
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(10),
+        **needs(4000, 10),
         gpu=lambda wildcards: gpus(simulate_settings(wildcards)["platform"] in ("CUDA", "OpenCL")),
     params:
         settings=simulate_settings,
