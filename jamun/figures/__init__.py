@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -12,13 +12,18 @@ from jamun.config.figures import FigureSettings
 _MODULES = {"comparison_page": "comparison", "convergence_of_all": "convergence"}
 
 
+def function_of(name: str) -> Callable[..., None]:
+    """The function that draws the figure `name`: ``{name}_to_files`` of its module."""
+    return getattr(import_module(f"jamun.figures.{_MODULES.get(name, name)}"), f"{name}_to_files")
+
+
 def to_files(
     name: str,
     inputs: Mapping[str, str | Sequence[str]],
     outputs: Mapping[str, str],
     settings: FigureSettings,
 ) -> None:
-    """Draw the figure `name` with ``{name}_to_files`` of its module.
+    """Draw the figure `name` with the function of its name.
 
     Args:
         name: name of the figure, that of its rule without ``plot_``
@@ -29,8 +34,7 @@ def to_files(
     Raises:
         FigureError: a figure that cannot be drawn as asked.
     """
-    draw = getattr(import_module(f"jamun.figures.{_MODULES.get(name, name)}"), f"{name}_to_files")
     files = {key: Path(path) if isinstance(path, str) else list(map(Path, path)) for key, path in inputs.items()}
     # The viewer is a page and no picture: no setting of figures is about it.
     looks = {"settings": settings} if "png" in outputs else {}
-    draw(**files, **looks, **{key: Path(value) for key, value in outputs.items()})
+    function_of(name)(**files, **looks, **{key: Path(value) for key, value in outputs.items()})
