@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from jamun.cli import build, check, evaluate, import_public, models, run, sample, simulate, status
+from jamun.cli import build, check, evaluate, import_public, models, populations, run, sample, simulate, status
 from jamun.config import ConfigurationError
 from jamun.io.log import Interrupted, UserError, system_sentence
 
@@ -22,6 +22,7 @@ for command in (
     simulate.simulate,
     sample.sample,
     evaluate.evaluate,
+    populations.populations,
     models.models,
     status.status,
 ):

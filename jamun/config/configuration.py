@@ -23,6 +23,7 @@ from jamun.config.network import (
     settings_class,
 )
 from jamun.config.peptides import PeptideSettings
+from jamun.config.populations import PopulationSettings
 from jamun.config.sampling import SamplingSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.config.source import SourceSettings
@@ -91,6 +92,9 @@ class Configuration(Section):
         "others, and make nothing that evaluation starts from.",
     )
     sampling: SamplingSettings = Field(default_factory=SamplingSettings, description="Walk-jump sampling.")
+    populations: PopulationSettings = Field(
+        default_factory=PopulationSettings, description="Populations by short MD from samples."
+    )
     ablation: AblationSettings = Field(default_factory=AblationSettings, description="Sampling with other settings.")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="Comparison with MD.")
     figures: FigureSettings = Field(default_factory=FigureSettings, description="Looks of the figures.")

@@ -167,3 +167,45 @@ def rate_prior(counts: np.ndarray, strength: float) -> np.ndarray:
     scale = np.divide(strength, leaving, out=np.zeros_like(leaving), where=leaving > 0)
     prior: np.ndarray = counts * scale[:, None]
     return prior
+
+
+def expected_prior(counts: np.ndarray, expected: np.ndarray, strength: float) -> np.ndarray:
+    """Prior (S, S) of as much as `strength` transitions out of each state, whose populations are the expected ones.
+
+    The chance to go from state i to state j is r q_j, with r the one rate that is most likely by `counts` and one more
+    transition. The populations q are a mean of the expected ones, which weigh as one crossing, and those of `counts`,
+    which weigh as their crossings into or out of the state that has the fewest: what is expected says what is on either
+    side of a barrier that was not crossed both ways, and next to nothing where there are many crossings.
+
+    Args:
+        counts: (S, S) transitions that r is taken from.
+        expected: (S,) populations; states without any are not connected.
+        strength: transitions.
+    """
+    q = expected / expected.sum()
+    there = q > 0
+    if there.sum() < 2:
+        return np.diag(there.astype(float))
+    crossing = counts - np.diag(np.diag(counts))
+    fewest = float(np.minimum(crossing.sum(0), crossing.sum(1))[there].min())
+    if fewest > 0:
+        q = (q + fewest * reversible_populations(counts)) / (1.0 + fewest)
+    rate = min((crossing.sum() + 1.0) / max(float(counts.sum(1) @ (1.0 - q)), 1.0), 1.0)
+    chances = np.where(there[:, None] & there, rate * q, 0.0)
+    np.fill_diagonal(chances, 0.0)
+    np.fill_diagonal(chances, np.where(there, 1.0 - chances.sum(1), 0.0))
+    return rate_prior(chances, strength)
+
+
+def timescale(counts: np.ndarray, lag: float) -> float:
+    """Implied timescale of the slowest relaxation, -lag / ln of the second eigenvalue, in the unit of the lag.
+
+    Infinite where counts (S, S) hold no transition, 0 where the eigenvalue is not positive.
+    """
+    kept = counts.sum(1) > 0
+    own = counts[np.ix_(kept, kept)]
+    if kept.sum() < 2 or own.sum() == np.trace(own):
+        return float("inf")
+    own = own + own.T  # of a reversible process, whose eigenvalues are real
+    values = np.sort(np.linalg.eigvals(own / own.sum(1, keepdims=True)).real)
+    return float(-lag / np.log(min(values[-2], 1 - 1e-12))) if values[-2] > 0 else 0.0

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from jamun.io.seeds import derived_seed
 from jamun.peptides.torsions import Torsion
 from jamun.populations.basins import residue_states
-from jamun.populations.markov import Posterior, rate_prior, sample_populations
+from jamun.populations.markov import Posterior, expected_prior, rate_prior, sample_populations, timescale
 from jamun.populations.raking import Wanted, bounded, rake, shares_of
 from jamun.populations.steps import Key, Step, steps_of
 
@@ -78,6 +79,10 @@ class StepResult:
         share: of the frames in the states, (S,).
         population: (S,).
         low, high: ends of the 95 % interval, (S,).
+        samples: (B, S) draws of the posterior.
+        timescale: ps, of the relaxation of the step at the lag time; infinite without transitions.
+        one_way: whether a state that has frames was never entered or never left, so that its population is held by the
+            prior alone on one side.
     """
 
     residue: str
@@ -88,6 +93,18 @@ class StepResult:
     population: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    samples: np.ndarray
+    timescale: float
+    one_way: bool
+
+    @property
+    def error(self) -> float:
+        """Standard deviation of the least certain population."""
+        return float(self.samples.std(0).max())
+
+
+# Share that a state has at least where others are known to have it at all.
+_RARE = 1e-3
 
 
 @dataclass
@@ -110,29 +127,23 @@ class Pool:
                     pool.visits[key] = pool.visits.get(key, 0) + step.visits
         return pool
 
-    def prior(self, levels: tuple[Key, ...], visits: np.ndarray, strength: float) -> np.ndarray:
+    def prior(self, levels: tuple[Key, ...], counts: np.ndarray, expected: np.ndarray, strength: float) -> np.ndarray:
         """Prior (S, S) at the most particular of these levels, each of which has the one above it as its own prior.
-
-        The most general has, as its prior, one transition out of each state that has frames to where frames are: what
-        no transition is known of stays as it is in the frames.
 
         Args:
             levels: from the most general.
-            visits: (S,) frames of what the prior is for.
+            counts: (S, S) transitions of what the prior is for.
+            expected: (S,) populations of it where no transition is known.
             strength: transitions that each level counts as for the next.
         """
-        prior = _independent(visits + (self.visits[levels[0]] if levels[:1] and levels[0] in self.visits else 0))
-        for key in levels:
-            prior = rate_prior(prior + self.counts.get(key, 0.0), strength)
+        known = [key for key in levels if key in self.counts]
+        if known:
+            # the frames' own only where the pool has none at all
+            expected = _RARE * expected / expected.sum() + self.visits[known[0]] / self.visits[known[0]].sum()
+        prior = expected_prior(self.counts[known[0]] if known else counts, expected, strength)
+        for key in known:
+            prior = rate_prior(prior + self.counts[key], strength)
         return prior
-
-
-def _independent(visits: np.ndarray) -> np.ndarray:
-    """One transition out of each state with frames, (S, S), to the others with frames, by how many each has."""
-    rows = np.where(visits[:, None] > 0, visits, 0).astype(float)
-    np.fill_diagonal(rows, 0.0)
-    leaving = rows.sum(1, keepdims=True)
-    return np.divide(rows, leaving, out=np.zeros_like(rows), where=leaving > 0)
 
 
 def _lag_frames(peptide: PeptideRuns, lag: float) -> int:
@@ -140,12 +151,13 @@ def _lag_frames(peptide: PeptideRuns, lag: float) -> int:
 
 
 def _posterior(
-    own: tuple[np.ndarray, np.ndarray], levels: tuple[Key, ...], pool: Pool, settings: ResidueSettings
+    own: tuple[np.ndarray, np.ndarray], step: Step, levels: tuple[Key, ...], pool: Pool, settings: ResidueSettings
 ) -> Posterior:
-    """Populations by a step's own counts (S, S) and visits (S,), and the pool's at these levels."""
-    counts, visits = own
-    prior = pool.prior(levels, visits, settings.strength)
-    return sample_populations(counts, prior, settings.n_samples, settings.seed)
+    """Populations by a step's own counts (S, S) and expected populations (S,), and the pool's at these levels."""
+    counts, expected = own
+    prior = pool.prior(levels, counts, expected, settings.strength)
+    seed = derived_seed(settings.seed, step.residue.name, step.residue.place, step.name)
+    return sample_populations(counts, prior, settings.n_samples, seed)
 
 
 def _wanted(members: list[tuple[int, Step]], populations: np.ndarray) -> Wanted:
@@ -158,7 +170,7 @@ def _wanted(members: list[tuple[int, Step]], populations: np.ndarray) -> Wanted:
     )
 
 
-def _result(step: Step, wanted: Wanted, posterior: Posterior) -> StepResult:
+def _result(step: Step, wanted: Wanted, posterior: Posterior, lag: float) -> StepResult:
     low, high = np.percentile(posterior.samples, [2.5, 97.5], axis=0)
     return StepResult(
         step.residue.name,
@@ -169,28 +181,89 @@ def _result(step: Step, wanted: Wanted, posterior: Posterior) -> StepResult:
         posterior.best,
         low,
         high,
+        posterior.samples,
+        timescale(posterior.counts, lag),
+        _one_way(posterior.counts, wanted.states),
     )
 
 
-def peptide_weights(
-    peptide: PeptideRuns, pool: Pool, settings: ResidueSettings
-) -> tuple[list[np.ndarray], list[StepResult]]:
-    """Weights (F,) of the frames of each run of one peptide, mean 1 over all, and what each slow step says.
+def _one_way(counts: np.ndarray, states: np.ndarray) -> bool:
+    off_diagonal = counts - np.diag(np.diag(counts))
+    there = np.unique(states)
+    crossed = (off_diagonal.sum(0)[there] > 0) & (off_diagonal.sum(1)[there] > 0)
+    return len(there) > 1 and not bool(crossed.all())
+
+
+def step_results(
+    peptide: PeptideRuns, pool: Pool, settings: ResidueSettings, expected: PeptideRuns | None = None
+) -> list[StepResult]:
+    """What each slow step of one peptide says.
 
     Args:
         peptide: its runs.
         pool: transitions of other peptides, from which the prior is taken; may be empty.
         settings: lag time, weight of the prior.
+        expected: frames of the same peptide whose shares are expected where no transition is known, such as samples
+            of a model; by default the runs' own.
     """
     lag = _lag_frames(peptide, settings.lag)
-    all_wanted, results = [], []
-    for step in steps_of(residue_states(peptide.torsions, peptide.runs)):
-        posterior = _posterior((step.counts(lag), step.visits), step.levels, pool, settings)
-        wanted = _wanted([(0, step)], posterior.best)
-        all_wanted.append(wanted)
-        results.append(_result(step, wanted, posterior))
-    weights = bounded(rake(all_wanted, peptide.n_frames), settings.smallest, settings.largest)
-    return np.split(weights, np.cumsum([len(run) for run in peptide.runs])[:-1]), results
+    steps = steps_of(residue_states(peptide.torsions, peptide.runs))
+    others = steps if expected is None else steps_of(residue_states(expected.torsions, expected.runs))
+    results = []
+    for step, other in zip(steps, others, strict=True):
+        own = step.visits / max(step.visits.sum(), 1)
+        shares = (1 - _RARE) * other.visits / max(other.visits.sum(), 1) + _RARE * own
+        posterior = _posterior((step.counts(lag), shares), step, step.levels, pool, settings)
+        results.append(_result(step, _wanted([(0, step)], posterior.best), posterior, settings.lag))
+    return results
+
+
+# A timescale that grows by less than this share at twice the lag has converged; of fewer transitions it is noise.
+_GROWTH, _FEWEST = 0.25, 5.0
+
+
+def choose_lag(peptide: PeptideRuns, candidates: list[float]) -> tuple[float, dict[str, list[float]]]:
+    """The shortest lag at which the implied timescales of all steps have converged, and the timescales.
+
+    Args:
+        peptide: its runs.
+        candidates: lags in ps, each twice the one before; the last is taken where no other will do.
+
+    Returns:
+        The lag in ps; for each step, by residue, place and name, its timescale in ps at each candidate.
+    """
+    steps = steps_of(residue_states(peptide.torsions, peptide.runs))
+    counts = [[step.counts(_lag_frames(peptide, lag)) for lag in candidates] for step in steps]
+    times = [[timescale(own, lag) for own, lag in zip(row, candidates, strict=True)] for row in counts]
+    names = [f"{step.residue.name}{step.residue.place} {step.name}" for step in steps]
+    told = dict(zip(names, times, strict=True))
+    for place, lag in enumerate(candidates[:-1]):
+        judged = [
+            (row[place], row[place + 1])
+            for row, own in zip(times, counts, strict=True)
+            if own[place].sum() - np.trace(own[place]) >= _FEWEST
+        ]
+        if all(later <= (1 + _GROWTH) * now for now, later in judged):
+            return lag, told
+    return candidates[-1], told
+
+
+def weights_by(peptide: PeptideRuns, results: list[StepResult], settings: ResidueSettings) -> list[np.ndarray]:
+    """Weights (F,) of the frames of each run, or of samples of the same peptide, by the results of its steps; mean 1
+    over all frames."""
+    steps = steps_of(residue_states(peptide.torsions, peptide.runs))
+    wanted = [_wanted([(0, step)], result.population) for step, result in zip(steps, results, strict=True)]
+    weights = bounded(rake(wanted, peptide.n_frames), settings.smallest, settings.largest)
+    return np.split(weights, np.cumsum([len(run) for run in peptide.runs])[:-1])
+
+
+def peptide_weights(
+    peptide: PeptideRuns, pool: Pool, settings: ResidueSettings
+) -> tuple[list[np.ndarray], list[StepResult]]:
+    """Weights (F,) of the frames of each run of one peptide, mean 1 over all, and what each slow step says; see
+    `step_results` for the arguments."""
+    results = step_results(peptide, pool, settings)
+    return weights_by(peptide, results, settings), results
 
 
 def pooled_weights(
@@ -213,10 +286,12 @@ def pooled_weights(
             groups.setdefault(step.levels[-1], []).append((int(offset), step))
     all_wanted, results = [], []
     for key, members in groups.items():
-        posterior = _posterior((pool.counts[key], pool.visits[key]), members[0][1].levels[:-1], pool, settings)
+        posterior = _posterior(
+            (pool.counts[key], pool.visits[key]), members[0][1], members[0][1].levels[:-1], pool, settings
+        )
         wanted = _wanted(members, posterior.best)
         all_wanted.append(wanted)
-        results.append(_result(members[0][1], wanted, posterior))
+        results.append(_result(members[0][1], wanted, posterior, settings.lag))
     weights = bounded(rake(all_wanted, int(offsets[-1])), settings.smallest, settings.largest)
     parts = np.split(weights, offsets[1:-1])
     return {peptide.peptide: own for peptide, own in zip(peptides, parts, strict=True)}, results

@@ -1,0 +1,125 @@
+"""The command `jamun populations`: right populations of one peptide by short MD from samples."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from jamun.cli.options import Config, settings_of
+from jamun.config.configuration import Configuration
+from jamun.config.simulate import SimulateSettings
+from jamun.io.log import UserError
+
+# 4 fs steps with heavy hydrogens, on the platform that is fastest for so small a system.
+_IMPLICIT = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "timestep": 4.0, "hydrogen_mass": 3.0}
+
+
+def _simulate(settings: Configuration, solvent: str) -> SimulateSettings:
+    own = settings.simulate
+    if own.solvent == solvent:
+        return own
+    if solvent == "explicit":
+        raise UserError("short MD is made in implicit solvent only: give your own runs by --md.")
+    kept = own.model_dump(include={"forcefield", "temperature", "friction"})
+    return SimulateSettings(**(kept | _IMPLICIT))
+
+
+def populations(
+    sequence: Annotated[str | None, typer.Option("--sequence", help="Sequence to build, and to sample.")] = None,
+    samples: Annotated[
+        Path | None, typer.Option("--samples", help="Your own samples, heavy atoms in the order of the built peptide.")
+    ] = None,
+    md: Annotated[
+        list[Path] | None,
+        typer.Option("--md", help="Your own MD instead of short runs: one file a run; repeat the option."),
+    ] = None,
+    topology: Annotated[
+        Path | None, typer.Option("--topology", help="Structure of --samples or --md, such as a PDB.")
+    ] = None,
+    frame_interval: Annotated[
+        float | None, typer.Option("--frame-interval", help="ps between the frames of --md.", min=1e-6)
+    ] = None,
+    solvent: Annotated[Literal["implicit", "explicit"], typer.Option("--solvent", help="Solvent of the MD.")] = (
+        "implicit"
+    ),
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="MD at most, such as 10ns; overrides the settings.")
+    ] = None,
+    target: Annotated[
+        float | None, typer.Option("--target", help="Standard error to reach; overrides the settings.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write to; without it, NAME_populations.")] = None,
+    config: Config = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="Cores to use; without it, all of this process.")
+    ] = None,
+) -> None:
+    """Populations of one peptide: a table of basins with free energies and intervals here; weights.npz, md.xtc,
+    populations.json and a figure in OUT.
+
+    Samples are drawn by the model that comes with the program, unless --samples gives some. Short MD starts from all
+    their states; a Markov model of its transitions weighs MD and samples. With --md nothing is simulated.
+
+    Stopped, the same command goes on from what is saved in OUT/work.
+    """
+    from jamun.commands.populations import populations_table
+    from jamun.config.base import to_unit
+    from jamun.config.populations import PopulationSettings
+    from jamun.figures.populations import populations_figure_to_files
+    from jamun.io.atomic import read_json
+    from jamun.populations.run import populations_to_files, publish, read_samples
+
+    if (samples is not None or md) and topology is None:
+        raise UserError("--samples and --md need --topology, the structure of their atoms")
+    if md and frame_interval is None:
+        raise UserError("--md needs --frame-interval, the ps between its frames")
+    if sequence is None and not md:
+        raise UserError("give --sequence, or your own MD by --md")
+    settings = settings_of(config)
+    changed = {"budget": None if budget is None else to_unit(budget, "ps"), "target": target}
+    own = PopulationSettings(
+        **(settings.populations.model_dump() | {key: value for key, value in changed.items() if value is not None})
+    )
+    if sequence is not None:
+        from jamun.peptides.sequences import parse_sequence
+
+        name = parse_sequence(sequence).name
+    else:
+        name = topology.stem
+    out = out or Path(f"{name}_populations")
+    if md:
+        frames = read_samples(md, topology)
+        frames = type(frames)(frames.topology, frames.runs, frame_interval)
+        given = None if samples is None else read_samples([samples], topology)
+        told = {"md_ps": frame_interval * sum(map(len, frames.runs)), "own_md": [str(path) for path in md]}
+        publish(name, frames, given, settings.simulate.temperature, own, out, told)
+    else:
+        simulate = _simulate(settings, solvent)
+        pdb = out / f"{name}.pdb"
+        if samples is None:
+            from jamun.cli.sample import sample
+
+            drawn = out / "samples"
+            if not (drawn / "sampling.json").exists():
+                sample(sequence=sequence, out=drawn, config=config, threads=processes)
+            pdb, samples, topology = drawn / f"{name}.pdb", drawn / "samples.xtc", drawn / "topology.pdb"
+            found = read_samples([samples], topology, drawn / "flags.npz")
+        else:
+            from jamun.cli.build import build
+
+            build(sequence, out, config)
+            found = read_samples([samples], topology)
+        cores = processes or len(os.sched_getaffinity(0))
+        populations_to_files(name, pdb, found, simulate, own, out, out / "work", cores)
+    populations_figure_to_files(
+        out / "populations.json",
+        out / "populations.npz",
+        settings.figures,
+        out / "populations.png",
+        out / "populations.pdf",
+    )
+    typer.echo(populations_table(read_json(out / "populations.json")))
+    typer.echo(out / "populations.png")

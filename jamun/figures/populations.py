@@ -1,0 +1,69 @@
+"""Ramachandran maps of samples as drawn, samples with their weights, and weighted MD, a row a residue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from jamun.config.figures import FigureSettings
+from jamun.figures.ramachandran import draw_row, name_row, row_energies
+from jamun.figures.style import colormap, headline, save, square_degrees, square_panels, styled
+from jamun.io.atomic import read_json, read_npz
+
+_SIDE = 1.9
+_TITLES = {
+    "samples": "samples",
+    "samples_weighted": "samples, weighted",
+    "md": "short MD",
+    "md_weighted": "short MD, weighted",
+}
+
+
+def _residues(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The residues of the maps, in the order of the sequence."""
+    return [
+        {"residue": step["place"], "residue_name": step["residue"]}
+        for step in result["steps"]
+        if step["step"] == "helical"
+    ]
+
+
+def _amount(result: dict[str, Any]) -> str:
+    picoseconds = result["runs"] * (result["frames"] / result["runs"]) * result["frame_interval_ps"]
+    return f"{picoseconds / 1000:.3g} ns of MD in {result['runs']} runs, lag {result['lag']['lag_ps']:.3g} ps"
+
+
+def plot_populations(result: dict[str, Any], maps: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
+    """Free energy over phi and psi, -ln p in kT above the row's lowest bin; empty bins are white.
+
+    `result` and `maps` are populations.json and populations.npz, densities (residues, bins, bins) as [phi, psi]. The
+    maps of samples are left out where there were none. Raises FigureError for an unknown colour map.
+    """
+    names = [name for name in _TITLES if name in maps]
+    residues = _residues(result)
+    edges = np.linspace(-180.0, 180.0, maps["md"].shape[1] + 1)
+    colours = colormap(settings)
+    with styled():
+        figure, axes = square_panels(len(residues), len(names), _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
+        for panel, name in zip(axes[0], names, strict=True):
+            panel.set_title(_TITLES[name])
+        for (row, column), panel in np.ndenumerate(axes):
+            square_degrees(panel, left=column == 0, bottom=row == len(residues) - 1)
+        for row, residue in enumerate(residues):
+            energies = row_energies([maps[name][row] for name in names], range(len(names)))
+            nothing = [None] * len(names)
+            draw_row(
+                figure, axes[row], edges, energies, nothing, ["no frames"] * len(names), colours, settings.energy_max
+            )
+            name_row(axes[row, 0], residue)
+        headline(figure, f"{result['peptide']}: {_amount(result)}")
+    return figure
+
+
+def populations_figure_to_files(result: Path, maps: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
+    """Draw the maps of populations.json and populations.npz. Raises FigureError for an unknown colour map."""
+    with styled():
+        save(plot_populations(read_json(result), read_npz(maps), settings), settings, png, pdf)

@@ -1,0 +1,64 @@
+"""Populations and free energies of each residue's basins, with intervals, by its slow steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jamun.populations.residues import StepResult
+
+# Gas constant (CODATA 2018), kJ/mol/K.
+_GAS_CONSTANT = 8.314462618e-3
+_LOWEST = 1e-6  # of a population, below which a free energy says nothing
+
+
+def _entry(label: str, best: float, draws: np.ndarray) -> dict[str, Any]:
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return {"basin": label, "population": best, "low": float(low), "high": float(high)}
+
+
+def _interval(values: np.ndarray) -> list[float]:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return [float(low), float(high)]
+
+
+def basins(results: list[StepResult], temperature: float) -> list[dict[str, Any]]:
+    """For each residue its backbone basins: population and free energy above the residue's most populated basin.
+
+    Args:
+        results: of the steps of one peptide.
+        temperature: K.
+
+    Returns:
+        Of each basin: residue, place, basin, population, low and high (95 %), free_energy_kj and its interval
+        free_energy_interval_kj.
+    """
+    found = []
+    for place in sorted({result.place for result in results}):
+        own = {result.step: result for result in results if result.place == place}
+        psi, phi = own["helical"], own.get("phi > 0")
+        draws = {}
+        sides = {"": (1.0, np.ones(len(psi.samples)))}
+        if phi is not None:
+            sides = {
+                "": (float(phi.population[0]), phi.samples[:, 0]),
+                ", phi > 0": (float(phi.population[1]), phi.samples[:, 1]),
+            }
+        for side, (best, drawn) in sides.items():
+            if side and psi.residue != "GLY":
+                draws["phi > 0"] = best, drawn
+                continue
+            for state, label in enumerate(("extended", "helical")):
+                draws[label + side] = best * float(psi.population[state]), drawn * psi.samples[:, state]
+        reference = max(draws, key=lambda label: draws[label][0])
+        scale = -_GAS_CONSTANT * temperature
+        for label, (best, drawn) in draws.items():
+            energies = scale * np.log(np.maximum(drawn, _LOWEST) / np.maximum(draws[reference][1], _LOWEST))
+            energy = scale * np.log(max(best, _LOWEST) / max(draws[reference][0], _LOWEST))
+            found.append(
+                {"residue": psi.residue, "place": place}
+                | _entry(label, best, drawn)
+                | {"free_energy_kj": float(energy), "free_energy_interval_kj": _interval(energies)}
+            )
+    return found

@@ -1,0 +1,370 @@
+"""Populations of one peptide, from files to files: seeds from samples, rounds of short MD, weights."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+import openmm
+from openmm import app, unit
+
+from jamun.config.populations import PopulationSettings
+from jamun.config.simulate import SimulateSettings
+from jamun.io.atomic import atomic_path, read_json, write_json, write_npz
+from jamun.io.disk import file_sha256, locked
+from jamun.io.log import Interrupted, UserError
+from jamun.io.provenance import provenance
+from jamun.io.seeds import derived_seed
+from jamun.io.signals import stop_requests
+from jamun.peptides.build import force_field
+from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
+from jamun.populations.basins import residue_states
+from jamun.populations.basins_table import basins
+from jamun.populations.hydrogens import add_hydrogens, relax
+from jamun.populations.residues import (
+    PeptideRuns,
+    Pool,
+    ResidueSettings,
+    StepResult,
+    choose_lag,
+    step_results,
+    weights_by,
+)
+from jamun.populations.seeds import seeds_of_round
+from jamun.populations.short_md import RunSettings, ShortRun, read_run, run_all
+from jamun.populations.steps import steps_of
+from jamun.simulate.system import parametrised, read_peptide
+
+logger = logging.getLogger(__name__)
+
+# Lags that are tried, in frames; the longest is a quarter of the shortest run.
+_LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_BINS = 60
+# Weights of frames are not bounded as those of training frames are.
+_SMALLEST, _LARGEST = 0.0, 1e6
+
+
+class PopulationError(UserError):
+    """Samples or MD from which no populations can be had."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Frames of heavy atoms of one peptide: samples, or several runs of MD.
+
+    Attributes:
+        topology: of the heavy atoms.
+        runs: positions (F, H, 3) in nm of each.
+        frame_interval: ps; of samples without meaning.
+    """
+
+    topology: mdtraj.Topology
+    runs: list[np.ndarray]
+    frame_interval: float
+
+    def torsions(self, peptide: str) -> PeptideRuns:
+        """Their torsions."""
+        angles = [compute_torsions(mdtraj.Trajectory(run, self.topology)) for run in self.runs]
+        return PeptideRuns(peptide, angles[0][0], [own for _, own in angles], self.frame_interval)
+
+
+def read_samples(files: Sequence[Path], topology: Path, flags: Path | None = None) -> Ensemble:
+    """Frames of the heavy atoms of trajectory files, one run each; of samples, those that `flags` accepts."""
+    runs = []
+    heavy = None
+    for file in files:
+        try:
+            frames = mdtraj.load(str(file), top=str(topology))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise PopulationError(f"{file}: cannot be read with {topology} ({' '.join(str(error).split())}).") from None
+        heavy = frames.topology.select("element != H")
+        frames.atom_slice(heavy, inplace=True)
+        runs.append(frames.xyz)
+        found = frames.topology
+    if flags is not None:
+        with np.load(flags, allow_pickle=False) as archive:
+            accepted = archive["accepted"]
+        runs = [runs[0][accepted]]
+    if not any(map(len, runs)):
+        raise PopulationError(f"{files[0]}: no frames.")
+    return Ensemble(found, runs, 1.0)
+
+
+def _named(topology: mdtraj.Topology) -> list[tuple[str, str]]:
+    return [(atom.residue.name, atom.name) for atom in topology.atoms]
+
+
+class _Rounds:
+    """Short MD of one peptide in rounds; all that is made lies in `work`."""
+
+    def __init__(
+        self,
+        peptide: str,
+        pdb: Path,
+        samples: Ensemble,
+        simulate: SimulateSettings,
+        settings: PopulationSettings,
+        work: Path,
+    ) -> None:
+        if simulate.solvent != "implicit":
+            raise PopulationError(
+                "populations: short MD is made in implicit solvent; set simulate.solvent to implicit, or give your own "
+                "MD (--md)."
+            )
+        file = read_peptide(pdb)
+        self.peptide, self.samples, self.settings, self.work = peptide, samples, settings, work
+        self.topology = mdtraj.Topology.from_openmm(file.topology)
+        self.template = np.asarray(file.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
+        heavy = self.topology.select("element != H")
+        if _named(self.topology.subset(heavy)) != _named(samples.topology):
+            raise PopulationError(
+                f"{pdb}: the heavy atoms of the samples are not those of this peptide, in this order; sample from it."
+            )
+        system = parametrised(file.topology, simulate)
+        # Contacts relax without constraints, by which the minimiser takes five times as long.
+        self.free = force_field().createSystem(file.topology, nonbondedMethod=app.NoCutoff, constraints=None)
+        steps = max(1, round(settings.frame_interval / (simulate.timestep * 1e-3)))
+        self.interval = steps * simulate.timestep * 1e-3
+        warm_up = round(settings.warm_up / self.interval)
+        self.frames = round(settings.run / self.interval) - warm_up
+        self.run_settings = RunSettings(
+            openmm.XmlSerializer.serialize(system), simulate, steps, warm_up, self.frames, heavy
+        )
+        self.angles = samples.torsions(peptide)
+        self.steps = steps_of(residue_states(self.angles.torsions, self.angles.runs))
+        self.refused = 0
+
+    def runs(self, number: int, results: list[StepResult], n_seeds: int) -> list[ShortRun]:
+        """The runs of one round; the same each time it is asked."""
+        generator = np.random.default_rng(derived_seed(self.settings.seed, self.peptide, "seeds", number))
+        chosen = seeds_of_round(self.steps, results, n_seeds, generator)
+        heavy = np.concatenate(self.samples.runs)[chosen].astype(float)
+        placed = add_hydrogens(heavy, self.topology, self.template)
+        starts, good = relax(placed, self.topology, self.free, openmm.Platform.getPlatformByName("Reference"))
+        self.refused += int((~good).sum())
+        return [
+            ShortRun(
+                self.work / f"run_{number:03d}_{place:05d}.npz",
+                starts[place],
+                derived_seed(self.settings.seed, self.peptide, "run", number, place),
+            )
+            for place in np.flatnonzero(good)
+        ]
+
+
+def residue_settings(settings: PopulationSettings, lag: float) -> ResidueSettings:
+    """Those of the models; lag in ps."""
+    return ResidueSettings(
+        lag=lag, strength=settings.strength, seed=settings.seed, smallest=_SMALLEST, largest=_LARGEST
+    )
+
+
+def estimate(
+    runs: PeptideRuns, samples: PeptideRuns | None, settings: PopulationSettings
+) -> tuple[list[StepResult], dict[str, Any]]:
+    """What the steps of a peptide say by its runs, and, where they say nothing of a barrier, by its samples; and how
+    the lag was chosen."""
+    shortest = min(map(len, runs.runs))
+    candidates = [lag * runs.frame_interval for lag in _LAGS if 4 * lag <= shortest]
+    if not candidates:
+        raise PopulationError(f"{runs.peptide}: a run has only {shortest} frames; 4 are the least.")
+    lag, timescales = choose_lag(runs, candidates)
+    if settings.lag is not None:
+        lag = settings.lag
+    if lag > shortest * runs.frame_interval / 2:
+        raise PopulationError(
+            f"{runs.peptide}: a lag of {lag:g} ps is more than half of the shortest run; lower populations.lag."
+        )
+    results = step_results(runs, Pool(lag), residue_settings(settings, lag), samples)
+    return results, {
+        "lag_ps": lag,
+        "chosen": "by the setting" if settings.lag is not None else "by implied timescales",
+        "candidates_ps": candidates,
+        "timescales_ps": timescales,
+    }
+
+
+def populations_to_files(
+    peptide: str,
+    pdb: Path,
+    samples: Ensemble,
+    simulate: SimulateSettings,
+    settings: PopulationSettings,
+    out: Path,
+    work: Path,
+    processes: int,
+) -> None:
+    """Rounds of short MD from samples, until the error is below the target or the budget is spent, and what they say.
+
+    Publishes md.xtc and topology.pdb (the frames of all runs, heavy atoms), weights.npz, populations.npz (maps) and
+    populations.json in `out`. Every run is a file in `work`: the same call goes on after a kill, with the same result.
+
+    Args:
+        peptide: its name.
+        pdb: with hydrogens.
+        samples: of it.
+        simulate: force field, solvent, temperature, time step.
+        settings: length and number of the runs.
+        out: folder.
+        work: folder of what is not finished.
+        processes: cores to use.
+
+    Raises:
+        PopulationError: samples of another molecule, or a solvent that short MD is not made in.
+        Interrupted: at SIGTERM, with all finished runs saved.
+    """
+    rounds = _Rounds(peptide, pdb, samples, simulate, settings, work)
+    identity = {
+        "peptide": file_sha256(pdb),
+        "samples": _digest(samples),
+        "simulate": simulate.model_dump(mode="json"),
+        "populations": {
+            key: value for key, value in settings.model_dump(mode="json").items() if key not in ("budget", "target")
+        },
+    }
+
+    begin = time.monotonic()
+    with locked(work, PopulationError, "populations"), stop_requests() as stop:
+        kept = work / "identity.json"
+        if kept.exists() and read_json(kept) != identity:
+            logger.warning("%s: settings or samples have changed; its short MD is made anew.", peptide)
+            for path in work.glob("run_*.npz"):
+                path.unlink()
+        write_json(kept, identity)
+        results: list[StepResult] = []
+        history: list[dict[str, Any]] = []
+        made: list[Path] = []
+        per_run = (rounds.frames + rounds.run_settings.warm_up) * rounds.interval
+        while True:
+            left = int((settings.budget + 1e-6) // per_run) - len(made)
+            if left < 1:
+                break
+            for path in run_all(
+                rounds.runs(len(history), results, min(settings.seeds, left)), rounds.run_settings, processes
+            ):
+                made.append(path)
+                if stop.signal is not None:
+                    raise Interrupted(
+                        f"{peptide}: {stop.signal} after {len(made)} runs; the same command goes on with them."
+                    )
+            made.sort()
+            md = Ensemble(samples.topology, [read_run(path) for path in made], rounds.interval)
+            results, lag = estimate(md.torsions(peptide), rounds.angles, settings)
+            error = max(result.error for result in results)
+            history.append({"runs": len(made), "md_ps": len(made) * per_run, "error": error, "lag_ps": lag["lag_ps"]})
+            logger.info("%s: %d runs, %.0f ps, error %.3f", peptide, len(made), len(made) * per_run, error)
+            if error <= settings.target:
+                break
+        told = {
+            "rounds": history,
+            "seeds_refused": rounds.refused,
+            "md_ps": len(made) * per_run,
+            "seconds": time.monotonic() - begin,
+            "simulate": simulate.model_dump(mode="json"),
+        }
+        publish(peptide, md, samples, simulate.temperature, settings, out, told)
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _digest(samples: Ensemble) -> str:
+
+    digest = hashlib.sha256()
+    for run in samples.runs:
+        digest.update(np.ascontiguousarray(run, dtype=np.float32).tobytes())
+    return digest.hexdigest()
+
+
+def _maps(runs: PeptideRuns, weights: np.ndarray | None) -> np.ndarray:
+    """Densities (residues, bins, bins) over phi and psi."""
+    angles = np.concatenate(runs.runs)
+    edges = np.linspace(-np.pi, np.pi, _BINS + 1)
+    maps = [
+        np.histogram2d(angles[:, phi], angles[:, psi], (edges, edges), weights=weights)[0]
+        for phi, psi in phi_psi_pairs(runs.torsions)
+    ]
+    return np.array([one / one.sum() for one in maps])
+
+
+def publish(
+    peptide: str,
+    md: Ensemble,
+    samples: Ensemble | None,
+    temperature: float,
+    settings: PopulationSettings,
+    out: Path,
+    told: dict[str, Any],
+) -> None:
+    """Estimate populations of MD runs and publish them; see `populations_to_files` for the files."""
+    runs = md.torsions(peptide)
+    angles = None if samples is None else samples.torsions(peptide)
+    results, lag = estimate(runs, angles, settings)
+    own = residue_settings(settings, lag["lag_ps"])
+    weights = {"weights": np.concatenate(weights_by(runs, results, own))}
+    maps = {"md": _maps(runs, None), "md_weighted": _maps(runs, weights["weights"])}
+    if angles is not None:
+        weights["samples"] = np.concatenate(weights_by(angles, results, own))
+        maps |= {"samples": _maps(angles, None), "samples_weighted": _maps(angles, weights["samples"])}
+    with atomic_path(out / "md.xtc") as temporary:
+        mdtraj.Trajectory(np.concatenate(md.runs), md.topology).save_xtc(str(temporary))
+    with atomic_path(out / "topology.pdb") as temporary:
+        mdtraj.Trajectory(md.runs[0][:1], md.topology).save_pdb(str(temporary))
+    write_npz(out / "weights.npz", weights)
+    write_npz(out / "populations.npz", maps)
+    write_json(
+        out / "populations.json",
+        {
+            "peptide": peptide,
+            "temperature_K": temperature,
+            "runs": len(md.runs),
+            "frames": runs.n_frames,
+            "frame_interval_ps": md.frame_interval,
+            "effective_share_of_frames": _effective(weights["weights"]),
+            "effective_share_of_samples": _effective(weights["samples"]) if "samples" in weights else None,
+            "lag": lag,
+            "basins": basins(results, temperature),
+            "steps": [_told(result, runs, angles) for result in results],
+            "settings": settings.model_dump(mode="json"),
+            **told,
+            "provenance": provenance("openmm", "mdtraj", "numpy", "scipy"),
+        },
+    )
+
+
+def _effective(weights: np.ndarray) -> float:
+    return float(weights.sum() ** 2 / (len(weights) * np.square(weights).sum()))
+
+
+def _told(result: StepResult, runs: PeptideRuns, samples: PeptideRuns | None) -> dict[str, Any]:
+    """What populations.json tells of a step."""
+    step = {"phi > 0": ["no", "yes"], "helical": ["no", "yes"], "chi1": ["gauche+", "trans", "gauche-"]}[result.step]
+    of_samples: list[float | None] = [None] * len(step)
+    if samples is not None:
+        same = next(
+            one
+            for one in steps_of(residue_states(samples.torsions, samples.runs))
+            if (one.residue.place, one.name) == (result.place, result.step)
+        )
+        of_samples = list(same.visits / max(same.visits.sum(), 1))
+    return {
+        "residue": result.residue,
+        "place": result.place,
+        "step": result.step,
+        "states": step,
+        "samples": of_samples,
+        "md": result.share,
+        "population": result.population,
+        "low": result.low,
+        "high": result.high,
+        "error": result.error,
+        "transitions": result.transitions,
+        "one_way": result.one_way,
+        "timescale_ps": result.timescale,
+    }

@@ -1,0 +1,173 @@
+"""Weights by residues' slow steps: chains whose populations are known, from wrong starts."""
+
+import numpy as np
+import pytest
+
+from jamun.peptides.torsions import Torsion
+from jamun.populations.basins import is_helical, is_positive, residue_states, rotamer_of
+from jamun.populations.residues import (
+    PeptideRuns,
+    Pool,
+    ResidueSettings,
+    choose_lag,
+    peptide_weights,
+    pooled_weights,
+    step_results,
+    weights_by,
+)
+from jamun.populations.steps import steps_of
+
+HELICAL, EXTENDED = np.radians(-40.0), np.radians(140.0)
+
+
+def chain(generator, chances, start, frames):
+    """States (frames,) of a two-state chain; chances to leave each state in a frame."""
+    states = np.empty(frames, dtype=np.int64)
+    state = start
+    uniform = generator.random(frames)
+    for frame in range(frames):
+        if uniform[frame] < chances[state]:
+            state = 1 - state
+        states[frame] = state
+    return states
+
+
+def peptide(generator, name, sequence, chances, starts, frames, positive=0.0):
+    """Runs whose psi are chains; `positive` of the frames of the last residue are at positive phi, in one run."""
+    torsions = [Torsion(kind, place, residue) for place, residue in enumerate(sequence, 1) for kind in ("phi", "psi")]
+    runs = []
+    for number, start in enumerate(starts):
+        angles = np.empty((frames, len(torsions)))
+        for place in range(len(sequence)):
+            states = chain(generator, chances, start, frames)
+            angles[:, 2 * place] = np.radians(-70.0) + 0.1 * generator.standard_normal(frames)
+            angles[:, 2 * place + 1] = np.where(states == 1, HELICAL, EXTENDED) + 0.1 * generator.standard_normal(
+                frames
+            )
+        if positive and number == 0:
+            angles[: round(positive * frames), -2] = np.radians(55.0)
+        runs.append(angles)
+    return PeptideRuns(name, torsions, runs, 1.0)
+
+
+def helical_share(one, weights, place=0):
+    psi = np.concatenate([run[:, 2 * place + 1] for run in one.runs])
+    return np.average(is_helical(np.full_like(psi, -1.0), psi), weights=np.concatenate(weights))
+
+
+def test_basins_and_rotamers_by_their_angles():
+    degrees = np.radians([-60.0, 60.0, 170.0, -170.0, 0.0])
+    np.testing.assert_array_equal(is_positive(degrees), [False, True, False, False, False])
+    assert is_helical(np.radians(-60.0), np.radians(-45.0))
+    assert not is_helical(np.radians(-60.0), np.radians(140.0))
+    # of positive phi the mirror image
+    assert is_helical(np.radians(60.0), np.radians(45.0))
+    assert is_helical(np.radians(60.0), np.radians(100.0))
+    assert not is_helical(np.radians(60.0), np.radians(-140.0))
+    np.testing.assert_array_equal(rotamer_of(np.radians([60.0, 180.0, -179.0, -60.0])), [0, 1, 1, 2])
+
+
+def test_weights_take_the_starts_out_whichever_they_are():
+    """Truth: 0.01 / (0.01 + 0.03) = 25 % helical. Runs are as long as three relaxation times."""
+    found, plains = {}, []
+    for start in (0, 1):
+        one = peptide(np.random.default_rng(start), "AA", ["ALA", "SER"], (0.003, 0.009), [start] * 60, 100)
+        weights, results = peptide_weights(one, Pool(5.0), ResidueSettings(lag=5.0, smallest=1e-3, largest=1e3))
+        plain = helical_share(one, [np.ones(len(run)) for run in one.runs])
+        found[start] = helical_share(one, weights)
+        plains.append(plain)
+        assert abs(found[start] - 0.25) < 0.08
+        helical = next(result for result in results if result.step == "helical" and result.place == 1)
+        assert helical.low[1] < 0.25 < helical.high[1]
+        assert np.concatenate(weights).mean() == pytest.approx(1)
+    assert plains[1] - plains[0] > 0.3
+    assert abs(found[0] - found[1]) < 0.12
+
+
+def test_every_step_of_a_residue_is_there():
+    torsions = [Torsion(*one) for one in [("phi", 1, "GLY"), ("psi", 1, "GLY"), ("phi", 2, "PRO"), ("psi", 2, "PRO")]]
+    torsions += [
+        Torsion(*one) for one in [("chi1", 2, "PRO"), ("phi", 3, "VAL"), ("psi", 3, "VAL"), ("chi1", 3, "VAL")]
+    ]
+    states = residue_states(torsions, [np.zeros((5, len(torsions)))])
+    assert [(step.residue.place, step.name) for step in steps_of(states)] == [
+        (1, "phi > 0"),
+        (1, "helical"),
+        (2, "helical"),
+        (3, "phi > 0"),
+        (3, "helical"),
+        (3, "chi1"),
+    ]
+    assert states[0].before_proline
+    assert not states[1].before_proline
+
+
+def test_the_pool_tells_what_a_peptide_does_not_know():
+    """A peptide that stayed extended throughout, of residues that are mostly helical in other peptides."""
+    generator = np.random.default_rng(0)
+    others = [peptide(generator, str(n), ["ALA", "ALA"], (0.03, 0.01), [n % 2], 4000) for n in range(4)]
+    alone = peptide(generator, "AA", ["ALA", "ALA"], (0.0, 0.0), [0], 100)
+    alone.runs[0][:2, 1] = HELICAL  # two frames only, and no way there
+    settings = ResidueSettings(lag=5.0)
+    helical = {}
+    for name, pool in (("none", Pool(5.0)), ("others", Pool.of(others, 5.0))):
+        result = next(r for r in step_results(alone, pool, settings) if r.place == 1 and r.step == "helical")
+        helical[name] = result.population[1]
+    assert helical["none"] < 0.2
+    assert helical["others"] > 0.4
+
+
+def test_pooled_weights_make_types_alike_and_keep_every_frame():
+    generator = np.random.default_rng(0)
+    peptides = [peptide(generator, f"p{n}", ["ALA", "SER"], (0.004, 0.012), [1], 300) for n in range(12)]
+    weights, results = pooled_weights(peptides, ResidueSettings(lag=5.0))
+    together = np.concatenate(list(weights.values()))
+    assert together.mean() == pytest.approx(1)
+    assert together.min() > 0
+    own = next(result for result in results if result.residue == "ALA" and result.step == "helical")
+    psi = np.concatenate([one.runs[0][:, 1] for one in peptides])
+    share = np.average(is_helical(np.full_like(psi, -1.0), psi), weights=together)
+    assert share == pytest.approx(own.population[1], abs=0.01)
+    assert own.share[1] - own.population[1] > 0.05  # starts were helical
+    assert own.low[1] < 0.25 < own.high[1]
+
+
+def test_positive_phi_that_was_never_left_is_told_and_keeps_a_wide_interval():
+    one = peptide(np.random.default_rng(0), "AA", ["ALA", "ALA"], (0.02, 0.02), [0] * 8, 200, positive=1.0)
+    result = next(
+        r for r in step_results(one, Pool(5.0), ResidueSettings(lag=5.0)) if r.place == 2 and r.step == "phi > 0"
+    )
+    assert result.transitions == 0
+    assert result.one_way
+    assert result.share[1] == pytest.approx(1 / 8)
+    assert result.low[1] < 0.05
+    assert result.high[1] > 0.3
+
+
+def test_samples_say_what_runs_do_not_and_get_weights_too():
+    generator = np.random.default_rng(0)
+    md = peptide(generator, "A", ["ALA"], (0.0, 0.0), [0] * 10 + [1] * 10, 100)
+    samples = peptide(generator, "A", ["ALA"], (0.5, 0.5), [0], 1000)
+    samples.runs[0][:, 1] = np.where(np.arange(1000) < 900, EXTENDED, HELICAL)
+    settings = ResidueSettings(lag=5.0, strength=1.0)
+    results = step_results(md, Pool(5.0), settings, samples)
+    helical = next(result for result in results if result.step == "helical")
+    assert 0.05 < helical.population[1] < 0.3  # 10 % of the samples, 50 % of the runs' frames
+    for frames in (md, samples):
+        assert helical_share(frames, weights_by(frames, results, settings)) == pytest.approx(
+            helical.population[1], abs=0.01
+        )
+
+
+def test_the_lag_is_the_shortest_with_converged_timescales():
+    """Recrossings within 4 frames of a crossing make short lags too fast."""
+    generator = np.random.default_rng(0)
+    one = peptide(generator, "A", ["ALA"], (0.004, 0.004), [0] * 40, 1000)
+    lag, times = choose_lag(one, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
+    assert lag == 1.0
+    assert times["ALA1 helical"][0] == pytest.approx(-1 / np.log(1 - 0.008), rel=0.25)
+    rng = np.random.default_rng(1)
+    for run in one.runs:
+        noisy = rng.random(len(run)) < 0.1
+        run[noisy, 1] = HELICAL + EXTENDED - run[noisy, 1]
+    assert choose_lag(one, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])[0] > 4.0
