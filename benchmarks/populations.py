@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from deeptime.markov.msm import MaximumLikelihoodMSM, OOMReweightedMSM
 
-from jamun.populations.markov import count_transitions, expected_prior, reversible_populations, sample_populations
+from jamun.populations.markov import count_transitions, expected_prior, sample_populations
 
 REPEATS, STEP, STEPS_PER_FRAME = 20, 2e-3, 5
 WARM_UP = 30  # frames
@@ -22,7 +22,7 @@ GRID = np.linspace(-3.5, 3.5, 7001)
 
 @dataclass(frozen=True)
 class Potential:
-    """One-dimensional, in kT: energy at x (...,), wells by their borders (S-1,), centres (S,), shares of starts (S,)."""
+    """One-dimensional, in kT: energy at x (...,), borders (S-1,) and centres (S,) of wells, shares of starts (S,)."""
 
     name: str
     coefficients: tuple[float, ...]
@@ -89,7 +89,7 @@ def plain(states: list[np.ndarray], wells: np.ndarray, n: int, lag: int) -> np.n
 
 
 def weighted_starts(states: list[np.ndarray], wells: np.ndarray, n: int, lag: int) -> np.ndarray:
-    """Wan and Voelz (2020): each run counts by the population of the state that it starts in over its share of starts."""
+    """Wan and Voelz (2020): each run counts by the population of its first state over that state's share."""
     first = np.array([run[0] for run in states])
     weights = np.ones(len(states))
     shares = np.bincount(first, minlength=30) / len(first)
@@ -110,7 +110,7 @@ def oom(states: list[np.ndarray], wells: np.ndarray, n: int, lag: int) -> np.nda
         model = OOMReweightedMSM(lagtime=lag, nbs=500).fit_fetch([run.astype(np.int32) for run in states])
         populations = np.zeros(30)
         populations[model.count_model.state_symbols] = model.stationary_distribution
-    except Exception:  # noqa: BLE001 (it fails in several ways where counts are few)
+    except Exception:
         return np.full(n, np.nan)
     return _wells(populations, np.concatenate(states), wells, n)
 
@@ -151,7 +151,8 @@ def ours(x: np.ndarray, potential: Potential, lag: int) -> tuple[np.ndarray, np.
 def main() -> None:
     warnings.filterwarnings("ignore")
     print(
-        "| potential | runs | lag | plain average | MSM, 30 states | Wan and Voelz | OOM | RiteWeight-like | wells, prior | covers |"
+        "| potential | runs | lag | plain average | MSM, 30 states | Wan and Voelz | OOM | RiteWeight-like | "
+        "wells, prior | covers |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for potential in (DOUBLE, THREE):
@@ -177,7 +178,7 @@ def main() -> None:
                 errors["ours"].append(best - truth)
                 covered.append((low <= truth) & (truth <= high))
             cells = []
-            for name, found in errors.items():
+            for found in errors.values():
                 values = np.array(found)
                 failed = np.isnan(values).any(1)
                 cells.append(

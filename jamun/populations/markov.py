@@ -10,30 +10,41 @@ from scipy.sparse.csgraph import connected_components
 
 
 def count_transitions(
-    runs: Sequence[np.ndarray], n_states: int, lag: int, counted: Sequence[np.ndarray] | None = None
+    runs: Sequence[np.ndarray],
+    n_states: int,
+    lag: int,
+    counted: Sequence[np.ndarray] | None = None,
+    weights: Sequence[np.ndarray] | None = None,
 ) -> np.ndarray:
     """How often each state follows each other one lag time later, in nearly independent transitions.
 
     All windows of the lag time are counted, each as 1/lag, so that a run of T frames has (T - lag)/lag counts: one real
-    crossing of a barrier, after which the run stays on the other side, adds 1.
+    crossing of a barrier, after which the run stays on the other side, adds 1. With weights the counts of all windows
+    together are as many as those say in effect, (sum w)^2 / sum w^2 (Kish).
 
     Args:
         runs: the state (F,) of each frame of each run.
         n_states: S.
         lag: in frames.
         counted: frames (F,) bool of each run between which transitions are counted; all by default.
+        weights: (F,) of each run; a window weighs as the mean of its two ends. All alike by default.
 
     Returns:
         Counts (S, S), from the row to the column.
     """
     counts = np.zeros((n_states, n_states))
+    total, squares = 0.0, 0.0
     for number, run in enumerate(runs):
         before, after = run[:-lag], run[lag:]
+        own = np.ones(len(before))
+        if weights is not None:
+            own = (weights[number][:-lag] + weights[number][lag:]) / 2
         if counted is not None:
             both = counted[number][:-lag] & counted[number][lag:]
-            before, after = before[both], after[both]
-        np.add.at(counts, (before, after), 1.0 / lag)
-    return counts
+            before, after, own = before[both], after[both], own[both]
+        np.add.at(counts, (before, after), own)
+        total, squares = total + float(own.sum()), squares + float(np.square(own).sum())
+    return counts * (total / squares / lag) if squares > 0 else counts
 
 
 @dataclass(frozen=True)

@@ -33,15 +33,25 @@ def shares_of(states: np.ndarray, n_states: int, weights: np.ndarray | None = No
 
 
 def rake(wanted: list[Wanted], n_frames: int) -> np.ndarray:
-    """Weights (F,), mean 1, whose shares are all of the wanted ones: iterative proportional fitting.
+    """Weights (F,), mean 1, of `factors` multiplied with each other."""
+    weights = np.ones(n_frames)
+    for one, factor in zip(wanted, factors(wanted, n_frames), strict=True):
+        weights[one.frames] *= factor[one.states]
+    return weights / weights.mean()
+
+
+def factors(wanted: list[Wanted], n_frames: int) -> list[np.ndarray]:
+    """A factor (S,) for the states of each of the wanted, whose product is a frame's weight: iterative proportional
+    fitting, after which the weighted shares are all of the wanted ones.
 
     Deming and Stephan, Ann. Math. Stat. 11, 427 (1940). Of all weights with these shares they are nearest to equal
     ones. What a state without frames should have is shared out among the others.
     """
     weights = np.ones(n_frames)
+    found = [np.ones(len(one.populations)) for one in wanted]
     for _ in range(_ROUNDS):
         change = 0.0
-        for one in wanted:
+        for one, factor in zip(wanted, found, strict=True):
             shares = shares_of(one.states, len(one.populations), weights[one.frames])
             target = np.where(shares > 0, one.populations, 0.0)
             if target.sum() <= 0:
@@ -50,10 +60,10 @@ def rake(wanted: list[Wanted], n_frames: int) -> np.ndarray:
             change = max(change, float(np.abs(target - shares).max()))
             ratio = np.divide(target, shares, out=np.ones_like(target), where=shares > 0)
             weights[one.frames] *= ratio[one.states]
-        weights /= weights.mean()
+            factor *= ratio
         if change < _CLOSE:
             break
-    return weights
+    return found
 
 
 def bounded(weights: np.ndarray, smallest: float, largest: float) -> np.ndarray:

@@ -15,15 +15,22 @@ but for what the frames themselves hold.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from jamun.io.seeds import derived_seed
 from jamun.peptides.torsions import Torsion
 from jamun.populations.basins import residue_states
-from jamun.populations.markov import Posterior, expected_prior, rate_prior, sample_populations, timescale
-from jamun.populations.raking import Wanted, bounded, rake, shares_of
+from jamun.populations.markov import (
+    Posterior,
+    expected_prior,
+    rate_prior,
+    reversible_populations,
+    sample_populations,
+    timescale,
+)
+from jamun.populations.raking import Wanted, bounded, factors, rake, shares_of
 from jamun.populations.steps import Key, Step, steps_of
 
 
@@ -194,10 +201,19 @@ def _one_way(counts: np.ndarray, states: np.ndarray) -> bool:
     return len(there) > 1 and not bool(crossed.all())
 
 
+# Rounds in which the weights by all other steps, and transitions that they weigh, become consistent.
+_COUPLINGS = 6
+_LEAST = 1e-4  # of a factor, by which a frame counts next to nothing
+
+
 def step_results(
     peptide: PeptideRuns, pool: Pool, settings: ResidueSettings, expected: PeptideRuns | None = None
 ) -> list[StepResult]:
     """What each slow step of one peptide says.
+
+    How fast one step goes depends on the states of the others. Transitions are therefore weighed by the populations of
+    all other steps, as runs are by those of their starts in Wan and Voelz, J. Chem. Phys. 152, 024103 (2020): runs that
+    start evenly over all states would otherwise show the step as it is while the others are evenly populated.
 
     Args:
         peptide: its runs.
@@ -209,17 +225,38 @@ def step_results(
     lag = _lag_frames(peptide, settings.lag)
     steps = steps_of(residue_states(peptide.torsions, peptide.runs))
     others = steps if expected is None else steps_of(residue_states(expected.torsions, expected.runs))
-    results = []
-    for step, other in zip(steps, others, strict=True):
-        own = step.visits / max(step.visits.sum(), 1)
-        shares = (1 - _RARE) * other.visits / max(other.visits.sum(), 1) + _RARE * own
-        posterior = _posterior((step.counts(lag), shares), step, step.levels, pool, settings)
-        results.append(_result(step, _wanted([(0, step)], posterior.best), posterior, settings.lag))
-    return results
+    shares = [
+        (1 - _RARE) * other.visits / max(other.visits.sum(), 1) + _RARE * step.visits / max(step.visits.sum(), 1)
+        for step, other in zip(steps, others, strict=True)
+    ]
+    wanted = [_wanted([(0, step)], np.ones(step.n_states)) for step in steps]
+    counts = [step.counts(lag) for step in steps]
+    for _ in range(_COUPLINGS):
+        for place, step in enumerate(steps):
+            prior = pool.prior(step.levels, counts[place], shares[place], settings.strength)
+            wanted[place] = replace(wanted[place], populations=reversible_populations(counts[place] + prior))
+        given = _others_weights(wanted, peptide)
+        counts = [step.counts(lag, own) for step, own in zip(steps, given, strict=True)]
+    posteriors = [
+        _posterior((own, expected), step, step.levels, pool, settings)
+        for own, expected, step in zip(counts, shares, steps, strict=True)
+    ]
+    return [_result(*three, settings.lag) for three in zip(steps, wanted, posteriors, strict=True)]
+
+
+def _others_weights(wanted: list[Wanted], peptide: PeptideRuns) -> list[list[np.ndarray]]:
+    """For each step, weights (F,) of the frames of each run by all other steps."""
+    ends = np.cumsum([len(run) for run in peptide.runs])[:-1]
+    found = factors(wanted, peptide.n_frames)
+    logarithms = np.zeros((len(wanted), peptide.n_frames))
+    for row, one, factor in zip(logarithms, wanted, found, strict=True):
+        row[one.frames] = np.log(np.maximum(factor, _LEAST))[one.states]
+    others = np.exp(logarithms.sum(0) - logarithms)
+    return [np.split(row / row.mean(), ends) for row in others]
 
 
 # A timescale that grows by less than this share at twice the lag has converged; of fewer transitions it is noise.
-_GROWTH, _FEWEST = 0.25, 5.0
+_GROWTH, _FEWEST = 0.1, 5.0
 
 
 def choose_lag(peptide: PeptideRuns, candidates: list[float]) -> tuple[float, dict[str, list[float]]]:

@@ -34,9 +34,9 @@ class Step:
     weighed: list[np.ndarray]
     levels: tuple[Key, ...]
 
-    def counts(self, lag: int) -> np.ndarray:
-        """Transitions (S, S); lag in frames."""
-        return count_transitions(self.states, self.n_states, lag, self.counted)
+    def counts(self, lag: int, weights: list[np.ndarray] | None = None) -> np.ndarray:
+        """Transitions (S, S); lag in frames, weights (F,) of each run."""
+        return count_transitions(self.states, self.n_states, lag, self.counted, weights)
 
     @property
     def visits(self) -> np.ndarray:
