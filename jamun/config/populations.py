@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
 from jamun.config.base import LARGEST_SEED, Quantity, Section
@@ -11,20 +13,24 @@ class PopulationSettings(Section):
     """Short MD from samples, and a Markov model of its transitions, by which samples and MD get weights. Force field,
     solvent and temperature are those of `simulate`."""
 
-    budget: Quantity("ps", gt=0, le=1e9) = Field(10_000.0, description="MD of a peptide at most, all runs together.")
+    budget: Annotated[float, Quantity("ps", gt=0, le=1e9)] = Field(
+        10_000.0, description="MD of a peptide at most, all runs together."
+    )
     target: float = Field(
         0.02,
         gt=0,
         le=0.5,
         description="Standard error at which no more MD is done: that of the least certain population of a residue.",
     )
-    run: Quantity("ps", gt=0, le=1e6) = Field(100.0, description="Length of each run.")
-    warm_up: Quantity("ps", ge=0, le=1e5) = Field(
+    run: Annotated[float, Quantity("ps", gt=0, le=1e6)] = Field(100.0, description="Length of each run.")
+    warm_up: Annotated[float, Quantity("ps", ge=0, le=1e5)] = Field(
         2.0, description="What is left out at the start of each run, in which bonds and angles become those of the MD."
     )
-    frame_interval: Quantity("ps", gt=0, le=1e4) = Field(0.5, description="Time between frames of the runs.")
+    frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e4)] = Field(
+        0.5, description="Time between frames of the runs."
+    )
     seeds: int = Field(24, ge=1, le=100_000, description="Runs of a round, after each of which the error is looked at.")
-    lag: Quantity("ps", gt=0, le=1e6) | None = Field(
+    lag: Annotated[float, Quantity("ps", gt=0, le=1e6)] | None = Field(
         None, description="Lag time of the models; null takes the shortest at which implied timescales have converged."
     )
     strength: float = Field(
