@@ -10,13 +10,13 @@ from pydantic import Field, SerializeAsAny, StringConstraints, ValidationError, 
 
 from jamun import layout
 from jamun.config.ablation import AblationSettings
+from jamun.config.architecture import ArchitectureSettings
 from jamun.config.base import NAME, Section
 from jamun.config.errors import ConfigurationError, sentence
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.features import FeatureSettings
 from jamun.config.figures import FigureSettings
 from jamun.config.network import (
-    ArchitectureSettings,
     NetworkSettings,
     network_settings,
     of_its_architecture,

@@ -79,9 +79,9 @@ def states_of(torsions: dict[str, np.ndarray]) -> np.ndarray:
     basin = ((torsions["psi"] > low) & (torsions["psi"] < high)).astype(np.int64)
     basin[(torsions["phi"] > 0) & (torsions["phi"] < np.radians(150.0))] = 2
     if "chi1" not in torsions:
-        return 3 * len(ROTAMERS) + basin
+        return np.asarray(3 * len(ROTAMERS) + basin)
     third = np.floor_divide(np.mod(torsions["chi1"], 2 * np.pi), 2 * np.pi / 3).astype(np.int64)
-    return 3 * np.clip(third, 0, 2) + basin
+    return np.asarray(3 * np.clip(third, 0, 2) + basin)
 
 
 def residues_of(file: FeatureFile) -> list[Residue]:
@@ -128,7 +128,7 @@ class Transitions:
     @property
     def shares(self) -> np.ndarray:
         """Share (S,) of the frames in each state."""
-        return self.visits / self.visits.sum()
+        return np.asarray(self.visits / self.visits.sum())
 
 
 def _reversible(counts: np.ndarray, visited: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,7 +162,7 @@ def with_basins(populations: np.ndarray, basins: np.ndarray) -> np.ndarray:
         members = basin == _BASIN_OF
         if populations[members].sum() > 0:
             found[members] = populations[members] * (basins[members].sum() / populations[members].sum())
-    return found / found.sum()
+    return np.asarray(found / found.sum())
 
 
 def side_counts(
@@ -205,7 +205,7 @@ def bounded(weights: np.ndarray, smallest: float, largest: float) -> np.ndarray:
     """Weights (F,) whose mean is 1, none above `largest` or below `smallest`."""
     for _ in range(_ROUNDS):  # what is cut off moves the mean
         weights = np.clip(weights / weights.mean(), smallest, largest)
-    return weights / weights.mean()
+    return np.asarray(weights / weights.mean())
 
 
 def _lag(file: FeatureFile, settings: ReweightingSettings) -> int:

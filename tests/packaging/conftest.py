@@ -32,7 +32,7 @@ class Installed:
             env=kept | {"OMP_NUM_THREADS": "1"} | environment,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1200,
         )
 
     @property
