@@ -22,7 +22,7 @@ from jamun.io.atomic import read_json, write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import MdFiles, simulate_to_files
 
 # cgnet's 100 ns.
 PUBLISHED = {"phi > 0": 0.024, "alpha-R": 0.25, "beta/PPII": 0.72}
@@ -90,17 +90,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     folder = options.folder
-    files = {name: folder / f"{name}.{kind}" for name, kind in (("trajectory", "xtc"), ("topology", "pdb"))}
+    files = MdFiles.in_folder(folder)
     pdb, unfinished = folder / "A.pdb", folder / "work" / "replica_1" / "trajectory.xtc"
     if not options.analyse:
         folder.mkdir(parents=True, exist_ok=True)
         if not pdb.exists():
             build_to_files(parse_sequence("A"), "capped", 7.0, pdb, folder / "A.json")
-        simulate_to_files(
-            pdb, "A", settings(options.production), **files, state=folder / "state.csv", record=folder / "md.json",
-            work=folder / "work", threads=options.threads,
-        )  # fmt: skip
-    trajectory = mdtraj.load(str(unfinished if options.analyse else files["trajectory"]), top=str(pdb))
+        simulate_to_files(pdb, "A", settings(options.production), files, folder / "work", threads=options.threads)
+    trajectory = mdtraj.load(str(unfinished if options.analyse else files.trajectory), top=str(pdb))
     rows = populations(trajectory)
     for row in rows:
         error = "?" if row["standard_error"] is None else f"{row['standard_error']:.3f}"

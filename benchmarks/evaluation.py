@@ -28,7 +28,7 @@ from jamun.io.atomic import write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import MdFiles, simulate_to_files
 
 SIMULATION = SimulateSettings(
     solvent="implicit",
@@ -48,16 +48,9 @@ def simulated(sequence: str, folder: Path) -> mdtraj.Trajectory:
     peptide = parse_sequence(sequence)
     pdb = folder / f"{peptide.name}.pdb"
     build_to_files(peptide, "capped", 7.0, pdb, folder / "built.json")
-    names = {
-        "trajectory": "md.xtc",
-        "topology": "md.pdb",
-        "state": "state.csv",
-        "record": "record.json",
-        "work": "work",
-    }
-    files = {key: folder / name for key, name in names.items()}
-    simulate_to_files(pdb, peptide.name, SIMULATION, threads=1, **files)
-    trajectory = mdtraj.load(files["trajectory"], top=files["topology"])
+    files = MdFiles.in_folder(folder)
+    simulate_to_files(pdb, peptide.name, SIMULATION, files, folder / "work", threads=1)
+    trajectory = mdtraj.load(files.trajectory, top=files.topology)
     return trajectory.atom_slice(trajectory.topology.select("element != H"))
 
 

@@ -30,7 +30,7 @@ from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.platform import choose
 from jamun.simulate.protocol import minimised, production_stage, stage_context
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import MdFiles, simulate_to_files
 from jamun.simulate.system import make_system
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,9 +65,9 @@ def build(folder: Path, sequence: str) -> Path:
 
 def production_seconds(pdb: Path, settings: SimulateSettings, threads: int, folder: Path) -> float:
     """Seconds that the production took, by its record."""
-    files = {name: folder / file for name, file in (("trajectory", "t.xtc"), ("topology", "t.pdb"), ("state", "s.csv"))}
-    simulate_to_files(pdb, pdb.stem, settings, **files, record=folder / "md.json", work=folder / "w", threads=threads)
-    return float(read_json(folder / "md.json")["production"]["seconds"])
+    files = MdFiles.in_folder(folder)
+    simulate_to_files(pdb, pdb.stem, settings, files, folder / "w", threads=threads)
+    return float(read_json(files.record)["production"]["seconds"])
 
 
 def bare_context(pdb: Path, settings: SimulateSettings, threads: int) -> openmm.Context:

@@ -7,16 +7,13 @@ from jamun.io.log import job_log
 with job_log(snakemake.log[0]):
     from jamun.config.simulate import SimulateSettings
     from jamun.io.gpu import slot_folder
-    from jamun.simulate.run import simulate_to_files
+    from jamun.simulate.run import MdFiles, simulate_to_files
 
     simulate_to_files(
         Path(snakemake.input.pdb),
         snakemake.wildcards.peptide,
         SimulateSettings(**snakemake.params.settings),
-        trajectory=Path(snakemake.output.trajectory),
-        topology=Path(snakemake.output.topology),
-        state=Path(snakemake.output.state),
-        record=Path(snakemake.output.record),
+        MdFiles(*(Path(getattr(snakemake.output, name)) for name in ("trajectory", "topology", "state", "record"))),
         work=Path(snakemake.params.work),
         threads=snakemake.threads,
         slots=slot_folder(),

@@ -8,11 +8,11 @@ with job_log(snakemake.log[0]):
     from jamun.config.simulate import SimulateSettings
     from jamun.io.gpu import slot_folder
     from jamun.simulate.batched import Peptide, simulate_batched_to_files
-    from jamun.simulate.run import Published
+    from jamun.simulate.run import MdFiles
 
     made = snakemake.output
     files = [
-        Published(*map(Path, paths))
+        MdFiles(*map(Path, paths))
         for paths in zip(made.trajectory, made.topology, made.state, made.record, strict=True)
     ]
     simulate_batched_to_files(

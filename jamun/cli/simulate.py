@@ -31,7 +31,7 @@ def simulate(
     from jamun.io.disk import require_folder
     from jamun.peptides.given import prepare_to_simulate
     from jamun.peptides.reading import structure_name
-    from jamun.simulate.run import simulate_to_files
+    from jamun.simulate.run import MdFiles, simulate_to_files
 
     settings, name = settings_of(config), structure_name(pdb)
     require_folder(out)
@@ -39,10 +39,7 @@ def simulate(
         prepare_to_simulate(pdb, name, settings.peptides.ph, out / f"{name}.pdb"),
         name,
         settings.simulate,
-        trajectory=out / "trajectory.xtc",
-        topology=out / "topology.pdb",
-        state=out / "state.csv",
-        record=out / "md.json",
+        MdFiles.in_folder(out),
         work=out / "work",
         threads=threads,
     )

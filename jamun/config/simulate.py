@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from jamun.config.base import LARGEST_SEED, Quantity, Section
+from jamun.config.forcefields import FORCE_FIELDS
+from jamun.io.text import shown
 
 # Above this, bonds to hydrogen of ordinary mass make LangevinMiddle integration inaccurate even when constrained.
 LARGEST_STEP_FS = 2.5
@@ -48,7 +50,11 @@ class SimulateSettings(Section):
     renamed: ClassVar[dict[str, str]] = {"together": "batched"}
 
     solvent: Literal["explicit", "implicit"] = Field("explicit", description="TIP3P water, or GBSA-OBC.")
-    forcefield: Literal["amber99sbildn", "amber14"] = Field("amber99sbildn", description="Force field of the peptide.")
+    forcefield: str = Field(
+        "amber99sbildn",
+        description="Force field of the peptide: amber99sbildn (implicit solvent: OBC2), or amber14 (ff14SB; OBC1).",
+        json_schema_extra={"enum": list(FORCE_FIELDS)},
+    )
     padding: Annotated[float, Quantity("nm", gt=0, le=5)] = Field(
         1.0, description="Least distance between the peptide and its periodic copies (OpenMM's padding)."
     )
@@ -132,6 +138,13 @@ class SimulateSettings(Section):
         60.0, description="Wall-clock time between saved states, from which a stopped simulation goes on."
     )
 
+    @field_validator("forcefield")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in FORCE_FIELDS:
+            raise ValueError(f"{shown(name)} is not a known force field; give one of {', '.join(FORCE_FIELDS)}")
+        return name
+
     @model_validator(mode="after")
     def _possible(self) -> SimulateSettings:
         if self.timestep > LARGEST_STEP_FS and (self.hydrogen_mass or 0.0) < HEAVY_HYDROGEN_AMU:
@@ -144,9 +157,11 @@ class SimulateSettings(Section):
                 raise ValueError("implicit solvent has no box, so no NPT: set ensemble and every stage to NVT")
             if self.ionic_strength:
                 raise ValueError("ionic_strength applies to explicit solvent only: set it to 0")
-            if self.batched and self.forcefield != "amber99sbildn":
+            if self.batched and not FORCE_FIELDS[self.forcefield].batched_implicit:
+                able = " or ".join(name for name, known in FORCE_FIELDS.items() if known.batched_implicit)
                 raise ValueError(
-                    "batched needs amber99sbildn in implicit solvent: set forcefield to it, or batched to false"
+                    f"batched needs another force field than {self.forcefield} in implicit solvent: set forcefield to "
+                    f"{able}, or batched to false"
                 )
         elif self.switch_distance >= self.cutoff:
             raise ValueError(

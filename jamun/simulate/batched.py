@@ -17,7 +17,7 @@ from jamun.simulate.identity import identity
 from jamun.simulate.jobs import OWN, shared_settings
 from jamun.simulate.members import Member
 from jamun.simulate.platform import choose
-from jamun.simulate.run import Published, on_device, open_replica, prepare, publish
+from jamun.simulate.run import MdFiles, on_device, open_replica, prepare, publish
 from jamun.simulate.system import SimulationError
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Peptide:
     pdb: Path
     settings: SimulateSettings
     work: Path
-    files: Published
+    files: MdFiles
 
 
 def simulate_batched_to_files(peptides: Sequence[Peptide], threads: int, slots: Path | None = None) -> None:

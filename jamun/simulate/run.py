@@ -136,32 +136,59 @@ def _replica_record(settings: SimulateSettings, replica: int, engine: Engine, pr
     }
 
 
+@dataclass(frozen=True)
+class MdFiles:
+    """The files of one peptide's MD.
+
+    trajectory: frames of the peptide by itself (XTC, nm);
+    topology: its atoms and its first frame (PDB);
+    state: thermodynamics in time (CSV);
+    record: settings, stages and wall clock (JSON).
+    """
+
+    trajectory: Path
+    topology: Path
+    state: Path
+    record: Path
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> MdFiles:
+        """The files of a folder by their usual names."""
+        return cls(*(folder / name for name in ("trajectory.xtc", "topology.pdb", "state.csv", "md.json")))
+
+
 def simulate_to_files(
     pdb: Path,
     name: str,
     settings: SimulateSettings,
-    trajectory: Path,
-    topology: Path,
-    state: Path,
-    record: Path,
+    files: MdFiles,
     work: Path,
     threads: int,
     slots: Path | None = None,
 ) -> None:
-    """Simulate the peptide in `pdb` and publish trajectory (XTC), topology (PDB), state (CSV) and record (JSON).
+    """Simulate one peptide and publish its files.
 
     Replicas run one after another, each in a folder of its own in `work`, where everything is saved as it comes. The
     same call goes on from there if it was stopped, and extends a finished simulation if `production` or `replicas`
     grew; if they shrank, it publishes as much as is asked for. Files are published one by one when all replicas are
-    done, the record last; `work` stays, to be extended, and shares the published files' disk space. It may lie on
-    another file system, such as a node's own disk; the files are copied then.
+    done, the record last.
 
-    On GPUs, `slots` is the folder by which the simulations of one machine share them, `settings.jobs_per_gpu` on each;
-    without it OpenMM takes the GPU it likes.
+    Args:
+        pdb: the peptide, with hydrogens.
+        name: what it is called in messages, and what its seeds derive from.
+        settings: of the simulation.
+        files: to be published.
+        work: folder of saved states. It stays, to be extended, and shares the published files' disk space. It may lie
+            on another file system, such as a node's own disk; the files are copied then.
+        threads: on the CPU platform.
+        slots: folder by which the simulations of one machine share its GPUs, `settings.jobs_per_gpu` on each; without
+            it OpenMM takes the GPU it likes.
 
-    Raises SimulationError for a peptide, box or platform that cannot be simulated, before the simulation starts; for
-    one that blows up; for a disk that cannot be written; and for an unfinished simulation of other settings in
-    `work`. Raises Interrupted, with everything saved, at SIGTERM or SIGUSR1.
+    Raises:
+        SimulationError: for a peptide, box or platform that cannot be simulated, before the simulation starts; for one
+            that blows up; for a disk that cannot be written; and for an unfinished simulation of other settings in
+            `work`.
+        Interrupted: at SIGTERM or SIGUSR1, with everything saved.
     """
     platform, properties = choose(settings, threads)
     with disk_errors(work, lambda: None, SimulationError):
@@ -174,24 +201,14 @@ def simulate_to_files(
                 _replica(*open_replica(pdb, name, settings, replica, platform, chosen, work), stop)
                 for replica in range(1, settings.replicas + 1)
             ]
-        publish(done, name, settings, Published(trajectory, topology, state, record), work, threads)
-
-
-@dataclass(frozen=True)
-class Published:
-    """The files of one peptide's MD: trajectory (XTC), topology (PDB), state (CSV) and record (JSON)."""
-
-    trajectory: Path
-    topology: Path
-    state: Path
-    record: Path
+        publish(done, name, settings, files, work, threads)
 
 
 def publish(
     done: list[tuple[Engine, Progress]],
     name: str,
     settings: SimulateSettings,
-    files: Published,
+    files: MdFiles,
     work: Path,
     threads: int,
     batched: int | None = None,

@@ -11,15 +11,13 @@ import numpy as np
 import openmm
 from openmm import app, unit
 
+from jamun.config.forcefields import FORCE_FIELDS
 from jamun.config.simulate import SimulateSettings, Start
 from jamun.io.log import UserError
 from jamun.peptides.conformations import conformed
 from jamun.peptides.sequences import PeptideError
 from jamun.simulate.tether import Tethers
 
-_PEPTIDE_FILES = {"amber99sbildn": "amber99sbildn.xml", "amber14": "amber14/protein.ff14SB.xml"}
-_WATER_FILES = {"amber99sbildn": "tip3p.xml", "amber14": "amber14/tip3p.xml"}
-_IMPLICIT_FILES = {"amber99sbildn": "amber99_obc.xml", "amber14": "implicit/obc1.xml"}
 # The box shrinks when the barostat is turned on; the minimum image must still hold then.
 BOX_MARGIN = 0.95
 
@@ -65,7 +63,8 @@ def read_peptide(pdb: Path) -> app.PDBFile:
 @cache
 def _forcefield(name: str, solvent: str) -> app.ForceField:
     """The force field, which takes longer to read than a dipeptide to parametrise."""
-    return app.ForceField(_PEPTIDE_FILES[name], (_WATER_FILES if solvent == "explicit" else _IMPLICIT_FILES)[name])
+    chosen = FORCE_FIELDS[name]
+    return app.ForceField(chosen.peptide, chosen.water if solvent == "explicit" else chosen.implicit)
 
 
 def shortest_height(vectors: np.ndarray) -> float:

@@ -15,16 +15,13 @@ def main() -> None:
     if task.get("largest_file"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (task["largest_file"], resource.RLIM_INFINITY))
     with job_log(task["log"]):
-        from jamun.simulate.run import simulate_to_files
+        from jamun.simulate.run import MdFiles, simulate_to_files
 
         simulate_to_files(
             Path(task["pdb"]),
             "A",
             SimulateSettings(**task["settings"]),
-            folder / "trajectory.xtc",
-            folder / "topology.pdb",
-            folder / "state.csv",
-            folder / "md.json",
+            MdFiles.in_folder(folder),
             Path(task["work"]),
             threads=1,
         )

@@ -25,7 +25,7 @@ from jamun.simulate.engine import Engine
 from jamun.simulate.identity import differences, identity
 from jamun.simulate.jobs import batched_jobs
 from jamun.simulate.output import thermodynamics
-from jamun.simulate.run import Published, simulate_to_files
+from jamun.simulate.run import MdFiles, simulate_to_files
 from jamun.simulate.system import SimulationError, make_system
 
 SETTINGS = {
@@ -65,7 +65,7 @@ def peptides(pdbs: Path, folder: Path, names=NAMES, **changes) -> list[Peptide]:
             pdbs / f"{name}.pdb",
             settings,
             folder / "work" / name,
-            Published(*(folder / name / file for file in ("trajectory.xtc", "topology.pdb", "state.csv", "md.json"))),
+            MdFiles.in_folder(folder / name),
         )
         for name in names
     ]
@@ -190,14 +190,14 @@ def test_published_as_if_each_had_run_alone(made, pdbs, tmp_path):
         assert np.ptp(mdtraj.compute_psi(trajectory)[1][[0, 10], 0]) > 1.0
     alone = tmp_path / "alone"
     alone.mkdir()
-    files = [alone / name for name in ("trajectory.xtc", "topology.pdb", "state.csv", "md.json")]
+    files = MdFiles.in_folder(alone)
     settings = SimulateSettings(**SETTINGS | {"batched": False})
-    simulate_to_files(pdbs / "AS.pdb", "AS", settings, *files, alone / "work", threads=1)
-    first, second = files[1].read_text().splitlines(), made[0].files.topology.read_text().splitlines()
+    simulate_to_files(pdbs / "AS.pdb", "AS", settings, files, alone / "work", threads=1)
+    first, second = files.topology.read_text().splitlines(), made[0].files.topology.read_text().splitlines()
     assert [line[:30] for line in first if line.startswith("ATOM")] == [
         line[:30] for line in second if line.startswith("ATOM")
     ]
-    assert json.loads(files[3].read_text()).keys() == read(made[0])[0].keys()
+    assert json.loads(files.record.read_text()).keys() == read(made[0])[0].keys()
 
 
 def test_the_thermostat_has_the_temperature_of_each_stage(pdbs, tmp_path):
@@ -242,16 +242,14 @@ def test_goes_on_with_what_ran_alone_and_back(pdbs, tmp_path):
     (peptide,) = peptides(pdbs, tmp_path, ("AS",))
     alone = SimulateSettings(**SETTINGS | {"batched": False})
     files = peptide.files
-    simulate_to_files(peptide.pdb, "AS", alone, files.trajectory, files.topology, files.state, files.record,
-                      peptide.work, threads=1)  # fmt: skip
+    simulate_to_files(peptide.pdb, "AS", alone, files, peptide.work, threads=1)
     before = read(peptide)[1].xyz
     (longer,) = peptides(pdbs, tmp_path, ("AS",), production="6 ps")
     simulate_batched_to_files([longer], threads=1)
     np.testing.assert_array_equal(read(longer)[1].xyz[:10], before[:10])
     longest = SimulateSettings(**SETTINGS | {"batched": False, "production": "8 ps"})
     middle = read(longer)[1].xyz
-    simulate_to_files(peptide.pdb, "AS", longest, files.trajectory, files.topology, files.state, files.record,
-                      peptide.work, threads=1)  # fmt: skip
+    simulate_to_files(peptide.pdb, "AS", longest, files, peptide.work, threads=1)
     record, trajectory = read(peptide)
     assert record["boundaries"] == [0, 20, 40]
     assert record["batched"] is None
@@ -344,7 +342,7 @@ def test_refuses_what_it_cannot_simulate(pdbs, tmp_path):
         SimulateSettings(batched=True, ensemble="NVT", equilibration=[])
     with pytest.raises(ValidationError, match="together is called batched now"):
         SimulateSettings(**SETTINGS | {"together": True})
-    with pytest.raises(ValidationError, match="batched needs amber99sbildn"):
+    with pytest.raises(ValidationError, match="set forcefield to amber99sbildn, or batched to false"):
         SimulateSettings(**SETTINGS | {"forcefield": "amber14"})
     settings = SimulateSettings(**SETTINGS | {"forcefield": "amber14", "batched": False})
     other = make_system(pdbs / "AS.pdb", settings)

@@ -20,7 +20,7 @@ from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.batched import Peptide, simulate_batched_to_files
 from jamun.simulate.engine import Engine
 from jamun.simulate.jobs import batched_jobs
-from jamun.simulate.run import Published
+from jamun.simulate.run import MdFiles
 from jamun.simulate.system import SimulationError
 
 SETTINGS = {
@@ -55,9 +55,7 @@ def simulate(pdbs, folder, names=NAMES, **changes):
     found = []
     for name in names:
         (folder / name).mkdir(parents=True, exist_ok=True)
-        files = Published(
-            *(folder / name / file for file in ("trajectory.xtc", "topology.pdb", "state.csv", "md.json"))
-        )
+        files = MdFiles.in_folder(folder / name)
         found.append(Peptide(name, pdbs / f"{name}.pdb", settings, folder / "work" / name, files))
     simulate_batched_to_files(found, threads=1)
     return {

@@ -26,7 +26,7 @@ from jamun.peptides.sequences import parse_sequence
 from jamun.simulate import progress, replica
 from jamun.simulate.engine import Engine
 from jamun.simulate.output import peptide_topology
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import MdFiles, simulate_to_files
 from jamun.simulate.saved import load_system, save_system
 from jamun.simulate.system import SimulationError, make_system
 
@@ -77,7 +77,7 @@ def simulate(pdb, folder, settings, **changes):
         pdb,
         "A",
         SimulateSettings(**(settings | changes)),
-        *(folder / name for name in ("trajectory.xtc", "topology.pdb", "state.csv", "md.json")),
+        MdFiles.in_folder(folder),
         folder / "work",
         threads=1,
     )

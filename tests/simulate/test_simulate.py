@@ -17,7 +17,7 @@ from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.engine import Engine
 from jamun.simulate.platform import choose, is_processor
 from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, minimised, phase_space, stage_context
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import MdFiles, simulate_to_files
 from jamun.simulate.system import SimulationError, make_system, shortest_height
 
 WATER = {
@@ -55,10 +55,7 @@ def simulate(pdb: Path, folder: Path, settings: SimulateSettings, name: str = "A
         pdb,
         name,
         settings,
-        folder / "trajectory.xtc",
-        folder / "topology.pdb",
-        folder / "state.csv",
-        folder / "md.json",
+        MdFiles.in_folder(folder),
         folder / "work",
         threads=2,
     )

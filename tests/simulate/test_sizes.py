@@ -11,7 +11,7 @@ import pytest
 from jamun.config.simulate import SimulateSettings
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import MdFiles, simulate_to_files
 
 SEQUENCES = ["T", "VY", "SW", "ACDEF", "GHIKLMNPQR"]
 COMMON = {"timestep": 4.0, "hydrogen_mass": 3.0, "production": 10.0, "frame_interval": 1.0}
@@ -38,10 +38,9 @@ def test_builds_and_runs_ten_picoseconds(sequence: str, solvent: str, tmp_path: 
     pdb = tmp_path / f"{sequence}.pdb"
     build_to_files(parse_sequence(sequence), "capped", 7.0, pdb, tmp_path / "build.json")
     settings = SimulateSettings(solvent=solvent, **COMMON, **SOLVENTS[solvent])
-    names = {"trajectory": "trajectory.xtc", "topology": "topology.pdb", "state": "state.csv", "record": "md.json"}
-    files = {name: tmp_path / file for name, file in names.items()}
-    simulate_to_files(pdb, sequence, settings, **files, work=tmp_path / "work", threads=1)
-    trajectory = mdtraj.load(str(files["trajectory"]), top=str(files["topology"]))
+    files = MdFiles.in_folder(tmp_path)
+    simulate_to_files(pdb, sequence, settings, files, work=tmp_path / "work", threads=1)
+    trajectory = mdtraj.load(str(files.trajectory), top=str(files.topology))
     assert trajectory.n_frames == 10
     np.testing.assert_allclose(trajectory.time, np.arange(1, 11), atol=1e-4)
     assert trajectory.n_atoms == mdtraj.load_topology(str(pdb)).n_atoms
