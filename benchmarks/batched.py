@@ -4,7 +4,7 @@
     python benchmarks/batched.py --solvent explicit --platform CUDA --copies 8 128 220 --json boxes.json
 
 In implicit solvent: copies of one capped dipeptide as `simulate.batched` makes them one system, frames and checks
-included. In explicit solvent: as many different dipeptides in one box of water, the core's time that it takes to set up,
+included. In explicit solvent: as many different dipeptides in one box of water, the core's time of their set-up,
 and its speed after minimisation and 8 ps at constant pressure; `--seconds 0` sets up alone. Each is run for `--seconds`
 after a warm-up.
 """

@@ -27,12 +27,12 @@ def torsions(system):
 def test_a_force_field_more_is_a_row_more(pdb, monkeypatch):
     settings = {"solvent": "implicit", "ensemble": "NVT", "equilibration": []}
     with pytest.raises(ValidationError, match="not a known force field; give one of amber99sbildn, amber14"):
-        SimulateSettings(forcefield="amber99sb", **settings)
-    monkeypatch.setitem(FORCE_FIELDS, "amber99sb", ForceField("amber99sb.xml", "tip3p.xml", "amber99_obc.xml", True))
-    old = make_system(pdb, SimulateSettings(forcefield="amber99sb", batched=True, **settings))
+        SimulateSettings(forcefield="amber96", **settings)
+    monkeypatch.setitem(FORCE_FIELDS, "amber96", ForceField("amber96.xml", "tip3p.xml", "amber96_obc.xml", True))
+    old = make_system(pdb, SimulateSettings(forcefield="amber96", batched=True, **settings))
     new = make_system(pdb, SimulateSettings(**settings))
     assert old.system.getNumParticles() == new.system.getNumParticles()
-    assert torsions(old.system) != torsions(new.system)  # ILDN is about the torsions of isoleucine among others
+    assert torsions(old.system) != torsions(new.system)  # its backbone is another
 
 
 def test_the_protocol_of_the_timewarp_set(pdb):
@@ -40,7 +40,8 @@ def test_the_protocol_of_the_timewarp_set(pdb):
     settings = SimulateSettings(
         solvent="implicit", forcefield="amber14", temperature="310 K", ensemble="NVT", equilibration=[]
     )
-    (born,) = (f for f in make_member(pdb, settings).system.getForces() if isinstance(f, openmm.CustomGBForce))
+    system = make_member(pdb, settings).system
+    (born,) = (force for force in system.getForces() if isinstance(force, openmm.CustomGBForce))
     text = openmm.XmlSerializer.serialize(born).replace(" ", "")
     # OBC1 (Onufriev 2004): 0.8 psi + 2.909125 psi^3, without a term of second order.
     assert "0.8*psi+2.909125*psi^3" in text
