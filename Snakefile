@@ -49,7 +49,7 @@ if SETTINGS.source.exists:
 
 else:
 
-    include: "rules/samples_alone.smk"
+    include: "rules/describe_samples.smk"
 
 
 include: "rules/figures.smk"

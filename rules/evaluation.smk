@@ -69,7 +69,7 @@ rule compare:
     message:
         "Compare samples of {wildcards.peptide} by model {wildcards.model} with its MD"
     script:
-        "../workflow_scripts/compare.py"
+        "../workflow_scripts/evaluate.py"
 
 
 rule dynamics:
@@ -91,7 +91,7 @@ rule dynamics:
     message:
         "Compare the slow motions of {wildcards.peptide} in its MD and in samples by model {wildcards.model}"
     script:
-        "../workflow_scripts/dynamics.py"
+        "../workflow_scripts/evaluate.py"
 
 
 rule physicality:
@@ -113,7 +113,7 @@ rule physicality:
     message:
         "Check how physical samples of {wildcards.peptide} by model {wildcards.model} are, and which basins they cover"
     script:
-        "../workflow_scripts/physicality.py"
+        "../workflow_scripts/evaluate.py"
 
 
 rule msm_features:
@@ -132,7 +132,7 @@ rule msm_features:
     message:
         "Read the torsions of {wildcards.peptide} for its Markov state model, samples by model {wildcards.model}"
     script:
-        "../workflow_scripts/msm_features.py"
+        "../workflow_scripts/evaluate.py"
 
 
 rule msm:

@@ -6,19 +6,16 @@ from jamun.io.log import job_log
 
 with job_log(snakemake.log[0]):
     from jamun.config.evaluation import EvaluationSettings
-    from jamun.evaluation.models import models_to_files
+    from jamun.evaluation.models import compare_models_to_files
+    from jamun.evaluation.pair import Files
 
-    models_to_files(
-        Path(snakemake.input.reference),
-        Path(snakemake.input.reference_topology),
-        Path(snakemake.input.md_record),
-        snakemake.params.models,
-        [Path(path) for path in snakemake.input.samples],
-        [Path(path) for path in snakemake.input.samples_topologies],
-        [Path(path) for path in snakemake.input.sampling_records],
-        dataset=snakemake.wildcards.dataset,
-        peptide=snakemake.wildcards.peptide,
-        settings=EvaluationSettings(**snakemake.params.settings),
-        result=Path(snakemake.output.result),
-        arrays=Path(snakemake.output.arrays),
+    given = snakemake.input
+    samples = zip(given.samples, given.samples_topologies, given.sampling_records, strict=True)
+    compare_models_to_files(
+        Files(Path(given.reference), Path(given.reference_topology), Path(given.md_record)),
+        {name: Files(*map(Path, paths)) for name, paths in zip(snakemake.params.models, samples, strict=True)},
+        {name: snakemake.wildcards[name] for name in ("dataset", "peptide")},
+        EvaluationSettings(**snakemake.params.settings),
+        Path(snakemake.output.result),
+        Path(snakemake.output.arrays),
     )

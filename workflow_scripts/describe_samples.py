@@ -6,17 +6,15 @@ from jamun.io.log import job_log
 
 with job_log(snakemake.log[0]):
     from jamun.config.evaluation import EvaluationSettings
-    from jamun.evaluation.alone import describe_to_files
+    from jamun.evaluation.describe_samples import describe_to_files
+    from jamun.evaluation.pair import Files
 
+    given = snakemake.input
     describe_to_files(
-        Path(snakemake.input.samples),
-        Path(snakemake.input.samples_topology),
-        Path(snakemake.input.sampling_record),
-        Path(snakemake.input.structure),
-        dataset=snakemake.wildcards.dataset,
-        model=snakemake.wildcards.model,
-        peptide=snakemake.wildcards.peptide,
-        settings=EvaluationSettings(**snakemake.params.settings),
-        result=Path(snakemake.output.result),
-        arrays=Path(snakemake.output.arrays),
+        Files(Path(given.samples), Path(given.samples_topology), Path(given.sampling_record)),
+        Path(given.structure),
+        {name: snakemake.wildcards[name] for name in ("dataset", "model", "peptide")},
+        EvaluationSettings(**snakemake.params.settings),
+        Path(snakemake.output.result),
+        Path(snakemake.output.arrays),
     )

@@ -6,14 +6,14 @@ from jamun.io.log import job_log
 
 with job_log(snakemake.log[0]):
     from jamun.config.dynamics import DynamicsSettings
-    from jamun.evaluation.distances import md_distances_to_file
+    from jamun.evaluation.pair import Files
+    from jamun.evaluation.slow_distances import md_distances_to_file
 
+    given = snakemake.input
     md_distances_to_file(
-        Path(snakemake.input.trajectory),
-        Path(snakemake.input.topology),
-        Path(snakemake.input.record),
-        dataset=snakemake.wildcards.dataset,
-        peptide=snakemake.wildcards.peptide,
-        settings=DynamicsSettings(**snakemake.params.settings),
-        result=Path(snakemake.output.result),
+        Files(Path(given.trajectory), Path(given.topology), Path(given.record)),
+        snakemake.wildcards.dataset,
+        snakemake.wildcards.peptide,
+        DynamicsSettings(**snakemake.params.settings),
+        Path(snakemake.output.result),
     )

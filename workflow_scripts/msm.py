@@ -1,5 +1,5 @@
-"""Markov state model of one peptide. Run by the interpreter that holds the backend: PyEMMA has an environment of its
-own, in which only NumPy, SciPy and PyEMMA can be counted on."""
+"""Markov state model of one peptide. Run by the interpreter that holds the library: PyEMMA has an environment of its
+own, in which only NumPy, SciPy, deeptime and PyEMMA can be counted on."""
 
 import argparse
 import json
@@ -24,30 +24,14 @@ def command_line() -> argparse.Namespace:
 
 def main(arguments: argparse.Namespace) -> None:
     """Read torsions, write the result (JSON) and the arrays (NPZ); data too few are a result, not an error."""
-    from jamun.evaluation.msm.backend import MSMError, load_backend
-    from jamun.evaluation.msm.model import build_msm, insufficient
-    from jamun.io.atomic import read_npz, write_json, write_npz
+    from jamun.evaluation.msm.inputs import MSMInput
+    from jamun.evaluation.msm.model import analyse
+    from jamun.io.atomic import write_json, write_npz
     from jamun.io.provenance import provenance
 
-    backend = load_backend(arguments.settings["backend"])
-    data = read_npz(arguments.features)
-    try:
-        result, arrays = build_msm(
-            backend,
-            data["reference_torsions"],
-            data["reference_boundaries"],
-            data["samples_torsions"],
-            data["samples_chain"],
-            data["phi_psi"],
-            arguments.settings,
-            data["samples_accepted"],
-            str(data["accepted_reason"]) or None,
-        )
-    except MSMError as error:
-        result, arrays = insufficient(str(error), len(data["reference_torsions"]), len(data["phi_psi"]))
-    write_npz(arguments.arrays, {**arrays, "residue_labels": data["residue_labels"]})
-    made_by = {"provenance": provenance(backend.name, "numpy", "scipy")}
-    write_json(arguments.result, {"backend": backend.name, "settings": arguments.settings, **result, **made_by})
+    result, arrays = analyse(MSMInput.load(arguments.features), arguments.settings)
+    write_npz(arguments.arrays, arrays)
+    write_json(arguments.result, result | {"provenance": provenance(result["backend"], "numpy", "scipy")})
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
-"""Superpose some frames of one peptide's MD and of its samples."""
+"""Align some frames of one peptide's MD and of its samples."""
 
 from pathlib import Path
 
 from jamun.io.log import job_log
 
 with job_log(snakemake.log[0]):
-    from jamun.evaluation.superposition import superpose_to_files
+    from jamun.evaluation.alignment import aligned_to_files
+    from jamun.evaluation.pair import Files
 
-    superpose_to_files(
-        Path(snakemake.input.reference),
-        Path(snakemake.input.reference_topology),
-        Path(snakemake.input.md_record),
-        Path(snakemake.input.samples),
-        Path(snakemake.input.samples_topology),
+    given = snakemake.input
+    aligned_to_files(
+        Files(Path(given.reference), Path(given.reference_topology), Path(given.md_record)),
+        Files(Path(given.samples), Path(given.samples_topology)),
         snakemake.params.frames,
         Path(snakemake.output.md),
         Path(snakemake.output.samples),

@@ -5,7 +5,7 @@ from pathlib import Path
 from jamun.io.log import job_log
 
 with job_log(snakemake.log[0]):
-    from jamun.evaluation.alone_table import tabulate_to_files
+    from jamun.evaluation.samples_table import tabulate_to_files
 
     target = Path(snakemake.output.summary)
     peptides = sorted({Path(path).stem for path in snakemake.input.results})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,49 +10,24 @@ import numpy as np
 from jamun.commands.markov import MarkovModel
 from jamun.config.configuration import Configuration
 from jamun.config.figures import FigureSettings
-from jamun.evaluation.compare import compare, compare_accepted
-from jamun.evaluation.dynamics import Series, dynamics
-from jamun.evaluation.ensembles import (
-    Ensemble,
-    EvaluationError,
-    none_rejected,
-    read_flags,
-    read_side,
-    replica_of_frames,
-    require_same_molecule,
-)
-from jamun.evaluation.physicality import physicality
-from jamun.io.atomic import read_json, write_json, write_npz
-from jamun.io.provenance import provenance
-from jamun.peptides.torsions import CAPS, compute_torsions, phi_psi_pairs, without_omega
+from jamun.evaluation import comparison, dynamics, physicality
+from jamun.evaluation.ensembles import EvaluationError, read_flags, read_trajectory, require_same_molecule
+from jamun.evaluation.msm_input import msm_input
+from jamun.evaluation.pair import Clock, Pair, ensemble_of, pair_of, replica_of_frames
+from jamun.evaluation.run import publish
+from jamun.figures.convergence import convergence_to_files
+from jamun.figures.dynamics import dynamics_to_files
+from jamun.figures.msm import msm_to_files
+from jamun.figures.physicality import physicality_to_files
+from jamun.figures.ramachandran import ramachandran_to_files
+from jamun.figures.torsions import torsions_to_files
+from jamun.io.atomic import read_json
+from jamun.peptides.torsions import CAPS
 from jamun.trajectories.peptide import PeptideTrajectory, recorded_chains
 
-
-@dataclass(frozen=True)
-class Inputs:
-    """Both ensembles with what is known of them.
-
-    md, sampling: the md.json and sampling.json beside them, or empty; interval_ps: time between frames of the
-    reference; boundaries: offsets (R+1) of its replicas; notes: what was put right and what is not known.
-    """
-
-    reference: Ensemble
-    samples: Ensemble
-    md: dict[str, Any]
-    sampling: dict[str, Any]
-    interval_ps: float | None
-    boundaries: list[int]
-    notes: list[str]
-
-    @property
-    def md_seconds_per_frame(self) -> float | None:
-        """Wall clock of a frame of MD."""
-        return self.md.get("production", {}).get("seconds_per_frame")
-
-    @property
-    def sampling_seconds(self) -> float | None:
-        """Wall clock of all samples."""
-        return self.sampling.get("seconds")
+# What a record may lack: of MD that says nothing of its machine, or of samples.
+_NO_MD = {"platform": None, "threads": None, "provenance": {"processor": None}}
+_NO_SAMPLING = {"device": None, "threads": None, "provenance": {"processor": None}}
 
 
 def _record(path: Path, frames: int, count: Any) -> dict[str, Any]:
@@ -65,17 +39,31 @@ def _record(path: Path, frames: int, count: Any) -> dict[str, Any]:
         return {}
 
 
-def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology: Path | None) -> Inputs:
+def _require_own_weights(reference: Path, samples: Path) -> None:
+    """Raises EvaluationError where weights.npz could be of either trajectory."""
+    path = reference.parent / "weights.npz"
+    if reference.parent.resolve() == samples.parent.resolve() and path.is_file():
+        raise EvaluationError(
+            f"{path}: could be of {reference.name} or of {samples.name}; give each trajectory a folder of its own."
+        )
+
+
+def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology: Path | None) -> Pair:
     """Read two trajectories, of any format that MDTraj reads, hydrogens left out.
 
-    An md.json or sampling.json of this package beside them tells chains or replicas, temperature and wall clock.
-    Without it, all frames are one chain or replica, or several where times fall back. Raises EvaluationError for files
-    that cannot be read or are not of one molecule, and MoleculeError for a topology without bonds.
+    An md.json or sampling.json of this package beside them tells chains or replicas, temperature and wall clock;
+    weights.npz the weights of the frames. Without a record, all frames are one chain or replica, or several where times
+    fall back.
+
+    Raises:
+        EvaluationError: The files cannot be read or are not of one molecule.
+        MoleculeError: The topology has no bonds.
     """
     notes: list[str] = []
+    _require_own_weights(reference, samples)
     try:
-        first = read_side(reference, topology)
-        second = read_side(samples, samples_topology or topology)
+        first = read_trajectory(reference, topology)
+        second = read_trajectory(samples, samples_topology or topology)
     except ImportError as error:
         needed = " ".join(str(error).split())
         raise EvaluationError(f"{reference}, {samples}: a format that needs another package ({needed}).") from None
@@ -89,9 +77,8 @@ def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology
         if samples.suffix.lower() == ".xtc":
             sampling = {}  # it is of another file
     boundaries = md.get("boundaries", [*first.run_starts, md_frames.n_frames])
-    interval = md.get("production", {}).get("frame_interval_ps") or first.interval_ps
-    for what, side in (("reference", first), ("samples", second)):
-        notes += [f"The {what}: {note}." for note in side.notes]
+    for what, read in (("reference", first), ("samples", second)):
+        notes += [f"The {what}: {note}." for note in read.notes]
     if not md:
         runs = "one replica" if len(boundaries) == 2 else f"{len(boundaries) - 1} replicas, since its times fall back"
         notes.append(f"The reference has no record beside it: {runs}, wall clock unknown.")
@@ -99,13 +86,23 @@ def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology
         count = len(np.unique(chains))
         runs = "one chain" if count == 1 else f"{count} chains, since their times fall back"
         notes.append(f"The samples have no record beside them: {runs}, wall clock unknown.")
-    return Inputs(
-        Ensemble(md_frames, replica_of_frames(boundaries)),
-        Ensemble(drawn, chains),
-        md,
-        sampling,
-        interval,
-        boundaries,
+    production, seconds = md.get("production", {}), sampling.get("seconds")
+    interval = production.get("frame_interval_ps") or first.interval_ps
+    unit = "ps" if interval else "frames"
+    clock = Clock(production.get("seconds"), production.get("seconds_per_frame"), interval or 1.0, unit)
+    drawn_clock = Clock(seconds, seconds / drawn.n_frames if seconds else None, 1.0, "samples")
+    # Where the folder's record is of another file, so are the flags.
+    other = not sampling and (samples.parent / "sampling.json").is_file()
+    names = [residue.name for residue in md_frames.topology.residues if residue.name not in CAPS]
+    return pair_of(
+        (ensemble_of(md_frames, replica_of_frames(boundaries), clock, reference), reference, md and _NO_MD | md),
+        (ensemble_of(drawn, chains, drawn_clock, samples), samples, sampling and _NO_SAMPLING | sampling),
+        None if other else read_flags(samples, drawn.n_frames),
+        {
+            "dataset": None,
+            "model": sampling.get("model") or samples.stem,
+            "peptide": md.get("peptide") or "-".join(names),
+        },
         notes,
     )
 
@@ -117,52 +114,6 @@ def _runs(side: PeptideTrajectory) -> np.ndarray:
     return np.cumsum(starts)
 
 
-def _head(inputs: Inputs, reference: Path, samples: Path) -> dict[str, Any]:
-    """What was compared: the same keys as in the workflow's results."""
-    names = [r.name for r in inputs.reference.trajectory.topology.residues if r.name not in CAPS]
-    return {
-        "dataset": None,
-        "model": inputs.sampling.get("model") or samples.stem,
-        "peptide": inputs.md.get("peptide") or "-".join(names),
-        "reference": {
-            "file": str(reference),
-            "frames": inputs.reference.n_frames,
-            "frame_interval_ps": inputs.interval_ps,
-            "replicas": len(inputs.boundaries) - 1,
-            "seconds": inputs.md.get("production", {}).get("seconds"),
-        },
-        "samples": {
-            "file": str(samples),
-            "frames": inputs.samples.n_frames,
-            "chains": len(np.unique(inputs.samples.chains)),
-            "walk_steps_per_sample": inputs.sampling.get("settings", {}).get("stride", 1),
-            "seconds": inputs.sampling_seconds,
-        },
-    }
-
-
-def _markov_features(
-    torsions: list, angles: tuple[np.ndarray, np.ndarray], inputs: Inputs, accepted: np.ndarray | None
-) -> dict[str, np.ndarray]:
-    """What the Markov state model is built from, as `msm_features_to_file` writes it."""
-    kept = without_omega(torsions)
-    chosen = [torsions[column] for column in kept]
-    pairs = np.array(phi_psi_pairs(chosen), dtype=np.int64).reshape(-1, 2)
-    not_told = none_rejected(accepted)
-    return {
-        "reference_torsions": angles[0][:, kept],
-        "reference_boundaries": np.asarray(inputs.boundaries, dtype=np.int64),
-        "samples_torsions": angles[1][:, kept],
-        "samples_chain": inputs.samples.chains,
-        "samples_accepted": np.zeros(0, dtype=bool) if not_told or accepted is None else accepted,
-        "accepted_reason": np.array(not_told or "", dtype=np.str_),
-        "phi_psi": pairs,
-        "residue_labels": np.array(
-            [f"{chosen[phi].residue_name.capitalize()}{chosen[phi].residue}" for phi, _ in pairs], dtype=np.str_
-        ),
-    }
-
-
 def evaluate_to_files(
     reference: Path,
     samples: Path,
@@ -171,71 +122,31 @@ def evaluate_to_files(
     settings: Configuration,
     out: Path,
 ) -> str:
-    """Evaluate `samples` against `reference`; returns a table of the main numbers.
+    """Evaluate `samples` against `reference`.
 
     Writes comparison, physicality, msm and dynamics to `out`, each as .json and .npz with the workflow's definitions,
     and figures/. Raises what load_inputs raises.
+
+    Returns:
+        A table of the main numbers.
     """
-    inputs = load_inputs(reference, samples, topology, samples_topology)
-    chosen, head = settings.evaluation, _head(inputs, reference, samples)
-    torsions, md_angles = compute_torsions(inputs.reference.trajectory)
-    _, angles = compute_torsions(inputs.samples.trajectory)
-    # Where the folder's record is of another file, so are the flags.
-    other = not inputs.sampling and (samples.parent / "sampling.json").is_file()
-    flags = None if other else read_flags(samples, inputs.samples.n_frames)
-    accepted = None if flags is None else flags["accepted"]
-    counts = None if flags is None else {name: int(values.sum()) for name, values in flags.items()}
-    step, unit = inputs.interval_ps or 1.0, "ps" if inputs.interval_ps else "frames"
-    series = (
-        Series(md_angles, inputs.reference.chains, head["reference"]["seconds"], step, unit),
-        Series(angles, inputs.samples.chains, inputs.sampling_seconds, 1.0, "samples"),
-    )
+    pair, chosen = load_inputs(reference, samples, topology, samples_topology), settings.evaluation
     # The model takes about as long as all else, and runs beside it.
-    features = _markov_features(torsions, (md_angles, angles), inputs, accepted)
-    with MarkovModel(features, chosen.msm.model_dump()) as markov_model:
+    with MarkovModel(msm_input(pair), chosen.msm.model_dump()) as model:
         found = {
-            "comparison": compare(
-                md_angles,
-                inputs.reference.chains,
-                angles,
-                inputs.samples.chains,
-                torsions,
-                chosen,
-                inputs.md_seconds_per_frame,
-                inputs.sampling_seconds,
-            ),
-            "physicality": physicality(
-                inputs.reference,
-                inputs.samples,
-                accepted,
-                inputs.md.get("settings", {}).get("temperature"),
-                chosen.physicality,
-                chosen.ramachandran_bins,
-            ),
-            "dynamics": dynamics(*series, torsions, chosen.dynamics, inputs.md_seconds_per_frame, accepted),
-            "msm": markov_model.result(),
+            "comparison": comparison.analyse(pair, chosen),
+            "physicality": physicality.analyse(pair, chosen),
+            "dynamics": dynamics.analyse(pair, chosen),
+            "msm": model.result(),
         }
-    made_by = {"provenance": provenance("mdtraj", "numpy", "scipy", "deeptime")}
-    found["comparison"][0].update(
-        compare_accepted(accepted, md_angles, inputs.reference.chains, angles, inputs.samples.chains, torsions, chosen)
-    )
-    for name, (result, arrays) in found.items():
-        notes = {"notes": inputs.notes + result.get("notes", [])}
-        described = head | {"samples": head["samples"] | {"flags": counts}} if name == "physicality" else head
-        write_npz(out / f"{name}.npz", arrays)
-        write_json(out / f"{name}.json", described | result | notes | made_by)
-    _draw(out, head["peptide"], settings.figures)
-    return table({name: result for name, (result, _) in found.items()}, head)
+    for name, result in found.items():
+        publish(pair, result, ("mdtraj", "numpy", "scipy", "deeptime"), out / f"{name}.json", out / f"{name}.npz")
+    _draw(out, pair.described["peptide"], settings.figures)
+    return table({name: result for name, (result, _) in found.items()}, pair.described)
 
 
 def _draw(out: Path, peptide: str, settings: FigureSettings) -> None:
     """Every figure that the files in `out` have."""
-    from jamun.figures.convergence import convergence_to_files
-    from jamun.figures.dynamics import dynamics_to_files
-    from jamun.figures.msm import msm_to_files
-    from jamun.figures.physicality import physicality_to_files
-    from jamun.figures.ramachandran import ramachandran_to_files
-    from jamun.figures.torsions import torsions_to_files
 
     def pictures(name: str) -> tuple[Path, Path]:
         return out / "figures" / f"{name}.png", out / "figures" / f"{name}.pdf"

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from jamun.io.atomic import read_json, read_npz, write_npz
+from jamun.evaluation.msm.inputs import MSMInput
+from jamun.io.atomic import read_json, read_npz
 from jamun.io.log import UserError, last_lines
 from jamun.io.shipped import importable_folder, pyemma_interpreter, workflow_folder
 
@@ -38,18 +39,18 @@ class MarkovModel:
     Not by `multiprocessing`, whose new processes would run a user's script again.
     """
 
-    def __init__(self, features: dict[str, np.ndarray], settings: dict[str, Any]) -> None:
+    def __init__(self, inputs: MSMInput, settings: dict[str, Any]) -> None:
         """Begin.
 
         Args:
-            features: torsions and what belongs to them, as `jamun.evaluation.msm_input` names them.
+            inputs: torsions and what belongs to them.
             settings: `evaluation.msm`.
         """
         self._scratch = tempfile.TemporaryDirectory(prefix="jamun-msm-")
         folder = Path(self._scratch.name)
         self._result, self._arrays, self._log = folder / "msm.json", folder / "arrays.npz", folder / "msm.log"
         backend, interpreter = choose_backend(settings["backend"])
-        write_npz(folder / "torsions.npz", features)
+        inputs.save(folder / "torsions.npz")
         package = str(importable_folder(folder / "package"))
         command = [str(interpreter), str(workflow_folder() / "workflow_scripts" / "msm.py")]
         command += [

@@ -10,7 +10,8 @@ from typing import Any
 
 from jamun.config.configuration import Configuration
 from jamun.config.sampling import SamplingSettings
-from jamun.evaluation.alone import describe_to_files
+from jamun.evaluation.describe_samples import describe_to_files
+from jamun.evaluation.pair import Files
 from jamun.figures.ramachandran import ramachandran_to_files
 from jamun.io.log import UserError
 from jamun.model.checkpoint import read_content
@@ -153,18 +154,15 @@ def sample_peptide(
         threads=threads or len(os.sched_getaffinity(0)),
         built=molecule.built,
     )
+    # As in results/{dataset}/models/{model}/checkpoint.ckpt.
+    names = {"dataset": out.name, "model": weights.resolve().parent.name, "peptide": molecule.name}
     describe_to_files(
-        files.samples,
+        Files(files.samples, files.topology, files.record),
         files.topology,
-        files.record,
-        files.topology,
-        dataset=out.name,
-        # As in results/{dataset}/models/{model}/checkpoint.ckpt.
-        model=weights.resolve().parent.name,
-        peptide=molecule.name,
-        settings=settings.evaluation,
-        result=files.description,
-        arrays=files.histograms,
+        names,
+        settings.evaluation,
+        files.description,
+        files.histograms,
     )
     ramachandran_to_files(
         files.description, files.histograms, settings.figures, files.ramachandran, out / "ramachandran.pdf"

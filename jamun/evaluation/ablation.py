@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from jamun.evaluation.compare import GROUPS
 from jamun.evaluation.summary import MEAN, estimate, mean_of_peptides
+from jamun.evaluation.torsion_histograms import GROUPS
 from jamun.io.atomic import atomic_path, read_json
 
 # Columns of settings whose name is not the setting's.

@@ -10,9 +10,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from jamun.config.physicality import PhysicalitySettings
-from jamun.evaluation.bootstrap import REFERENCE_SEED, SAMPLES_SEED, centred, ratio
-from jamun.evaluation.estimates import missing
-from jamun.evaluation.js import BLOCKS, JS_MAX, block_weights, js_distance
+from jamun.evaluation.bootstrap import REFERENCE_SEED, SAMPLES_SEED, block_weights, centred, missing, ratio
+from jamun.evaluation.js import js_distance
 
 # Gas constant (CODATA 2018), kcal/mol/K.
 GAS_CONSTANT_KCAL = 8.314462618e-3 / 4.184
@@ -20,9 +19,13 @@ GAS_CONSTANT_KCAL = 8.314462618e-3 / 4.184
 
 @dataclass(frozen=True)
 class Basins:
-    """Basins of one residue's map: labels (bins, bins), 0 outside, 1 the most populated; minima (K, 2), phi and psi of
-    each basin's minimum in radians; free energies (K,) of the minima above the lowest, kcal/mol; left_out: basins with
-    too few frames."""
+    """Basins of one residue's map.
+
+    labels: (bins, bins), 0 outside, 1 the most populated.
+    minima: (K, 2) phi and psi of each basin's minimum, radians.
+    energies: (K,) free energies of the minima above the lowest, kcal/mol.
+    left_out: basins with too few frames.
+    """
 
     labels: np.ndarray
     minima: np.ndarray
@@ -85,19 +88,29 @@ def _watershed(energy: np.ndarray, low_enough: np.ndarray, barrier: float) -> tu
     return labels.reshape(energy.shape), minima
 
 
-def find_basins(counts: np.ndarray, temperature: float, settings: PhysicalitySettings) -> Basins:
-    """Basins of a map's counts (bins, bins) over (-pi, pi)^2, both directions periodic.
+def find_basins(
+    counts: np.ndarray, temperature: float, settings: PhysicalitySettings, seen: np.ndarray | None = None
+) -> Basins:
+    """Basins of a map over (-pi, pi)^2, both directions periodic.
 
     The counts are smoothed with a Gaussian; cells within `basin_energy` of the lowest are grouped by `_watershed`.
+
+    Args:
+        counts: Frames, or their weights, in each cell (bins, bins).
+        temperature: K.
+        settings: What is a basin.
+        seen: Frames in each cell, where `counts` holds weights: a basin of too few of them is noise, whatever they
+            weigh.
     """
+    seen = counts if seen is None else seen
     bins = len(counts)
     width = 2 * np.pi / bins
     density = gaussian_filter(counts.astype(float), settings.basin_smoothing / width, mode="wrap")
     energy = free_energy_kcal(density, temperature)
     barrier = settings.basin_barrier * GAS_CONSTANT_KCAL * temperature
     found, cells = _watershed(energy, energy <= settings.basin_energy, barrier)
-    frames = np.array([counts[found == label].sum() for label in range(len(cells))])
-    kept = [label for label in np.argsort(-frames, kind="stable") if frames[label] >= settings.basin_frames]
+    weights, frames = (np.array([one[found == k].sum() for k in range(len(cells))]) for one in (counts, seen))
+    kept = [label for label in np.argsort(-weights, kind="stable") if frames[label] >= settings.basin_frames]
     labels = np.zeros(counts.shape, dtype=np.int16)
     for place, label in enumerate(kept, start=1):
         labels[found == label] = place
@@ -126,7 +139,7 @@ def _metric(
     if not np.isfinite(value):
         return missing("no basins in the MD" if count == 0 else "no frames", count)
     if kind == "distance":
-        entry = centred(value, resampled, count, BLOCKS, JS_MAX)
+        entry = centred(value, resampled, count)
     else:
         low, high = np.percentile(resampled[np.isfinite(resampled)], [2.5, 97.5])
         entry = {"value": value, "low": min(float(low), value), "high": max(float(high), value), "count": count}
@@ -183,7 +196,7 @@ def cover(
     for place, found in enumerate(basins):
         md, theirs = occupancies(reference[:, place], found), occupancies(samples[:, place], found)
         md_all, theirs_all, resampled = md.sum(0), theirs.sum(0), drawn @ theirs
-        share = md_all[1:] / max(md_all[1:].sum(), 1)
+        share = md_all[1:] / (md_all[1:].sum() or 1)
         equal = np.full(found.count, 1 / max(found.count, 1))
         empty = reference[:, place].sum(0) == 0
         unseen = np.where(empty, samples[:, place], 0).sum((1, 2))
@@ -221,7 +234,7 @@ def cover(
                 "free_energy_kcal_mol": float(found.energies[label - 1]),
                 "md": ratio(md[:, label], md.sum(1), REFERENCE_SEED),
                 "samples": ratio(theirs[:, label], theirs.sum(1), SAMPLES_SEED),
-                "md_halves": [float(one[label] / max(one.sum(), 1)) for one in half],
+                "md_halves": [float(one[label] / (one.sum() or 1)) for one in half],
                 "visited": bool(theirs_all[label] > 0),
             }
             for label in range(1, found.count + 1)

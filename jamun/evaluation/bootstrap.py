@@ -1,80 +1,175 @@
-"""Shares, means and distances with 95 % intervals by block bootstrap."""
+"""Numbers with 95 % intervals by block bootstrap, or why there are none. NumPy and SciPy only.
+
+Frames of a chain are correlated, so whole chains, or long stretches of few chains, are drawn with replacement. An
+estimate is {"value", "low", "high", "count"}; what is missing is null, with a "reason".
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student
 
-from jamun.evaluation.estimates import missing
-from jamun.evaluation.js import BLOCKS, block_weights
+from jamun.evaluation.js import JS_MAX
 
+# Blocks that a run is cut into, and resamples.
+BLOCKS = 20
+RESAMPLES = 200
+# So many independent chains are blocks by themselves.
+ENOUGH_CHAINS = 8
+# Fewer frames than this in a run, or in a piece of MD, hold no distribution and no correlation function.
+FEWEST_FRAMES = 20
 # Seeds of the bootstrap, of samples and of reference: fixed, so that the same data give the same intervals.
 SAMPLES_SEED, REFERENCE_SEED = 1, 2
 
 
-def _bounds(resampled: np.ndarray, frames: int) -> dict[str, Any]:
-    resampled = resampled[np.isfinite(resampled)]
-    if frames < BLOCKS or len(resampled) == 0:
-        return {"low": None, "high": None, "reason": f"no interval from {frames} frames, fewer than {BLOCKS}"}
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return {"low": float(low), "high": float(high)}
+def blocks_of_chains(chains: np.ndarray, count: int = BLOCKS) -> np.ndarray:
+    """A block number for each frame: whole chains where there are enough of them, else stretches of frames.
 
+    Args:
+        chains: Chain or replica of each frame (F,).
+        count: Blocks in all, at most.
 
-def ratio(sums: np.ndarray, frames: np.ndarray, seed: int, count: int | None = None) -> dict[str, Any]:
-    """A share, or a mean, of frames: sum over blocks of `sums` (blocks,) over that of `frames` (blocks,).
-
-    {"value", "low", "high", "count"}: `count` is the number of frames unless given. Percentiles of the resamples, which
-    are unbiased for a ratio of sums. A share of exactly 0 or 1 has an interval without width: it resolves 1/count.
+    Returns:
+        Block of each frame (F,), from 0.
     """
-    total = int(frames.sum())
+    labels, index = np.unique(chains, return_inverse=True)
+    if len(labels) >= ENOUGH_CHAINS:
+        return index * min(count, len(labels)) // len(labels)
+    stretches = max(1, count // len(labels))
+    blocks = np.empty(len(chains), dtype=np.int64)
+    for label in range(len(labels)):
+        frames = np.flatnonzero(index == label)
+        blocks[frames] = label * stretches + np.arange(len(frames)) * stretches // max(len(frames), 1)
+    return blocks
+
+
+def block_weights(blocks: int, seed: int) -> np.ndarray:
+    """How often each block is drawn (RESAMPLES, blocks) when as many blocks as there are are drawn with replacement."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(blocks, np.full(blocks, 1.0 / blocks), size=RESAMPLES)
+
+
+def block_sums(values: np.ndarray, blocks: np.ndarray, number: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Sums (number,) of values (F,), flags or numbers, by the block (F,) of each frame, with weights (F,) if any."""
+    weighted = values.astype(float) if weights is None else values * weights
+    return np.bincount(blocks, weighted, minlength=number)
+
+
+def missing(reason: str, count: int = 0) -> dict[str, Any]:
+    """An estimate without a number, and the reason."""
+    return {"value": None, "low": None, "high": None, "count": count, "reason": reason}
+
+
+def mean_of_pairs(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The mean of estimates of one kind and of the ends of their intervals; missing ones are left out.
+
+    Pairs that share a replica are not independent, so the intervals do not shrink as pairs are added.
+    """
+    known = [estimate for estimate in estimates if estimate["value"] is not None]
+    if not known:
+        return dict(estimates[0])
+    return known[0] | {end: float(np.mean([one[end] for one in known])) for end in ("value", "low", "high")}
+
+
+def _estimate(value: float, low: float | None, high: float | None, count: int) -> dict[str, Any]:
+    ends = {name: None if end is None else float(end) for name, end in (("low", low), ("high", high))}
+    return {"value": float(value)} | ends | {"count": count}
+
+
+def _few(value: float, frames: int, count: int) -> dict[str, Any]:
+    """A number that has no interval."""
+    reason = f"no interval from {frames} frames, fewer than {BLOCKS}"
+    return _estimate(value, None, None, count) | {"reason": reason}
+
+
+def ratio(
+    sums: np.ndarray, weights: np.ndarray, seed: int, count: int | None = None, frames: int | None = None
+) -> dict[str, Any]:
+    """A share or a mean: the sum of `sums` over that of `weights`, and percentiles of its resamples.
+
+    Percentiles are right here: a ratio of sums is not biased by resampling. A share of exactly 0 or 1 has an interval
+    without width; it resolves 1/count.
+
+    Args:
+        sums: Of each block (blocks,).
+        weights: Frames of each block, or their weights (blocks,).
+        seed: Of the bootstrap.
+        count: What the estimate is said to be of; the number of frames unless given.
+        frames: How many there are; the sum of `weights` unless given.
+    """
+    total = weights.sum()
+    frames = int(total) if frames is None else frames
     if total == 0:
         return missing("no frames")
-    weights = block_weights(len(frames), seed)
+    drawn = block_weights(len(weights), seed)
     with np.errstate(invalid="ignore", divide="ignore"):
-        resampled = (weights @ sums) / (weights @ frames)
-    value = {"value": float(sums.sum() / total)}
-    bounds = _bounds(resampled, total)
-    reason = {"reason": bounds.pop("reason")} if "reason" in bounds else {}
-    return value | bounds | {"count": total if count is None else count} | reason
+        resampled = (drawn @ sums) / (drawn @ weights)
+    resampled = resampled[np.isfinite(resampled)]
+    value, count = sums.sum() / total, frames if count is None else count
+    if frames < BLOCKS or len(resampled) == 0:
+        return _few(value, frames, count)
+    return _estimate(value, *np.percentile(resampled, [2.5, 97.5]), count)
 
 
-def centred(value: float, resampled: np.ndarray, count: int, frames: int, top: float = np.inf) -> dict[str, Any]:
-    """A distance: the spread of its resamples centred on it, cut at 0 and `top`, since resamples are biased upwards.
+def centred(
+    value: float, resampled: np.ndarray, count: int, frames: int = BLOCKS, top: float = JS_MAX
+) -> dict[str, Any]:
+    """A distance: the spread of its resamples centred on it, cut at 0 and `top`.
 
-    {"value", "low", "high", "count"}, `count` as given; `frames` are those of the smaller ensemble.
+    A resample is farther from its reference than the data are, so distances of resamples are biased upwards.
+
+    Args:
+        value: The distance; NaN where there is none.
+        resampled: Its bootstrap values (R,).
+        count: How many torsions, pairs or blocks it is of.
+        frames: Those of the smaller ensemble; fewer than BLOCKS have no interval.
+        top: The largest possible value.
+    """
+    resampled = resampled[np.isfinite(resampled)]
+    if not np.isfinite(value):
+        return missing("the molecule has none of these" if count == 0 else "a histogram is empty", count)
+    if frames < BLOCKS or len(resampled) == 0:
+        return _few(value, frames, count)
+    low, high = np.percentile(resampled, [2.5, 97.5]) - resampled.mean()
+    return _estimate(value, *np.clip([value + low, value + high], 0, top), count)
+
+
+def positive(
+    value: float, resampled: np.ndarray, count: int, reason: str = "there is no finite value"
+) -> dict[str, Any]:
+    """A positive number and the spread of the logarithm of its bootstrap values (R,), centred on it.
+
+    `count` is the number of blocks that were drawn. Without a finite, positive value the estimate is missing.
+    """
+    if not np.isfinite(value) or value <= 0:
+        return missing(reason, count)
+    resampled = resampled[np.isfinite(resampled) & (resampled > 0)]
+    if len(resampled) == 0:
+        return missing("no resample has a value", count)
+    low, high = np.percentile(np.log(resampled), [2.5, 97.5]) - np.log(resampled).mean()
+    return _estimate(value, value * np.exp(low), value * np.exp(high), count)
+
+
+def waiting_time(value: float, resampled: np.ndarray, count: int, unit: float, reason: str) -> dict[str, Any]:
+    """A time until something happens, in frames, as a multiple of `unit`, and percentiles of its bootstrap values (R,).
+
+    Infinity means that it did not happen: the estimate is then missing, for `reason`. An upper end at infinity is null.
     """
     if not np.isfinite(value):
-        return missing("no frames or nothing of this kind", count)
-    bounds = _bounds(resampled, frames)
-    if bounds["low"] is not None:
-        shift = value - float(np.mean(resampled[np.isfinite(resampled)]))
-        bounds = {name: float(np.clip(bounds[name] + shift, 0, top)) for name in ("low", "high")}
-    reason = {"reason": bounds.pop("reason")} if "reason" in bounds else {}
-    return {"value": float(value)} | bounds | {"count": count} | reason
+        return missing(reason, count)
+    # An order statistic and no interpolation, since some values may be infinite.
+    low, high = np.percentile(resampled, [2.5, 97.5], method="nearest")
+    high = max(high, value) * unit
+    return _estimate(value * unit, min(low, value) * unit, high if np.isfinite(high) else None, count)
 
 
-def block_sums(values: np.ndarray, blocks: np.ndarray, number: int) -> np.ndarray:
-    """Sums (number,) of values (F,), flags or numbers, by the block (F,) of each frame."""
-    return np.bincount(blocks, weights=values.astype(float), minlength=number)
+def scattered(value: float, resampled: np.ndarray, count: int) -> dict[str, Any]:
+    """A number that is not negative, and value +- t s.
 
-
-def binned(values: np.ndarray, low: float, high: float, bins: int, blocks: np.ndarray, number: int) -> np.ndarray:
-    """Counts (number, K, bins) on (low, high) of values (F, K) by block (F,); what lies beyond counts at the ends."""
-    counts = np.zeros((number, values.shape[1], bins), dtype=np.int64)
-    for column in range(values.shape[1]):
-        places = np.clip((values[:, column] - low) / (high - low) * bins, 0, bins - 1).astype(np.int64)
-        flat = np.bincount(blocks * bins + places, minlength=number * bins)
-        counts[:, column] = flat.reshape(number, bins)
-    return counts
-
-
-def wasserstein(first: np.ndarray, second: np.ndarray, width: float) -> np.ndarray:
-    """W1 (...) = sum_i |P_i - Q_i| width of the cumulative shares P, Q of histograms (..., bins).
-
-    In the unit of `width`, the width of a bin; exact up to a bin; NaN where a histogram is empty.
+    s is the standard deviation of few resampled values (R,), t Student's 97.5 % quantile of R - 1 degrees of freedom.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        p = np.cumsum(first, -1) / first.sum(-1, keepdims=True)
-        q = np.cumsum(second, -1) / second.sum(-1, keepdims=True)
-    return np.abs(p - q).sum(-1) * width
+    spread = float(student.ppf(0.975, len(resampled) - 1) * np.std(resampled, ddof=1))
+    return _estimate(value, max(0.0, float(value) - spread), float(value) + spread, count)

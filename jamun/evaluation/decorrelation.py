@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jamun.evaluation.estimates import FEWEST_FRAMES, missing, positive, waiting_time
-from jamun.evaluation.js import block_weights
+from jamun.evaluation.bootstrap import FEWEST_FRAMES, RESAMPLES, block_weights, missing, positive, waiting_time
 from jamun.evaluation.runs import Runs, resamples_in_turn
 
 # A torsion is decorrelated where its curve first falls below this.
@@ -120,13 +119,13 @@ def effective_samples(signal: np.ndarray, runs: Runs, seed: int) -> tuple[np.nda
     by_run = np.full(len(lengths), np.nan)
     pieces_of_run = np.bincount(runs.run)
     generator = np.random.default_rng(seed)
-    drawn = np.zeros(len(block_weights(1, seed)))
+    drawn = np.zeros(RESAMPLES)
     for run in np.flatnonzero(lengths >= FEWEST_FRAMES):
         members = np.flatnonzero(runs.run == run)
         by_run[run] = effective(sums[members].sum(0), lengths[run])
         if pieces_of_run[run] > 1:
             share = np.full(len(members), 1 / len(members))
-            weights = generator.multinomial(len(members), share, size=len(drawn))
+            weights = generator.multinomial(len(members), share, size=RESAMPLES)
             portions = resamples_in_turn(weights, lags + 1)
             drawn += np.concatenate([effective(part @ sums[members], lengths[run]) for part in portions])
     if pieces_of_run.max() == 1:

@@ -1,8 +1,7 @@
-"""Two ensembles of one molecule, read from files and checked to be of one molecule."""
+"""Trajectories, flags and weights, read from files and checked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import mdtraj
@@ -19,20 +18,7 @@ class EvaluationError(UserError):
     """Two trajectories that cannot be compared; the message names the file."""
 
 
-@dataclass(frozen=True)
-class Ensemble:
-    """Heavy atoms of one ensemble; `chains` (F,) tells which chain or replica each frame belongs to."""
-
-    trajectory: mdtraj.Trajectory
-    chains: np.ndarray
-
-    @property
-    def n_frames(self) -> int:
-        """Frames in all."""
-        return self.trajectory.n_frames
-
-
-def read_side(trajectory: Path, topology: Path) -> PeptideTrajectory:
+def read_trajectory(trajectory: Path, topology: Path) -> PeptideTrajectory:
     """All frames of the peptide's heavy atoms, with what was left out and put right. Raises EvaluationError for files
     that cannot be read or do not fit, fewer than two frames, positions that are not finite, or lengths that are not
     nm."""
@@ -44,8 +30,8 @@ def read_side(trajectory: Path, topology: Path) -> PeptideTrajectory:
 
 
 def load_heavy(trajectory: Path, topology: Path) -> mdtraj.Trajectory:
-    """The frames of `read_side`. Raises EvaluationError as it does."""
-    return read_side(trajectory, topology).trajectory
+    """The frames of `read_trajectory`. Raises EvaluationError as it does."""
+    return read_trajectory(trajectory, topology).trajectory
 
 
 def require_same_molecule(reference: mdtraj.Topology, samples: mdtraj.Topology, where: Path) -> None:
@@ -100,40 +86,22 @@ def read_flags(samples: Path, frames: int) -> dict[str, np.ndarray] | None:
     return flags
 
 
-def none_rejected(accepted: np.ndarray | None) -> str | None:
-    """Why accepted samples cannot be told from all of them; None where `accepted` (F,) leaves some frames out."""
-    if accepted is None:
-        return "the sampler has not judged its frames"
-    if accepted.all():
-        return "the sampler accepted every frame"
-    if accepted.sum() < 2:
-        return "the sampler accepted fewer than two frames"
-    return None
+def read_weights(trajectory: Path, frames: int) -> np.ndarray | None:
+    """Statistical weights (frames,) from weights.npz beside a trajectory, scaled to a mean of 1; None without one.
 
-
-def replica_of_frames(boundaries: list[int]) -> np.ndarray:
-    """Replica of each frame (F,) from the replicas' offsets (R+1)."""
-    return np.repeat(np.arange(len(boundaries) - 1), np.diff(boundaries))
-
-
-def load_reference(trajectory: Path, topology: Path, boundaries: list[int]) -> Ensemble:
-    """Reference MD whose replicas have these offsets (R+1). Raises EvaluationError for files that do not fit."""
-    md = load_heavy(trajectory, topology)
-    if boundaries[-1] != md.n_frames:
-        raise EvaluationError(f"{trajectory}: {md.n_frames} frames, but its record tells of {boundaries[-1]}.")
-    return Ensemble(md, replica_of_frames(boundaries))
-
-
-def load_samples(trajectory: Path, topology: Path, reference: Ensemble) -> Ensemble:
-    """Samples of the molecule of `reference`. Raises EvaluationError where the two cannot be compared."""
-    drawn = load_heavy(trajectory, topology)
-    require_same_molecule(reference.trajectory.topology, drawn.topology, trajectory)
-    return Ensemble(drawn, frame_chains(trajectory, drawn.n_frames))
-
-
-def load_pair(
-    reference: Path, reference_topology: Path, boundaries: list[int], samples: Path, samples_topology: Path
-) -> tuple[Ensemble, Ensemble]:
-    """Reference MD and samples of one molecule. Raises EvaluationError where they cannot be compared."""
-    md = load_reference(reference, reference_topology, boundaries)
-    return md, load_samples(samples, samples_topology, md)
+    The file has an array `weights`, one number a frame. Raises EvaluationError for a file that is not of these frames.
+    """
+    path = trajectory.parent / "weights.npz"
+    if not path.is_file():
+        return None
+    try:
+        weights = np.asarray(read_npz(path)["weights"], dtype=float)
+    except (OSError, ValueError, KeyError) as error:
+        raise EvaluationError(f"{path}: cannot be read as weights ({error}); make it again, or remove it.") from None
+    if weights.shape != (frames,):
+        raise EvaluationError(
+            f"{path}: holds {weights.size} weights, {trajectory.name} {frames} frames; make it again."
+        )
+    if not np.isfinite(weights).all() or weights.min() < 0 or weights.sum() == 0:
+        raise EvaluationError(f"{path}: weights must be finite, not negative, and not all zero; make it again.")
+    return weights / weights.mean()

@@ -40,8 +40,12 @@ _BACKBONE_ANGLES = {
 class Terms:
     """What is measured: atoms of each term, and its label and type in words.
 
-    bonds (B, 2); angles (A, 3), the vertex second; omegas (O, 4); centres (S, 4), the stereocentre first; contacts
-    (C, 2), pairs more than three bonds apart. dropped: labels of bonds in the topology that are none.
+    bonds: (B, 2).
+    angles: (A, 3), the vertex second.
+    omegas: (O, 4), peptide bonds.
+    centres: (S, 4), the stereocentre first.
+    contacts: (C, 2), pairs more than three bonds apart.
+    dropped: labels of bonds in the topology that are none.
     """
 
     bonds: np.ndarray
@@ -60,8 +64,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class Measured:
-    """Every frame's bonds (F, B) nm, angles (F, A) radians on (0, pi), omegas (F, O) radians on (-pi, pi), signed
-    volumes (F, S) nm^3, and nearest contact (F,) nm, infinite for a molecule without pairs so far apart."""
+    """The terms of every frame.
+
+    bonds: (F, B) nm.
+    angles: (F, A) radians on (0, pi).
+    omegas: (F, O) radians on (-pi, pi].
+    volumes: (F, S) signed volumes of the stereocentres, nm^3.
+    nearest: (F,) nearest contact, nm; infinite for a molecule without pairs so far apart.
+    """
 
     bonds: np.ndarray
     angles: np.ndarray
@@ -130,16 +140,23 @@ def _neighbours(atoms: int, bonds: np.ndarray) -> list[list[int]]:
     return [sorted(others) for others in near]
 
 
-def find_terms(reference: mdtraj.Trajectory) -> Terms:
-    """The terms of a molecule's heavy atoms, from the topology of the reference.
+def find_terms(topology: mdtraj.Topology, positions: np.ndarray) -> Terms:
+    """The terms of a molecule's heavy atoms.
 
     Pairs that the topology calls bonded but that are more than LONGEST_BOND_NM apart on average are left out and named
-    in `dropped`. Raises MoleculeError for a topology without bonds.
+    in `dropped`.
+
+    Args:
+        topology: Of the heavy atoms (N).
+        positions: Of the reference (F, N, 3), nm.
+
+    Raises:
+        MoleculeError: The topology has no bonds.
     """
-    topology, residues = reference.topology, _residue_labels(reference.topology)
+    residues = _residue_labels(topology)
     atoms = list(topology.atoms)
     bonds = Molecule.from_topology(topology).bonds
-    lengths = _lengths(reference.xyz[:: max(1, len(reference.xyz) // 1000)], bonds).mean(0)
+    lengths = _lengths(positions[:: max(1, len(positions) // 1000)], bonds).mean(0)
     dropped = [_joined([atoms[a] for a in pair], residues) for pair in bonds[lengths > LONGEST_BOND_NM]]
     bonds = bonds[lengths <= LONGEST_BOND_NM]
     near = _neighbours(len(atoms), bonds)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from jamun.config.evaluation import EvaluationSettings
-from jamun.evaluation.compare import Binning, distances
-from jamun.evaluation.ensembles import load_reference, load_samples
-from jamun.io.atomic import read_json, write_json, write_npz
+from jamun.evaluation.pair import Ensemble, Files, Result, read_reference, read_samples
+from jamun.evaluation.torsion_histograms import Binning
+from jamun.io.atomic import write_json, write_npz
 from jamun.io.provenance import provenance
-from jamun.peptides.torsions import compute_torsions
 
 
 def samples_at_equal_wall_clock(
     frames: Sequence[int], seconds: Sequence[float | None]
 ) -> tuple[list[int], float | None, str | None]:
-    """First samples of each model (M,) that fit in the shortest of their wall clocks, and that in seconds.
+    """First samples of each model that fit in the shortest of their wall clocks.
 
-    `frames`, `seconds` (M,) are all samples of each and what they took. Where a wall clock is not recorded: all
-    samples, None, and the reason. A model that is too slow for one sample keeps its first.
+    Args:
+        frames: All samples of each model (M,).
+        seconds: What they took (M,).
+
+    Returns:
+        Samples of each (M,), one at least; the shortest wall clock in seconds; and None. Where a wall clock is not
+        recorded: all samples, None, and the reason.
     """
     known = [time for time in seconds if time]
     if len(known) < len(seconds):
@@ -31,78 +35,82 @@ def samples_at_equal_wall_clock(
     return [max(1, int(n * shortest / time + 1e-9)) for n, time in zip(frames, known, strict=True)], shortest, None
 
 
-def models_to_files(
-    reference: Path,
-    reference_topology: Path,
-    md_record: Path,
-    models: Sequence[str],
-    samples: Sequence[Path],
-    samples_topologies: Sequence[Path],
-    sampling_records: Sequence[Path],
-    dataset: str,
-    peptide: str,
-    settings: EvaluationSettings,
-    result: Path,
-    arrays: Path,
-) -> None:
-    """Compare one peptide's samples by each model at equal wall clock with its MD; publish JSON and histograms (NPZ).
+def compare_models(reference: Ensemble, models: Mapping[str, Ensemble], settings: EvaluationSettings) -> Result:
+    """Compare samples of each model at equal wall clock with the MD.
 
-    The JSON has the distances of each model's cut (definitions: docs/evaluation.md); the NPZ counts over phi and psi,
-    of the MD (P, bins, bins) and of the models (M, P, bins, bins). Raises EvaluationError for files that are not
-    ensembles of one molecule.
+    Args:
+        reference: The MD.
+        models: The samples by each model.
+        settings: Bins.
+
+    Returns:
+        Entries of the result (definitions: docs/evaluation.md); and counts over phi and psi, of the MD (P, bins, bins)
+        and of the models (M, P, bins, bins).
     """
-    md, records = read_json(md_record), [read_json(path) for path in sampling_records]
-    first = load_reference(reference, reference_topology, md["boundaries"])
-    torsions, reference_angles = compute_torsions(first.trajectory)
-    drawn = [record["samples"]["generated"] for record in records]
-    kept, shortest, reason = samples_at_equal_wall_clock(drawn, [record["seconds"] for record in records])
-    binning = Binning.of(torsions, settings)
-    counted = binning.count_blocks(reference_angles, first.chains)
+    clocks = [samples.clock.seconds for samples in models.values()]
+    kept, shortest, reason = samples_at_equal_wall_clock([len(samples) for samples in models.values()], clocks)
+    binning = Binning.of(reference, settings)
+    counted = binning.count_blocks(reference)
     entries, counts = [], []
-    for model, path, topology, record, frames in zip(models, samples, samples_topologies, records, kept, strict=True):
-        ensemble = load_samples(path, topology, first)
-        _, angles = compute_torsions(ensemble.trajectory)
-        drawn_counts = binning.count_blocks(angles[:frames], ensemble.chains[:frames])
-        found = distances(binning, counted, drawn_counts)
-        counts.append(drawn_counts.total().pairs)
+    for (model, samples), frames in zip(models.items(), kept, strict=True):
+        drawn = binning.count_blocks(samples.chosen(slice(frames)))
+        found = binning.estimated(drawn, counted)
+        counts.append(drawn.total().pairs)
+        seconds = samples.clock.seconds
         entries.append(
             {
                 "model": model,
                 "frames": frames,
-                "frames_of_all": ensemble.n_frames,
-                "seconds": None if record["seconds"] is None else record["seconds"] * frames / ensemble.n_frames,
-                "device": record["device"],
-                "processor": record["provenance"]["processor"],
+                "frames_of_all": len(samples),
+                "seconds": None if seconds is None else seconds * frames / len(samples),
                 "js": found["js"],
                 "ramachandran": [
                     {key: pair[key] for key in ("residue", "residue_name", "js")} for pair in found["ramachandran"]
                 ],
             }
         )
-    machines = {(entry["device"], entry["processor"]) for entry in entries}
-    notes = ["The models sampled on different machines: their wall clocks are not comparable."] * (len(machines) > 1)
-    write_npz(
-        arrays,
-        {
-            "ramachandran_edges": np.linspace(-np.pi, np.pi, settings.ramachandran_bins + 1),
-            "ramachandran_reference": counted.total().pairs,
-            "ramachandran_models": np.stack(counts),
+    arrays = {
+        "ramachandran_edges": binning.edges()["ramachandran_edges"],
+        "ramachandran_reference": counted.total().pairs,
+        "ramachandran_models": np.stack(counts),
+    }
+    return {"seconds": shortest, "reason": reason, "models": entries}, arrays
+
+
+def compare_models_to_files(
+    reference: Files,
+    models: Mapping[str, Files],
+    names: dict[str, str],
+    settings: EvaluationSettings,
+    result: Path,
+    arrays: Path,
+) -> None:
+    """Publish compare_models of one peptide, as JSON and NPZ.
+
+    Args:
+        reference: Files of the MD.
+        models: Files of the samples by each model.
+        names: Entries dataset and peptide of the result.
+        settings: Bins.
+        result, arrays: Files to write.
+
+    Raises:
+        EvaluationError: The files are not ensembles of one molecule.
+    """
+    md, record = read_reference(reference)
+    read = {model: read_samples(files, md.topology) for model, files in models.items()}
+    found, counts = compare_models(md, {model: samples for model, (samples, _) in read.items()}, settings)
+    for entry, (_, of_sampling) in zip(found["models"], read.values(), strict=True):
+        entry |= {"device": of_sampling["device"], "processor": of_sampling["provenance"]["processor"]}
+    machines = {(entry["device"], entry["processor"]) for entry in found["models"]}
+    head = names | {
+        "reference": {
+            "file": str(reference.trajectory),
+            "frames": len(md),
+            "frame_interval_ps": record["production"]["frame_interval_ps"],
         },
-    )
-    write_json(
-        result,
-        {
-            "dataset": dataset,
-            "peptide": peptide,
-            "seconds": shortest,
-            "reason": reason,
-            "reference": {
-                "file": str(reference),
-                "frames": first.n_frames,
-                "frame_interval_ps": md["production"]["frame_interval_ps"],
-            },
-            "models": entries,
-            "notes": notes,
-            "provenance": provenance("mdtraj", "numpy", "scipy"),
-        },
-    )
+        "notes": ["The models sampled on different machines: their wall clocks are not comparable."]
+        * (len(machines) > 1),
+    }
+    write_npz(arrays, counts)
+    write_json(result, head | found | {"provenance": provenance("mdtraj", "numpy", "scipy")})

@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from jamun.config.evaluation import EvaluationSettings
 from jamun.config.physicality import PhysicalitySettings
 from jamun.evaluation.basins import cover, find_basins
 from jamun.evaluation.bootstrap import (
+    BLOCKS,
     REFERENCE_SEED,
     SAMPLES_SEED,
-    binned,
     block_sums,
+    block_weights,
+    blocks_of_chains,
     centred,
+    missing,
     ratio,
-    wasserstein,
 )
-from jamun.evaluation.ensembles import Ensemble, load_pair, none_rejected, read_flags
-from jamun.evaluation.estimates import missing
+from jamun.evaluation.comparison import MOST_PAIRS
 from jamun.evaluation.geometry import Measured, Terms, find_terms, flaws, measure, physical
-from jamun.evaluation.js import BLOCKS, JS_MAX, block_weights, blocks_of_chains, js_distance, pair_histograms
+from jamun.evaluation.js import JS_MAX, js_distance, pair_histograms, w1_distance
+from jamun.evaluation.pair import Ensemble, Pair, Result
 from jamun.evaluation.runs import replica_pairs, replica_slices
-from jamun.io.atomic import read_json, write_json, write_npz
-from jamun.io.provenance import provenance
-from jamun.peptides.torsions import Torsion, compute_torsions, phi_psi_pairs
 
-# Histograms (low, high, bins, bins joined to one for JS). Fine bins make W1 exact enough, JS needs fuller ones.
-BOND_BINS = (0.04, 0.28, 480, 4)
-ANGLE_BINS = (0.0, np.pi, 360, 2)
-OMEGA_BINS = (-np.pi, np.pi, 100, 1)
-NEAREST_BINS = (0.0, 0.6, 300, 5)
-VOLUME_BINS = (-0.004, 0.004, 160, 1)
+
+class Bins(NamedTuple):
+    """Histogram of one kind of term: its range, its bins, and how many are joined to one for JS.
+
+    Fine bins make W1 exact enough; JS needs fuller ones.
+    """
+
+    low: float
+    high: float
+    number: int
+    joined: int
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Edges of the bins (number + 1,)."""
+        return np.linspace(self.low, self.high, self.number + 1)
+
+
+BINS = {
+    "bond": Bins(0.04, 0.28, 480, 4),
+    "angle": Bins(0.0, np.pi, 360, 2),
+    "omega": Bins(-np.pi, np.pi, 100, 1),
+    "nearest": Bins(0.0, 0.6, 300, 5),
+    "volume": Bins(-0.004, 0.004, 160, 1),
+}
 # Of the MD's frames, so many have a nearer contact than the distance that `nearer_than_md` is about.
 CONTACT_QUANTILE = 1e-4
-# Pairs of replicas whose distances are averaged, at most: all pairs of five.
-_MOST_PAIRS = 10
 # The temperature of MD whose record names none.
 ASSUMED_TEMPERATURE = 300.0
 DEFINITIONS = {
@@ -57,95 +73,169 @@ DEFINITIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Side:
-    """One ensemble, measured: `measured` of F frames, their angles phi, psi (F, K) and the block (F,) of each."""
+def binned(
+    values: np.ndarray, bins: Bins, blocks: np.ndarray, number: int, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Counts (number, K, bins) by block of numbers; what lies beyond the range counts at its ends.
 
+    Args:
+        values: (F, K).
+        bins: Range and number of bins.
+        blocks: Block of each frame (F,), of `number`.
+        weights: Of the frames (F,), if any.
+    """
+    low, high, size, _ = bins
+    counts = np.zeros((number, values.shape[1], size), dtype=np.int64 if weights is None else float)
+    for column in range(values.shape[1]):
+        places = np.clip((values[:, column] - low) / (high - low) * size, 0, size - 1).astype(np.int64)
+        counts[:, column] = np.bincount(blocks * size + places, weights, minlength=number * size).reshape(number, size)
+    return counts
+
+
+@dataclass(frozen=True)
+class MeasuredEnsemble:
+    """An ensemble with its geometry.
+
+    frames: the F frames, their torsions and weights.
+    measured: bonds, angles and so on of each frame.
+    blocks: (F,) block of each frame.
+    number: of blocks.
+    seed: of the bootstrap.
+    """
+
+    frames: Ensemble
     measured: Measured
-    angles: np.ndarray
     blocks: np.ndarray
     number: int
     seed: int
 
     @classmethod
-    def of(cls, ensemble: Ensemble, terms: Terms, angles: np.ndarray, seed: int) -> Side:
-        """Measure an ensemble."""
-        blocks = blocks_of_chains(ensemble.chains)
-        return cls(measure(ensemble.trajectory.xyz, terms), angles, blocks, int(blocks.max()) + 1, seed)
+    def of(cls, frames: Ensemble, terms: Terms, seed: int) -> MeasuredEnsemble:
+        """Measure an ensemble that has positions."""
+        blocks = blocks_of_chains(frames.chains)
+        return cls(frames, measure(frames.positions, terms), blocks, int(blocks.max()) + 1, seed)
 
     def __len__(self) -> int:
         return len(self.blocks)
 
-    def chosen(self, frames: np.ndarray | slice) -> Side:
+    def chosen(self, frames: np.ndarray | slice) -> MeasuredEnsemble:
         """Some of the frames; blocks keep their numbers."""
-        return Side(self.measured.chosen(frames), self.angles[frames], self.blocks[frames], self.number, self.seed)
+        return replace(
+            self,
+            frames=self.frames.chosen(frames),
+            measured=self.measured.chosen(frames),
+            blocks=self.blocks[frames],
+        )
 
-    def halves(self) -> tuple[Side, Side]:
-        """First and second half of the frames."""
-        return self.chosen(slice(0, len(self) // 2)), self.chosen(slice(len(self) // 2, None))
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Weighted sums of numbers or flags (F,) by block (number,)."""
+        return block_sums(values, self.blocks, self.number, self.frames.weights)
 
-    def weights(self) -> np.ndarray:
-        """How often each resample draws each block."""
-        return block_weights(self.number, self.seed)
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """Weighted mean over frames of numbers (F, ...), in double precision."""
+        weights = self.frames.weights
+        return values.mean(0, dtype=float) if weights is None else np.average(values, axis=0, weights=weights)
 
-    def share(self, flags: np.ndarray) -> dict[str, Any]:
-        """Share of frames, or mean of numbers (F,), with its interval."""
-        frames = np.bincount(self.blocks, minlength=self.number)
-        return ratio(block_sums(flags, self.blocks, self.number), frames, self.seed)
+    def share(self, values: np.ndarray) -> dict[str, Any]:
+        """Share of flags (F,), or mean of numbers, with its interval."""
+        return ratio(self.sums(values), self.sums(np.ones(len(self))), self.seed, frames=len(self))
 
     def spread(self, values: np.ndarray) -> dict[str, Any]:
         """Standard deviation of numbers (F,), with its interval."""
         if len(self) == 0:
             return missing("no frames")
-        centre = float(values.mean(dtype=float))
-        off = values.astype(float) - centre
-        frames = np.bincount(self.blocks, minlength=self.number)
-        sums = np.stack(
-            [frames, block_sums(off, self.blocks, self.number), block_sums(off**2, self.blocks, self.number)]
-        )
+        off = values.astype(float) - self.mean(values)
+        sums = np.stack([self.sums(np.ones(len(self))), self.sums(off), self.sums(off**2)])
         with np.errstate(invalid="ignore", divide="ignore"):
-            count, first, second = (self.weights() @ sums.T).T
+            count, first, second = (block_weights(self.number, self.seed) @ sums.T).T
             resampled = np.sqrt(np.maximum(second / count - (first / count) ** 2, 0))
-        return centred(float(values.std(dtype=float)), resampled, len(self), len(self))
+        return centred(float(np.sqrt(self.mean(off**2))), resampled, len(self), len(self), np.inf)
+
+    def histogram(self, kind: str, frames: slice | None = None) -> np.ndarray:
+        """Counts of a kind of term by block (number, K, bins), or (1, K, bins) of a stretch of frames."""
+        values = getattr(self.measured, FIELDS[kind])
+        values, weights = values.reshape(len(self), -1), self.frames.weights
+        if frames is None:
+            return binned(values, BINS[kind], self.blocks, self.number, weights)
+        none = np.zeros(len(values[frames]), dtype=np.int64)
+        return binned(values[frames], BINS[kind], none, 1, None if weights is None else weights[frames])
+
+
+FIELDS = {"bond": "bonds", "angle": "angles", "omega": "omegas", "nearest": "nearest"}
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The MD, its halves, its replicas (none where there are no two), and what samples are held against: means of bonds
-    (B,) and angles (A,), signs of the stereocentres (S,), and the distance of the nearest contacts, nm."""
+    """The MD, its pieces, and what samples are held against.
 
-    side: Side
-    halves: tuple[Side, Side]
-    replicas: tuple[Side, ...]
-    bond_means: np.ndarray
-    angle_means: np.ndarray
+    md: all frames.
+    halves: frames of its first and of its second half.
+    replicas: frames of its replicas; none where there are no two.
+    bonds: (B,) mean lengths, nm.
+    angles: (A,) mean angles, radians.
+    signs: (S,) of the stereocentres' mean volumes.
+    contact: distance of the nearest contacts, nm (CONTACT_QUANTILE).
+    """
+
+    md: MeasuredEnsemble
+    halves: list[slice]
+    replicas: list[slice]
+    bonds: np.ndarray
+    angles: np.ndarray
     signs: np.ndarray
     contact: float
 
     @classmethod
-    def of(cls, side: Side, replicas: list[slice]) -> Reference:
+    def of(cls, md: MeasuredEnsemble, replicas: list[slice]) -> Reference:
         """Take the means and signs of the MD, whose replicas lie in these frames."""
-        measured = side.measured
+        measured, half = md.measured, len(md) // 2
         return cls(
-            side,
-            side.halves(),
-            tuple(side.chosen(frames) for frames in replicas),
-            measured.bonds.mean(0, dtype=float),
-            measured.angles.mean(0, dtype=float),
-            np.where(measured.volumes.mean(0, dtype=float) < 0, -1.0, 1.0),
-            float(np.quantile(measured.nearest, CONTACT_QUANTILE, method="lower")),
+            md,
+            [slice(half), slice(half, None)],
+            replicas,
+            md.mean(measured.bonds),
+            md.mean(measured.angles),
+            np.where(md.mean(measured.volumes) < 0, -1.0, 1.0),
+            _quantile(measured.nearest, CONTACT_QUANTILE, md.frames.weights),
         )
 
     def flags(self, measured: Measured, settings: PhysicalitySettings) -> dict[str, np.ndarray]:
         """What is wrong with each frame, (F,) each (DEFINITIONS)."""
-        flags = flaws(measured, self.bond_means, self.angle_means, self.signs, settings)
+        flags = flaws(measured, self.bonds, self.angles, self.signs, settings)
         return flags | {"nearer_than_md": measured.nearest < self.contact, "physical": physical(flags)}
+
+    def with_md(self, samples: MeasuredEnsemble, drawn: np.ndarray, own: np.ndarray) -> dict[str, Any]:
+        """A share or mean of the samples, with that of the MD and of its pieces.
+
+        Args:
+            samples: The samples.
+            drawn: Their flags or numbers (F,).
+            own: Those of the MD.
+        """
+        halves, replicas = (
+            [float(self.md.chosen(part).mean(own[part])) if len(own[part]) else None for part in pieces]
+            for pieces in (self.halves, self.replicas)
+        )
+        md = {"md": self.md.share(own), "md_halves": halves, "md_replicas": replicas or None}
+        return samples.share(drawn) | md
+
+
+def _quantile(values: np.ndarray, share: float, weights: np.ndarray | None) -> float:
+    """The largest of the values (F,) below which no more than `share` of them lie."""
+    if weights is None:
+        return float(np.quantile(values, share, method="lower"))
+    return float(np.quantile(values, share, weights=weights, method="inverted_cdf"))
 
 
 @dataclass(frozen=True)
 class _Distances:
-    """W1 and JS of K distributions, with resamples (R, K) and the distances of halves and of replicas (K,), these NaN
-    where there are no two."""
+    """W1 and JS of K distributions.
+
+    values: (K,) of each.
+    resampled: (R, K) of each.
+    halves, replicas: (K,) of the MD's pieces; NaN where there are no two.
+    frames: those of the smaller ensemble.
+    """
 
     values: dict[str, np.ndarray]
     resampled: dict[str, np.ndarray]
@@ -153,238 +243,179 @@ class _Distances:
     replicas: dict[str, np.ndarray]
     frames: int
 
-    def of(self, name: str, place: int) -> dict[str, Any]:
-        """One distribution's distance."""
-        entry = self._entry(name, self.values[name][place], self.resampled[name][:, place], 1)
-        return entry | self._pieces(name, slice(place, place + 1))
-
-    def mean(self, name: str) -> dict[str, Any]:
-        """The mean over all of them."""
-        count = len(self.values[name])
+    def of(self, name: str, place: int | None = None) -> dict[str, Any]:
+        """One distribution's distance, or the mean over all of them."""
+        chosen = slice(None) if place is None else slice(place, place + 1)
+        count = len(self.values[name][chosen])
         if not count:
             return missing("the molecule has none of these")
-        entry = self._entry(name, self.values[name].mean(), self.resampled[name].mean(1), count)
-        return entry | self._pieces(name, slice(None))
-
-    def _pieces(self, name: str, chosen: slice) -> dict[str, float | None]:
-        means = {f"md_{pieces}": float(getattr(self, pieces)[name][chosen].mean()) for pieces in ("halves", "replicas")}
-        return {pieces: value if np.isfinite(value) else None for pieces, value in means.items()}
-
-    def _entry(self, name: str, value: float, resampled: np.ndarray, count: int) -> dict[str, Any]:
         if self.frames < BLOCKS:
-            return missing(f"only {self.frames} frames; a distribution needs {BLOCKS}", count)
-        return centred(float(value), resampled, count, self.frames, JS_MAX if name == "js" else np.inf)
+            entry = missing(f"only {self.frames} frames; a distribution needs {BLOCKS}", count)
+        else:
+            value, resampled = self.values[name][chosen].mean(), self.resampled[name][:, chosen].mean(1)
+            entry = centred(float(value), resampled, count, self.frames, JS_MAX if name == "js" else np.inf)
+        for pieces in ("halves", "replicas"):
+            own = float(getattr(self, pieces)[name][chosen].mean())
+            entry[f"md_{pieces}"] = own if np.isfinite(own) else None
+        return entry
 
 
-def _distances(
-    reference: Reference, samples: Side, field: str, bins: tuple[float, float, int, int]
-) -> tuple[_Distances, dict[str, np.ndarray]]:
+def _distances(reference: Reference, samples: MeasuredEnsemble, kind: str) -> tuple[_Distances, dict[str, np.ndarray]]:
     """Distances of the distributions of one kind of term, and its histograms (K, bins) of both ensembles."""
-    low, high, number, joined = bins
-    width = (high - low) / number
-
-    def counts(side: Side, whole: bool = False) -> np.ndarray:
-        values = getattr(side.measured, field)
-        values = values[:, None] if values.ndim == 1 else values
-        blocks = np.zeros_like(side.blocks) if whole else side.blocks
-        return binned(values, low, high, number, blocks, 1 if whole else side.number)
+    bins, md = BINS[kind], reference.md
+    width = (bins.high - bins.low) / bins.number
 
     def both(first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
-        joint = [one.reshape(*one.shape[:-1], number // joined, joined).sum(-1) for one in (first, second)]
-        return {"w1": wasserstein(first, second, width), "js": js_distance(*joint)}
+        shape = (bins.number // bins.joined, bins.joined)
+        joint = [one.reshape(*one.shape[:-1], *shape).sum(-1) for one in (first, second)]
+        return {"w1": w1_distance(first, second, width), "js": js_distance(*joint)}
 
-    own, theirs = counts(reference.side), counts(samples)
-    halves = [counts(half, whole=True)[0] for half in reference.halves]
-    pieces = [counts(replica, whole=True)[0] for replica in reference.replicas]
+    own, theirs = md.histogram(kind), samples.histogram(kind)
+    halves, pieces = (
+        [md.histogram(kind, part)[0] for part in parts] for parts in (reference.halves, reference.replicas)
+    )
     columns = own.shape[1]
     between = {name: np.full(columns, np.nan) for name in ("w1", "js")}
     if pieces:
-        pairs = [both(pieces[one], pieces[two]) for one, two in replica_pairs(list(range(len(pieces))), _MOST_PAIRS)]
+        pairs = [both(pieces[one], pieces[two]) for one, two in replica_pairs(list(range(len(pieces))), MOST_PAIRS)]
         between = {name: np.mean([pair[name] for pair in pairs], axis=0) for name in between}
-    drawn, drawn_reference = samples.weights(), reference.side.weights()
+    drawn, drawn_md = (block_weights(one.number, one.seed) for one in (samples, md))
     resampled = {name: np.empty((len(drawn), columns)) for name in ("w1", "js")}
     for column in range(columns):
-        one, two = drawn @ theirs[:, column], drawn_reference @ own[:, column]
-        for name, values in both(one, two).items():
+        for name, values in both(drawn @ theirs[:, column], drawn_md @ own[:, column]).items():
             resampled[name][:, column] = values
     own, theirs = own.sum(0), theirs.sum(0)
-    frames = min(len(reference.side), len(samples))
-    return _Distances(both(theirs, own), resampled, both(*halves), between, frames), {
-        "reference": own,
-        "samples": theirs,
-    }
+    frames = min(len(md), len(samples))
+    found = _Distances(both(theirs, own), resampled, both(*halves), between, frames)
+    return found, {"reference": own, "samples": theirs}
 
 
-def _terms(reference: Reference, samples: Side, field: str, labels: list[str], types: list[str], bins) -> tuple:
+def _terms(reference: Reference, samples: MeasuredEnsemble, kind: str, labels: list[str], types: list[str]) -> tuple:
     """Means, spreads and distances of bonds or angles, and their histograms."""
-    distances, arrays = _distances(reference, samples, field, bins)
+    distances, arrays = _distances(reference, samples, kind)
     rows = []
-    for place, (label, kind) in enumerate(zip(labels, types, strict=True)):
-        sides = {"md": reference.side, "samples": samples}
-        values = {name: getattr(side.measured, field)[:, place] for name, side in sides.items()}
+    for place, (label, of_type) in enumerate(zip(labels, types, strict=True)):
+        row: dict[str, Any] = {"label": label, "type": of_type}
+        for name, one in (("md", reference.md), ("samples", samples)):
+            values = getattr(one.measured, FIELDS[kind])[:, place]
+            row[name] = {"mean": one.share(values), "sd": one.spread(values)}
+        rows.append(row | {name: distances.of(name, place) for name in ("w1", "js")})
+    return {"w1": distances.of("w1"), "js": distances.of("js"), "terms": rows}, arrays
+
+
+def _omegas(reference: Reference, samples: MeasuredEnsemble, labels: list[str]) -> tuple[list[dict[str, Any]], dict]:
+    distances, arrays = _distances(reference, samples, "omega")
+    rows = []
+    for place, label in enumerate(labels):
+        drawn, own = (np.abs(one.measured.omegas[:, place]) for one in (samples, reference.md))
         rows.append(
-            {"label": label, "type": kind}
-            | {
-                name: {"mean": side.share(values[name]), "sd": side.spread(values[name])}
-                for name, side in sides.items()
+            {
+                "label": label,
+                "deviation": reference.with_md(samples, np.pi - drawn, np.pi - own),
+                "cis": reference.with_md(samples, drawn < np.pi / 2, own < np.pi / 2),
+                "js": distances.of("js", place),
             }
-            | {name: distances.of(name, place) for name in ("w1", "js")}
         )
-    return {"w1": distances.mean("w1"), "js": distances.mean("js"), "terms": rows}, arrays
-
-
-def _with_md(reference: Reference, samples: Side, of: Any) -> dict[str, Any]:
-    """A share or mean of the samples, with that of the MD and of its halves; `of` gives values (F,) of frames."""
-    return samples.share(of(samples.measured)) | {
-        "md": reference.side.share(of(reference.side.measured)),
-        "md_halves": [float(np.mean(of(half.measured))) if len(half) else None for half in reference.halves],
-        "md_replicas": [float(np.mean(of(replica.measured))) for replica in reference.replicas] or None,
-    }
-
-
-def _omegas(reference: Reference, samples: Side, labels: list[str]) -> tuple[list[dict[str, Any]], dict]:
-    distances, arrays = _distances(reference, samples, "omegas", OMEGA_BINS)
-    rows = [
-        {
-            "label": label,
-            "deviation": _with_md(reference, samples, lambda m, k=place: np.pi - np.abs(m.omegas[:, k])),
-            "cis": _with_md(reference, samples, lambda m, k=place: np.abs(m.omegas[:, k]) < np.pi / 2),
-            "js": distances.of("js", place),
-        }
-        for place, label in enumerate(labels)
-    ]
     return rows, arrays
 
 
-def _contacts(reference: Reference, samples: Side, terms: Terms) -> tuple[dict[str, Any], dict]:
-    distances, arrays = _distances(reference, samples, "nearest", NEAREST_BINS)
-    nearest = {"md": reference.side.measured.nearest, "samples": samples.measured.nearest}
-    reason = "no heavy atoms are more than three bonds apart"
+def _contacts(reference: Reference, samples: MeasuredEnsemble, terms: Terms) -> tuple[dict[str, Any], dict]:
+    distances, arrays = _distances(reference, samples, "nearest")
+    nearest = {"md": reference.md.measured.nearest, "samples": samples.measured.nearest}
+    none = missing("no heavy atoms are more than three bonds apart")
     return {
         "pairs": len(terms.contacts),
         "minimum": {name: float(values.min()) if len(values) else None for name, values in nearest.items()},
         "md_nearest": reference.contact,
-        "w1": distances.of("w1", 0) if len(terms.contacts) else missing(reason),
-        "js": distances.of("js", 0) if len(terms.contacts) else missing(reason),
+        "w1": distances.of("w1", 0) if len(terms.contacts) else none,
+        "js": distances.of("js", 0) if len(terms.contacts) else none,
     }, arrays
 
 
-def _maps(side: Side, pairs: np.ndarray, bins: int) -> np.ndarray:
-    """Counts (blocks, P, bins, bins) of phi and psi."""
-    maps = np.zeros((side.number, len(pairs), bins, bins), dtype=np.int64)
-    for block in range(side.number):
-        maps[block] = pair_histograms(side.angles[side.blocks == block], pairs, bins)
-    return maps
+def _basins(
+    reference: Reference, samples: MeasuredEnsemble, temperature: float, settings: EvaluationSettings
+) -> tuple[dict[str, Any], dict[str, np.ndarray], np.ndarray]:
+    """How the samples cover the basins of the MD, both maps over phi and psi, and the basins' labels."""
+    md, bins = reference.md, settings.ramachandran_bins
+    pairs = md.frames.pairs
+
+    def maps(ensemble: Ensemble, parts: list[slice | np.ndarray]) -> np.ndarray:
+        """Counts (parts, P, bins, bins)."""
+        chosen = [ensemble.chosen(part) for part in parts]
+        counts = [pair_histograms(part.angles, pairs, bins, part.weights) for part in chosen]
+        return np.stack(counts) if counts else np.zeros((0, len(pairs), bins, bins), dtype=np.int64)
+
+    own, theirs = (maps(one.frames, [one.blocks == block for block in range(one.number)]) for one in (md, samples))
+    pieces = [maps(md.frames, parts) for parts in (reference.halves, reference.replicas)]
+    seen = pair_histograms(md.frames.angles, pairs, bins)
+    basins = [
+        find_basins(counts, temperature, settings.physicality, frames)
+        for counts, frames in zip(own.sum(0), seen, strict=True)
+    ]
+    coverage, residues = cover(own, theirs, *pieces, basins)
+    for residue, (phi, _) in zip(residues, pairs, strict=True):
+        residue |= md.frames.torsions[phi].residue_entry
+    labels = np.array([found.labels for found in basins], np.int16).reshape(-1, bins, bins)
+    return coverage | {"residues": residues}, {"reference": own.sum(0), "samples": theirs.sum(0)}, labels
 
 
-def assess(
-    reference: Reference,
-    samples: Side,
-    terms: Terms,
-    torsions: list[Torsion],
-    temperature: float,
-    settings: PhysicalitySettings,
-    bins: int,
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _assess(
+    reference: Reference, samples: MeasuredEnsemble, terms: Terms, temperature: float, settings: EvaluationSettings
+) -> Result:
     """Hold samples against the MD.
 
-    Parameters: both ensembles measured by the same `terms`; `torsions` (K) that their angles are of; the MD's
-    temperature, K; bins along phi and psi of the maps. Returns what goes into the result's JSON (definitions:
-    docs/evaluation.md) and the histograms for the figures, `reference` and `samples` of each kind.
+    Returns what goes into the result's JSON (definitions: docs/evaluation.md) and the histograms for the figures,
+    `reference` and `samples` of each kind.
     """
-    bonds, bond_arrays = _terms(reference, samples, "bonds", terms.bond_labels, terms.bond_types, BOND_BINS)
-    angles, angle_arrays = _terms(reference, samples, "angles", terms.angle_labels, terms.angle_types, ANGLE_BINS)
-    omegas, omega_arrays = _omegas(reference, samples, terms.omega_labels)
-    contacts, nearest_arrays = _contacts(reference, samples, terms)
-    volume_arrays = {
-        name: binned(side.measured.volumes * reference.signs, *VOLUME_BINS[:3], np.zeros_like(side.blocks), 1)[0]
-        for name, side in {"reference": reference.side, "samples": samples}.items()
+    md, histograms = reference.md, {}
+    bonds, histograms["bond"] = _terms(reference, samples, "bond", terms.bond_labels, terms.bond_types)
+    angles, histograms["angle"] = _terms(reference, samples, "angle", terms.angle_labels, terms.angle_types)
+    omegas, histograms["omega"] = _omegas(reference, samples, terms.omega_labels)
+    contacts, histograms["nearest"] = _contacts(reference, samples, terms)
+    volumes = {name: one.measured.volumes * reference.signs for name, one in (("md", md), ("samples", samples))}
+    histograms["volume"] = {
+        name: binned(values, BINS["volume"], np.zeros(len(one), np.int64), 1, one.frames.weights)[0]
+        for name, one, values in (("reference", md, volumes["md"]), ("samples", samples, volumes["samples"]))
     }
-    sides = {"samples": samples, "md": reference.side, "first": reference.halves[0], "second": reference.halves[1]}
-    flags = {name: reference.flags(side.measured, settings) for name, side in sides.items()}
-    of_replicas = [reference.flags(replica.measured, settings) for replica in reference.replicas]
-    shares = {
-        name: samples.share(flags["samples"][name])
-        | {
-            "md": reference.side.share(flags["md"][name]),
-            "md_halves": [float(flags[half][name].mean()) for half in ("first", "second")],
-            "md_replicas": [float(one[name].mean()) for one in of_replicas] or None,
-        }
-        for name in flags["samples"]
-    }
-    centres = [
-        {
-            "label": label,
-            "sign": int(reference.signs[place]),
-            "inverted": _with_md(reference, samples, lambda m, k=place: m.volumes[:, k] * reference.signs[k] <= 0),
-        }
-        for place, label in enumerate(terms.centre_labels)
-    ]
-    pairs = np.array(phi_psi_pairs(torsions), dtype=np.int64).reshape(-1, 2)
-    maps = _maps(reference.side, pairs, bins)
-    drawn = _maps(samples, pairs, bins)
-    halves = np.stack([pair_histograms(half.angles, pairs, bins) for half in reference.halves])
-    replicas = np.zeros((len(reference.replicas), len(pairs), bins, bins), dtype=np.int64)
-    for number, replica in enumerate(reference.replicas):
-        replicas[number] = pair_histograms(replica.angles, pairs, bins)
-    basins = [find_basins(counts, temperature, settings) for counts in maps.sum(0)]
-    coverage, residues = cover(maps, drawn, halves, replicas, basins)
-    for residue, (phi, _) in zip(residues, pairs, strict=True):
-        residue |= torsions[phi].residue_entry
+    basins, histograms["ramachandran"], labels = _basins(reference, samples, temperature, settings)
+    drawn, own = (reference.flags(one.measured, settings.physicality) for one in (samples, md))
     result = {
         "frames": len(samples),
-        "shares": shares,
+        "shares": {name: reference.with_md(samples, drawn[name], own[name]) for name in drawn},
         "bonds": bonds,
         "angles": angles,
         "omegas": omegas,
-        "centres": centres,
+        "centres": [
+            {
+                "label": label,
+                "sign": int(reference.signs[k]),
+                "inverted": reference.with_md(samples, volumes["samples"][:, k] <= 0, volumes["md"][:, k] <= 0),
+            }
+            for k, label in enumerate(terms.centre_labels)
+        ],
         "contacts": contacts,
-        "basins": coverage | {"residues": residues},
+        "basins": basins,
     }
-    arrays = {
-        f"{kind}_{name}": counts
-        for kind, both in {
-            "bond": bond_arrays,
-            "angle": angle_arrays,
-            "omega": omega_arrays,
-            "nearest": nearest_arrays,
-            "volume": volume_arrays,
-            "ramachandran": {"reference": maps.sum(0), "samples": drawn.sum(0)},
-        }.items()
-        for name, counts in both.items()
-    }
-    arrays["basin_labels"] = np.array([found.labels for found in basins], np.int16).reshape(-1, bins, bins)
-    return result, arrays
+    arrays = {f"{kind}_{name}": counts for kind, both in histograms.items() for name, counts in both.items()}
+    return result, arrays | {"basin_labels": labels}
 
 
-def edges(bins: int) -> dict[str, np.ndarray]:
-    """Edges of every histogram."""
-    kinds = {
-        "bond": BOND_BINS,
-        "angle": ANGLE_BINS,
-        "omega": OMEGA_BINS,
-        "nearest": NEAREST_BINS,
-        "volume": VOLUME_BINS,
-    }
-    found = {f"{kind}_edges": np.linspace(low, high, number + 1) for kind, (low, high, number, _) in kinds.items()}
-    return found | {"ramachandran_edges": np.linspace(-np.pi, np.pi, bins + 1)}
+def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
+    """Hold all samples and, where the sampler rejected some, those that it accepted against the MD.
 
+    Args:
+        pair: Reference MD and samples, both with positions.
+        settings: Of these, `physicality` and `ramachandran_bins` are read.
 
-def physicality(
-    reference: Ensemble,
-    samples: Ensemble,
-    accepted: np.ndarray | None,
-    temperature: float | None,
-    settings: PhysicalitySettings,
-    bins: int,
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Raw and, where `accepted` (F,) leaves some frames out, accepted samples against the MD: (result, arrays).
+    Returns:
+        The entries of the result (definitions: docs/evaluation.md), and the histograms for the figures; those of
+        accepted samples end in `_accepted`.
 
-    `temperature` in K, None where it is not known. Arrays of the accepted samples end in `_accepted`. Raises
-    MoleculeError for a topology without bonds.
+    Raises:
+        MoleculeError: The topology has no bonds.
     """
-    notes = []
-    terms = find_terms(reference.trajectory)
+    notes, temperature = [], pair.temperature
+    terms = find_terms(pair.reference.topology, pair.reference.positions)
     if terms.dropped:
         notes.append(
             f"Not bonds, though the topology has them: {', '.join(terms.dropped)} (longer than 0.25 nm in the MD)."
@@ -392,72 +423,29 @@ def physicality(
     if temperature is None:
         notes.append(f"The temperature of the MD is not known; basins are those at {ASSUMED_TEMPERATURE:g} K.")
         temperature = ASSUMED_TEMPERATURE
-    torsions, reference_angles = compute_torsions(reference.trajectory)
-    _, sample_angles = compute_torsions(samples.trajectory)
-    replicas, one_replica = replica_slices(reference.chains)
-    held = Reference.of(Side.of(reference, terms, reference_angles, REFERENCE_SEED), replicas)
-    drawn = Side.of(samples, terms, sample_angles, SAMPLES_SEED)
-    rest = (terms, torsions, temperature, settings, bins)
-    raw, arrays = assess(held, drawn, *rest)
-    after, reason = None, none_rejected(accepted)
-    if reason is None:
-        after, more = assess(held, drawn.chosen(accepted), *rest)
+    replicas, one_replica = replica_slices(pair.reference.chains)
+    reference = Reference.of(MeasuredEnsemble.of(pair.reference, terms, REFERENCE_SEED), replicas)
+    samples = MeasuredEnsemble.of(pair.samples, terms, SAMPLES_SEED)
+    raw, arrays = _assess(reference, samples, terms, temperature, settings)
+    after, (kept, not_told) = None, pair.accepted_samples()
+    if kept is not None:
+        after, more = _assess(reference, samples.chosen(pair.accepted), terms, temperature, settings)
         arrays |= {
             name.removesuffix("samples") + "accepted": counts
             for name, counts in more.items()
             if name.endswith("_samples")
         }
+    bins = settings.ramachandran_bins
     result = {
         "temperature_k": temperature,
-        "settings": settings.model_dump(mode="json") | {"ramachandran_bins": bins},
+        "settings": settings.physicality.model_dump(mode="json") | {"ramachandran_bins": bins},
         "definitions": DEFINITIONS,
         "seed": {"samples": SAMPLES_SEED, "reference": REFERENCE_SEED},
         "raw": raw,
         "accepted": after,
-        "accepted_reason": reason,
+        "accepted_reason": not_told,
         "md_replicas": {"replicas": len(replicas), "reason": one_replica},
         "notes": notes,
     }
-    return result, arrays | edges(bins)
-
-
-def physicality_to_files(
-    reference: Path,
-    reference_topology: Path,
-    md_record: Path,
-    samples: Path,
-    samples_topology: Path,
-    sampling_record: Path,
-    dataset: str,
-    model: str,
-    peptide: str,
-    settings: PhysicalitySettings,
-    bins: int,
-    result: Path,
-    arrays: Path,
-) -> None:
-    """Hold one peptide's samples against its MD and publish result (JSON) and histograms (NPZ).
-
-    A file flags.npz beside the samples, if there is one, tells which samples the sampler accepted. Raises
-    EvaluationError for files that are not two ensembles of one molecule.
-    """
-    md, sampling = read_json(md_record), read_json(sampling_record)
-    first, second = load_pair(reference, reference_topology, md["boundaries"], samples, samples_topology)
-    flags = read_flags(samples, second.n_frames)
-    found, histograms = physicality(
-        first, second, None if flags is None else flags["accepted"], md["settings"].get("temperature"), settings, bins
-    )
-    head = {
-        "dataset": dataset,
-        "model": model,
-        "peptide": peptide,
-        "reference": {"file": str(reference), "frames": first.n_frames, "replicas": len(md["boundaries"]) - 1},
-        "samples": {
-            "file": str(samples),
-            "frames": second.n_frames,
-            "chains": sampling["chains"],
-            "flags": None if flags is None else {name: int(values.sum()) for name, values in flags.items()},
-        },
-    }
-    write_npz(arrays, histograms)
-    write_json(result, head | found | {"provenance": provenance("mdtraj", "numpy", "scipy")})
+    arrays |= {f"{kind}_edges": one.edges for kind, one in BINS.items()}
+    return result, arrays | {"ramachandran_edges": np.linspace(-np.pi, np.pi, bins + 1)}

@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 from scipy.fft import fft, ifft, next_fast_len
 
-from jamun.evaluation.estimates import FEWEST_FRAMES
-from jamun.evaluation.js import block_weights, blocks_of_chains
+from jamun.evaluation.bootstrap import FEWEST_FRAMES, block_weights, blocks_of_chains
 
 
 @dataclass(frozen=True)
 class Runs:
     """Frames of an ensemble run by run. A run is one chain or replica; a piece lies within one run and one block.
 
-    order (F,): frames sorted by run and, within one, by time; all else counts in that order. starts, stops (P,): frames
-    of each piece; ends (P,): where the piece's run ends; block (P,): block of each piece, from 0; run (P,): its run.
+    order: (F,) frames sorted by run and, within one, by time; all else counts in that order.
+    starts: (P,) first frame of each piece.
+    stops: (P,) the frame after its last.
+    ends: (P,) where the piece's run ends.
+    block: (P,) block of each piece, from 0.
+    run: (P,) its run, from 0.
     """
 
     order: np.ndarray
@@ -91,6 +94,24 @@ def cut_into_runs(chains: np.ndarray) -> Runs:
     stops = np.concatenate([starts[1:], [len(order)]])
     run_ends = np.cumsum(np.bincount(run))
     return Runs(order, starts, stops, run_ends[run[starts]], block[starts], run[starts])
+
+
+@dataclass(frozen=True)
+class Points:
+    """Frames as points of a space.
+
+    values: (F, d), torsions in radians or slow components.
+    runs: the runs of the frames.
+    weights: (F,) of the frames, mean 1; None where all count alike.
+    """
+
+    values: np.ndarray
+    runs: Runs
+    weights: np.ndarray | None = None
+
+    def axes(self, number: int) -> Points:
+        """The first coordinates alone."""
+        return Points(self.values[:, :number], self.runs, self.weights)
 
 
 # Parts that many replicas are taken together to, so that each is long enough to say something.

@@ -11,7 +11,8 @@ from typing import Any
 import mdtraj
 import numpy as np
 
-from jamun.evaluation.ensembles import EvaluationError, replica_of_frames
+from jamun.evaluation.ensembles import EvaluationError
+from jamun.evaluation.pair import replica_of_frames
 from jamun.io.atomic import read_json, write_npz
 from jamun.io.names import openable
 from jamun.peptides.torsions import Torsion, compute_torsions, without_omega

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jamun.evaluation.compare import GROUPS
+from jamun.evaluation.torsion_histograms import GROUPS
 from jamun.io.atomic import atomic_path, read_json
 
 MEAN = "mean"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from deeptime.decomposition import TICA
 
-from jamun.evaluation.js import block_weights, interval, js_distance
-from jamun.evaluation.msm.model import features
-from jamun.evaluation.runs import Runs
+from jamun.evaluation.bootstrap import REFERENCE_SEED, SAMPLES_SEED, block_weights, centred
+from jamun.evaluation.js import js_distance
+from jamun.evaluation.runs import Points
 
 # Components whose time scales are reported.
 KEPT = 5
@@ -22,13 +22,21 @@ class TICAError(ValueError):
     """Data from which no TICA can be made; the message is one sentence."""
 
 
+def features(torsions: np.ndarray) -> np.ndarray:
+    """cos and sin (F, 2K) of torsions (F, K) in radians: torsions are periodic, TICA is linear."""
+    return np.concatenate([np.cos(torsions), np.sin(torsions)], 1)
+
+
 @dataclass(frozen=True)
 class Projection:
     """Slow components of torsions: (features(torsions) - mean) @ weights.
 
-    mean (2K,), weights (2K, d) in kinetic-map scaling: each component's variance in the reference is the square of its
-    eigenvalue, so that distances count slow motion. eigenvalues (d,) are autocorrelations at `lag` frames, largest
-    first; `pairs` is the number of pairs of frames that they were estimated from.
+    mean: (2K,) of the features.
+    weights: (2K, d). Each component's variance in the reference is the square of its eigenvalue, so that distances
+        count slow motion (kinetic map).
+    eigenvalues: (d,) autocorrelations at the lag time, largest first.
+    lag: lag time, frames.
+    pairs: pairs of frames that the covariances were estimated from.
     """
 
     mean: np.ndarray
@@ -49,11 +57,34 @@ class Projection:
 
 
 def fit_tica(trajectories: list[np.ndarray], lag: int, minimum_frames: int = 0) -> Projection:
-    """TICA by deeptime on cos and sin of torsions, a list of (frames, K) in radians, one for each replica.
+    """Time-lagged independent component analysis of torsions, by deeptime; the only place where TICA is fitted.
 
-    Solves C(lag) w = eigenvalue C(0) w with covariances symmetrised over pairs of frames, none of which spans two
-    replicas. A component's sign is such that its largest weight is positive. Raises TICAError, with the reason, where
-    the frames are too few or the torsions do not move.
+    With x the cos and sin of all torsions less their mean, it solves C(lag) w = eigenvalue C(0) w, where C(t) =
+    <x_s x_(s+t)^T> is symmetrised over pairs of frames, none of which spans two replicas (Perez-Hernandez et al.,
+    J. Chem. Phys. 139, 015102, 2013). Components have kinetic-map scaling (Noe and Clementi, JCTC 11, 5002, 2015), and
+    the sign with which their largest weight is positive. Frame weights play no part: they say how likely a frame is,
+    and not what follows it.
+
+    Args:
+        trajectories: Torsions (frames, K) in radians, one array for each replica.
+        lag: Lag time in frames.
+        minimum_frames: With fewer frames in all nothing is fitted.
+
+    Returns:
+        The projection on min(2K, rank) components, the slowest first.
+
+    Raises:
+        TICAError: The frames are too few, or the torsions do not move.
+
+    Example:
+        A torsion that stays where it is for a hundred frames beside one that does not:
+
+        >>> rng = np.random.default_rng(0)
+        >>> slow = np.repeat(rng.choice([-1.0, 1.0], 50), 100) + rng.normal(0, 0.1, 5000)
+        >>> fast = rng.normal(0, 1, 5000)
+        >>> projection = fit_tica([np.stack([fast, slow], 1)], lag=10)
+        >>> bool(projection.eigenvalues[0] > 0.8 > 0.1 > projection.eigenvalues[1])
+        True
     """
     frames = sum(map(len, trajectories))
     if frames < minimum_frames:
@@ -89,30 +120,33 @@ def joint_edges(first: np.ndarray, second: np.ndarray, bins: int) -> np.ndarray:
     return np.linspace(low, high if high > low else low + 1.0, bins + 1)
 
 
-def block_counts(points: np.ndarray, edges: list[np.ndarray], runs: Runs) -> np.ndarray:
-    """Counts by block (blocks, bins, ...) of points (F, d) in d dimensions with those edges, as NumPy's histograms."""
-    shape = tuple(len(edge) - 1 for edge in edges)
+def block_counts(points: Points, edges: list[np.ndarray]) -> np.ndarray:
+    """Counts by block (blocks, bins, ...) of points in d dimensions with those edges, as NumPy's histograms."""
+    shape, blocks = tuple(len(edge) - 1 for edge in edges), points.runs.blocks
     # The first and the last bin take what rounding leaves outside.
-    places = [np.searchsorted(edge[1:-1], column, side="right") for edge, column in zip(edges, points.T, strict=True)]
-    flat = np.ravel_multi_index((runs.frame_blocks, *places), (runs.blocks, *shape))
-    return np.bincount(flat, minlength=runs.blocks * int(np.prod(shape))).reshape(runs.blocks, *shape)
+    places = [np.searchsorted(edge[1:-1], x, side="right") for edge, x in zip(edges, points.values.T, strict=True)]
+    flat = np.ravel_multi_index((points.runs.frame_blocks, *places), (blocks, *shape))
+    return np.bincount(flat, points.weights, minlength=blocks * int(np.prod(shape))).reshape(blocks, *shape)
 
 
-def component_js(
-    first: np.ndarray, first_runs: Runs, second: np.ndarray, second_runs: Runs, bins: int
-) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """JS distance of components (F, d) of two ensembles, d 1 or 2, on `bins` bins an axis over their joint range.
+def component_js(first: Points, second: Points, bins: int) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """JS distance of two ensembles along one or two components.
 
-    Returns the distance with its interval, its count being the blocks of the ensemble that has fewer, and the edges.
     The projection and the edges are held fixed while blocks are drawn.
+
+    Args:
+        first, second: Components (F, d) of the ensembles, d 1 or 2.
+        bins: Bins an axis, over the joint range.
+
+    Returns:
+        The distance with its interval, its count being the blocks of the ensemble that has fewer; and the edges.
     """
-    dims = first.shape[1]
-    edges = [joint_edges(first[:, axis], second[:, axis], bins) for axis in range(dims)]
-    counts = block_counts(first, edges, first_runs), block_counts(second, edges, second_runs)
+    dims = first.values.shape[1]
+    edges = [joint_edges(a, b, bins) for a, b in zip(first.values.T, second.values.T, strict=True)]
+    counts = [block_counts(points, edges) for points in (first, second)]
     value = float(js_distance(counts[0].sum(0), counts[1].sum(0), dims))
-    resampled = js_distance(
-        np.tensordot(block_weights(first_runs.blocks, 1), counts[0], 1),
-        np.tensordot(block_weights(second_runs.blocks, 2), counts[1], 1),
-        dims,
-    )
-    return interval(value, resampled, min(first_runs.blocks, second_runs.blocks)), edges
+    drawn = [
+        np.tensordot(block_weights(len(one), seed), one, 1)
+        for one, seed in zip(counts, (SAMPLES_SEED, REFERENCE_SEED), strict=True)
+    ]
+    return centred(value, js_distance(*drawn, dims), min(map(len, counts))), edges

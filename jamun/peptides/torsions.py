@@ -38,6 +38,10 @@ class Torsion:
             return "backbone"
         return "omega" if self.kind == "omega" else "side_chain"
 
+    def is_in(self, group: str) -> bool:
+        """Whether it counts to a group of torsions: backbone, side_chain, or all, which leaves omega out."""
+        return self.group != "omega" if group == "all" else self.group == group
+
     @property
     def entry(self) -> dict[str, str | int]:
         """What an entry of a result says of its torsion."""
@@ -74,7 +78,7 @@ def compute_torsions(trajectory: mdtraj.Trajectory) -> tuple[list[Torsion], np.n
 
 def without_omega(torsions: list[Torsion]) -> list[int]:
     """Columns of all torsions but omega, which hardly turns."""
-    return [column for column, torsion in enumerate(torsions) if torsion.group != "omega"]
+    return [column for column, torsion in enumerate(torsions) if torsion.is_in("all")]
 
 
 def phi_psi_pairs(torsions: list[Torsion]) -> list[tuple[int, int]]:

@@ -6,13 +6,16 @@ from itertools import combinations
 import mdtraj
 import numpy as np
 import pytest
+from pairs import files_in, of_angles, of_trajectory, paired
 from scipy.spatial.distance import jensenshannon
 
 from jamun.config.evaluation import EvaluationSettings
-from jamun.evaluation.compare import compare, compare_accepted, compare_to_files, frames_at_equal_wall_clock
-from jamun.evaluation.ensembles import EvaluationError, load_pair, replica_of_frames
+from jamun.evaluation.comparison import analyse
+from jamun.evaluation.ensembles import EvaluationError
 from jamun.evaluation.js import JS_MAX
-from jamun.evaluation.msm_input import msm_features_to_file
+from jamun.evaluation.msm_input import msm_input
+from jamun.evaluation.pair import Files, read_pair, replica_of_frames
+from jamun.evaluation.run import analyse_to_files
 from jamun.evaluation.runs import replica_pairs
 from jamun.evaluation.summary import summarize
 from jamun.io.atomic import read_npz, write_json, write_npz
@@ -62,11 +65,18 @@ def ensemble():
     return shaken()
 
 
+def load_pair(md, md_topology, boundaries, samples, samples_topology):
+    """A pair of files, of which the MD has replicas with these offsets."""
+    record = {"seconds": None, "seconds_per_frame": None, "frame_interval_ps": 2.0}
+    path = samples_topology.parent / "load_pair.json"
+    write_json(path, {"boundaries": boundaries, "platform": None, "production": record})
+    return read_pair(Files(md, md_topology, path), Files(samples, samples_topology), "set", "model", "AR")
+
+
 def run(reference, samples, **timing):
-    torsions, first = compute_torsions(reference)
-    _, second = compute_torsions(samples)
-    chains = np.zeros(len(first), dtype=int), np.arange(len(second)) % 20
-    return compare(first, chains[0], second, chains[1], torsions, SETTINGS, **timing)
+    first = of_trajectory(reference, np.zeros(reference.n_frames, dtype=int))
+    second = of_trajectory(samples, np.arange(samples.n_frames) % 20)
+    return analyse(paired(first, second, **timing), SETTINGS)
 
 
 def test_torsions_of_capped_and_uncapped(ensemble):
@@ -122,24 +132,29 @@ def test_accepted_samples_are_compared_beside_all(ensemble):
     chains = np.repeat(np.arange(10), 40)
     bad = np.arange(len(angles)) % 2 == 1
     mixed = np.where(bad[:, None], np.random.default_rng(0).uniform(-np.pi, np.pi, angles.shape), angles)
-    rest = (angles, chains, mixed, chains, torsions, SETTINGS)
-    result = compare_accepted(~bad, *rest)
-    everything, _ = compare(*rest)
+    md, samples = of_angles(torsions, angles, chains), of_angles(torsions, mixed, chains)
+    result, _ = analyse(paired(md, samples, accepted=~bad), SETTINGS)
+    everything, _ = analyse(paired(md, samples), SETTINGS)
+    assert result["js"] == everything["js"]
     assert result["accepted"]["frames"] == 200
     assert result["accepted"]["js"]["backbone"]["value"] < 0.6 * everything["js"]["backbone"]["value"]
-    alone, _ = compare(angles, chains, angles[~bad], chains[~bad], torsions, SETTINGS)
+    alone, _ = analyse(paired(md, of_angles(torsions, angles[~bad], chains[~bad])), SETTINGS)
     assert result["accepted"]["torsions"] == alone["torsions"]
     for accepted, reason in ((None, "not judged"), (np.ones(400, bool), "every frame"), (bad & False, "fewer than")):
-        nothing = compare_accepted(accepted, *rest)
+        nothing, _ = analyse(paired(md, samples, accepted=accepted), SETTINGS)
         assert nothing["accepted"] is None
         assert reason in nothing["accepted_reason"]
 
 
 def test_replicas_are_held_against_each_other(ensemble):
     torsions, angles = compute_torsions(ensemble)
-    rest = (angles[:50], np.zeros(50, int), torsions, SETTINGS)
+    samples = of_angles(torsions, angles[:50])
+
+    def baselines_of(replicas):
+        return analyse(paired(of_angles(torsions, angles, replicas), samples), SETTINGS)[0]["baselines"]
+
     replicas = np.repeat([0, 1, 2, 3], [120, 150, 120, 10])  # the last too short to count
-    baselines = compare(angles, replicas, *rest)[0]["baselines"]
+    baselines = baselines_of(replicas)
     edges = np.linspace(-np.pi, np.pi, SETTINGS.torsion_bins + 1)
     columns = [k for k, torsion in enumerate(torsions) if torsion.group == "backbone"]
     counts = [[np.histogram(angles[replicas == r][:, k], edges)[0] for k in columns] for r in range(3)]
@@ -149,10 +164,10 @@ def test_replicas_are_held_against_each_other(ensemble):
     # A frame of float32 can lie in a neighbouring bin.
     assert found["backbone"]["value"] == pytest.approx(np.mean(pairs), abs=0.005)
     assert found["backbone"]["low"] < found["backbone"]["value"] < found["backbone"]["high"]
-    two = compare(angles, np.repeat([0, 1], 200), *rest)[0]["baselines"]
+    two = baselines_of(np.repeat([0, 1], 200))
     assert two["md_replicas"]["all"] == two["md_halves"]["all"]
     for labels, reason in ((np.zeros(400, int), "one replica"), (np.repeat([0, 1], [390, 10]), "no two replicas")):
-        nothing = compare(angles, labels, *rest)[0]["baselines"]["md_replicas"]
+        nothing = baselines_of(labels)["md_replicas"]
         assert nothing["backbone"] is None
         assert reason in nothing["reason"]
 
@@ -197,10 +212,14 @@ def test_convergence_ends_at_the_whole(ensemble):
 
 
 def test_equal_wall_clock_says_why_not():
-    assert frames_at_equal_wall_clock(0.5, 1000, 100.0) == (200, None)
-    assert "less wall clock" in frames_at_equal_wall_clock(0.5, 1000, 0.1)[1]
-    assert "more than the 1,000" in frames_at_equal_wall_clock(0.5, 1000, 1e4)[1]
-    assert "not recorded" in frames_at_equal_wall_clock(None, 1000, 1.0)[1]
+    def frames(each, seconds):
+        none = of_angles([], np.zeros((1000, 0)))
+        return paired(none, none, each, seconds).frames_at_equal_wall_clock()
+
+    assert frames(0.5, 100.0) == (200, None)
+    assert "less wall clock" in frames(0.5, 0.1)[1]
+    assert "more than the 1,000" in frames(0.5, 1e4)[1]
+    assert "not recorded" in frames(None, 1.0)[1]
 
 
 def test_a_peptide_without_side_chain_torsions():
@@ -255,20 +274,8 @@ def files(ensemble, tmp_path):
 
 
 def test_files_and_summary(files, tmp_path):
-    compare_to_files(
-        files["md.xtc"],
-        files["md.pdb"],
-        files["md.json"],
-        files["s.xtc"],
-        files["s.pdb"],
-        files["sampling.json"],
-        "set",
-        "model",
-        "AR",
-        SETTINGS,
-        tmp_path / "AR.json",
-        tmp_path / "AR.npz",
-    )
+    pair = read_pair(*files_in(files), "set", "model", "AR")
+    analyse_to_files("compare", pair, SETTINGS, tmp_path / "AR.json", tmp_path / "AR.npz")
     result = json.loads((tmp_path / "AR.json").read_text())
     assert result["reference"]["replicas"] == 2
     assert len(result["notes"]) == 3  # machines, threads, a stopped chain
@@ -291,22 +298,17 @@ def test_files_and_summary(files, tmp_path):
 
 
 def test_msm_features(files, tmp_path):
-    msm_features_to_file(
-        files["md.xtc"], files["md.pdb"], files["md.json"], files["s.xtc"], files["s.pdb"], tmp_path / "f.npz"
-    )
+    msm_input(read_pair(*files_in(files), "set", "model", "AR")).save(tmp_path / "f.npz")
     data = read_npz(tmp_path / "f.npz")
     assert data["reference_torsions"].shape == data["samples_torsions"].shape == (400, 9)
     assert data["residue_labels"].tolist() == ["Ala1", "Arg2"]
     assert data["reference_boundaries"].tolist() == [0, 200, 400]
-    assert data["samples_accepted"].shape == (0,)
+    assert data["samples_accepted"].shape == data["reference_weights"].shape == (0,)
     assert str(data["accepted_reason"]) == "the sampler has not judged its frames"
     write_npz(tmp_path / "flags.npz", {"accepted": np.arange(400) % 4 > 0})
-    msm_features_to_file(
-        files["md.xtc"], files["md.pdb"], files["md.json"], files["s.xtc"], files["s.pdb"], tmp_path / "f.npz"
-    )
-    data = read_npz(tmp_path / "f.npz")
-    assert data["samples_accepted"].sum() == 300
-    assert str(data["accepted_reason"]) == ""
+    data = msm_input(read_pair(*files_in(files), "set", "model", "AR"))
+    assert data.samples_accepted.sum() == 300
+    assert data.accepted_reason == ""
 
 
 @pytest.mark.parametrize(

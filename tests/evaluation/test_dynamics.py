@@ -5,17 +5,19 @@ import json
 import mdtraj
 import numpy as np
 import pytest
+from pairs import built, files_in, of_angles
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import jensenshannon
 
 from jamun.config.dynamics import DynamicsSettings
-from jamun.evaluation.distances import DISTANCES, SlowMD, md_distances, md_distances_to_file
-from jamun.evaluation.dynamics import Series, dynamics, dynamics_to_files
+from jamun.config.evaluation import EvaluationSettings
+from jamun.evaluation.dynamics import analyse
 from jamun.evaluation.ensembles import EvaluationError
+from jamun.evaluation.pair import Pair, read_pair
+from jamun.evaluation.run import analyse_to_files
+from jamun.evaluation.slow_distances import DISTANCES, SlowMotions, md_distances, md_distances_to_file
 from jamun.evaluation.tica import fit_tica
 from jamun.io.atomic import read_npz, write_json
-from jamun.peptides.build import build_peptide
-from jamun.peptides.sequences import parse_sequence
 from jamun.peptides.torsions import Torsion
 
 SETTINGS = DynamicsSettings(transport_frames=200, transport_repeats=3)
@@ -37,22 +39,31 @@ def angles(frames, seed, phi=0.95):
     return values * [0.7, 0.6, 0.05, 0.5] + [-1.2, 2.5, 3.0, 1.0]
 
 
-def md(frames=3000, replicas=1, seconds=300.0, seed=1):
-    return Series(angles(frames, seed), np.arange(frames) * replicas // frames, seconds, 2.0, "ps")
+def series(values, chains, seconds, step, unit, each=None, torsions=TORSIONS):
+    """An ensemble with its clock."""
+    return of_angles(torsions, values, chains, seconds=seconds, seconds_per_frame=each, step=step, unit=unit)
+
+
+def md(frames=3000, replicas=1, seconds=300.0, seed=1, each=None):
+    return series(angles(frames, seed), np.arange(frames) * replicas // frames, seconds, 2.0, "ps", each)
 
 
 def drawn(frames=2000, chains=10, seconds=20.0, seed=3):
-    return Series(angles(frames, seed, 0.8), np.arange(frames) * chains // frames, seconds, 1.0, "samples")
+    return series(angles(frames, seed, 0.8), np.arange(frames) * chains // frames, seconds, 1.0, "samples")
+
+
+def dynamics(reference, samples, accepted=None, baselines=None):
+    return analyse(Pair(reference, samples, accepted), EvaluationSettings(dynamics=SETTINGS), baselines)
 
 
 @pytest.fixture(scope="module")
 def compared():
-    return dynamics(md(), drawn(), TORSIONS, SETTINGS, md_seconds_per_frame=0.1)
+    return dynamics(md(each=0.1), drawn())
 
 
 def test_replicas_are_held_against_each_other():
     reference = md(replicas=3)
-    result, _ = dynamics(reference, drawn(300), TORSIONS, SETTINGS)
+    result, _ = dynamics(reference, drawn(300))
     found = result["baselines"]["md_replicas"]
     assert (found["frames"], found["pairs"]) == (1000, 3)
     kept = reference.angles[:, [0, 1, 3]]
@@ -74,7 +85,7 @@ def test_replicas_are_held_against_each_other():
 
 
 def test_two_equal_replicas_are_the_halves_and_one_is_none(compared):
-    baselines = dynamics(md(replicas=2), drawn(300), TORSIONS, SETTINGS)[0]["baselines"]
+    baselines = dynamics(md(replicas=2), drawn(300))[0]["baselines"]
     assert {baselines["md_replicas"][name]["value"] for name in DISTANCES} == {
         baselines["md_halves"][name]["value"] for name in DISTANCES
     }
@@ -87,9 +98,9 @@ def test_accepted_samples_are_those_samples_alone(compared):
     """Held against the same TICA, with the wall clock of all: rejecting costs time."""
     samples = drawn()
     accepted = np.arange(len(samples.angles)) % 3 > 0
-    result, _ = dynamics(md(), samples, TORSIONS, SETTINGS, 0.1, accepted)
-    kept = Series(samples.angles[accepted], samples.chains[accepted], samples.seconds, 1.0, "samples")
-    alone, _ = dynamics(md(), kept, TORSIONS, SETTINGS, 0.1)
+    result, _ = dynamics(md(each=0.1), samples, accepted)
+    kept = series(samples.angles[accepted], samples.chains[accepted], 20.0, 1.0, "samples")
+    alone, _ = dynamics(md(each=0.1), kept)
     assert result["accepted"]["frames"] == accepted.sum()
     assert result["accepted"]["distances"] == alone["distances"]
     assert result["accepted"]["ess"] == {key: alone["ess"][key] for key in ("samples", "speed_up")}
@@ -168,25 +179,25 @@ def test_baselines(compared):
 
 def test_baselines_that_were_computed_before_are_taken(compared):
     """Of the MD's pieces; those of the cut at equal wall clock are each model's own."""
-    reference = md()
-    before = md_distances(SlowMD.of(reference.angles, reference.chains, TORSIONS, SETTINGS), SETTINGS)
+    reference = md(each=0.1)
+    before = md_distances(SlowMotions.of_md(reference, SETTINGS), SETTINGS)
     assert set(before) == {"md_halves", "md_tenth", "md_replicas"}
-    taken, arrays = dynamics(reference, drawn(), TORSIONS, SETTINGS, 0.1, baselines=before)
+    taken, arrays = dynamics(reference, drawn(), baselines=before)
     for name in set(taken) - {"tica"}:
         assert taken[name] == compared[0][name]
     for name, array in compared[1].items():
         np.testing.assert_array_equal(arrays[name], array)
-    shorter, _ = dynamics(reference, drawn(seconds=10.0), TORSIONS, SETTINGS, 0.1, baselines=before)
+    shorter, _ = dynamics(reference, drawn(seconds=10.0), baselines=before)
     assert shorter["baselines"]["md_equal_wall_clock"]["frames"] == 100
     marked = before | {"md_tenth": before["md_tenth"] | {"frames": 7}}
-    found, _ = dynamics(reference, drawn(), TORSIONS, SETTINGS, 0.1, baselines=marked)
+    found, _ = dynamics(reference, drawn(), baselines=marked)
     assert found["baselines"]["md_tenth"]["frames"] == 7
 
 
 def test_md_with_itself_is_zero():
     reference = md()
-    itself = Series(reference.angles, reference.chains, 10.0, 1.0, "samples")
-    result, _ = dynamics(reference, itself, TORSIONS, SETTINGS)
+    itself = series(reference.angles, reference.chains, 10.0, 1.0, "samples")
+    result, _ = dynamics(reference, itself)
     for name in DISTANCES:
         assert result["distances"][name]["value"] == pytest.approx(0, abs=1e-6)
     assert result["ess"]["speed_up"]["value"] == pytest.approx(30)
@@ -195,7 +206,7 @@ def test_md_with_itself_is_zero():
 def test_replicas_are_kept_apart():
     reference = md(replicas=3)
     chosen = reference.angles[:, [0, 1, 3]]
-    result, arrays = dynamics(reference, drawn(), TORSIONS, SETTINGS)
+    result, arrays = dynamics(reference, drawn())
     expected = fit_tica(np.split(chosen, 3), SETTINGS.tica_lag)
     np.testing.assert_allclose(result["tica"]["eigenvalues"], expected.eigenvalues[:5])
     assert result["tica"]["pairs"] == 3000 - 3 * SETTINGS.tica_lag
@@ -204,7 +215,7 @@ def test_replicas_are_kept_apart():
 
 
 def test_short_md_has_no_tica_but_all_else():
-    result, arrays = dynamics(md(60), drawn(200), TORSIONS, SETTINGS)
+    result, arrays = dynamics(md(60), drawn(200))
     assert result["tica"]["status"] == "insufficient"
     assert "fewer than the 100" in result["tica"]["reason"]
     for name in ("tica_0", "tica_01", "tica_w2"):
@@ -219,7 +230,7 @@ def test_short_md_has_no_tica_but_all_else():
 
 
 def test_short_chains_have_no_correlation_functions():
-    result, _ = dynamics(md(), drawn(300, chains=100), TORSIONS, SETTINGS)
+    result, _ = dynamics(md(), drawn(300, chains=100))
     assert result["distances"]["tica_0"]["value"] > 0
     assert "no run has 20 frames" in result["decorrelation"]["torsions"][0]["samples"]["reason"]
     assert "no run has 20 frames" in result["ess"]["samples"]["samples"]["reason"]
@@ -227,14 +238,14 @@ def test_short_chains_have_no_correlation_functions():
 
 
 def test_untimed_md_has_no_speed_up():
-    result, _ = dynamics(md(seconds=None), drawn(), TORSIONS, SETTINGS)
+    result, _ = dynamics(md(seconds=None), drawn())
     assert result["ess"]["md"]["samples"]["value"] > 0
     assert result["ess"]["speed_up"]["reason"] == "MD: its wall clock is not recorded"
 
 
 def test_a_molecule_without_torsions():
-    bare = [Series(np.zeros((200, 0)), np.zeros(200, int), 1.0, 1.0, unit) for unit in ("ps", "samples")]
-    result, arrays = dynamics(*bare, [], SETTINGS)
+    bare = [series(np.zeros((200, 0)), np.zeros(200, int), 1.0, 1.0, unit, torsions=[]) for unit in ("ps", "samples")]
+    result, arrays = dynamics(*bare)
     assert "no torsion" in result["tica"]["reason"]
     assert result["distances"]["torsion_w2"]["value"] is None
     assert result["decorrelation"]["torsions"] == []
@@ -243,8 +254,8 @@ def test_a_molecule_without_torsions():
 
 @pytest.fixture
 def files(tmp_path):
-    topology, positions, _ = build_peptide(parse_sequence("AV"), "capped", 7.0)
-    topology = mdtraj.Topology.from_openmm(topology)
+    whole = built("AV", heavy=False)
+    topology, positions = whole.topology, whole.xyz[0]
     rng = np.random.default_rng(0)
     paths = {name: tmp_path / name for name in ("md.xtc", "md.pdb", "s.xtc", "s.pdb", "md.json", "sampling.json")}
     for name, frames in (("md", 240), ("s", 200)):
@@ -280,11 +291,14 @@ def files(tmp_path):
 
 
 def run(files, folder):
-    names = ("md.xtc", "md.pdb", "md.json", "s.xtc", "s.pdb", "sampling.json")
-    inputs = [*(files[name] for name in names), folder / "md_AV.json"]
-    md_distances_to_file(*inputs[:3], "set", "AV", SETTINGS, inputs[-1])
-    dynamics_to_files(*inputs, "set", "model", "AV", SETTINGS, folder / "AV.json", folder / "AV.npz")
-    return json.loads((folder / "AV.json").read_text()), read_npz(folder / "AV.npz")
+    reference, samples = files_in(files)
+    distances, result, arrays = (folder / name for name in ("md_AV.json", "AV.json", "AV.npz"))
+    md_distances_to_file(reference, "set", "AV", SETTINGS, distances)
+    settings = EvaluationSettings(dynamics=SETTINGS)
+    analyse_to_files(
+        "dynamics", read_pair(reference, samples, "set", "model", "AV"), settings, result, arrays, distances
+    )
+    return json.loads(result.read_text()), read_npz(arrays)
 
 
 def test_files_say_what_they_compared(files, tmp_path):
@@ -320,11 +334,8 @@ def test_imported_md_without_wall_clock(files, tmp_path):
 
 
 def test_another_molecule_is_refused(files, tmp_path):
-    names = ("md.xtc", "md.pdb", "md.json", "md.xtc", "md.pdb", "sampling.json")
-    inputs = [*(files[name] for name in names), tmp_path / "distances.json"]
     shorter = mdtraj.load(files["s.xtc"], top=files["s.pdb"]).atom_slice(range(20))
     shorter.save_xtc(tmp_path / "x.xtc")
     shorter[0].save_pdb(tmp_path / "x.pdb")
-    inputs[3:5] = tmp_path / "x.xtc", tmp_path / "x.pdb"
     with pytest.raises(EvaluationError, match="another molecule"):
-        dynamics_to_files(*inputs, "set", "model", "AV", SETTINGS, tmp_path / "AV.json", tmp_path / "AV.npz")
+        read_pair(*files_in(files | {"s.xtc": tmp_path / "x.xtc", "s.pdb": tmp_path / "x.pdb"}), "set", "model", "AV")

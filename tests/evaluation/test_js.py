@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from jamun.evaluation.js import (
-    JS_MAX,
-    block_weights,
-    blocks_of_chains,
-    histograms,
-    interval,
-    js_distance,
-    pair_histograms,
-)
+from jamun.evaluation.bootstrap import block_weights, blocks_of_chains, centred
+from jamun.evaluation.js import JS_MAX, histograms, js_distance, pair_histograms
 
 
 @pytest.fixture
@@ -80,10 +73,11 @@ def test_interval_covers_the_truth_as_often_as_it_says():
         first, second = generator.multinomial(200, p, size=20), generator.multinomial(200, q, size=20)
         value = float(js_distance(first.sum(0), second.sum(0)))
         resampled = js_distance(block_weights(20, trial) @ first, block_weights(20, trial + 999) @ second)
-        found = interval(value, resampled, 1)
+        found = centred(value, resampled, 1)
         covered += found["low"] <= truth <= found["high"]
-    assert 0.86 <= covered / 200 <= 1.0
+    # Intervals that always cover are as wrong as those that seldom do.
+    assert 0.87 <= covered / 200 <= 0.99
 
 
 def test_interval_of_nothing():
-    assert interval(float("nan"), np.array([np.nan]), 0)["value"] is None
+    assert centred(float("nan"), np.array([np.nan]), 0)["value"] is None

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from jamun.evaluation.msm import model as msm_model
-from jamun.evaluation.msm.backend import MSMError, load_backend, require_connected
+from jamun.evaluation.msm.backend import MSMError, require_connected
 from jamun.evaluation.msm.deeptime_backend import DeeptimeBackend
+from jamun.evaluation.msm.inputs import MSMInput
+from jamun.evaluation.msm.libraries import load_backend
 from jamun.evaluation.msm.model import build_msm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +21,7 @@ PYEMMA = Path(os.environ.get("JAMUN_PYEMMA_PYTHON", ROOT / ".venv-pyemma" / "bin
 ESTIMATE = """
 import json, sys
 import numpy as np
-from jamun.evaluation.msm.backend import load_backend
+from jamun.evaluation.msm.libraries import load_backend
 
 if __name__ == "__main__":
     model = load_backend(sys.argv[1]).markov(list(np.load(sys.argv[2], allow_pickle=False)), 1)
@@ -92,15 +94,9 @@ def wander(frames, torsions, seed=0):
 
 
 def build(angles, boundaries=None, **changes):
-    return build_msm(
-        DeeptimeBackend(),
-        angles,
-        np.array(boundaries or [0, len(angles)]),
-        angles[:200],
-        np.arange(200) % 20,
-        np.zeros((0, 2), dtype=np.int64),
-        SETTINGS | changes,
-    )[0]
+    bounds, chains = np.array(boundaries or [0, len(angles)]), np.arange(200) % 20
+    inputs = MSMInput(angles, bounds, angles[:200], chains, np.zeros((0, 2), dtype=np.int64))
+    return build_msm(DeeptimeBackend(), inputs, SETTINGS | changes)[0]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from test_compare import shaken
 
 from jamun.config.evaluation import EvaluationSettings
 from jamun.evaluation.ensembles import EvaluationError
-from jamun.evaluation.models import models_to_files, samples_at_equal_wall_clock
+from jamun.evaluation.models import compare_models_to_files, samples_at_equal_wall_clock
+from jamun.evaluation.pair import Files
 from jamun.io.atomic import read_json, read_npz, write_json
 
 SETTINGS = EvaluationSettings()
@@ -45,7 +46,10 @@ def compared(tmp_path):
     md = shaken(frames=200)
     md = md.atom_slice(md.topology.select("element != H"))
     path, topology, _ = write(tmp_path / "md", md, 1.0)
-    record = {"boundaries": [0, 200], "production": {"frame_interval_ps": 2.0}}
+    record = {
+        "boundaries": [0, 200],
+        "production": {"seconds": None, "seconds_per_frame": None, "frame_interval_ps": 2.0},
+    }
     write_json(tmp_path / "md" / "md.json", record)
 
     def compare(seconds, drawn=None, processors=("one", "one")):
@@ -56,9 +60,10 @@ def compared(tmp_path):
             for k, (one, time, processor) in enumerate(zip(samples, seconds, processors, strict=True))
         ]
         target = tmp_path / "AR.json", tmp_path / "AR.npz"
-        lists = [list(column) for column in zip(*files, strict=True)]
-        inputs = path, topology, tmp_path / "md" / "md.json", ["fast", "slow"], *lists
-        models_to_files(*inputs, "set", "AR", SETTINGS, *target)
+        models = {name: Files(*paths) for name, paths in zip(("fast", "slow"), files, strict=True)}
+        names = {"dataset": "set", "peptide": "AR"}
+        md_files = Files(path, topology, tmp_path / "md" / "md.json")
+        compare_models_to_files(md_files, models, names, SETTINGS, *target)
         read = [mdtraj.load(str(one[0]), top=str(one[1])) for one in ((path, topology), *files)]
         return read_json(target[0]), read_npz(target[1]), read[0], read[1:]
 

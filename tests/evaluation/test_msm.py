@@ -11,9 +11,12 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from jamun.config.evaluation import MSMSettings
-from jamun.evaluation.msm.backend import MSMError, load_backend
-from jamun.evaluation.msm.model import build_msm, features, insufficient
-from jamun.io.atomic import read_json, read_npz, write_npz
+from jamun.evaluation.msm.backend import MSMError
+from jamun.evaluation.msm.inputs import MSMInput
+from jamun.evaluation.msm.libraries import load_backend
+from jamun.evaluation.msm.model import build_msm, insufficient
+from jamun.evaluation.tica import features
+from jamun.io.atomic import read_json, read_npz
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "workflow_scripts" / "msm.py"
@@ -57,15 +60,9 @@ def data():
 
 def build(angles, boundaries=None, samples=None, **changes):
     samples = angles if samples is None else samples
-    return build_msm(
-        load_backend("deeptime"),
-        angles,
-        np.array([0, len(angles)] if boundaries is None else boundaries),
-        samples,
-        np.arange(len(samples)) % 20,
-        PAIRS,
-        SETTINGS | changes,
-    )
+    bounds = np.array([0, len(angles)] if boundaries is None else boundaries)
+    inputs = MSMInput(angles, bounds, samples, np.arange(len(samples)) % 20, PAIRS)
+    return build_msm(load_backend("deeptime"), inputs, SETTINGS | changes)
 
 
 def test_known_populations_and_timescales(data):
@@ -102,8 +99,16 @@ def test_accepted_samples_are_counted_in_the_same_states(data):
     """Occupancies counted from the states of all samples: the model is the MD's and knows nothing of what is kept."""
     states, angles = data
     samples, accepted = angles[:4000], states[:4000] != 2
-    settings = load_backend("deeptime"), angles, np.array([0, len(angles)]), samples, np.arange(4000) % 20, PAIRS
-    result, arrays = build_msm(*settings, SETTINGS, accepted, None)
+    inputs = MSMInput(
+        angles,
+        np.array([0, len(angles)]),
+        samples,
+        np.arange(4000) % 20,
+        PAIRS,
+        samples_accepted=accepted,
+        accepted_reason="",
+    )
+    result, arrays = build_msm(load_backend("deeptime"), inputs, SETTINGS)
     alone, own = build(angles)[1]["macrostate_reference"], arrays["macrostate_samples"]
     counts = [np.bincount(labels, minlength=3) for labels in (own[accepted], alone)]
     assert result["accepted"]["frames"] == accepted.sum()
@@ -157,19 +162,17 @@ def test_insufficient_has_the_same_arrays(data):
 
 
 def run_script(interpreter, folder, backend, angles, **changes):
-    write_npz(
-        folder / "features.npz",
-        {
-            "reference_torsions": angles,
-            "reference_boundaries": np.array([0, len(angles)]),
-            "samples_torsions": angles[:5000],
-            "samples_chain": np.arange(5000) % 20,
-            "samples_accepted": np.arange(5000) < 1500,
-            "accepted_reason": np.array(""),
-            "phi_psi": PAIRS,
-            "residue_labels": np.array(["Ala1"]),
-        },
+    inputs = MSMInput(
+        angles,
+        np.array([0, len(angles)]),
+        angles[:5000],
+        np.arange(5000) % 20,
+        PAIRS,
+        np.array(["Ala1"]),
+        np.arange(5000) < 1500,
+        "",
     )
+    inputs.save(folder / "features.npz")
     command = [str(interpreter), str(SCRIPT), "--features", str(folder / "features.npz")]
     command += ["--settings", json.dumps(SETTINGS | {"backend": backend} | changes)]
     command += ["--result", str(folder / f"{backend}.json"), "--arrays", str(folder / f"{backend}.npz")]

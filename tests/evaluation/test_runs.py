@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jamun.evaluation.estimates import FEWEST_FRAMES
+from jamun.evaluation.bootstrap import FEWEST_FRAMES
 from jamun.evaluation.runs import MOST_PARTS, replica_slices
 
 

@@ -6,9 +6,8 @@ from deeptime.decomposition import TICA
 from scipy.linalg import eigh, subspace_angles
 from scipy.spatial.distance import jensenshannon
 
-from jamun.evaluation.msm.model import features
-from jamun.evaluation.runs import cut_into_runs
-from jamun.evaluation.tica import TICAError, component_js, fit_tica
+from jamun.evaluation.runs import Points, cut_into_runs
+from jamun.evaluation.tica import TICAError, component_js, features, fit_tica
 
 LAG = 5
 
@@ -88,10 +87,13 @@ def test_js_is_that_of_scipy(axes):
     expected = jensenshannon(
         *(np.histogramdd(points, bins=[bins] * axes, range=ranges)[0].ravel() for points in (first, second))
     )
-    runs = cut_into_runs(np.zeros(3000, int)), cut_into_runs(np.arange(2000) % 10)
-    found, edges = component_js(first, runs[0], second, runs[1], bins)
+    first, second = (
+        Points(points, cut_into_runs(chains))
+        for points, chains in ((first, np.zeros(3000, int)), (second, np.arange(2000) % 10))
+    )
+    found, edges = component_js(first, second, bins)
     assert found["value"] == pytest.approx(expected, abs=1e-6)
     assert found["low"] < found["value"] < found["high"]
     assert found["count"] == 10
     assert len(edges) == axes
-    assert component_js(first, runs[0], first, runs[0], bins)[0]["value"] == 0
+    assert component_js(first, first, bins)[0]["value"] == 0

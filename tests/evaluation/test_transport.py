@@ -4,20 +4,21 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from jamun.evaluation.runs import cut_into_runs
+from jamun.config.dynamics import DynamicsSettings
+from jamun.evaluation.runs import Points, cut_into_runs
 from jamun.evaluation.transport import euclidean_cost, torsion_cost, transport_distance, wasserstein
 
-OPTIONS = (2000, 5, 0)
+OPTIONS = DynamicsSettings(transport_frames=2000, transport_repeats=5)
 
 
-def runs(frames):
-    return cut_into_runs(np.zeros(frames, int))
+def of(points, weights=None):
+    return Points(points, cut_into_runs(np.zeros(len(points), int)), weights)
 
 
 def test_a_shift_is_its_own_distance():
     points = np.random.default_rng(0).normal(size=(300, 2))
     moved = points + np.array([3.0, -4.0])
-    found = transport_distance(points, runs(300), moved, runs(300), euclidean_cost, *OPTIONS)
+    found = transport_distance(of(points), of(moved), euclidean_cost, OPTIONS)
     assert found["value"] == pytest.approx(5.0)
     assert found["low"] < 5 < found["high"]
     assert found["frames"] == [300, 300]
@@ -49,11 +50,11 @@ def test_sets_of_different_size():
 
 def test_an_ensemble_with_itself_is_zero_and_its_halves_are_not():
     points = np.random.default_rng(3).normal(size=(1000, 2))
-    options = (300, 5, 0)
-    itself = transport_distance(points, runs(1000), points, runs(1000), euclidean_cost, *options)
+    options = DynamicsSettings(transport_frames=300, transport_repeats=5)
+    itself = transport_distance(of(points), of(points), euclidean_cost, options)
     assert itself["value"] == pytest.approx(0, abs=1e-7)
     assert itself["frames"] == [300, 300]
-    halves = transport_distance(points[:500], runs(500), points[500:], runs(500), euclidean_cost, *options)
+    halves = transport_distance(of(points[:500]), of(points[500:]), euclidean_cost, options)
     assert 0 < halves["low"] < halves["value"] < 0.5
-    again = transport_distance(points[:500], runs(500), points[500:], runs(500), euclidean_cost, *options)
+    again = transport_distance(of(points[:500]), of(points[500:]), euclidean_cost, options)
     assert again == halves

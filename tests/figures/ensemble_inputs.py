@@ -6,7 +6,8 @@ import mdtraj
 import numpy as np
 
 from jamun.data.molecule import heavy_atoms
-from jamun.evaluation.superposition import superpose_to_files
+from jamun.evaluation.alignment import aligned_to_files
+from jamun.evaluation.pair import Files
 from jamun.io.atomic import write_json
 from jamun.peptides.build import build_peptide
 from jamun.peptides.sequences import parse_sequence
@@ -46,13 +47,16 @@ def make_trajectories(folder: Path) -> dict[str, Path]:
     md[0].save_pdb(str(paths["reference_topology"]))
     samples.save_xtc(str(paths["samples"]))
     samples[0].save_pdb(str(paths["samples_topology"]))
-    write_json(paths["md_record"], {"boundaries": [0, 40, 90]})
+    production = {"seconds": None, "seconds_per_frame": None, "frame_interval_ps": 1.0}
+    write_json(paths["md_record"], {"boundaries": [0, 40, 90], "production": production})
     return paths
 
 
 def make_ensemble(folder: Path, frames: int) -> tuple[Path, Path, Path]:
     """Superposed PDBs of MD and samples, and the comparison's JSON."""
     paths = folder / "ensemble/md.pdb", folder / "ensemble/samples.pdb", folder / "result.json"
-    superpose_to_files(**make_trajectories(folder), frames=frames, md=paths[0], drawn=paths[1])
+    made = make_trajectories(folder)
+    md = Files(*(made[name] for name in ("reference", "reference_topology", "md_record")))
+    aligned_to_files(md, Files(made["samples"], made["samples_topology"]), frames, paths[0], paths[1])
     write_json(paths[2], RESULT)
     return paths

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from jamun.config.evaluation import EvaluationSettings
-from jamun.evaluation.compare import compare
-from jamun.evaluation.ensembles import replica_of_frames
+from jamun.evaluation.comparison import analyse
+from jamun.evaluation.pair import Clock, Ensemble, Pair, replica_of_frames
 from jamun.evaluation.simulation import thinned_frames
 from jamun.io.atomic import write_json, write_npz
 from jamun.peptides.torsions import Torsion
@@ -79,15 +79,13 @@ def make_result(
     torsions = make_torsions(residues)
     reference = make_angles(torsions, md_frames, 1)
     drawn = make_angles(torsions, samples, 2, shares=(0.55, 0.35, 0.1), dwell=3.0, width=22.0)
-    compared, arrays = compare(
-        reference,
-        np.zeros(md_frames, int),
-        drawn,
-        np.arange(samples) % 8,
-        torsions,
+    each = None if sampling_seconds is None else sampling_seconds / samples
+    compared, arrays = analyse(
+        Pair(
+            Ensemble(torsions, reference, np.zeros(md_frames, int), Clock(None, md_seconds_per_frame)),
+            Ensemble(torsions, drawn, np.arange(samples) % 8, Clock(sampling_seconds, each)),
+        ),
         EvaluationSettings(),
-        md_seconds_per_frame,
-        sampling_seconds,
     )
     seconds = None if md_seconds_per_frame is None else md_frames * md_seconds_per_frame
     head = {

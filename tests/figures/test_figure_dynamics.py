@@ -5,8 +5,10 @@ import pytest
 from figure_inputs import make_angles, make_torsions, misplaced_texts, to_files
 
 from jamun.config.dynamics import DynamicsSettings
+from jamun.config.evaluation import EvaluationSettings
 from jamun.config.figures import FigureSettings
-from jamun.evaluation.dynamics import Series, dynamics
+from jamun.evaluation.dynamics import analyse
+from jamun.evaluation.pair import Clock, Ensemble, Pair
 from jamun.figures.dynamics import dynamics_to_files, plot_dynamics
 from jamun.figures.style import FigureError
 
@@ -20,13 +22,9 @@ def make_dynamics(residues, frames=1500, samples=2000, chains=20, sampling_secon
     # Frames of one chain lie `chains` apart, so that a chain moves in steps of so many of these.
     second = make_angles(torsions, samples, 2, shares=(0.5, 0.35, 0.15), dwell=100.0, width=25.0)
     settings = DynamicsSettings(transport_frames=50, transport_repeats=3)
-    result, arrays = dynamics(
-        Series(first, np.zeros(frames, int), frames * 0.1, 0.5, unit),
-        Series(second, np.arange(samples) % chains, sampling_seconds, 1.0, "samples"),
-        torsions,
-        settings,
-        0.1,
-    )
+    md = Ensemble(torsions, first, np.zeros(frames, int), Clock(frames * 0.1, 0.1, 0.5, unit))
+    drawn = Ensemble(torsions, second, np.arange(samples) % chains, Clock(sampling_seconds, None, 1.0, "samples"))
+    result, arrays = analyse(Pair(md, drawn), EvaluationSettings(dynamics=settings))
     interval = 0.5 if unit == "ps" else None
     reference = {"frames": frames, "frame_interval_ps": interval, "seconds": frames * 0.1}
     drawn = {"frames": samples, "seconds": sampling_seconds, "walk_steps_per_sample": 2}

@@ -8,7 +8,7 @@ from ensemble_inputs import RESULT, make_ensemble
 from figure_inputs import misplaced_texts
 
 from jamun.config.figures import FigureSettings
-from jamun.evaluation.superposition import backbone_atoms, evenly
+from jamun.evaluation.alignment import backbone_atoms, evenly
 from jamun.figures.ensemble import MD_CARBON, ensemble_to_files, extent, load_frames, plot_ensemble, render
 from jamun.figures.style import FigureError
 

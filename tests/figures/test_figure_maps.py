@@ -6,7 +6,8 @@ from figure_inputs import make_angles, make_msm, make_result, make_torsions, mis
 
 from jamun.config.evaluation import MSMSettings
 from jamun.config.figures import FigureSettings
-from jamun.evaluation.msm.backend import load_backend
+from jamun.evaluation.msm.inputs import MSMInput
+from jamun.evaluation.msm.libraries import load_backend
 from jamun.evaluation.msm.model import build_msm, insufficient
 from jamun.figures.msm import msm_to_files, plot_msm, state_picture
 from jamun.figures.ramachandran import plot_ramachandran, ramachandran_to_files, row_energies
@@ -206,7 +207,8 @@ def test_the_real_model_can_be_drawn(tmp_path):
     settings = MSMSettings(backend="deeptime", clusters=20, macrostates=4, lag=5, its_lags=[1, 5]).model_dump()
     pairs, chains = np.array([[0, 2], [1, 3]]), np.zeros(500, int)
     bounds = np.array([0, len(angles)])
-    result, arrays = build_msm(load_backend("deeptime"), angles, bounds, samples, chains, pairs, settings)
+    inputs = MSMInput(angles, bounds, samples, chains, pairs)
+    result, arrays = build_msm(load_backend("deeptime"), inputs, settings)
     result |= {"settings": settings, "backend": "deeptime"}
     inputs = to_files(tmp_path, result, arrays | {"residue_labels": np.array(["Ala1", "Ala2"])})
     for folder in ("a", "b"):

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from figure_inputs import make_angles, misplaced_texts, to_files
 
+from jamun.config.evaluation import EvaluationSettings
 from jamun.config.figures import FigureSettings
-from jamun.config.physicality import PhysicalitySettings
-from jamun.evaluation import physicality as evaluated
-from jamun.evaluation.ensembles import Ensemble
+from jamun.evaluation.pair import Ensemble, Pair
+from jamun.evaluation.physicality import analyse
 from jamun.figures.physicality import _percent, physicality_to_files, plot_physicality
 from jamun.figures.style import FigureError
 from jamun.peptides.build import build_peptide
@@ -18,24 +18,27 @@ from jamun.peptides.torsions import compute_torsions
 SETTINGS = FigureSettings(dpi=60)
 
 
-def made(sequence, monkeypatch, form="capped", frames=(600, 800), accept=False, mirror=0.1):
+def made(sequence, form="capped", frames=(600, 800), accept=False, mirror=0.1):
     """Built peptides with jittered atoms, some of them mirrored, and made-up torsions: (result, arrays)."""
     topology, positions, _ = build_peptide(parse_sequence(sequence), form, 7.0)
     topology = mdtraj.Topology.from_openmm(topology)
     heavy = topology.select("element != H")
     rng = np.random.default_rng(0)
-    ensembles, angles = [], {}
+    ensembles = []
     for seed, (number, width) in enumerate(zip(frames, (0.002, 0.006), strict=True)):
         xyz = np.repeat(positions[None][:, heavy], number, 0) + rng.normal(0, width, (number, len(heavy), 3))
         if seed == 1:
             xyz[: int(mirror * number)] *= [-1, 1, 1]
         trajectory = mdtraj.Trajectory(xyz.astype(np.float32), topology.subset(heavy))
         torsions, _ = compute_torsions(trajectory)
-        angles[id(trajectory)] = torsions, make_angles(torsions, number, seed + 1)
-        ensembles.append(Ensemble(trajectory, np.arange(number) % 8 if seed else np.zeros(number, int)))
-    monkeypatch.setattr(evaluated, "compute_torsions", lambda trajectory: angles[id(trajectory)])
+        angles, chains = (
+            make_angles(torsions, number, seed + 1),
+            np.arange(number) % 8 if seed else np.zeros(number, int),
+        )
+        frames_of = {"positions": trajectory.xyz, "topology": trajectory.topology}
+        ensembles.append(Ensemble(torsions, angles, chains, **frames_of))
     accepted = np.arange(frames[1]) >= mirror * frames[1] if accept else None
-    result, arrays = evaluated.physicality(*ensembles, accepted, 300.0, PhysicalitySettings(), 50)
+    result, arrays = analyse(Pair(*ensembles, accepted, 300.0), EvaluationSettings())
     return {"peptide": sequence, "model": "default"} | result, arrays
 
 
@@ -47,8 +50,8 @@ def words(figure):
     return [text.get_text() for panel in figure.axes for text in panel.texts]
 
 
-def test_dipeptide(monkeypatch):
-    result, arrays = made("AT", monkeypatch)
+def test_dipeptide():
+    result, arrays = made("AT")
     figure = plot_physicality(result, arrays, SETTINGS)
     assert misplaced_texts(figure) == []
     shown = [label.get_text() for panel in figure.axes for label in panel.get_yticklabels()]
@@ -63,8 +66,8 @@ def test_dipeptide(monkeypatch):
     assert "JAMUN, accepted" not in legend
 
 
-def test_deviations_are_those_of_the_result(monkeypatch):
-    result, arrays = made("AA", monkeypatch)
+def test_deviations_are_those_of_the_result():
+    result, arrays = made("AA")
     figure = plot_physicality(result, arrays, SETTINGS)
     off = sorted(
         1000 * (term["samples"]["mean"]["value"] - term["md"]["mean"]["value"])
@@ -74,25 +77,25 @@ def test_deviations_are_those_of_the_result(monkeypatch):
 
 
 @pytest.mark.parametrize("sequence", ["G", "PIKTW"])
-def test_accepted_samples_and_other_lengths(monkeypatch, sequence):
-    result, arrays = made(sequence, monkeypatch, accept=True)
+def test_accepted_samples_and_other_lengths(sequence):
+    result, arrays = made(sequence, accept=True)
     figure = plot_physicality(result, arrays, SETTINGS)
     assert misplaced_texts(figure) == []
     assert "JAMUN, accepted" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_few_frames_and_no_pairs(monkeypatch):
-    result, arrays = made("AW", monkeypatch, form="uncapped", frames=(6, 5), mirror=0)
+def test_few_frames_and_no_pairs():
+    result, arrays = made("AW", form="uncapped", frames=(6, 5), mirror=0)
     figure = plot_physicality(result, arrays, SETTINGS)
     assert "no residue has both φ and ψ" in " ".join(words(figure)).replace("\n", " ")
     assert misplaced_texts(figure) == []
-    result, arrays = made("AW", monkeypatch, frames=(6, 5), mirror=0)
+    result, arrays = made("AW", frames=(6, 5), mirror=0)
     assert result["raw"]["basins"]["coverage"]["value"] is None
     assert misplaced_texts(plot_physicality(result, arrays, SETTINGS)) == []
 
 
-def test_files_are_the_same_twice(monkeypatch, tmp_path):
-    paths = to_files(tmp_path, *made("AG", monkeypatch, frames=(100, 100)))
+def test_files_are_the_same_twice(tmp_path):
+    paths = to_files(tmp_path, *made("AG", frames=(100, 100)))
     for folder in ("a", "b"):
         physicality_to_files(*paths, SETTINGS, tmp_path / folder / "x.png", tmp_path / folder / "x.pdf")
     for name, start in (("x.png", b"\x89PNG"), ("x.pdf", b"%PDF")):

@@ -1,4 +1,4 @@
-"""What the model needs of a library: TICA, k-means, a Markov state model with PCCA+."""
+"""What the model needs of a library: k-means, and a Markov state model with PCCA+."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ class MSMError(ValueError):
 class MarkovModel:
     """A reversible maximum-likelihood model on its largest connected set of clusters.
 
-    active (n,): the clusters in that set; stationary (n,): their probabilities; timescales: implied, in frames, longest
-    first; pcca: number of macrostates -> macrostate of each active cluster (n,).
+    active: (n,) the clusters in that set.
+    stationary: (n,) their probabilities.
+    timescales: implied, in frames, longest first.
+    pcca: from a number of macrostates to the macrostate of each active cluster (n,).
     """
 
     active: np.ndarray
@@ -30,16 +32,9 @@ class MarkovModel:
 
 
 class Backend(Protocol):
-    """One library. Trajectories are lists of (frames, features); pairs of frames never span two of them."""
+    """One library. Pairs of frames never span two trajectories."""
 
     name: str
-
-    def tica(self, trajectories: list[np.ndarray], lag: int, dimensions: int) -> Callable[[np.ndarray], np.ndarray]:
-        """Fit TICA with kinetic-map scaling; returns the projection of frames on at most `dimensions` components.
-
-        Every trajectory is longer than `lag`, and there are at least as many features as `dimensions`. Raises MSMError
-        where no feature varies.
-        """
 
     def centres(self, points: np.ndarray, clusters: int, seed: int) -> np.ndarray:
         """k-means cluster centres (clusters, dimensions) of points (frames, dimensions)."""
@@ -65,19 +60,3 @@ def require_connected(paths: list[np.ndarray], lag: int) -> None:
             f"at a lag of {lag} frames no two clusters have transitions both ways; it takes a longer trajectory, or "
             "fewer clusters"
         )
-
-
-def load_backend(name: str) -> Backend:
-    """The backend called `name`. Raises MSMError, saying what to do, where it is not installed."""
-    if name == "deeptime":
-        from jamun.evaluation.msm.deeptime_backend import DeeptimeBackend
-
-        return DeeptimeBackend()
-    try:
-        from jamun.evaluation.msm.pyemma_backend import PyemmaBackend
-    except ImportError as error:
-        raise MSMError(
-            f"PyEMMA is not installed for this interpreter ({error}): build its environment with `make pyemma`, or set "
-            "evaluation.msm.backend to deeptime, which needs none."
-        ) from None
-    return PyemmaBackend()

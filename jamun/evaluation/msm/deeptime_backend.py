@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from deeptime.clustering import KMeans
-from deeptime.decomposition import TICA
 from deeptime.markov import TransitionCountEstimator
 from deeptime.markov.msm import MaximumLikelihoodMSM
 
@@ -17,14 +14,6 @@ class DeeptimeBackend:
     """See Backend."""
 
     name = "deeptime"
-
-    def tica(self, trajectories: list[np.ndarray], lag: int, dimensions: int) -> Callable[[np.ndarray], np.ndarray]:
-        covariances = TICA.covariance_estimator(lagtime=lag).fit(trajectories).fetch_model()
-        try:
-            model = TICA(dim=dimensions, scaling="kinetic_map").fit_from_covariances(covariances).fetch_model()
-        except np.linalg.LinAlgError as error:
-            raise MSMError(f"TICA of the torsions failed ({error})") from None
-        return model.transform
 
     def centres(self, points: np.ndarray, clusters: int, seed: int) -> np.ndarray:
         estimator = KMeans(clusters, max_iter=500, fixed_seed=seed + 1, n_jobs=1)

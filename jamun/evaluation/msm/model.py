@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from jamun.evaluation.js import block_weights, blocks_of_chains, interval, js_distance, pair_histograms
+from jamun.evaluation.bootstrap import (
+    REFERENCE_SEED,
+    SAMPLES_SEED,
+    block_sums,
+    block_weights,
+    blocks_of_chains,
+    centred,
+    missing,
+)
+from jamun.evaluation.js import js_distance, pair_histograms
 from jamun.evaluation.msm.backend import Backend, MarkovModel, MSMError
+from jamun.evaluation.msm.inputs import MSMInput
+from jamun.evaluation.msm.libraries import load_backend
+from jamun.evaluation.tica import TICAError, fit_tica
 
+Result = tuple[dict[str, Any], dict[str, np.ndarray]]
 # A cluster needs this many frames on average, or transitions between clusters cannot be counted.
 FRAMES_PER_CLUSTER = 5
 # PCCA+ optimises (macrostates - 1)^2 numbers: 10 take seconds, 15 half a minute, 80 would never end.
 MOST_MACROSTATES = 20
 # Bins along phi and psi of the maps of the macrostates.
 MAP_BINS = 50
-
-
-def features(torsions: np.ndarray) -> np.ndarray:
-    """cos and sin (F, 2K) of torsions (F, K) in radians: torsions are periodic, TICA is linear."""
-    return np.concatenate([np.cos(torsions), np.sin(torsions)], 1)
 
 
 def _split(values: np.ndarray, boundaries: np.ndarray) -> list[np.ndarray]:
@@ -62,21 +71,44 @@ def _relabel(labels: np.ndarray, stationary: np.ndarray) -> np.ndarray:
     return np.array([order.index(label) for label in labels])
 
 
-def _occupancies(macrostates: np.ndarray, count: int) -> np.ndarray:
-    return np.bincount(macrostates, minlength=count) / len(macrostates)
+@dataclass(frozen=True)
+class _Occupied:
+    """Frames in their macrostates.
 
+    macrostates: (F,) of each frame.
+    chains: (F,) chain or replica of each.
+    weights: (F,) of each; None where all count alike.
+    """
 
-def _block_counts(macrostates: np.ndarray, chains: np.ndarray, count: int) -> np.ndarray:
-    blocks = blocks_of_chains(chains)
-    flat = np.bincount(blocks * count + macrostates, minlength=(blocks.max() + 1) * count)
-    return flat.reshape(-1, count)
+    macrostates: np.ndarray
+    chains: np.ndarray
+    weights: np.ndarray | None
 
+    def chosen(self, frames: np.ndarray) -> _Occupied:
+        """Some of the frames."""
+        return _Occupied(
+            self.macrostates[frames], self.chains[frames], None if self.weights is None else self.weights[frames]
+        )
 
-def _js(reference: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
-    """JS of macrostate occupancies from counts by block (blocks, macrostates), with its interval."""
-    value = float(js_distance(samples.sum(0), reference.sum(0)))
-    resampled = js_distance(block_weights(len(samples), 1) @ samples, block_weights(len(reference), 2) @ reference)
-    return interval(value, resampled, reference.shape[1])
+    def block_counts(self, count: int) -> np.ndarray:
+        """Weighted frames (blocks, count) in each macrostate, by block of the bootstrap."""
+        blocks = blocks_of_chains(self.chains)
+        number = int(blocks.max()) + 1
+        masks = [block_sums(self.macrostates == state, blocks, number, self.weights) for state in range(count)]
+        return np.stack(masks, 1)
+
+    def occupancies(self, count: int) -> np.ndarray:
+        """Shares (count,) of the macrostates."""
+        counts = np.bincount(self.macrostates, self.weights, minlength=count)
+        return counts / counts.sum()
+
+    def js(self, reference: _Occupied, count: int) -> dict[str, Any]:
+        """JS of the occupancies with those of the reference, with its interval."""
+        own, theirs = self.block_counts(count), reference.block_counts(count)
+        resampled = js_distance(
+            block_weights(len(own), SAMPLES_SEED) @ own, block_weights(len(theirs), REFERENCE_SEED) @ theirs
+        )
+        return centred(float(js_distance(own.sum(0), theirs.sum(0))), resampled, count)
 
 
 def _implied_timescales(
@@ -97,51 +129,76 @@ def _implied_timescales(
     return {"lags": used, "timescales": timescales}
 
 
-def build_msm(
-    backend: Backend,
-    reference_torsions: np.ndarray,
-    boundaries: np.ndarray,
-    sample_torsions: np.ndarray,
-    sample_chains: np.ndarray,
-    pairs: np.ndarray,
-    settings: dict[str, Any],
-    accepted: np.ndarray | None = None,
-    not_told: str | None = "the sampler has not judged its frames",
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Build the model on the reference MD and place the samples in it.
-
-    Parameters: torsions (F, K) in radians of reference and samples, replicas' offsets (R+1), chain of each sample,
-    columns of phi and psi (P, 2), and the settings of evaluation.msm. Every frame belongs to the nearest cluster of the
-    largest connected set, so frames in clusters outside it count for their nearest neighbour.
-    `accepted` (F,) are the samples that the sampler accepted; where they cannot be told from all, `not_told` says why.
-    Returns (result, arrays): macrostates with stationary populations and occupancies, the JS distance of occupancies,
-    implied timescales in frames. Raises MSMError, with the reason, where the data are too few.
-    """
-    notes: list[str] = []
-    frames = len(reference_torsions)
+def _require_enough(inputs: MSMInput, settings: dict[str, Any]) -> None:
+    """Raises MSMError, with the reason, where the data are too few for a model."""
+    frames = len(inputs.reference_torsions)
     if frames < settings["minimum_frames"]:
         raise MSMError(
             f"{frames} reference frames are fewer than the {settings['minimum_frames']} that an MSM is made of"
         )
-    longest = int(np.diff(boundaries).max())
+    longest = int(np.diff(inputs.reference_boundaries).max())
     if longest <= 2 * max(settings["lag"], settings["tica_lag"]):
         raise MSMError(f"the longest trajectory, {longest} frames, is not twice the lag time")
-    reference, samples = features(reference_torsions), features(sample_torsions)
-    dimensions = min(settings["tica_dimensions"], reference.shape[1])
-    if dimensions == 0:
+    if inputs.reference_torsions.shape[1] == 0:
         raise MSMError("the molecule has no torsion")
-    if dimensions < settings["tica_dimensions"]:
-        notes.append(f"{dimensions} independent components instead of {settings['tica_dimensions']}: no more features.")
-    # Replicas shorter than the lag hold no pair of frames for TICA; they are still assigned to clusters.
-    long_enough = [part for part in _split(reference, boundaries) if len(part) > settings["tica_lag"]]
-    project = backend.tica(long_enough, settings["tica_lag"], dimensions)
-    points, sample_points = project(reference), project(samples)
+
+
+def _slow_points(inputs: MSMInput, settings: dict[str, Any], notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """MD and samples (F, d) along the slowest components of the MD."""
+    wanted = settings["tica_dimensions"]
+    try:
+        replicas = _split(inputs.reference_torsions, inputs.reference_boundaries)
+        projection = fit_tica(replicas, settings["tica_lag"])
+    except TICAError as error:
+        raise MSMError(f"no TICA: {error}") from None
+    dimensions = min(wanted, 2 * inputs.reference_torsions.shape[1])
+    if dimensions < wanted:
+        notes.append(f"{dimensions} independent components instead of {wanted}: no more features.")
+    reference, samples = (
+        projection(torsions)[:, :dimensions] for torsions in (inputs.reference_torsions, inputs.samples_torsions)
+    )
+    return reference, samples
+
+
+def _maps(torsions: np.ndarray, frames: _Occupied, pairs: np.ndarray, count: int) -> np.ndarray:
+    """Counts (count, P, bins, bins) over phi and psi of the frames in each macrostate."""
+    maps = []
+    for state in range(count):
+        inside = frames.macrostates == state
+        weights = None if frames.weights is None else frames.weights[inside]
+        maps.append(pair_histograms(torsions[inside], pairs, MAP_BINS, weights))
+    return np.stack(maps).astype(np.int32 if frames.weights is None else np.float32)
+
+
+def build_msm(backend: Backend, inputs: MSMInput, settings: dict[str, Any]) -> Result:
+    """Build the model on the reference MD and place the samples in it.
+
+    Every frame belongs to the nearest cluster of the largest connected set, so frames in clusters outside it count for
+    their nearest neighbour. The model is of transitions, in which weights of frames play no part; occupancies are
+    weighted.
+
+    Args:
+        backend: The library.
+        inputs: Torsions of MD and samples.
+        settings: evaluation.msm.
+
+    Returns:
+        Entries of the result: macrostates with stationary populations and occupancies, the JS distance of occupancies,
+        implied timescales in frames; and the arrays for the figure.
+
+    Raises:
+        MSMError: The data are too few; the message is the reason.
+    """
+    _require_enough(inputs, settings)
+    notes: list[str] = []
+    frames = len(inputs.reference_torsions)
+    points, sample_points = _slow_points(inputs, settings, notes)
     clusters = min(settings["clusters"], frames // FRAMES_PER_CLUSTER)
     if clusters < settings["clusters"]:
         notes.append(f"{clusters} clusters instead of {settings['clusters']}: there are only {frames} frames.")
     centres = backend.centres(points, clusters, settings["seed"])
     assigned = cKDTree(centres).query(points)[1]
-    paths = [path for path in _split(assigned, boundaries) if len(path)]
+    paths = [path for path in _split(assigned, inputs.reference_boundaries) if len(path)]
     model = backend.markov(paths, settings["lag"])
     connected = float(np.isin(assigned, model.active).mean())
     if connected < 1:
@@ -151,21 +208,19 @@ def build_msm(
         )
     labels = _relabel(_macrostates(model, settings["macrostates"], notes), model.stationary)
     count = int(labels.max()) + 1
-    active = cKDTree(centres[model.active])
-    macro_reference = labels[active.query(points)[1]]
-    macro_samples = labels[active.query(sample_points)[1]]
-    replicas = np.repeat(np.arange(len(boundaries) - 1), np.diff(boundaries))
-    populations = np.bincount(labels, weights=model.stationary, minlength=count)
-    by_reference, by_samples = _occupancies(macro_reference, count), _occupancies(macro_samples, count)
-    by_block = _block_counts(macro_reference, replicas, count)
+    nearest = cKDTree(centres[model.active])
+    reference = _Occupied(labels[nearest.query(points)[1]], inputs.replicas, inputs.weights_of("reference"))
+    samples = _Occupied(labels[nearest.query(sample_points)[1]], inputs.samples_chain, inputs.weights_of("samples"))
     after = None
-    if not_told is None:
-        kept = macro_samples[accepted]
+    if not inputs.accepted_reason:
+        kept = samples.chosen(inputs.samples_accepted)
         after = {
-            "frames": len(kept),
-            "occupancy": _occupancies(kept, count).tolist(),
-            "js": _js(by_block, _block_counts(kept, sample_chains[accepted], count)),
+            "frames": len(kept.macrostates),
+            "occupancy": kept.occupancies(count).tolist(),
+            "js": kept.js(reference, count),
         }
+    populations = np.bincount(labels, weights=model.stationary, minlength=count)
+    by_reference, by_samples = reference.occupancies(count), samples.occupancies(count)
     result = {
         "status": "ok",
         "reason": None,
@@ -182,28 +237,24 @@ def build_msm(
             }
             for index in range(count)
         ],
-        "js": _js(by_block, _block_counts(macro_samples, sample_chains, count)),
+        "js": samples.js(reference, count),
         "accepted": after,
-        "accepted_reason": not_told,
+        "accepted_reason": inputs.accepted_reason or None,
         "timescales": model.timescales[:10],
         "implied_timescales": _implied_timescales(backend, paths, settings["its_lags"], notes),
         "notes": notes,
     }
-
-    def maps(torsions: np.ndarray, macrostates: np.ndarray) -> np.ndarray:
-        return np.stack([pair_histograms(torsions[macrostates == m], pairs, MAP_BINS) for m in range(count)])
-
     arrays = {
-        "macrostate_reference": macro_reference.astype(np.int16),
-        "macrostate_samples": macro_samples.astype(np.int16),
+        "macrostate_reference": reference.macrostates.astype(np.int16),
+        "macrostate_samples": samples.macrostates.astype(np.int16),
         "ramachandran_edges": np.linspace(-np.pi, np.pi, MAP_BINS + 1),
-        "ramachandran_reference": maps(reference_torsions, macro_reference).astype(np.int32),
-        "ramachandran_samples": maps(sample_torsions, macro_samples).astype(np.int32),
+        "ramachandran_reference": _maps(inputs.reference_torsions, reference, inputs.phi_psi, count),
+        "ramachandran_samples": _maps(inputs.samples_torsions, samples, inputs.phi_psi, count),
     }
     return result, arrays
 
 
-def insufficient(reason: str, frames: int, pairs: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def insufficient(reason: str, frames: int, pairs: int) -> Result:
     """What is published where no model can be made: the reason, and empty arrays of the same names."""
     result = {
         "status": "insufficient",
@@ -213,7 +264,7 @@ def insufficient(reason: str, frames: int, pairs: int) -> tuple[dict[str, Any], 
         "connected_clusters": None,
         "connected_frames": None,
         "macrostates": [],
-        "js": {"value": None, "low": None, "high": None, "count": 0, "reason": reason},
+        "js": missing(reason),
         "accepted": None,
         "accepted_reason": reason,
         "timescales": [],
@@ -229,3 +280,22 @@ def insufficient(reason: str, frames: int, pairs: int) -> tuple[dict[str, Any], 
         "ramachandran_samples": empty,
     }
     return result, arrays
+
+
+def analyse(inputs: MSMInput, settings: dict[str, Any]) -> Result:
+    """The model by the library that the settings name, or the reason why there is none.
+
+    Args:
+        inputs: Torsions of MD and samples.
+        settings: evaluation.msm.
+
+    Raises:
+        MSMError: The library is not installed.
+    """
+    backend = load_backend(settings["backend"])
+    try:
+        result, arrays = build_msm(backend, inputs, settings)
+    except MSMError as error:
+        result, arrays = insufficient(str(error), len(inputs.reference_torsions), len(inputs.phi_psi))
+    head = {"backend": backend.name, "settings": settings}
+    return head | result, arrays | {"residue_labels": inputs.residue_labels}

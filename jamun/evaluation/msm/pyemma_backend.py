@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pyemma
 
@@ -17,13 +15,6 @@ class PyemmaBackend:
     """See Backend."""
 
     name = "pyemma"
-
-    def tica(self, trajectories: list[np.ndarray], lag: int, dimensions: int) -> Callable[[np.ndarray], np.ndarray]:
-        try:
-            estimator = pyemma.coordinates.tica(trajectories, lag=lag, dim=dimensions, kinetic_map=True)
-        except np.linalg.LinAlgError as error:
-            raise MSMError(f"TICA of the torsions failed ({error})") from None
-        return lambda frames: np.asarray(estimator.transform(np.asarray(frames, dtype=np.float64)))
 
     def centres(self, points: np.ndarray, clusters: int, seed: int) -> np.ndarray:
         estimator = pyemma.coordinates.cluster_kmeans(

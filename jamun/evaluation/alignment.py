@@ -1,4 +1,4 @@
-"""A few frames of MD and of samples, superposed, for pictures and viewers."""
+"""A few frames of MD and of samples, aligned, for pictures and viewers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import mdtraj
 import numpy as np
 
 from jamun.data.molecule import Molecule
-from jamun.evaluation.ensembles import load_pair
-from jamun.io.atomic import read_json, write_text
+from jamun.evaluation.pair import Files, read_reference, read_samples
+from jamun.io.atomic import write_text
 
 # Heavy atoms of the backbone, of caps too: CH3 is theirs alone.
 _BACKBONE = ("N", "CA", "C", "O", "CH3")
@@ -46,8 +46,8 @@ def _axes(positions: np.ndarray) -> np.ndarray:
     return axes
 
 
-def superpose(reference: mdtraj.Trajectory, samples: mdtraj.Trajectory) -> None:
-    """Superpose both, in place, on the backbone of the most central frame of `reference`.
+def align(reference: mdtraj.Trajectory, samples: mdtraj.Trajectory) -> None:
+    """Align both, in place, on the backbone of the most central frame of `reference`.
 
     The centre of that frame becomes the origin, its longest extents x and y; no picture needs to turn it.
     """
@@ -88,29 +88,29 @@ def pdb_text(trajectory: mdtraj.Trajectory, remark: str) -> str:
     return "\n".join([*lines, "END"]) + "\n"
 
 
-def superpose_to_files(
-    reference: Path,
-    reference_topology: Path,
-    md_record: Path,
-    samples: Path,
-    samples_topology: Path,
-    frames: int,
-    md: Path,
-    drawn: Path,
-) -> None:
-    """Write at most `frames` heavy-atom frames of MD and of samples, superposed, as PDBs with a model a frame.
+def aligned_to_files(reference: Files, samples: Files, frames: int, md: Path, drawn: Path) -> None:
+    """Write at most `frames` heavy-atom frames of MD and of samples, aligned, as PDBs with a model a frame.
 
-    Raises EvaluationError for files that are not two ensembles of one molecule.
+    Args:
+        reference, samples: Files of both.
+        frames: How many of each.
+        md, drawn: PDBs to write.
+
+    Raises:
+        EvaluationError: The files are not two ensembles of one molecule.
     """
-    boundaries = read_json(md_record)["boundaries"]
-    ensembles = load_pair(reference, reference_topology, boundaries, samples, samples_topology)
-    chosen = [evenly(ensemble.chains, frames) for ensemble in ensembles]
-    pieces = [ensemble.trajectory[indices] for ensemble, indices in zip(ensembles, chosen, strict=True)]
+    first, _ = read_reference(reference)
+    second, _ = read_samples(samples, first.topology)
+    chosen = [evenly(ensemble.chains, frames) for ensemble in (first, second)]
     # One molecule, so one topology: bonds are the MD's, whose file has every atom.
-    pieces[1].topology = pieces[0].topology
-    superpose(*pieces)
-    words = ("frames of MD", "samples")
-    for target, piece, indices, ensemble, what in zip((md, drawn), pieces, chosen, ensembles, words, strict=True):
+    pieces = [
+        mdtraj.Trajectory(ensemble.positions[indices], first.topology)
+        for ensemble, indices in zip((first, second), chosen, strict=True)
+    ]
+    align(*pieces)
+    for target, piece, indices, ensemble, what in zip(
+        (md, drawn), pieces, chosen, (first, second), ("frames of MD", "samples"), strict=True
+    ):
         numbers = ", ".join(map(str, indices))
-        remark = f"{len(indices)} of {ensemble.n_frames} {what}, heavy atoms, superposed on the backbone; by number "
+        remark = f"{len(indices)} of {len(ensemble)} {what}, heavy atoms, aligned on the backbone; by number "
         write_text(target, pdb_text(piece, f"{remark}from 0: {numbers}."))

@@ -16,7 +16,7 @@ _COST = (
     Column("rejected", "rejected", "count"),
     *SAMPLING_COST,
 )
-_SHARES = ("broken", "bent", "inverted", "cis", "clash", "physical")
+_SHARES = ("strained", "bent", "inverted", "cis", "clash", "physical")
 
 
 def _row(result: dict[str, Any]) -> dict[str, Any]:

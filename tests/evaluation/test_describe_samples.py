@@ -3,15 +3,13 @@
 import mdtraj
 import numpy as np
 import pytest
+from pairs import built, of_trajectory
 
 from jamun.config import ConfigurationError, parse
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.figures import FigureSettings
-from jamun.evaluation.alone import describe
-from jamun.evaluation.ensembles import Ensemble
+from jamun.evaluation.describe_samples import describe
 from jamun.figures.ramachandran import plot_samples
-from jamun.peptides.build import build_peptide
-from jamun.peptides.sequences import parse_sequence
 from jamun.peptides.torsions import compute_torsions
 
 FRAMES = 40
@@ -20,16 +18,14 @@ FRAMES = 40
 @pytest.fixture(scope="module")
 def structure():
     """Heavy atoms of capped Ala-Val."""
-    topology, positions, _ = build_peptide(parse_sequence("AV"), "capped", 7.0)
-    whole = mdtraj.Trajectory(positions[None], mdtraj.Topology.from_openmm(topology))
-    return whole.atom_slice(whole.topology.select("not element H"))
+    return built("AV")
 
 
 def ensemble(structure, spoil):
     """Copies of the structure with a little noise in four chains, the first frames spoilt."""
     xyz = np.repeat(structure.xyz, FRAMES, 0) + np.random.default_rng(0).normal(scale=1e-4, size=(FRAMES, 1, 1))
     xyz = spoil(xyz.astype(np.float32))
-    return Ensemble(mdtraj.Trajectory(xyz, structure.topology), np.repeat(np.arange(4), FRAMES // 4))
+    return of_trajectory(mdtraj.Trajectory(xyz, structure.topology), np.repeat(np.arange(4), FRAMES // 4))
 
 
 def atom(structure, residue, name):
@@ -41,7 +37,7 @@ def atom(structure, residue, name):
 def test_a_copy_of_the_structure_has_no_flaws(structure):
     result, arrays = describe(ensemble(structure, lambda xyz: xyz), structure, None, EvaluationSettings())
     assert {name: share["value"] for name, share in result["shares"].items()} == {
-        "broken": 0,
+        "strained": 0,
         "bent": 0,
         "cis": 0,
         "inverted": 0,
@@ -59,13 +55,13 @@ def test_a_copy_of_the_structure_has_no_flaws(structure):
 
 
 @pytest.mark.parametrize(
-    ("flaw", "physical"), [("broken", False), ("inverted", False), ("cis", True)], ids=["broken", "inverted", "cis"]
+    ("flaw", "physical"), [("strained", False), ("inverted", False), ("cis", True)], ids=["strained", "inverted", "cis"]
 )
 def test_each_flaw_is_counted_where_it_is(structure, flaw, physical):
     spoilt = FRAMES // 4
 
     def spoil(xyz):
-        if flaw == "broken":
+        if flaw == "strained":
             xyz[:spoilt, atom(structure, "ACE", "O")] *= 1.5
         elif flaw == "inverted":
             xyz[:spoilt, :, 0] *= -1  # every distance and angle stays

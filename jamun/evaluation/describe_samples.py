@@ -1,0 +1,132 @@
+"""Samples without MD: their torsions, and their geometry against the structure that they started from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+
+from jamun.config.evaluation import EvaluationSettings
+from jamun.data.molecule import heavy_atoms
+from jamun.evaluation.bootstrap import SAMPLES_SEED
+from jamun.evaluation.ensembles import EvaluationError, read_flags
+from jamun.evaluation.geometry import Terms, find_terms, flaws, measure, physical
+from jamun.evaluation.pair import Ensemble, Files, Result, none_rejected, read_samples
+from jamun.evaluation.physicality import MeasuredEnsemble
+from jamun.evaluation.torsion_histograms import Binning
+from jamun.io.atomic import write_json, write_npz
+from jamun.io.provenance import provenance
+from jamun.peptides.torsions import compute_torsions
+
+# Not `broken`: that is said of a bond held against the MD's mean length, or of a chain that the sampler stops.
+DEFINITIONS = {
+    "strained": "a bond differs from its length in the structure by more than bond_tolerance",
+    "bent": "an angle differs from that in the structure by more than angle_tolerance",
+    "cis": "a peptide bond has |omega| below pi/2",
+    "inverted": "a stereocentre's v1.(v2 x v3) has not the sign that it has in the structure",
+    "clash": "heavy atoms more than three bonds apart are nearer than clash_distance",
+    "physical": "neither strained, inverted nor clash",
+    "interval": "low, high: 95 %, block bootstrap over chains or stretches of frames",
+}
+
+
+def load_structure(pdb: Path) -> mdtraj.Trajectory:
+    """Heavy atoms of one structure. Raises EvaluationError for a file that MDTraj cannot read."""
+    try:
+        structure = mdtraj.load(str(pdb))
+    except (OSError, ValueError, IndexError, KeyError, TypeError) as error:
+        raise EvaluationError(f"{pdb}: not readable as a structure ({error}); make it again.") from None
+    return structure.atom_slice(heavy_atoms(structure.topology))[0]
+
+
+def _flaws(samples: MeasuredEnsemble, structure: mdtraj.Trajectory, terms: Terms, settings: EvaluationSettings) -> dict:
+    """What is wrong with each frame (F,) against the structure (DEFINITIONS)."""
+    right = measure(structure.xyz, terms)
+    found = flaws(samples.measured, right.bonds, right.angles, right.volumes, settings.physicality)
+    found["physical"] = physical(found)
+    return {"strained": found.pop("broken")} | found
+
+
+def describe(
+    samples: Ensemble, structure: mdtraj.Trajectory, accepted: np.ndarray | None, settings: EvaluationSettings
+) -> Result:
+    """Describe samples by themselves.
+
+    Args:
+        samples: With positions.
+        structure: One frame of the same atoms.
+        accepted: Which samples count (F,); None where none was judged.
+        settings: Of these, bins and `physicality` are read.
+
+    Returns:
+        Entries of the result, and histograms as those of a comparison, of samples alone.
+
+    Raises:
+        MoleculeError: The topology has no bonds.
+    """
+    _, start = compute_torsions(structure)
+    terms = find_terms(structure.topology, structure.xyz)
+    measured = MeasuredEnsemble.of(samples, terms, SAMPLES_SEED)
+    flags = _flaws(measured, structure, terms, settings)
+
+    def shares(chosen: np.ndarray | slice) -> dict[str, Any]:
+        some = measured.chosen(chosen)
+        return {name: some.share(values[chosen]) for name, values in flags.items()}
+
+    reason = none_rejected(accepted)
+    result = {
+        "torsions": [
+            torsion.entry | {"start": float(start[0, column])} for column, torsion in enumerate(samples.torsions)
+        ],
+        "ramachandran": [
+            samples.torsions[phi].residue_entry | {"start": [float(start[0, phi]), float(start[0, psi])]}
+            for phi, psi in samples.pairs
+        ],
+        "shares": shares(slice(None)),
+        "accepted": None if reason else {"frames": int(accepted.sum()), "shares": shares(accepted)},
+        "accepted_reason": reason,
+        "definitions": DEFINITIONS,
+        "settings": settings.model_dump(mode="json", include={"torsion_bins", "ramachandran_bins", "physicality"}),
+    }
+    binning = Binning.of(samples, settings)
+    counts = binning.count(samples)
+    return result, binning.edges() | {"torsion_samples": counts.torsions, "ramachandran_samples": counts.pairs}
+
+
+def describe_to_files(
+    files: Files, structure: Path, names: dict[str, str], settings: EvaluationSettings, result: Path, arrays: Path
+) -> None:
+    """Describe one peptide's samples without MD and publish result (JSON) and histograms (NPZ).
+
+    Args:
+        files: Of the samples, with the record of their sampling.
+        structure: PDB that they started from.
+        names: Entries dataset, model and peptide of the result.
+        settings: Of the evaluation.
+        result, arrays: Files to write.
+
+    Raises:
+        EvaluationError: The samples cannot be read, or are not of the structure's molecule.
+    """
+    start = load_structure(structure)
+    samples, record = read_samples(files, start.topology)
+    flags = read_flags(files.trajectory, len(samples))
+    described, counts = describe(samples, start, None if flags is None else flags["accepted"], settings)
+    stopped = record["chains_stopped"]["count"]
+    notes = [f"{stopped} of {record['chains']} chains were stopped."] if stopped else []
+    head = names | {
+        "reference": None,
+        "structure": {"file": str(structure)},
+        "samples": {
+            "file": str(files.trajectory),
+            "frames": len(samples),
+            **{key: record["samples"][key] for key in ("accepted", "rejected")},
+            **{key: record[key] for key in ("chains", "atoms", "seconds", "milliseconds_per_sample", "device")},
+            "processor": record["provenance"]["processor"],
+        },
+    }
+    write_npz(arrays, counts)
+    made = {"notes": [*record["notes"], *notes], "provenance": provenance("mdtraj", "numpy", "scipy")}
+    write_json(result, head | described | made)

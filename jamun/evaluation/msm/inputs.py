@@ -1,0 +1,62 @@
+"""Torsions of reference and samples as plain arrays: what goes to the environment in which the model is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+
+from jamun.io.atomic import read_npz, write_npz
+
+
+def _none() -> np.ndarray:
+    return np.zeros(0)
+
+
+@dataclass(frozen=True)
+class MSMInput:
+    """Arrays of one pair; all torsions but omega, which holds no slow motion that the paper's macrostates are about.
+
+    reference_torsions: (F, K) radians.
+    reference_boundaries: (R+1,) offsets of the replicas.
+    samples_torsions: (S, K) radians.
+    samples_chain: (S,) chain of each sample.
+    phi_psi: (P, 2) columns of phi and psi.
+    residue_labels: (P,) residues of these, such as Ala1.
+    samples_accepted: (S,) whether the sampler accepted each sample; empty where these cannot be told from all.
+    accepted_reason: why they cannot; "" where they can.
+    reference_weights: (F,) weights of the frames; empty where all count alike.
+    samples_weights: (S,) likewise.
+    """
+
+    reference_torsions: np.ndarray
+    reference_boundaries: np.ndarray
+    samples_torsions: np.ndarray
+    samples_chain: np.ndarray
+    phi_psi: np.ndarray
+    residue_labels: np.ndarray = field(default_factory=_none)
+    samples_accepted: np.ndarray = field(default_factory=_none)
+    accepted_reason: str = "the sampler has not judged its frames"
+    reference_weights: np.ndarray = field(default_factory=_none)
+    samples_weights: np.ndarray = field(default_factory=_none)
+
+    @property
+    def replicas(self) -> np.ndarray:
+        """Replica of each reference frame (F,)."""
+        return np.repeat(np.arange(len(self.reference_boundaries) - 1), np.diff(self.reference_boundaries))
+
+    def weights_of(self, ensemble: str) -> np.ndarray | None:
+        """Weights of `reference` or `samples`; None where all frames count alike."""
+        weights = getattr(self, f"{ensemble}_weights")
+        return weights if len(weights) else None
+
+    def save(self, target: Path) -> None:
+        """Write all arrays (NPZ)."""
+        write_npz(target, {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> MSMInput:
+        """Read what `save` wrote."""
+        arrays = read_npz(path)
+        return cls(**arrays | {"accepted_reason": str(arrays["accepted_reason"])})

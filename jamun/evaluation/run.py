@@ -1,0 +1,44 @@
+"""One analysis of one pair, from files to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from jamun.config.evaluation import EvaluationSettings
+from jamun.evaluation import comparison, dynamics, physicality
+from jamun.evaluation.pair import Pair, Result
+from jamun.io.atomic import read_json, write_json, write_npz
+from jamun.io.provenance import provenance
+
+# Every analysis of a pair in the main environment, by the rule that makes it, and the packages that it rests on.
+ANALYSES: dict[str, tuple[Callable[..., Result], tuple[str, ...]]] = {
+    "compare": (comparison.analyse, ("mdtraj", "numpy", "scipy")),
+    "dynamics": (dynamics.analyse, ("mdtraj", "numpy", "scipy", "deeptime", "POT")),
+    "physicality": (physicality.analyse, ("mdtraj", "numpy", "scipy")),
+}
+
+
+def publish(pair: Pair, found: Result, packages: tuple[str, ...], result: Path, arrays: Path) -> None:
+    """Write a result (JSON), headed by what was compared, and its arrays (NPZ)."""
+    entries, values = found
+    write_npz(arrays, values)
+    notes = {"notes": pair.notes + entries["notes"], "provenance": provenance(*packages)}
+    write_json(result, pair.described | entries | notes)
+
+
+def analyse_to_files(
+    name: str, pair: Pair, settings: EvaluationSettings, result: Path, arrays: Path, md_distances: Path | None = None
+) -> None:
+    """Make one analysis of a pair and publish result (JSON) and arrays (NPZ).
+
+    Args:
+        name: Of ANALYSES.
+        pair: Reference MD and samples.
+        settings: Of the evaluation.
+        result, arrays: Files to write.
+        md_distances: What md_distances_to_file wrote of this MD (JSON), where the analysis needs it.
+    """
+    analyse, packages = ANALYSES[name]
+    more = {} if md_distances is None else {"baselines": read_json(md_distances)["baselines"]}
+    publish(pair, analyse(pair, settings, **more), packages, result, arrays)
