@@ -12,6 +12,7 @@ from jamun.config.configuration import Configuration
 from jamun.config.figures import FigureSettings
 from jamun.evaluation import comparison, dynamics, physicality
 from jamun.evaluation.ensembles import EvaluationError, read_flags, read_trajectory, require_same_molecule
+from jamun.evaluation.metrics import COMMAND, Metric, estimate_at, metrics_of
 from jamun.evaluation.msm_input import msm_input
 from jamun.evaluation.pair import Clock, Pair, ensemble_of, pair_of, replica_of_frames
 from jamun.evaluation.run import publish
@@ -167,38 +168,26 @@ _LIBRARY = {
 }
 
 
-def _rows(found: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any], Any, float]]:
+# Units that numbers are shown in, with the factor to them.
+_SHOWN_IN = {"nm": ("pm", 1000.0), "rad": ("rad", 1.0), "": ("", 1.0)}
+
+
+def _row(metric: Metric, found: dict[str, dict[str, Any]]) -> tuple[str, dict[str, Any], Any, float]:
     """Words, number, the MD's halves, and the factor to the unit in the words."""
-    js, halves = found["comparison"]["js"], found["comparison"]["baselines"]["md_halves"]
-    raw = found["physicality"]["raw"]
-    rows = [
-        (f"JS {words}", js[group], (halves[group] or {}).get("value"), 1.0)
-        for group, words in {
-            "backbone": "backbone",
-            "side_chain": "side chain",
-            "all": "all torsions",
-            "ramachandran": "phi, psi",
-        }.items()
-    ]
-    rows.append(("JS macrostates", found["msm"]["js"], None, 1.0))
-    for name, words in {"tica_0": "JS TICA-0", "tica_01": "JS TICA-0,1", "torsion_w2": "torsion W2 (rad)"}.items():
-        floor = (found["dynamics"]["baselines"]["md_halves"].get(name) or {}).get("value")
-        rows.append((words, found["dynamics"]["distances"][name], floor, 1.0))
-    rows += [
-        ("bonds W1 (pm)", raw["bonds"]["w1"], raw["bonds"]["w1"].get("md_halves"), 1000.0),
-        ("angles W1 (deg)", raw["angles"]["w1"], raw["angles"]["w1"].get("md_halves"), 180 / np.pi),
-    ]
-    for name, words in {
-        "physical": "physical frames (%)",
-        "broken": "bond broken (%)",
-        "inverted": "centre inverted (%)",
-        "clash": "atoms clash (%)",
-    }.items():
-        rows.append((words, raw["shares"][name], np.mean(raw["shares"][name]["md_halves"]), 100.0))
-    for name, words in {"coverage": "basins visited (%)", "unseen": "unseen by MD (%)"}.items():
-        halves_of = raw["basins"][name].get("md_halves")
-        rows.append((words, raw["basins"][name], None if halves_of is None else np.mean(halves_of), 100.0))
-    return rows
+    estimate = estimate_at(found | {"compare": found.get("comparison")}, metric.path)
+    unit, factor = ("%", 100.0) if metric.kind == "share" else _SHOWN_IN[metric.unit]
+    words = f"JS, {metric.label}" if metric.analysis in ("compare", "msm") else metric.label
+    if "md_halves" in metric.baselines:
+        halves = estimate_at(found | {"compare": found.get("comparison")}, metric.path_of("md_halves")).get("value")
+    else:
+        own = estimate.get("md_halves")
+        halves = np.mean(own) if isinstance(own, list) else own
+    return f"{words} ({unit})" if unit else words, estimate, halves, factor
+
+
+def _rows(found: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any], Any, float]]:
+    """What `_row` gives of every metric of the command."""
+    return [_row(metric, found) for metric in metrics_of(COMMAND)]
 
 
 class MainNumber(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from jamun.evaluation.summary import MEAN, estimate, mean_of_peptides
-from jamun.evaluation.torsion_histograms import GROUPS
+from jamun.evaluation.metrics import ABLATION, columns, estimate_at, metrics_of
+from jamun.evaluation.summary import MEAN, mean_of_peptides
 from jamun.io.atomic import atomic_path, read_json
 
 # Columns of settings whose name is not the setting's.
@@ -19,21 +19,19 @@ _UNITS = {"sigma": " nm", "jump_sigmas": " nm"}
 NONE = "none"
 # The family of a variant that differs by its model alone.
 MODEL = "model"
-_SHARES = ("broken", "inverted", "clash", "physical")
-_ESTIMATES = {
-    **{f"js_{group}": ("comparison", ("js", group)) for group in GROUPS},
-    "ess": ("dynamics", ("ess", "samples", "samples")),
-    "ess_per_second": ("dynamics", ("ess", "samples", "per_second")),
-    **{name: ("physicality", ("raw", "shares", name)) for name in _SHARES},
-}
 _PER_EVALUATION = "ess_per_evaluation"
 _CHANGES = ("js_backbone", "js_all")
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """One peptide sampled with one variant's settings: the sampler's record and the results of the evaluation, of which
-    dynamics and physicality need not be there."""
+    """One peptide sampled with one variant's settings.
+
+    variant: its name.
+    record: the sampler's.
+    comparison: result of the comparison with the MD.
+    dynamics, physicality: results of these; None where they are not there.
+    """
 
     variant: str
     record: dict[str, Any]
@@ -45,6 +43,11 @@ class Sampled:
     def model(self) -> str:
         """Name of the model."""
         return self.comparison["model"]
+
+    @property
+    def results(self) -> dict[str, dict[str, Any] | None]:
+        """Results by analysis."""
+        return {"compare": self.comparison, "dynamics": self.dynamics, "physicality": self.physicality}
 
     def setting(self, key: str) -> Any:
         """A sampling setting; the walk's sigma is None where it is the model's own."""
@@ -103,10 +106,11 @@ def _row(sampled: Sampled, plain: Sampled, shown: list[str]) -> dict[str, Any]:
     row["untrained_sigmas_nm"] = in_words(record["untrained_sigmas_nm"])
     row |= {"samples": frames, "chains": record["chains"], "evaluations_per_sample": seen / frames}
     row["ms_per_sample"] = 1e3 * record["seconds"] / frames
-    for name, (stage, path) in _ESTIMATES.items():
-        row |= estimate(getattr(sampled, stage), path, name)
-        if name == "ess":
-            per = estimate(sampled.dynamics, path, _PER_EVALUATION)
+    for metric in metrics_of(ABLATION):
+        estimate = estimate_at(sampled.results, metric.path)
+        row |= columns(metric.key, estimate)
+        if metric.key == "ess":
+            per = columns(_PER_EVALUATION, estimate)
             row |= {key: None if value is None else value / seen for key, value in per.items()}
     for name in _CHANGES:
         before, after = (each.comparison["js"][name.removeprefix("js_")]["value"] for each in (plain, sampled))
@@ -138,7 +142,11 @@ def ablation_table(sampled: list[Sampled]) -> pd.DataFrame:
     table = pd.DataFrame([_row(one, plain[one.comparison["peptide"]], shown) for one in sampled])
     texts = ["dataset", "variant", "model", "peptide", "differs", "family", "untrained_sigmas_nm", "notes"]
     texts += [SETTING_COLUMNS.get(key, key) for key in shown]
-    estimates = [*_ESTIMATES, _PER_EVALUATION, *(f"{name}_change" for name in _CHANGES)]
+    estimates = [
+        *(metric.key for metric in metrics_of(ABLATION)),
+        _PER_EVALUATION,
+        *(f"{name}_change" for name in _CHANGES),
+    ]
     means = []
     for _, rows in table.groupby("variant", sort=False):
         numbers = rows.drop(columns=[name for name in texts if name != "chains"]).apply(pd.to_numeric)

@@ -26,8 +26,10 @@ def js_distance(p: np.ndarray, q: np.ndarray, dims: int = 1) -> np.ndarray:
     flat_q = q.reshape(*q.shape[: q.ndim - dims], bins).astype(float)
     flat_p, flat_q = np.broadcast_arrays(flat_p, flat_q)
     empty = (flat_p.sum(-1) == 0) | (flat_q.sum(-1) == 0)
-    result = jensenshannon(np.where(empty[..., None], 1.0, flat_p), np.where(empty[..., None], 1.0, flat_q), axis=-1)
+    filled = [np.where(empty[..., None], 1.0, flat) for flat in (flat_p, flat_q)]
     # Rounding can leave a tiny negative divergence, of which SciPy takes the root.
+    with np.errstate(invalid="ignore"):
+        result = jensenshannon(*filled, axis=-1)
     return np.where(empty, np.nan, np.nan_to_num(result, nan=0.0))
 
 

@@ -9,69 +9,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jamun.evaluation.torsion_histograms import GROUPS
+from jamun.evaluation.metrics import BASELINES, SUMMARY, columns, estimate_at, metrics_of
 from jamun.io.atomic import atomic_path, read_json
 
 MEAN = "mean"
-# Columns with intervals beside the JS distances: where their estimates lie in the results of a stage.
-_DYNAMICS = {
-    "js_tica_0": ("distances", "tica_0"),
-    "js_tica_0_1": ("distances", "tica_01"),
-    "w2_torsions": ("distances", "torsion_w2"),
-    "w2_tica": ("distances", "tica_w2"),
-    "speed_up": ("ess", "speed_up"),
-}
-_PHYSICALITY = {
-    "broken": ("raw", "shares", "broken"),
-    "inverted": ("raw", "shares", "inverted"),
-    "clash": ("raw", "shares", "clash"),
-    "basin_coverage": ("raw", "basins", "coverage"),
-}
-# Parts of the MD held against the rest of it; those of the slow motions too, where they are a floor.
-_BASELINES = ("md_equal_wall_clock", "md_tenth", "md_halves", "md_replicas")
-FLOORS = ("md_halves", "md_replicas")
-# The stages whose results a row is made of, by the folders that they lie in beside the comparison.
+# The analyses whose results a row is made of beside the comparison, by the folders that they lie in beside it.
 STAGES = ("msm", "dynamics", "physicality")
 
 
-def estimate(result: dict[str, Any] | None, path: tuple[str, ...], name: str) -> dict[str, float | None]:
-    """Value, low and high of one estimate; None where there is no result, or no number in it."""
-    for part in path:
-        result = (result or {}).get(part)
-    return {f"{name}{end}": (result or {}).get(key) for end, key in (("", "value"), ("_low", "low"), ("_high", "high"))}
-
-
 def _row(result: dict[str, Any], stages: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
-    msm = stages.get("msm")
+    results = {"compare": result} | stages
+    metrics, msm = metrics_of(SUMMARY), stages.get("msm")
     row: dict[str, Any] = {key: result[key] for key in ("dataset", "model", "peptide")}
-    for group in GROUPS:
-        row[f"js_{group}"] = result["js"][group]["value"]
-        row[f"js_{group}_low"] = result["js"][group]["low"]
-        row[f"js_{group}_high"] = result["js"][group]["high"]
-    row |= estimate(msm, ("js",), "js_msm")
-    for stage, columns in (("dynamics", _DYNAMICS), ("physicality", _PHYSICALITY)):
-        for name, path in columns.items():
-            row |= estimate(stages.get(stage), path, name)
-    for baseline in _BASELINES:
-        for group in GROUPS:
-            row |= estimate(result, ("baselines", baseline, group), f"js_{group}_{baseline}")
-    dynamics = stages.get("dynamics")
-    for baseline in FLOORS:
-        for name, (kind, distance) in _DYNAMICS.items():
-            if kind == "distances":
-                row |= estimate(dynamics, ("baselines", baseline, distance), f"{name}_{baseline}")
-    for group in GROUPS:
-        row |= estimate(result, ("accepted", "js", group), f"js_{group}_accepted")
-    row |= estimate(msm, ("accepted", "js"), "js_msm_accepted")
-    for name, path in _DYNAMICS.items():
-        row |= estimate(dynamics, ("accepted", *path), f"{name}_accepted")
-    row["md_frames"] = result["reference"]["frames"]
-    row["samples"] = result["samples"]["frames"]
-    seconds = result["samples"]["seconds"]
-    row["ms_per_sample"] = None if seconds is None else 1e3 * seconds / result["samples"]["frames"]
+    for metric in metrics:
+        row |= columns(metric.key, estimate_at(results, metric.path))
+    # Those of the comparison first, as every version has written them.
+    for analysis in ("compare", *STAGES):
+        for baseline in BASELINES:
+            for metric in metrics:
+                if metric.analysis == analysis and baseline in metric.baselines:
+                    row |= columns(f"{metric.key}_{baseline}", estimate_at(results, metric.path_of(baseline)))
+    for metric in metrics:
+        if metric.accepted:
+            row |= columns(f"{metric.key}_accepted", estimate_at(results, metric.path_of_accepted))
+    frames, seconds = result["samples"]["frames"], result["samples"]["seconds"]
+    row |= {"md_frames": result["reference"]["frames"], "samples": frames}
+    row["ms_per_sample"] = None if seconds is None else 1e3 * seconds / frames
     notes = [*result["notes"], *([f"No MSM: {msm['reason']}."] if msm and msm["reason"] else [])]
-    row["notes"] = " ".join(notes)
-    return row
+    return row | {"notes": " ".join(notes)}
 
 
 def mean_of_peptides(numbers: pd.DataFrame, names: Iterable[str]) -> pd.Series:

@@ -4,52 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from jamun.evaluation.summary import FLOORS, MEAN
+from jamun.evaluation.metrics import BASELINES, SELF_DISTANCES, SUMMARY, Metric, metrics_of
+from jamun.evaluation.summary import MEAN
 from jamun.evaluation.table_text import to_html, to_latex, to_markdown
 from jamun.io.atomic import atomic_path, read_json, write_text
 from jamun.io.text import plural
 
 DASH = "–"
-_GROUPS = {"backbone": "backbone", "side_chain": "side chains", "all": "all torsions"}
-_BASELINES = {
-    "md_equal_wall_clock": "MD, equal wall clock",
-    "md_tenth": "MD, first tenth",
-    "md_halves": "MD, half against half",
-    "md_replicas": "MD, replicas",
-}
-# Columns that need not be there: name and how it is written.
-_DYNAMICS = {
-    "js_tica_0": ("JS, TICA-0", "distance"),
-    "js_tica_0_1": ("JS, TICA-0,1", "distance"),
-    "w2_torsions": ("W2, torsions", "distance"),
-    "w2_tica": ("W2, TICA", "distance"),
-    "speed_up": ("speed-up", "factor"),
-}
-_GEOMETRY = {
-    "broken": ("broken", "share"),
-    "inverted": ("inverted", "share"),
-    "clash": ("clash", "share"),
-    "basin_coverage": ("basins visited", "share"),
-}
 _KEYS = ("dataset", "model", "peptide", "notes")
 _ENDS = ("_low", "_high")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its key in the summary, its name, what kind of number it holds, and a name over it."""
+    """A column of a table.
+
+    key: its column in the summary.
+    name: its words.
+    kind: what kind of number it holds.
+    over: words over it and its neighbours.
+    """
 
     key: str
     name: str
     kind: str = "distance"
     over: str = ""
+
+    @classmethod
+    def of(cls, metric: Metric, suffix: str = "", over: str = "") -> Column:
+        """The column of a metric: of samples, or with its suffix of something else."""
+        return cls(f"{metric.key}{suffix}", metric.label, metric.kind, over)
 
 
 # What sampling took, in any table of samples.
@@ -209,52 +200,51 @@ def make_tables(summary: pd.DataFrame) -> list[Table]:
     columns = set(summary.columns)
     names = _names(summary)
     one = f" Model {summary['model'].iloc[0]}." if summary["model"].nunique() == 1 else ""
-    against = [Column(f"js_{group}", name) for group, name in _GROUPS.items()]
-    against += [Column("js_ramachandran", "φ, ψ pairs"), Column("js_msm", "MSM states")]
-    tables = [(f"JS distance of samples to MD, with 95 % intervals.{partial}{one}", against, False)]
+    metrics = metrics_of(SUMMARY)
+    near = [metric for metric in metrics if metric.analysis in ("compare", "msm")]
+    slow = metrics_of(SUMMARY, "dynamics")
+    against = [Column.of(metric) for metric in near]
     itself = [
-        Column(f"js_{group}_{key}", name, over=over)
-        for key, over in _BASELINES.items()
-        for group, name in _GROUPS.items()
+        Column.of(metric, f"_{baseline}", words)
+        for baseline, words in BASELINES.items()
+        for metric in near
+        if baseline in metric.baselines and metric.key != "js_ramachandran"
     ]
-    tables.append(
-        (
-            "JS distance of MD cut short to all of it, and of its halves to each other, which is the floor.",
-            itself,
-            False,
-        )
-    )
-    dynamics, geometry = ([Column(key, *rest) for key, rest in part.items()] for part in (_DYNAMICS, _GEOMETRY))
-    accepted = [Column(f"{column.key}_accepted", column.name, column.kind) for column in (*against, *dynamics)]
-    floors = [
-        Column(f"{column.key}_{baseline}", column.name, over=_BASELINES[baseline])
-        for baseline in FLOORS
-        for column in dynamics
-        if column.kind == "distance"
+    dynamics = [Column.of(metric, over="samples") for metric in slow]
+    dynamics += [
+        Column.of(metric, f"_{baseline}", BASELINES[baseline])
+        for baseline in SELF_DISTANCES
+        for metric in slow
+        if baseline in metric.baselines
     ]
-    dynamics = [replace(column, over="samples") for column in dynamics] + floors
-    tables.append((f"Slow motions and transport.{one}", dynamics, False))
-    tables.append((f"Distances and slow motions of the samples that the sampler accepted.{one}", accepted, False))
-    tables.append((f"Geometry of the samples, and basins of the MD.{one}", geometry, False))
+    accepted = [Column.of(metric, "_accepted") for metric in metrics if metric.accepted]
+    geometry = [Column.of(metric) for metric in metrics_of(SUMMARY, "physicality")]
     cost = [Column("samples", "samples", "count"), *SAMPLING_COST, Column("md_frames", "MD frames", "count")]
-    tables.append((f"What sampling took.{one}", cost, True))
-    known = {column.key for _, listed, _ in tables for column in listed} | set(_KEYS)
-    known |= {f"js_ramachandran_{baseline}" for baseline in _BASELINES}
+    tables = [
+        (f"JS distance of samples to MD, with 95 % intervals.{partial}{one}", against),
+        ("JS distance of MD cut short to all of it, and of its halves and replicas to each other.", itself),
+        (f"Slow motions and transport.{one}", dynamics),
+        (f"Distances and slow motions of the samples that the sampler accepted.{one}", accepted),
+        (f"Geometry of the samples, and basins of the MD.{one}", geometry),
+        (f"What sampling took.{one}", cost),
+    ]
+    known = {column.key for _, listed in tables for column in listed} | set(_KEYS)
+    known |= {f"js_ramachandran_{baseline}" for baseline in BASELINES}
     others = [
         Column(key, key.replace("_", " "), "number")
         for key in summary.columns
         if key not in known and not key.endswith(_ENDS) and pd.api.types.is_numeric_dtype(summary[key])
     ]
-    tables.append((f"Other numbers of the summary.{one}", others, False))
+    tables.append((f"Other numbers of the summary.{one}", others))
     made = []
-    for title, listed, notes in tables:
+    for title, listed in tables:
         present = [column for column in listed if column.key in columns and summary[column.key].notna().any()]
         # A known column without any value says why; one that not every run has, and an added one, do not.
         if any(listed is kept for kept in (against, itself, cost)):
             rare = "_md_replicas"
             present = [c for c in listed if c in present or (c.key in columns and not c.key.endswith(rare))]
         if present:
-            made.append(fill(Table(title, [*names, *present]), summary, notes))
+            made.append(fill(Table(title, [*names, *present]), summary, notes=listed is cost))
     return made
 
 

@@ -59,7 +59,7 @@ def test_two_trajectories(monkeypatch, folder, tmp_path, capsys):
     assert "ALA-ARG: 400 samples against 400 frames" in printed
     results = {name: json.loads((tmp_path / "out" / f"{name}.json").read_text()) for name in JSONS}
     backbone = results["comparison"]["js"]["backbone"]["value"]
-    assert f"{backbone:.3f}" in next(line for line in printed.splitlines() if line.startswith("JS backbone"))
+    assert f"{backbone:.3f}" in next(line for line in printed.splitlines() if line.startswith("JS, backbone"))
     assert all("wall clock unknown" in result["notes"][0] for result in results.values())
     assert results["physicality"]["raw"]["basins"]["coverage"]["count"] == 2
     assert results["physicality"]["temperature_k"] == 300

@@ -15,8 +15,8 @@ from jamun.config.evaluation import EvaluationSettings
 from jamun.config.network import NetworkSettings
 from jamun.config.sampling import SamplingSettings
 from jamun.config.training import TrainingSettings
-from jamun.evaluation.compare import compare
-from jamun.evaluation.ensembles import replica_of_frames
+from jamun.evaluation.comparison import analyse
+from jamun.evaluation.pair import Clock, Ensemble, Pair, replica_of_frames
 from jamun.evaluation.summary import summarize_to_files
 from jamun.io.atomic import write_json, write_npz
 from jamun.model.checkpoint import save_denoiser
@@ -65,8 +65,11 @@ def compared(shares, mirror, replicas, seed):
     bounds = np.linspace(0, FRAMES, replicas + 1).astype(int).tolist()
     drawn = angles(1500, 20 + seed, shares, mirror)
     chains = np.repeat(np.arange(10), 150)
-    rest = (TORSIONS, SETTINGS, MD_SECONDS / FRAMES, 3.0)
-    return compare(md, replica_of_frames(bounds), drawn, chains, *rest), bounds
+    pair = Pair(
+        Ensemble(TORSIONS, md, replica_of_frames(bounds), Clock(MD_SECONDS, MD_SECONDS / FRAMES)),
+        Ensemble(TORSIONS, drawn, chains, Clock(3.0, 3.0 / len(drawn))),
+    )
+    return analyse(pair, SETTINGS), bounds
 
 
 def physicality(peptide, model, inverted=0.0, broken=0.002, visited=True):

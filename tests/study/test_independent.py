@@ -5,9 +5,9 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from study_inputs import SETTINGS, TORSIONS, angles
 
-from jamun.evaluation.compare import Binning
-from jamun.evaluation.ensembles import replica_of_frames
-from jamun.evaluation.independent import independent_convergence
+from jamun.evaluation.convergence import independent_convergence
+from jamun.evaluation.pair import Clock, Ensemble, replica_of_frames
+from jamun.evaluation.torsion_histograms import Binning
 from jamun.peptides.torsions import phi_psi_pairs
 
 BINNING = Binning(TORSIONS, np.array(phi_psi_pairs(TORSIONS)), 100, 50)
@@ -15,7 +15,9 @@ BACKBONE = [column for column, torsion in enumerate(TORSIONS) if torsion.group =
 
 
 def curves(md, bounds, drawn):
-    return independent_convergence(BINNING, md, replica_of_frames(bounds), drawn, 0.01, 3.0, 6)
+    reference = Ensemble(TORSIONS, md, replica_of_frames(bounds), Clock(None, 0.01))
+    samples = Ensemble(TORSIONS, drawn, np.zeros(len(drawn), int), Clock(3.0, 3.0 / len(drawn)))
+    return independent_convergence(BINNING, reference, samples, 6)
 
 
 def by_scipy(first, second):

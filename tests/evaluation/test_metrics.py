@@ -1,0 +1,47 @@
+"""Metrics: each is declared once, lies where it says, and a new one is in every table by its declaration alone."""
+
+import pytest
+from ablation_inputs import estimate, made
+
+from jamun.commands import evaluate
+from jamun.evaluation import metrics
+from jamun.evaluation.ablation import ablation_table
+from jamun.evaluation.metrics import ABLATION, COMMAND, METRICS, SUMMARY, Metric
+from jamun.evaluation.summary import summarize
+from jamun.evaluation.tables import make_tables
+
+NEW = Metric(
+    "twisted",
+    "twisted rings",
+    "",
+    "share",
+    ("physicality", "raw", "shares", "twisted"),
+    "lower",
+    shown=(SUMMARY, ABLATION, COMMAND),
+)
+
+
+def test_keys_are_unique_and_directions_are_two():
+    keys = [metric.key for metric in METRICS]
+    assert len(set(keys)) == len(keys)
+    assert {metric.better for metric in METRICS} == {"lower", "higher"}
+    assert all(metric.shown for metric in METRICS)
+
+
+def test_a_new_metric_is_in_every_table_by_its_declaration(monkeypatch):
+    monkeypatch.setattr(metrics, "METRICS", (*METRICS, NEW))
+    sampled = [made("plain"), made("other", friction=0.1)]
+    for one in sampled:
+        one.physicality["raw"]["shares"]["twisted"] = estimate(0.04) | {"md_halves": [0.01, 0.03]}
+    comparison = sampled[0].comparison | {"reference": {"frames": 10}, "notes": []}
+    comparison["samples"] = {"frames": 500, "seconds": 2.0}
+    table = summarize([(comparison, {"physicality": sampled[0].physicality})])
+    assert table["twisted"].tolist() == [0.04, 0.04]
+    assert table["twisted_high"][0] == pytest.approx(0.044)
+    titled = {column.name for made_table in make_tables(table) for column in made_table.columns}
+    assert "twisted rings" in titled
+    assert ablation_table(sampled)["twisted"].tolist() == [0.04] * 4
+    words, number, halves, factor = evaluate._row(NEW, {"physicality": sampled[0].physicality})
+    assert (words, factor, number["value"]) == ("twisted rings (%)", 100, 0.04)
+    assert halves == pytest.approx(0.02)
+    assert NEW in metrics.metrics_of(COMMAND)
