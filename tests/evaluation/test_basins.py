@@ -85,6 +85,15 @@ def test_a_low_barrier_joins_and_few_frames_do_not_count():
     assert few.left_out >= 1
 
 
+def test_many_frames_of_little_weight_are_a_basin_and_no_noise():
+    angles, component = mixture(3000)
+    weights = np.where(component == 2, 0.02, 1.0)
+    weighted = np.histogram2d(*angles.T, bins=BINS, range=[(-np.pi, np.pi)] * 2, weights=weights)[0]
+    settings = PhysicalitySettings(basin_frames=50)
+    assert find_basins(weighted, 300.0, settings, counts(angles)).count == 3
+    assert find_basins(weighted, 300.0, settings).count == 2
+
+
 def test_a_map_without_frames_has_no_basins():
     basins = find_basins(np.zeros((BINS, BINS), np.int64), 300.0, SETTINGS)
     assert basins.count == 0
