@@ -362,8 +362,8 @@ def test_reordered_atoms_are_told_by_their_names(files, tmp_path):
     moved = mdtraj.Trajectory(samples.xyz[:, order], topology)
     moved.save_xtc(tmp_path / "moved.xtc")
     moved[0].save_pdb(tmp_path / "moved.pdb")
-    _, other = load_pair(files["md.xtc"], files["md.pdb"], [0, 400], tmp_path / "moved.xtc", tmp_path / "moved.pdb")
-    np.testing.assert_array_equal(other.trajectory.xyz, samples.xyz)
+    pair = load_pair(files["md.xtc"], files["md.pdb"], [0, 400], tmp_path / "moved.xtc", tmp_path / "moved.pdb")
+    np.testing.assert_array_equal(pair.samples.positions, samples.xyz)
 
 
 def test_replicas():

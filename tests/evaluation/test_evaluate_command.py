@@ -122,7 +122,7 @@ def test_a_format_whose_package_is_absent_is_a_sentence(monkeypatch, folder, tmp
     def absent(*_):
         raise ImportError("\nreading needs\nPyTables")
 
-    monkeypatch.setattr(command, "read_side", absent)
+    monkeypatch.setattr(command, "read_trajectory", absent)
     with pytest.raises(EvaluationError, match=r"needs another package .reading needs PyTables"):
         load_inputs(folder / "md.xtc", tmp_path / "s.h5", folder / "md.pdb", folder / "samples.pdb")
 
@@ -145,7 +145,7 @@ def test_atoms_in_another_order_are_told_by_their_names(folder, tmp_path):
     other[0].save_pdb(tmp_path / "other.pdb")
     inputs = load_inputs(folder / "md.xtc", tmp_path / "other.dcd", folder / "md.pdb", tmp_path / "other.pdb")
     ours = load_inputs(folder / "md.xtc", folder / "samples.dcd", folder / "md.pdb", folder / "samples.pdb")
-    np.testing.assert_array_equal(inputs.samples.trajectory.xyz, ours.samples.trajectory.xyz)
+    np.testing.assert_array_equal(inputs.samples.positions, ours.samples.positions)
     assert "The samples: atoms put into the order of the built peptide." in inputs.notes
 
 
