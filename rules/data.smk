@@ -1,6 +1,6 @@
 # Needs:  results/{dataset}/md/{peptide}/
-# Makes:  results/{dataset}/features/{split}/{peptide}.h5 and features/dataset.json; with features.reweighting also
-#         features/weights.npz and features/weights.json
+# Makes:  results/{dataset}/features/{split}/{peptide}.h5 and features/dataset.json; with frame_weights also
+#         features/weights.npz, weights.json and transitions.npz, and results/{dataset}/md/{peptide}/weights.npz
 
 
 rule featurize:
@@ -22,7 +22,7 @@ rule featurize:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        settings={key: value for key, value in config["features"].items() if key != "reweighting"},
+        settings=config["features"],
     message:
         "Take the heavy atoms of the MD of {wildcards.peptide} as features for {wildcards.split}"
     script:
@@ -53,17 +53,18 @@ rule describe_dataset:
         "../workflow_scripts/describe_dataset.py"
 
 
-# Only with features.reweighting does a training ask for it.
-rule reweight:
+# Only with frame_weights does a training ask for it. Test peptides are left out here too.
+rule weigh_training:
     input:
         train=rules.describe_dataset.input.train,
     output:
         weights="results/{dataset}/features/weights.npz",
+        pool="results/{dataset}/features/transitions.npz",
         record="results/{dataset}/features/weights.json",
     log:
-        "logs/{dataset}/reweight.log",
+        "logs/{dataset}/weigh_training.log",
     benchmark:
-        "logs/{dataset}/reweight.tsv"
+        "logs/{dataset}/weigh_training.tsv"
     conda:
         "../envs/main.yaml"
     threads: 1
@@ -71,8 +72,36 @@ rule reweight:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        settings=config["features"]["reweighting"],
+        settings=config["frame_weights"],
     message:
         "Weigh the training frames by Markov state models of the residues"
     script:
-        "../workflow_scripts/reweight.py"
+        "../workflow_scripts/weigh_frames.py"
+
+
+# Only with frame_weights does an evaluation ask for it.
+rule weigh_reference:
+    input:
+        trajectory="results/{dataset}/md/{peptide}/trajectory.xtc",
+        topology="results/{dataset}/md/{peptide}/topology.pdb",
+        record="results/{dataset}/md/{peptide}/md.json",
+        pool="results/{dataset}/features/transitions.npz",
+    output:
+        weights="results/{dataset}/md/{peptide}/weights.npz",
+        populations="results/{dataset}/md/{peptide}/weights.json",
+    log:
+        "logs/{dataset}/weigh_reference/{peptide}.log",
+    benchmark:
+        "logs/{dataset}/weigh_reference/{peptide}.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        settings=config["frame_weights"],
+    message:
+        "Weigh the MD of {wildcards.peptide} by a Markov model of its transitions"
+    script:
+        "../workflow_scripts/weigh_frames.py"

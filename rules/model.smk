@@ -13,7 +13,7 @@ rule train:
         validation=rules.describe_dataset.input.validation,
         dataset=rules.describe_dataset.output.dataset,
         initial=initial_checkpoint,
-        weights=rules.reweight.output.weights if config["features"]["reweighting"] else [],
+        weights=rules.weigh_training.output.weights if config["frame_weights"] else [],
     output:
         checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
         metrics="results/{dataset}/models/{model}/metrics.csv",

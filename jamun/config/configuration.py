@@ -16,6 +16,7 @@ from jamun.config.errors import ConfigurationError, sentence
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.features import FeatureSettings
 from jamun.config.figures import FigureSettings
+from jamun.config.frame_weights import FrameWeightSettings
 from jamun.config.network import (
     NetworkSettings,
     network_settings,
@@ -73,6 +74,11 @@ class Configuration(Section):
     simulate: SimulateSettings = Field(default_factory=SimulateSettings, description="Molecular dynamics.")
     splits: dict[Split, SplitEntry] = Field(
         default_factory=dict, description="What differs for a split, by its name, such as longer MD of test peptides."
+    )
+    frame_weights: FrameWeightSettings | None = Field(
+        None,
+        description="Weigh frames of the MD, in training and as the reference, by a Markov model of their transitions, "
+        "as simulations need that are shorter than their slow motions; null weighs all alike.",
     )
     features: FeatureSettings = Field(default_factory=FeatureSettings, description="Training features.")
     network: Annotated[SerializeAsAny[NetworkSettings], WrapValidator(of_its_architecture)] = Field(
