@@ -31,6 +31,16 @@ MD_FIGURE = "results/{dataset}/simulations/{peptide}.png"
 
 FEATURES = "results/{dataset}/features/{split}/{peptide}.h5"
 DATASET = "results/{dataset}/features/dataset.json"
+# With frame_weights: weights of the training frames, the transitions that they are from, and of one peptide's MD.
+TRAINING_WEIGHTS = {
+    "weights": "results/{dataset}/features/weights.npz",
+    "pool": "results/{dataset}/features/transitions.npz",
+    "record": "results/{dataset}/features/weights.json",
+}
+MD_WEIGHTS = {
+    "weights": "results/{dataset}/md/{peptide}/weights.npz",
+    "populations": "results/{dataset}/md/{peptide}/weights.json",
+}
 MODEL = {
     "checkpoint": "results/{dataset}/models/{model}/checkpoint.ckpt",
     "metrics": "results/{dataset}/models/{model}/metrics.csv",

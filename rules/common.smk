@@ -138,6 +138,10 @@ def md_record(wildcards):
     return MD_RECORD_OF_SPLIT[SPLIT_OF[wildcards.peptide]].format(**wildcards)
 
 
+# Weights of the MD's frames, which lie beside them and are read with them.
+MD_WEIGHTS = {"reference_weights": layout.MD_WEIGHTS["weights"]} if SETTINGS.frame_weights else {}
+
+
 def md_against(samples):
     """Inputs of what holds samples, files as layout.SAMPLES names them, against the MD of their peptide."""
     return {
@@ -146,6 +150,7 @@ def md_against(samples):
         "md_record": md_record,
         "samples": samples["samples"],
         "samples_topology": samples["topology"],
+        **MD_WEIGHTS,
     }
 
 

@@ -58,19 +58,15 @@ rule weigh_training:
     input:
         train=rules.describe_dataset.input.train,
     output:
-        weights="results/{dataset}/features/weights.npz",
-        pool="results/{dataset}/features/transitions.npz",
-        record="results/{dataset}/features/weights.json",
+        **layout.TRAINING_WEIGHTS,
     log:
         "logs/{dataset}/weigh_training.log",
     benchmark:
         "logs/{dataset}/weigh_training.tsv"
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        **needs(4000, 60),
     params:
         settings=config["frame_weights"],
     message:
@@ -82,23 +78,18 @@ rule weigh_training:
 # Only with frame_weights does an evaluation ask for it.
 rule weigh_reference:
     input:
-        trajectory="results/{dataset}/md/{peptide}/trajectory.xtc",
-        topology="results/{dataset}/md/{peptide}/topology.pdb",
-        record="results/{dataset}/md/{peptide}/md.json",
-        pool="results/{dataset}/features/transitions.npz",
+        **{name: layout.MD[name] for name in ("trajectory", "topology", "record")},
+        pool=layout.TRAINING_WEIGHTS["pool"],
     output:
-        weights="results/{dataset}/md/{peptide}/weights.npz",
-        populations="results/{dataset}/md/{peptide}/weights.json",
+        **layout.MD_WEIGHTS,
     log:
         "logs/{dataset}/weigh_reference/{peptide}.log",
     benchmark:
         "logs/{dataset}/weigh_reference/{peptide}.tsv"
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        **needs(4000, 60),
     params:
         settings=config["frame_weights"],
     message:

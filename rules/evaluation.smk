@@ -33,6 +33,7 @@ rule describe_simulation:
 rule md_distances:
     input:
         **{name: layout.MD[name] for name in ("trajectory", "topology", "record")},
+        **MD_WEIGHTS,
     output:
         result=layout.MD_DISTANCES,
     log:

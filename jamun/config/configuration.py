@@ -107,6 +107,8 @@ class Configuration(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Configuration:
+        if self.frame_weights is not None and not self.source.exists:
+            raise ValueError("frame_weights weighs MD, and source is none: leave frame_weights out")
         if self.checkpoint is not None and self.model is None:
             raise ValueError("checkpoint needs a name for its results: give model=NAME beside it")
         if self.checkpoint is None and self.model is not None and self.model not in self.models:

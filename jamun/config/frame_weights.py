@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from jamun.config.base import Quantity, Section
@@ -11,7 +13,7 @@ class FrameWeightSettings(Section):
     """Weights of MD frames by Markov state models of the residues' slow states, which take the starts of short
     simulations out of the populations: of training frames, and of the reference that samples are compared with."""
 
-    lag: Quantity("ps", gt=0, le=1_000_000) = Field(50.0, description="Lag time of the models.")
+    lag: Annotated[float, Quantity("ps", gt=0, le=1_000_000)] = Field(50.0, description="Lag time of the models.")
     strength: float = Field(
         2.0,
         gt=0,

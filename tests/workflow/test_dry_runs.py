@@ -14,6 +14,7 @@ pytestmark = pytest.mark.workflow
         ("config.yaml", 5, 4, 1, 2, 1, 3),
         ("configs/implicit_cpu.yaml", 228, 220, 8, 8, 0, 4),
         ("configs/implicit.yaml", 228, 220, 8, 2, 1, 0),
+        ("configs/explicit.yaml", 228, 220, 8, 2, 1, 0),
         ("configs/paper.yaml", 380, 280, 100, 1, 0, 3),
         ("configs/public.yaml", 380, 280, 100, 1, 0, 0),
     ],
@@ -27,15 +28,21 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, br
     if brought and configuration != "config.yaml":
         (workflow.folder / "models" / "implicit_cpu").mkdir(parents=True)
         (workflow.folder / "models" / "implicit_cpu" / "model.safetensors").touch()
+    imported = configuration == "configs/explicit.yaml"
+    if imported:
+        (workflow.folder / "data").symlink_to(ROOT / "data")
     planned = workflow.planned("all")
     assert planned["build_peptide"] == peptides
+    assert planned.get("import_trajectory", 0) == imported * peptides
     batched = configuration == "configs/implicit.yaml"
-    assert planned.get("simulate", 0) == (0 if batched else peptides)
+    assert planned.get("simulate", 0) == (0 if batched or imported else peptides)
     assert planned.get("simulate_batch_1", 0) == batched
     assert planned.get("benchmark_single", 0) == batched * tested
     assert planned["featurize"] == trained + tested
     assert planned["describe_dataset"] == planned["summarize"] == planned["report_html"] == 1
-    assert planned.get("reweight", 0) == (configuration == "configs/implicit_cpu.yaml")
+    weighed = configuration in ("configs/implicit_cpu.yaml", "configs/explicit.yaml")
+    assert planned.get("weigh_training", 0) == weighed
+    assert planned.get("weigh_reference", 0) == weighed * tested
     assert planned["train"] == planned["plot_loss"] == models - brought
     assert planned.get("import_checkpoint", 0) == brought
     for rule in ("sample", "compare", "msm", "plot_ramachandran", "plot_convergence", "plot_torsions", "plot_msm"):
