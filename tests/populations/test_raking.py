@@ -38,3 +38,13 @@ def test_bounds_hold_and_the_mean_stays_one():
     assert abs(weights.mean() - 1) < 1e-9
     assert weights.min() > 0.09
     assert weights.max() < 3.1
+
+
+def test_shares_that_no_weights_have_end_between_them():
+    """Two steps that always change at once, and different populations asked of them."""
+    states = np.repeat([0, 1], [700, 300])
+    every = np.arange(1000)
+    wanted = [Wanted(every, states, np.array([0.4, 0.6])), Wanted(every, states, np.array([0.5, 0.5]))]
+    weights = rake(wanted, 1000)
+    assert np.isfinite(weights).all()
+    assert 0.4 <= shares_of(states, 2, weights)[0] <= 0.5
