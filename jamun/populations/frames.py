@@ -1,7 +1,7 @@
 """Weights of MD frames, from and to files: of the training frames, and of a reference that samples are held against.
 
-Both take what a residue's transitions do not tell from those of the training peptides. A reference adds its own; it adds
-nothing to the training, so that a further test peptide changes no model.
+Both take what a residue's transitions do not tell from those of the training peptides. A reference adds its own; it
+adds nothing to the training, so that a further test peptide changes no model.
 """
 
 from __future__ import annotations

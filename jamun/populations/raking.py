@@ -8,9 +8,9 @@ import numpy as np
 
 # Rounds at most, and the largest difference of a share from its population at which they end.
 _ROUNDS, _CLOSE = 200, 1e-4
-# Populations that no weights can have together, as of two steps that always change at once, would let their factors grow
-# against each other without end.
-_LARGEST_FACTOR = 1e3
+# Populations that no weights can have together, as of two steps that always change at once, let their factors grow
+# against each other without end: so many rounds that come no nearer end it.
+_STALLED = 5
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,12 @@ def factors(wanted: list[Wanted], n_frames: int) -> list[np.ndarray]:
     fitting, after which the weighted shares are all of the wanted ones.
 
     Deming and Stephan, Ann. Math. Stat. 11, 427 (1940). Of all weights with these shares they are nearest to equal
-    ones. What a state without frames should have is shared out among the others. Where no weights have all of the shares,
-    factors end at a bound, and the weights lie between what the wanted ones ask for.
+    ones. What a state without frames should have is shared out among the others. Where no weights have
+    all of the shares, they end between them.
     """
     weights = np.ones(n_frames)
     found = [np.ones(len(one.populations)) for one in wanted]
+    nearest, stalled = np.inf, 0
     for _ in range(_ROUNDS):
         change = 0.0
         for one, factor in zip(wanted, found, strict=True):
@@ -63,10 +64,11 @@ def factors(wanted: list[Wanted], n_frames: int) -> list[np.ndarray]:
             target = target / target.sum()
             change = max(change, float(np.abs(target - shares).max()))
             ratio = np.divide(target, shares, out=np.ones_like(target), where=shares > 0)
-            before = factor.copy()
-            np.clip(factor * ratio, 1 / _LARGEST_FACTOR, _LARGEST_FACTOR, out=factor)
-            weights[one.frames] *= (factor / before)[one.states]
-        if change < _CLOSE:
+            weights[one.frames] *= ratio[one.states]
+            factor *= ratio
+        stalled = stalled + 1 if change > 0.999 * nearest else 0
+        nearest = min(nearest, change)
+        if change < _CLOSE or stalled == _STALLED:
             break
     return found
 

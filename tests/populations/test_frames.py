@@ -38,7 +38,7 @@ def walks(start: int, seed: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def structures() -> tuple[mdtraj.Topology, np.ndarray]:
-    """The topology of a capped alanine without hydrogens, and its positions, extended and helical: (2, atoms, 3) in nm."""
+    """A capped alanine without hydrogens, and its positions, extended and helical: (2, atoms, 3) in nm."""
     topology, positions, _ = build_peptide(parse_sequence("A"), "capped", 7.0)
     top = mdtraj.Topology.from_openmm(topology)
     heavy = heavy_atoms(top)
