@@ -13,19 +13,20 @@ import mdtraj
 import numpy as np
 import pytest
 import torch
-import yaml
 
-from jamun import cli
 from jamun.config.network import NetworkSettings
+from jamun.config.sampling import SamplingSettings
 from jamun.config.training import TrainingSettings
 from jamun.io import append_log
 from jamun.io.log import Interrupted
 from jamun.model.checkpoint import save_denoiser
 from jamun.model.denoiser import Denoiser
+from jamun.model.score import NetworkScore
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.sampling import block, progress
 from jamun.sampling.progress import Progress
+from jamun.sampling.run import SamplingFiles, sample_to_files
 from jamun.sampling.starts import SamplingError
 
 # Rounds, batches, rejected samples and several levels at once.
@@ -59,24 +60,37 @@ def inputs(tmp_path_factory):
     return folder
 
 
-def words(inputs, out, settings, threads=1):
-    """The command that samples."""
-    config = out.with_suffix(".yaml")
-    config.write_text(yaml.safe_dump({"sampling": settings}))
-    files = {"--checkpoint": inputs / "checkpoint.ckpt", "--pdb": inputs / "A.pdb", "--out": out, "--config": config}
-    return ["sample", "--threads", str(threads), *(str(word) for pair in files.items() for word in pair)]
+# Errors are told, and end the process, as those of the commands.
+JOB = """
+import json, sys
+from pathlib import Path
+from jamun import cli
+from jamun.config.sampling import SamplingSettings
+from jamun.model.score import NetworkScore
+from jamun.sampling.run import SamplingFiles, sample_to_files
+
+folder, out, settings, threads = sys.argv[1:]
+
+def sample():
+    score, settings_ = NetworkScore.read(Path(folder) / "checkpoint.ckpt"), SamplingSettings(**json.loads(settings))
+    sample_to_files(score, [Path(folder) / "A.pdb"], "A", settings_, SamplingFiles.in_folder(Path(out)), int(threads))
+
+cli.app = sample
+cli.main()
+"""
 
 
 def start(inputs, out, settings, threads):
-    """The same in a process of its own."""
-    command = [sys.executable, "-c", "from jamun.cli import main; main()", *words(inputs, out, settings, threads)]
+    """Sample in a process of its own."""
+    command = [sys.executable, "-c", JOB, str(inputs), str(out), json.dumps(settings), str(threads)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-def simply(inputs, out, settings=SHORT, **changes):
+def simply(inputs, out, settings=SHORT, peptide="A", **changes):
     """The same within this process; errors come as they are."""
-    cli.app(words(inputs, out, settings | changes), standalone_mode=False)
+    score, chosen = NetworkScore.read(inputs / "checkpoint.ckpt"), SamplingSettings(**settings | changes)
+    sample_to_files(score, [inputs / f"{peptide}.pdb"], peptide, chosen, SamplingFiles.in_folder(out), 1)
     return json.loads((out / "sampling.json").read_text())
 
 
@@ -361,10 +375,8 @@ def test_samples_of_another_peptide_are_kept(inputs, short, tmp_path):
     before = (out / "samples.xtc").read_bytes()
     (tmp_path / "B.pdb").write_bytes((inputs / "A.pdb").read_bytes())
     (tmp_path / "checkpoint.ckpt").write_bytes((inputs / "checkpoint.ckpt").read_bytes())
-    arguments = words(tmp_path, out, SHORT)
-    arguments[arguments.index(str(tmp_path / "A.pdb"))] = str(tmp_path / "B.pdb")
     with pytest.raises(SamplingError, match=r"out: holds samples of A; give another folder \(--out\)"):
-        cli.app(arguments, standalone_mode=False)
+        simply(tmp_path, out, peptide="B")
     # The same name, and another molecule.
     build_to_files(parse_sequence("G"), "capped", 7.0, tmp_path / "A.pdb", tmp_path / "A.json")
     with pytest.raises(SamplingError, match="holds samples of another molecule called A"):
