@@ -36,6 +36,7 @@ if not SETTINGS.partial:
     include: "rules/data.smk"
     include: "rules/model.smk"
     include: "rules/sampling.smk"
+    include: "rules/outside_samples.smk"
 
 
 # Samples are compared with the MD; without it they are described alone.
@@ -108,7 +109,11 @@ rule features:
 
 rule models:
     input:
-        expand(layout.MODEL["checkpoint"], dataset=DATASET, model=MODELS),
+        expand(
+            layout.MODEL["checkpoint"],
+            dataset=DATASET,
+            model=[name for name in MODELS if name not in OUTSIDE_MODELS],
+        ),
     localrule: True
 
 

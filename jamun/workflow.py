@@ -41,6 +41,13 @@ def _check_files(settings: Configuration, tested: list[str], root: Path) -> None
         taken_in = root / "results" / settings.dataset / "models" / name / "checkpoint.ckpt"
         if checkpoint is not None and absent(checkpoint) and not is_file(taken_in):
             raise ConfigurationError(f"checkpoint {shown(checkpoint)} of model {name}: no such file; correct the path.")
+        for peptide in tested:
+            for path in settings.outside_of(name, peptide) or ():
+                if absent(path):
+                    raise ConfigurationError(
+                        f"models.{name}.samples: {shown(path)} is no file; put it there, or correct samples or "
+                        "topology, in which {peptide} stands for the name of a test peptide."
+                    )
     rows = {f"ablation.variants.{name}": settings.ablated_sampling(name) for name in settings.ablation.rows}
     models = {f"models.{name}.sampling": settings.sampling_of(name) for name in settings.active_models()}
     for where, sampling in ({"sampling": settings.sampling} | models | rows).items():
@@ -59,7 +66,7 @@ def _check_training(settings: Configuration, splits: dict[str, list[Peptide]]) -
 
     With neither there is no training to speak of: simulations alone, or a checkpoint.
     """
-    trained = [name for name in settings.needed_models() if settings.checkpoint_of(name) is None]
+    trained = [name for name in settings.needed_models() if settings.is_trained(name)]
     without = [split for split in ("train", "validation") if not splits[split]]
     if trained and splits["test"] and len(without) == 1:
         raise ConfigurationError(

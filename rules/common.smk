@@ -105,7 +105,9 @@ if SETTINGS.partial:
 BROUGHT_MODELS = [name for name in NEEDED_MODELS if SETTINGS.checkpoint_of(name)]
 # With a single model, or without MD, there is nothing to hold side by side, and no rules for it.
 SIDE_BY_SIDE = len(MODELS) > 1 and SETTINGS.source.exists
-TRAINED_MODELS = [name for name in NEEDED_MODELS if not SETTINGS.checkpoint_of(name)]
+TRAINED_MODELS = [name for name in NEEDED_MODELS if SETTINGS.is_trained(name)]
+# Whose samples another program made.
+OUTSIDE_MODELS = [name for name in NEEDED_MODELS if SETTINGS.is_outside(name)]
 
 
 def unfinished(failed):

@@ -17,6 +17,8 @@ rule sample:
         "logs/{dataset}/sample/{model}/{peptide}.log",
     benchmark:
         "logs/{dataset}/sample/{model}/{peptide}.tsv"
+    wildcard_constraints:
+        model=one_of([name for name in NEEDED_MODELS if name not in OUTSIDE_MODELS]),
     # A job that was stopped exits with an error, and goes on from its saved state when it is tried again.
     retries: tries_again(3)
     conda:

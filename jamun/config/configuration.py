@@ -11,7 +11,7 @@ from pydantic import Field, SerializeAsAny, StringConstraints, ValidationError, 
 from jamun import layout
 from jamun.config.ablation import AblationSettings
 from jamun.config.architecture import ArchitectureSettings
-from jamun.config.base import NAME, Section
+from jamun.config.base import NAME, Quantity, Section
 from jamun.config.errors import ConfigurationError, sentence
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.features import FeatureSettings
@@ -48,6 +48,22 @@ class ModelEntry(Section):
         "`shipped:NAME` for another one that does (`jamun models` lists them), sampled as in its study where its own "
         "`sampling` does not differ; null trains the model here.",
     )
+    samples: str | None = Field(
+        None,
+        description="Samples that another program made, a trajectory of each test peptide, whose name {peptide} stands "
+        "for: compared as they are, in place of sampling.",
+    )
+    topology: str | None = Field(
+        None,
+        description="Structure that names the atoms of `samples`, with {peptide} in it; null is the PDB of the same "
+        "name beside them.",
+    )
+    seconds: Annotated[float, Quantity("s", gt=0)] | None = Field(
+        None, description="Wall clock that the `samples` of one peptide took; null is not known."
+    )
+    device: str | None = Field(
+        None, max_length=100, description="What the `samples` were made on, in words; null is not known."
+    )
     network: dict[str, Any] = Field(default_factory=dict, description="Keys of `network` that differ for this model.")
     training: dict[str, Any] = Field(default_factory=dict, description="Keys of `training` that differ for this model.")
     sampling: dict[str, Any] = Field(default_factory=dict, description="Keys of `sampling` that differ for this model.")
@@ -56,6 +72,12 @@ class ModelEntry(Section):
     def _trained_or_brought(self) -> ModelEntry:
         if self.checkpoint is not None and (self.network or self.training):
             raise ValueError("a model with a checkpoint is not trained here: leave out its network and training keys")
+        if self.samples is not None and (self.checkpoint or self.network or self.training or self.sampling):
+            raise ValueError(
+                "a model with samples is not sampled here: leave out checkpoint, network, training, sampling"
+            )
+        if self.samples is None and (self.topology or self.seconds or self.device):
+            raise ValueError("topology, seconds and device are of samples that another program made: give samples too")
         return self
 
 
@@ -165,6 +187,8 @@ class Configuration(Section):
             raise ValueError(f"{where}: {initial!r} is not one of models ({', '.join(self.models)})")
         if name in self._ancestors(name):
             raise ValueError(f"{where}: a model cannot start from its own weights, as {name!r} would by {initial!r}")
+        if self.is_outside(initial):
+            raise ValueError(f"{where}: {initial!r} has samples and no weights; give another model")
         if self.checkpoint_of(initial) is None and self.network_of(name) != self.network_of(initial):
             raise ValueError(f"{where}: the network of {initial!r} is another; give both models the same network keys")
 
@@ -176,7 +200,7 @@ class Configuration(Section):
         if self.ablation.rows:
             raise ValueError("ablation: with source.kind none there is no MD to compare with; leave it out")
         for name in self.active_models():
-            if self.checkpoint_of(name) is None:
+            if self.is_trained(name):
                 raise ValueError(
                     f"model {name!r} cannot be trained with source.kind none: give it a checkpoint under models, or "
                     "checkpoint=PATH model=NAME on the command line"
@@ -188,6 +212,10 @@ class Configuration(Section):
         model = self.ablated_model(name)
         if model not in self.models:
             raise ValueError(f"{where}: model {model!r} is not one of models ({', '.join(self.models)})")
+        if self.is_outside(model):
+            raise ValueError(
+                f"{where}: model {model!r} has samples and cannot sample; name another under ablation.model"
+            )
         try:
             settings = self.ablated_sampling(name)
         except ValidationError as error:
@@ -214,6 +242,22 @@ class Configuration(Section):
         shipped = self.shipped_of(name)
         return path if shipped is None else str(shipped.weights)
 
+    def outside_of(self, name: str, peptide: str) -> tuple[str, str] | None:
+        """Trajectory and topology of a peptide's samples by model `name` that another program made, or None."""
+        if not self.is_outside(name):
+            return None
+        entry = self.models[name]
+        topology = entry.topology or str(Path(str(entry.samples)).with_suffix(".pdb"))
+        return str(entry.samples).replace("{peptide}", peptide), topology.replace("{peptide}", peptide)
+
+    def is_outside(self, name: str) -> bool:
+        """Whether the samples of model `name` were made by another program."""
+        return name in self.models and self.models[name].samples is not None
+
+    def is_trained(self, name: str) -> bool:
+        """Whether model `name` is trained here."""
+        return self.checkpoint_of(name) is None and not self.is_outside(name)
+
     def shipped_of(self, name: str) -> ShippedModel | None:
         """The model of the program that `name` stands for, or None. Raises ShippedModelError where there is none."""
         word, _, wanted = (self._path_of(name) or "").partition(":")
@@ -227,7 +271,7 @@ class Configuration(Section):
 
     def initial_of(self, name: str) -> str | None:
         """The model whose weights the training of `name` starts from, or None."""
-        return None if self.checkpoint_of(name) is not None else self.training_of(name).initial_weights
+        return self.training_of(name).initial_weights if self.is_trained(name) else None
 
     def _ancestors(self, name: str) -> list[str]:
         """The models that `name` starts from, directly or not; ends with the one that comes twice, if one does."""

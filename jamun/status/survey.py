@@ -179,9 +179,11 @@ class _Surveyor:
         for model in models if split == "test" else []:
             own = {"model": model, "peptide": name}
             stage = f"samples {model}"
-            stages[stage] = self.one(f"samples by {model}", "sample", layout.SAMPLES["record"], **own)
+            rule = "import_samples" if self.settings.is_outside(model) else "sample"
+            stages[stage] = self.one(f"samples by {model}", rule, layout.SAMPLES["record"], **own)
             record, work = self.place(layout.SAMPLES["record"], **own), self.place(layout.WORK["sample"], **own)
-            samples[model] = _as_it_is(sampling(record, work, self.settings.sampling_of(model)), stages[stage])
+            if not self.settings.is_outside(model):
+                samples[model] = _as_it_is(sampling(record, work, self.settings.sampling_of(model)), stages[stage])
             rules = layout.EVALUATION if source.exists else {"describe_samples": layout.EVALUATION["compare"]}
             jobs = [self.job(rule, files["result"], **own) for rule, files in rules.items()]
             stages[f"evaluation {model}"] = self.note(f"evaluation of {model}", name, jobs)
@@ -239,7 +241,8 @@ def survey(settings: Configuration, directory: Path) -> Survey:
             look.batched |= dict.fromkeys(names, f"batch_{number}")
     brought = sorted(path.name for path in (results / "samples").glob("*") if path.is_dir())
     models = list(dict.fromkeys([*settings.active_models(), *brought]))
-    found.models = [look.model(name) for name in dict.fromkeys([*models, *settings.needed_models()])]
+    own = [name for name in dict.fromkeys([*models, *settings.needed_models()]) if not settings.is_outside(name)]
+    found.models = [look.model(name) for name in own]
     found.peptides = [
         look.peptide(peptide.name, split, models) for split, members in splits.items() for peptide in members
     ]

@@ -1,0 +1,157 @@
+"""Samples that another program made, taken in as if they had been sampled here."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+from mdtraj.formats import XTCTrajectoryFile
+from tqdm import tqdm
+
+from jamun.data.molecule import save_structure
+from jamun.io.atomic import publish, write_json, write_npz
+from jamun.io.disk import file_sha256
+from jamun.io.names import openable
+from jamun.io.provenance import provenance
+from jamun.trajectories.atoms import AtomMap, FoundTopology, map_atoms, read_topology
+from jamun.trajectories.checks import TrajectoryError, make_whole, nm_per_unit, require_finite
+from jamun.trajectories.frames import read_frames
+from jamun.trajectories.run import Target
+
+logger = logging.getLogger(__name__)
+
+LAYOUT = "Frames are in the order of the file that they were taken from, all of one chain."
+
+
+@dataclass(frozen=True)
+class OutsideSamples:
+    """Samples of one peptide as another program left them.
+
+    trajectory: their file, of any format that is imported.
+    topology: the structure that names its atoms.
+    seconds: wall clock of making them all; None where it is not known.
+    device: what they were made on, in words; None where it is not known.
+    """
+
+    trajectory: Path
+    topology: Path
+    seconds: float | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True)
+class SampleFiles:
+    """What is published: samples (XTC), topology (PDB), flags (NPZ) and record (JSON), and the folder to work in."""
+
+    samples: Path
+    topology: Path
+    flags: Path
+    record: Path
+    work: Path
+
+
+def import_samples_to_files(pdb: Path, name: str, model: str, outside: OutsideSamples, files: SampleFiles) -> None:
+    """Take in the samples of peptide `name` by the model `model`.
+
+    The heavy atoms come out under the names and in the order of the built peptide, centred, whole and in nm. Nothing is
+    judged: broken bonds and inverted stereocentres stay, and are counted with every other model's. The record comes
+    last.
+
+    Args:
+        pdb: the built peptide.
+        name: of the peptide.
+        model: of the configuration, for messages.
+        outside: the samples.
+        files: where they go.
+
+    Raises:
+        TrajectoryError: for files that cannot be read, of another molecule or another unit of length.
+    """
+    target = Target.from_built(pdb)
+    foreign = read_topology(outside.topology)
+    atoms = map_atoms(foreign, target.topology, outside.topology)
+    files.work.mkdir(parents=True, exist_ok=True)
+    try:
+        frames, first, notes = _convert(
+            outside, foreign, atoms, target, files.work / "samples.xtc", f"{name} by {model}"
+        )
+        save_structure(mdtraj.Trajectory(first[None], target.topology), files.work / "topology.pdb")
+        write_npz(files.work / "flags.npz", {"accepted": np.ones(frames, dtype=bool)})
+        for source, goal in (
+            ("samples.xtc", files.samples),
+            ("topology.pdb", files.topology),
+            ("flags.npz", files.flags),
+        ):
+            publish(files.work / source, goal)
+    finally:
+        shutil.rmtree(files.work, ignore_errors=True)
+    for note in notes:
+        logger.info("%s by %s: %s", name, model, note)
+    write_json(files.record, _record(name, outside, target, frames, notes))
+
+
+def _convert(
+    outside: OutsideSamples, foreign: FoundTopology, atoms: AtomMap, target: Target, out: Path, what: str
+) -> tuple[int, np.ndarray, list[str]]:
+    """Write all frames to `out`; returns their number, the first (N, 3) in nm, and what was changed in words."""
+    path, where = outside.trajectory, str(outside.trajectory)
+    count, mended, factor, first = 0, 0, None, None
+    with openable(out) as opened, XTCTrajectoryFile(opened, "w") as xtc, tqdm(desc=what, unit="sample") as bar:
+        for part in read_frames(path, foreign.n_atoms, atoms.indices, outside.topology):
+            positions, box = part.positions, part.box
+            require_finite(positions, where, count)
+            if factor is None:
+                factor = nm_per_unit(positions[:1], target.bonds, "nm", where)
+            positions, changed = make_whole(positions, box, target.bonds, target.tree)
+            positions = (positions - positions.mean(axis=1, keepdims=True)).astype(np.float32)
+            first = positions[0] if first is None else first
+            numbers = np.arange(count, count + len(positions))
+            # As the sampler writes them: a frame's step is its chain, its time the number within it.
+            xtc.write(positions, time=(numbers + 1).astype(np.float32), step=np.zeros(len(positions), np.int32))
+            count, mended = count + len(positions), mended + int(changed.sum())
+            bar.update(len(positions))
+    if count < 2 or first is None:
+        raise TrajectoryError(f"{path}: {count} samples; at least two are needed: fetch or write it again.")
+    notes = list(atoms.notes)
+    if atoms.hydrogens:
+        notes.append(f"left out {atoms.hydrogens} hydrogens of the peptide")
+    if mended:
+        notes.append(f"{mended} of {count} samples made whole over the periodic box")
+    return count, first, notes
+
+
+def _record(name: str, outside: OutsideSamples, target: Target, frames: int, notes: list[str]) -> dict[str, Any]:
+    """The same keys as of a sampling; what is not known of samples made elsewhere is null."""
+    return {
+        "peptide": name,
+        "settings": {"stride": 1},
+        "seed": None,
+        "device": outside.device,
+        "threads": None,
+        "samples": {
+            "asked": frames,
+            "generated": frames,
+            "written": frames,
+            "accepted": frames,
+            "rejected": 0,
+            "rejected_for": {},
+        },
+        "chains": 1,
+        "chains_stopped": {"count": 0, "reason": None},
+        "chain_lengths": [frames],
+        "seconds": outside.seconds,
+        "milliseconds_per_sample": None if outside.seconds is None else 1e3 * outside.seconds / frames,
+        "atoms": target.topology.n_atoms,
+        "notes": notes,
+        "layout": LAYOUT,
+        "import": {
+            "trajectory": {"file": outside.trajectory.as_posix(), "sha256": file_sha256(outside.trajectory)},
+            "topology": {"file": outside.topology.as_posix(), "sha256": file_sha256(outside.topology)},
+        },
+        "provenance": provenance("mdtraj", "numpy"),
+    }
