@@ -11,17 +11,16 @@ rule import_samples:
     output:
         **layout.SAMPLES,
     log:
-        "logs/{dataset}/import_samples/{model}/{peptide}.log",
+        layout.log_of("import_samples", layout.SAMPLES["record"]),
     benchmark:
-        "logs/{dataset}/import_samples/{model}/{peptide}.tsv"
+        layout.log_of("import_samples", layout.SAMPLES["record"], ".tsv"),
     wildcard_constraints:
         model=one_of(OUTSIDE_MODELS),
     conda:
         "../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        **needs(2000, 60),
     params:
         seconds=lambda wildcards: SETTINGS.models[wildcards.model].seconds,
         device=lambda wildcards: SETTINGS.models[wildcards.model].device,

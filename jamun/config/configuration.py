@@ -58,7 +58,7 @@ class ModelEntry(Section):
         description="Structure that names the atoms of `samples`, with {peptide} in it; null is the PDB of the same "
         "name beside them.",
     )
-    seconds: Annotated[float, Quantity("s", gt=0)] | None = Field(
+    seconds: Annotated[float, Quantity("s", gt=0, le=1e9)] | None = Field(
         None, description="Wall clock that the `samples` of one peptide took; null is not known."
     )
     device: str | None = Field(
