@@ -276,7 +276,7 @@ def pair_of(
 
 
 def _machine(record: dict[str, Any], device: str | None) -> dict[str, str | None]:
-    """What an ensemble ran on; no processor of what was imported, whose record tells of the machine that imported it."""
+    """What an ensemble ran on; no processor of an import, whose record tells of the machine that imported it."""
     known = device is not None and "import" not in record
     return {"processor": record["provenance"]["processor"] if known else None, "device": device}
 
@@ -301,7 +301,8 @@ def _clock_notes(md: dict[str, Any], sampling: dict[str, Any]) -> list[str]:
     if platform is None:
         return ["The MD was imported; what it ran on is not known."]
     if "import" in sampling:
-        return [f"The samples were made elsewhere, on {device or 'what is not known'}: wall clocks are of two machines."]
+        where = device or "what is not known"
+        return [f"The samples were made elsewhere, on {where}: wall clocks are of different machines."]
     first, second = md["provenance"]["processor"], sampling["provenance"]["processor"]
     notes = []
     if first != second:
