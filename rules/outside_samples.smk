@@ -13,7 +13,7 @@ rule import_samples:
     log:
         layout.log_of("import_samples", layout.SAMPLES["record"]),
     benchmark:
-        layout.log_of("import_samples", layout.SAMPLES["record"], ".tsv"),
+        layout.log_of("import_samples", layout.SAMPLES["record"], ".tsv")
     wildcard_constraints:
         model=one_of(OUTSIDE_MODELS),
     conda:
