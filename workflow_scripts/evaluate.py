@@ -1,5 +1,6 @@
 """Make one analysis of one peptide's MD and samples. The analysis is named by the rule."""
 
+import re
 from pathlib import Path
 
 from jamun.io.log import job_log
@@ -11,8 +12,9 @@ with job_log(snakemake.log[0]):
     from jamun.evaluation.run import analyse_to_files
 
     given, wildcards = snakemake.input, snakemake.wildcards
-    # Rules of the ablation make the same analyses of other samples.
-    analysis = snakemake.rule.removeprefix("ablation_")
+    # Rules of the ablation make the same analyses of other samples; a workflow that uses this one as a module puts a name
+    # of its own before.
+    analysis = re.search("(compare|msm_features|dynamics|physicality)$", snakemake.rule)[0]
     record, distances = given.get("sampling_record"), given.get("baselines")
     pair = read_pair(
         Files(Path(given.reference), Path(given.reference_topology), Path(given.md_record)),
