@@ -12,8 +12,8 @@ with job_log(snakemake.log[0]):
     from jamun.evaluation.run import analyse_to_files
 
     given, wildcards = snakemake.input, snakemake.wildcards
-    # Rules of the ablation make the same analyses of other samples; a workflow that uses this one as a module puts a name
-    # of its own before.
+    # Rules of the ablation make the same analyses of other samples; a workflow that uses this one as a module puts a
+    # name of its own before.
     analysis = re.search("(compare|msm_features|dynamics|physicality)$", snakemake.rule)[0]
     record, distances = given.get("sampling_record"), given.get("baselines")
     pair = read_pair(
