@@ -70,48 +70,52 @@ def populations(
     from jamun.config.populations import PopulationSettings
     from jamun.figures.populations import populations_figure_to_files
     from jamun.io.atomic import read_json
-    from jamun.populations.run import populations_to_files, publish, read_samples
+    from jamun.peptides.sequences import parse_sequence
+    from jamun.populations.run import Ensemble, populations_to_files, publish, read_samples
 
-    if (samples is not None or md) and topology is None:
-        raise UserError("--samples and --md need --topology, the structure of their atoms")
-    if md and frame_interval is None:
-        raise UserError("--md needs --frame-interval, the ps between its frames")
-    if sequence is None and not md:
-        raise UserError("give --sequence, or your own MD by --md")
     settings = settings_of(config)
     changed = {"budget": None if budget is None else to_unit(budget, "ps"), "target": target}
     own = PopulationSettings(
         **(settings.populations.model_dump() | {key: value for key, value in changed.items() if value is not None})
     )
-    if sequence is not None:
-        from jamun.peptides.sequences import parse_sequence
 
-        name = parse_sequence(sequence).name
-    else:
-        name = topology.stem
-    out = out or Path(f"{name}_populations")
+    def given(path: Path) -> Ensemble:
+        if topology is None:
+            raise UserError("--samples and --md need --topology, the structure of their atoms")
+        return read_samples([path], topology)
+
     if md:
-        frames = read_samples(md, topology)
-        frames = type(frames)(frames.topology, frames.runs, frame_interval)
-        given = None if samples is None else read_samples([samples], topology)
+        if topology is None:
+            raise UserError("--samples and --md need --topology, the structure of their atoms")
+        if frame_interval is None:
+            raise UserError("--md needs --frame-interval, the ps between its frames")
+        name = topology.stem if sequence is None else parse_sequence(sequence).name
+        out = out or Path(f"{name}_populations")
+        read = read_samples(md, topology)
+        frames = Ensemble(read.topology, read.runs, frame_interval)
         told = {"md_ps": frame_interval * sum(map(len, frames.runs)), "own_md": [str(path) for path in md]}
-        publish(name, frames, given, settings.simulate.temperature, own, out, told)
+        expected = None if samples is None else given(samples)
+        publish(name, frames, expected, settings.simulate.temperature, own, out, told)
     else:
+        if sequence is None:
+            raise UserError("give --sequence, or your own MD by --md")
+        name = parse_sequence(sequence).name
+        out = out or Path(f"{name}_populations")
         simulate = _simulate(settings, solvent)
-        pdb = out / f"{name}.pdb"
         if samples is None:
             from jamun.cli.sample import sample
 
             drawn = out / "samples"
             if not (drawn / "sampling.json").exists():
                 sample(sequence=sequence, out=drawn, config=config, threads=processes)
-            pdb, samples, topology = drawn / f"{name}.pdb", drawn / "samples.xtc", drawn / "topology.pdb"
-            found = read_samples([samples], topology, drawn / "flags.npz")
+            pdb = drawn / f"{name}.pdb"
+            found = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz")
         else:
             from jamun.cli.build import build
 
+            found = given(samples)
+            pdb = out / f"{name}.pdb"
             build(sequence, out, config)
-            found = read_samples([samples], topology)
         cores = processes or len(os.sched_getaffinity(0))
         populations_to_files(name, pdb, found, simulate, own, out, out / "work", cores)
     populations_figure_to_files(

@@ -174,11 +174,12 @@ _SHOWN_IN = {"nm": ("pm", 1000.0), "rad": ("rad", 1.0), "": ("", 1.0)}
 
 def _row(metric: Metric, found: dict[str, dict[str, Any]]) -> tuple[str, dict[str, Any], Any, float]:
     """Words, number, the MD's halves, and the factor to the unit in the words."""
-    estimate = estimate_at(found | {"compare": found.get("comparison")}, metric.path)
+    results: dict[str, dict[str, Any] | None] = {**found, "compare": found.get("comparison")}
+    estimate = estimate_at(results, metric.path)
     unit, factor = ("%", 100.0) if metric.kind == "share" else _SHOWN_IN[metric.unit]
     words = f"JS, {metric.label}" if metric.analysis in ("compare", "msm") else metric.label
     if "md_halves" in metric.baselines:
-        halves = estimate_at(found | {"compare": found.get("comparison")}, metric.path_of("md_halves")).get("value")
+        halves = estimate_at(results, metric.path_of("md_halves")).get("value")
     else:
         own = estimate.get("md_halves")
         halves = np.mean(own) if isinstance(own, list) else own

@@ -117,7 +117,8 @@ def read_peptide(trajectory: Path, topology: Path) -> PeptideTrajectory:
     positions = np.concatenate([part.positions for part in parts]).astype(np.float32, copy=False)
     require_finite(positions, str(trajectory), 0)
     bonds, notes = Molecule.from_topology(own).bonds, list(atoms.notes)
-    require_nm(positions[:1], bonds, str(trajectory))
+    if recorded_chains(trajectory, frames) is None:  # samples of our own are in nm, however bad their model
+        require_nm(positions[:1], bonds, str(trajectory))
     if all(part.box is not None for part in parts):
         box = np.concatenate([part.box for part in parts])
         positions, changed = make_whole(positions, box, bonds, spanning_tree(own.n_atoms, bonds))

@@ -231,3 +231,17 @@ def test_steps_are_chains_only_beside_their_own_record(tmp_path, built):
     others = save(tmp_path / "others", np.tile(np.arange(6), 2))  # two runs of MD, each from step 0
     write_json(tmp_path / "others" / "sampling.json", {"chain_lengths": [6, 6]})
     assert recorded_chains(others, 12) is None
+
+
+def test_samples_of_our_own_are_in_nm_however_bad_their_model(tmp_path, built):
+    frames = shaken(built("IT")).atom_slice(range(4))
+    frames.xyz *= 0.1
+    frames[:1].save_pdb(str(tmp_path / "topology.pdb"))
+    with mdtraj.formats.XTCTrajectoryFile(str(tmp_path / "samples.xtc"), "w") as file:
+        file.write(frames.xyz, time=np.arange(12, dtype=np.float32), step=np.zeros(12, dtype=np.int32))
+    with pytest.raises(TrajectoryError, match="ten times too short"):
+        read_peptide(tmp_path / "samples.xtc", tmp_path / "topology.pdb")
+    write_json(tmp_path / "sampling.json", {"chain_lengths": [12]})
+    read = read_peptide(tmp_path / "samples.xtc", tmp_path / "topology.pdb").trajectory
+    heavy = [atom.index for atom in frames.topology.atoms if atom.element.symbol != "H"]
+    np.testing.assert_allclose(read.xyz, frames.xyz[:, heavy], atol=1e-3)
