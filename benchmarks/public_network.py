@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jamun  # noqa: F401 - sets how PyTorch's threads wait, before PyTorch is loaded
 import mdtraj
 import torch
 
