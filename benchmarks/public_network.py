@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import jamun  # noqa: F401 - sets how PyTorch's threads wait, before PyTorch is loaded
+
+# isort: split
 import mdtraj
 import torch
 
