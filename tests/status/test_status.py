@@ -180,9 +180,9 @@ def test_a_training_is_read_from_its_log(tree: Tree, at_work: Callable) -> None:
 
 
 def test_the_line_of_a_training_is_as_training_writes_it() -> None:
-    """The status reads a line of the log that train.py words."""
+    """The status reads a line of the log that history.py words."""
     wording = "step %d of %d: validation loss %.4f, %.2f steps/s, %.0f s left"
-    assert f'"{wording}"' in (Path(jamun.__file__).parent / "model" / "train.py").read_text()
+    assert f'"{wording}"' in (Path(jamun.__file__).parent / "model" / "history.py").read_text()
     written = f"{STAMP} INFO " + wording % (60, 60, 0.41684, 3.456, 0.0)
     assert _VALIDATED.search(written)["loss"] == "0.4168"
 
