@@ -22,7 +22,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {folder!r})
-from test_run import SETTINGS, SIMULATE, read_samples, populations_to_files
+from test_populations_command import SETTINGS, SIMULATE, read_samples, populations_to_files
 if __name__ == "__main__":
     where, out = Path(sys.argv[1]), Path(sys.argv[2])
     samples = read_samples([where / "samples.xtc"], where / "topology.pdb")
