@@ -81,3 +81,19 @@ def test_errors_are_sentences(monkeypatch, tmp_path, capsys, words, sentence):
     assert error.startswith("Error: ")
     assert sentence in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "words", [("--model", "implicit", "--solvent", "explicit"), ("--solvent", "implicit", "--checkpoint", "none.ckpt")]
+)
+def test_one_way_to_name_a_model(monkeypatch, tmp_path, capsys, words):
+    assert run(monkeypatch, "sample", "--sequence", "AG", "--out", tmp_path / "out", *words) == 1
+    assert "one of --model, --solvent and --checkpoint" in capsys.readouterr().err
+
+
+def test_models_that_come_with_it_are_told(monkeypatch, capsys):
+    assert run(monkeypatch, "models") == 0
+    told = capsys.readouterr().out
+    for name in ("explicit", "implicit", "implicit_cpu"):
+        assert f"{name}" in [line.split(" ")[0] for line in told.splitlines()]
+    assert "imported from data/explicit_water/table.csv" in " ".join(told.split())

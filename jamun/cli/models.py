@@ -47,9 +47,15 @@ def _trained_on(card: dict[str, Any]) -> str:
     md = (data.get("md") or {}).get("train") or {}
     said = f"{data.get('trained_on')} {' and '.join(data.get('forms', []))} peptides of dataset {data.get('dataset')}"
     settings: Sequence[dict[str, Any]] = md.get("settings") or []
-    physics = {(each["forcefield"], each["solvent"], each["temperature"]) for each in settings}
-    told = "; ".join(f"{field}, {solvent} solvent, {kelvin:g} K" for field, solvent, kelvin in sorted(physics))
+    told = "; ".join(sorted({_physics(each) for each in settings}))
     return f"{said}; {md['ns']:g} ns of MD ({told})" if md else said
+
+
+def _physics(settings: dict[str, Any]) -> str:
+    """What MD was made by, or where it was imported from."""
+    if "forcefield" not in settings:
+        return f"imported from {settings.get('table') or settings.get('folder')}"
+    return f"{settings['forcefield']}, {settings['solvent']} solvent, {settings['temperature']:g} K"
 
 
 def _noise(card: dict[str, Any]) -> str:

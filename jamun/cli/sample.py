@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,6 +23,10 @@ def sample(
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="A model that comes with the program, by its name (`jamun models`).")
+    ] = None,
+    solvent: Annotated[
+        Literal["explicit", "implicit"] | None,
+        typer.Option("--solvent", help="The model that comes with the program and knows MD in this solvent."),
     ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="A trained denoiser of yours, instead of --model.")
@@ -47,10 +51,11 @@ def sample(
     from jamun.peptides.reading import structure_name
     from jamun.peptides.sequences import parse_sequence
 
-    if model is not None and checkpoint is not None:
-        raise UserError("give either --model or --checkpoint, not both")
+    if sum(given is not None for given in (model, solvent, checkpoint)) > 1:
+        raise UserError("give one of --model, --solvent and --checkpoint")
     settings = settings_of(config)
-    weights = checkpoint or shipped_model(model or DEFAULT_MODEL).weights
+    # The models of a solvent have its name.
+    weights = checkpoint or shipped_model(model or solvent or DEFAULT_MODEL).weights
     if sequence is not None and not pdb:
         out = out or Path(parse_sequence(sequence).name)
     elif sequence is None and pdb:

@@ -90,9 +90,10 @@ def _split_md(records: list[dict[str, Any]]) -> dict[str, Any]:
         "peptides": len(records),
         "ns": sum(record["ns"] for record in records),
         "frames": sum(record["frames"] for record in records),
+        "replicas": sorted({record["replicas"] for record in records}),
         "wall_hours": None if None in seconds else sum(seconds) / 3600.0,
         "resumptions": sum(record["resumptions"] for record in records),
-        "platforms": sorted({str(record["platform"]) for record in records}),
+        "platforms": sorted({str(record["platform"]) for record in records if record["platform"]}),
         "processors": sorted({record["processor"] for record in records}),
         "settings": [
             record["settings"]

@@ -88,10 +88,11 @@ def md_table(collected: Collected) -> str:
     rows = []
     for split, md in collected.study["md"].items():
         settings = md["settings"][0]
-        what = [settings.get("forcefield"), f"{settings['solvent']} solvent" if "solvent" in settings else "imported"]
+        imported = "solvent" not in settings
+        what = ["imported"] if imported else [settings.get("forcefield"), f"{settings['solvent']} solvent"]
         what += [f"{settings['temperature']:g} K"] if "temperature" in settings else []
         each = collected.study["test_md"] if split == "test" else {}
-        replicas = sorted({one["replicas"] for one in each.values()}) or [settings.get("replicas", 1)]
+        replicas = sorted({one["replicas"] for one in each.values()}) or md.get("replicas") or [settings["replicas"]]
         rows.append(
             [
                 split,
@@ -99,8 +100,9 @@ def md_table(collected: Collected) -> str:
                 nanoseconds(md["ns"]),
                 ", ".join(map(str, replicas)),
                 ", ".join(filter(None, what)) + ("" if len(md["settings"]) == 1 else " (settings differ)"),
-                ", ".join(md["platforms"]),
-                DASH if md["wall_hours"] is None else duration(3600 * md["wall_hours"]),
+                ", ".join(md["platforms"]) or DASH,
+                # Of imported MD the configuration tells a wall clock to hold samples against, not how it was made.
+                DASH if imported or md["wall_hours"] is None else duration(3600 * md["wall_hours"]),
             ]
         )
     return markdown(["split", "peptides", "MD in all", "replicas each", "MD", "platform", "wall clock"], rows)
