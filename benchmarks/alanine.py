@@ -19,10 +19,11 @@ import numpy as np
 
 from jamun.config.simulate import SimulateSettings
 from jamun.io.atomic import read_json, write_json
+from jamun.io.md_files import MdFiles
 from jamun.io.provenance import provenance
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.run import MdFiles, simulate_to_files
+from jamun.simulate.run import simulate_to_files
 
 # cgnet's 100 ns.
 PUBLISHED = {"phi > 0": 0.024, "alpha-R": 0.25, "beta/PPII": 0.72}

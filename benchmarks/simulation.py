@@ -25,12 +25,13 @@ import openmm
 from jamun.config import load
 from jamun.config.simulate import SimulateSettings
 from jamun.io.atomic import read_json, write_json
+from jamun.io.md_files import MdFiles
 from jamun.io.provenance import provenance
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.platform import choose
 from jamun.simulate.protocol import minimised, production_stage, stage_context
-from jamun.simulate.run import MdFiles, simulate_to_files
+from jamun.simulate.run import simulate_to_files
 from jamun.simulate.system import make_system
 
 ROOT = Path(__file__).resolve().parents[1]

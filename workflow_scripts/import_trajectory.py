@@ -6,6 +6,7 @@ from jamun.io.log import job_log
 
 with job_log(snakemake.log[0]):
     from jamun.config.source import SourceSettings
+    from jamun.io.md_files import MdFiles
     from jamun.trajectories.run import import_to_files
     from jamun.trajectories.sources import SourceFiles
 
@@ -18,9 +19,6 @@ with job_log(snakemake.log[0]):
             snakemake.params.frame_interval_ps,
         ),
         SourceSettings(**snakemake.params.settings),
-        trajectory=Path(snakemake.output.trajectory),
-        topology=Path(snakemake.output.topology),
-        state=Path(snakemake.output.state),
-        record=Path(snakemake.output.record),
-        work=Path(snakemake.params.work),
+        MdFiles(*(Path(getattr(snakemake.output, name)) for name in ("trajectory", "topology", "state", "record"))),
+        Path(snakemake.params.work),
     )

@@ -7,7 +7,8 @@ from jamun.io.log import job_log
 with job_log(snakemake.log[0]):
     from jamun.config.simulate import SimulateSettings
     from jamun.io.gpu import slot_folder
-    from jamun.simulate.run import MdFiles, simulate_to_files
+    from jamun.io.md_files import MdFiles
+    from jamun.simulate.run import simulate_to_files
 
     simulate_to_files(
         Path(snakemake.input.pdb),

@@ -7,8 +7,8 @@ from jamun.io.log import job_log
 with job_log(snakemake.log[0]):
     from jamun.config.simulate import SimulateSettings
     from jamun.io.gpu import slot_folder
+    from jamun.io.md_files import MdFiles
     from jamun.simulate.batched import Peptide, simulate_batched_to_files
-    from jamun.simulate.run import MdFiles
 
     made = snakemake.output
     files = [

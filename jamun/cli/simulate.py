@@ -29,9 +29,10 @@ def simulate(
     Stopped, the same command goes on from what is saved in OUT/work; with a longer production it extends.
     """
     from jamun.io.disk import require_folder
+    from jamun.io.md_files import MdFiles
     from jamun.peptides.given import prepare_to_simulate
     from jamun.peptides.reading import structure_name
-    from jamun.simulate.run import MdFiles, simulate_to_files
+    from jamun.simulate.run import simulate_to_files
 
     settings, name = settings_of(config), structure_name(pdb)
     require_folder(out)

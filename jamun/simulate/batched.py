@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jamun.config.simulate import SimulateSettings
 from jamun.io.disk import disk_errors, locked
+from jamun.io.md_files import MdFiles
 from jamun.io.signals import stop_requests
 from jamun.simulate.apart import run_apart
 from jamun.simulate.boxes import run_boxes
@@ -17,7 +18,7 @@ from jamun.simulate.identity import identity
 from jamun.simulate.jobs import OWN, shared_settings
 from jamun.simulate.members import Member
 from jamun.simulate.platform import choose
-from jamun.simulate.run import MdFiles, on_device, open_replica, prepare, publish
+from jamun.simulate.run import on_device, open_replica, prepare, publish
 from jamun.simulate.system import SimulationError
 
 logger = logging.getLogger(__name__)

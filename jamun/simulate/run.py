@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from jamun.config.simulate import SimulateSettings, Start
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.disk import disk_errors, locked
 from jamun.io.gpu import slots as gpu_slots
+from jamun.io.md_files import MdFiles
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
@@ -134,27 +134,6 @@ def _replica_record(settings: SimulateSettings, replica: int, engine: Engine, pr
         "resumptions": progress.resumptions,
         "stages": point.finished,
     }
-
-
-@dataclass(frozen=True)
-class MdFiles:
-    """The files of one peptide's MD.
-
-    trajectory: frames of the peptide by itself (XTC, nm);
-    topology: its atoms and its first frame (PDB);
-    state: thermodynamics in time (CSV);
-    record: settings, stages and wall clock (JSON).
-    """
-
-    trajectory: Path
-    topology: Path
-    state: Path
-    record: Path
-
-    @classmethod
-    def in_folder(cls, folder: Path) -> MdFiles:
-        """The files of a folder by their usual names."""
-        return cls(*(folder / name for name in ("trajectory.xtc", "topology.pdb", "state.csv", "md.json")))
 
 
 def simulate_to_files(

@@ -19,6 +19,7 @@ from jamun.config.source import SourceSettings
 from jamun.data.molecule import Molecule, save_structure
 from jamun.io.atomic import publish, write_json
 from jamun.io.disk import file_sha256
+from jamun.io.md_files import MdFiles
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.peptides.checks import stereocentres
@@ -202,13 +203,10 @@ def import_to_files(
     name: str,
     files: SourceFiles,
     settings: SourceSettings,
-    trajectory: Path,
-    topology: Path,
-    state: Path,
-    record: Path,
+    published: MdFiles,
     work: Path,
 ) -> None:
-    """Import the MD of peptide `name` and publish trajectory (XTC), topology (PDB), state (CSV) and record (JSON).
+    """Import the MD of peptide `name` and publish it.
 
     The heavy atoms come out under the names and in the order of the built peptide in `pdb`, centred, whole and in nm,
     replica after replica; the state has a header only, since files of positions tell no energies. Files are read in
@@ -242,8 +240,9 @@ def import_to_files(
         save_structure(first, work / "topology.pdb")
         with open(work / "state.csv", "w", newline="", encoding="utf-8") as handle:
             csv.writer(handle).writerow(STATE_COLUMNS)
-        for source, goal in (("trajectory.xtc", trajectory), ("topology.pdb", topology), ("state.csv", state)):
-            publish(work / source, goal)
+        publish(work / "trajectory.xtc", published.trajectory)
+        publish(work / "topology.pdb", published.topology)
+        publish(work / "state.csv", published.state)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     fixes = _notes(atoms, tallies, settings)
@@ -262,7 +261,7 @@ def import_to_files(
     for note in fixes:
         logger.info("%s: %s", name, note)
     write_json(
-        record,
+        published.record,
         {
             "peptide": name,
             "settings": settings.model_dump(mode="json"),

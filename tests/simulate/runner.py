@@ -15,7 +15,8 @@ def main() -> None:
     if task.get("largest_file"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (task["largest_file"], resource.RLIM_INFINITY))
     with job_log(task["log"]):
-        from jamun.simulate.run import MdFiles, simulate_to_files
+        from jamun.io.md_files import MdFiles
+        from jamun.simulate.run import simulate_to_files
 
         simulate_to_files(
             Path(task["pdb"]),

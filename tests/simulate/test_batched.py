@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from jamun.config.simulate import SimulateSettings
 from jamun.io.log import Interrupted
+from jamun.io.md_files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.batch import DRIFT, ApartBatch, cutoff_of, sites
@@ -25,7 +26,7 @@ from jamun.simulate.engine import Engine
 from jamun.simulate.identity import differences, identity
 from jamun.simulate.jobs import batched_jobs
 from jamun.simulate.output import thermodynamics
-from jamun.simulate.run import MdFiles, simulate_to_files
+from jamun.simulate.run import simulate_to_files
 from jamun.simulate.system import SimulationError, make_system
 
 SETTINGS = {

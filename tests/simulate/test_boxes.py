@@ -15,12 +15,12 @@ import pytest
 
 from jamun.config.simulate import SimulateSettings
 from jamun.io.log import Interrupted
+from jamun.io.md_files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.batched import Peptide, simulate_batched_to_files
 from jamun.simulate.engine import Engine
 from jamun.simulate.jobs import batched_jobs
-from jamun.simulate.run import MdFiles
 from jamun.simulate.system import SimulationError
 
 SETTINGS = {

@@ -20,13 +20,14 @@ import pytest
 
 from jamun.config.simulate import SimulateSettings
 from jamun.io.log import Interrupted
+from jamun.io.md_files import MdFiles
 from jamun.io.signals import stop_requests
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate import progress, replica
 from jamun.simulate.engine import Engine
 from jamun.simulate.output import peptide_topology
-from jamun.simulate.run import MdFiles, simulate_to_files
+from jamun.simulate.run import simulate_to_files
 from jamun.simulate.saved import load_system, save_system
 from jamun.simulate.system import SimulationError, make_system
 

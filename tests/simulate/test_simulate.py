@@ -12,12 +12,13 @@ import openmm
 import pytest
 
 from jamun.config.simulate import SimulateSettings
+from jamun.io.md_files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.engine import Engine
 from jamun.simulate.platform import choose, is_processor
 from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, minimised, phase_space, stage_context
-from jamun.simulate.run import MdFiles, simulate_to_files
+from jamun.simulate.run import simulate_to_files
 from jamun.simulate.system import SimulationError, make_system, shortest_height
 
 WATER = {

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from jamun.config.simulate import SimulateSettings
+from jamun.io.md_files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.run import MdFiles, simulate_to_files
+from jamun.simulate.run import simulate_to_files
 
 SEQUENCES = ["T", "VY", "SW", "ACDEF", "GHIKLMNPQR"]
 COMMON = {"timestep": 4.0, "hydrogen_mass": 3.0, "production": 10.0, "frame_interval": 1.0}

@@ -11,6 +11,7 @@ import mdtraj
 import pytest
 
 from jamun.config.source import SourceSettings
+from jamun.io.md_files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.trajectories.run import import_to_files
@@ -38,25 +39,20 @@ def imported(tmp_path) -> Callable[..., SimpleNamespace]:
     def run(pdb: Path, topology: Path, *trajectories: Path, **settings) -> SimpleNamespace:
         out = tmp_path / "md"
         interval = settings.pop("table_interval", None)
-        outputs = {
-            "trajectory": out / "trajectory.xtc",
-            "topology": out / "topology.pdb",
-            "state": out / "state.csv",
-            "record": out / "md.json",
-        }
+        files = MdFiles.in_folder(out)
         import_to_files(
             pdb,
             "peptide",
             SourceFiles(topology, trajectories, interval),
             SourceSettings(**({"kind": "files", "table": "table.csv"} | settings)),
-            **outputs,
-            work=tmp_path / "work" / "peptide",
+            files,
+            tmp_path / "work" / "peptide",
         )
-        loaded = mdtraj.load(str(outputs["trajectory"]), top=str(outputs["topology"]))
+        loaded = mdtraj.load(str(files.trajectory), top=str(files.topology))
         return SimpleNamespace(
             trajectory=loaded,
-            record=json.loads(outputs["record"].read_text()),
-            state=outputs["state"].read_text(),
+            record=json.loads(files.record.read_text()),
+            state=files.state.read_text(),
             work=tmp_path / "work" / "peptide",
             out=out,
         )
