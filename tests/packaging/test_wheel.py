@@ -125,7 +125,7 @@ def test_without_a_configuration_it_is_the_demo_and_what_is_missing_is_told(inst
 def test_profiles_that_come_with_it_are_found_by_name(installed, tmp_path):
     ended = installed.run(tmp_path, "run", "-n", "--profile", "workstation", "all")
     succeeded(ended)
-    assert installed.run(tmp_path, "run", "-n", "--profile", "none", "all").returncode != 0
+    assert installed.run(tmp_path, "run", "-n", "--profile", "nowhere", "all").returncode != 0
 
 
 @pytest.mark.full
