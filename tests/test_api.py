@@ -93,8 +93,8 @@ def test_samples_against_themselves(samples, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = jamun.evaluate(samples.trajectory, samples, config=parse(FAST))
     assert not list(tmp_path.iterdir())
-    assert found.table.loc["JS all torsions", "value"] == 0
-    assert found.table.loc["JS all torsions", "high"] > 0
+    assert found.table.loc["JS, all torsions", "value"] == 0
+    assert found.table.loc["JS, all torsions", "high"] > 0
     assert found.trajectory.n_frames == 60
     # The samples' own record came with them: their wall clock is known, that of the reference is not.
     assert found.results["comparison"]["samples"]["seconds"] == pytest.approx(samples.record["seconds"])
@@ -109,7 +109,7 @@ def test_a_script_without_a_guard_runs_once(samples, tmp_path):
     script = (
         "import jamun\nprint('begins')\n"
         "pair = ('saved/samples.xtc', 'saved/samples.xtc', 'saved/topology.pdb')\n"
-        "print(jamun.evaluate(*pair, config='fast.yaml').table.loc['JS backbone', 'value'])\n"
+        "print(jamun.evaluate(*pair, config='fast.yaml').table.loc['JS, backbone', 'value'])\n"
     )
     (tmp_path / "script.py").write_text(script)
     command = [sys.executable, "script.py"]
