@@ -1,6 +1,7 @@
 # Needs:  the raw configuration
 # Makes:  `config` as a plain, complete and validated mapping; the names that rules expand over; helpers of rules
 
+from collections import namedtuple
 from pathlib import Path
 
 # In a clone the package lies beside the Snakefile; elsewhere it is installed.
@@ -262,3 +263,34 @@ def msm_interpreter():
             return "python"
         return str(pyemma_interpreter() or sys.executable)
     return sys.executable
+
+
+# files: what it is drawn from, by the arguments of its function; place: where it lies, without a suffix; section,
+# question and title: where the report has it.
+Figure = namedtuple("Figure", "files place section question title")
+FIGURES = {}
+
+
+def figure_of_peptide(name, files, question, title, place=None):
+    """A figure of one peptide, by default of its samples by one model."""
+    place = place or f"{layout.FIGURES}/{{model}}/{name}/{{peptide}}"
+    FIGURES[name] = Figure(files, place, "Peptide {peptide}", question, title)
+
+
+def figure_of_all(name, files, question, title, place=None):
+    """A figure of all test peptides and models."""
+    FIGURES[name] = Figure(files, f"{layout.FIGURES}/{place or name}", "Summary", question, title)
+
+
+def figure_results():
+    """Every figure of the active models and the test peptides, and the page of tables."""
+    drawn = {name: f"{figure.place}.png" for name, figure in FIGURES.items() if name not in ("ablation", "loss")}
+    trained = [model for model in MODELS if model in TRAINED_MODELS]
+    return [
+        *expand(layout.TABLES["page"], dataset=DATASET),
+        *expand(list(drawn.values()), dataset=DATASET, model=MODELS, peptide=SPLITS["test"]),
+        *(expand(f"{FIGURES['loss'].place}.png", dataset=DATASET, model=trained) if "loss" in FIGURES else []),
+        # Without 3Dmol.js there are no pages to turn, which is told at the start.
+        *(over_test_peptides(layout.VIEWER) if SETTINGS.source.exists and HAS_VIEWER else []),
+        *ablation_results(),
+    ]

@@ -6,25 +6,6 @@
 # A new figure is an entry of FIGURES, a function {name}_to_files of jamun/figures, and a caption
 # docs/captions/{name}.rst; the targets and the report follow.
 
-from collections import namedtuple
-
-# files: what it is drawn from, by the arguments of its function; place: where it lies, without a suffix; section,
-# question and title: where the report has it.
-Figure = namedtuple("Figure", "files place section question title")
-FIGURES = {}
-
-
-def figure_of_peptide(name, files, question, title, place=None):
-    """A figure of one peptide, by default of its samples by one model."""
-    place = place or f"{layout.FIGURES}/{{model}}/{name}/{{peptide}}"
-    FIGURES[name] = Figure(files, place, "Peptide {peptide}", question, title)
-
-
-def figure_of_all(name, files, question, title, place=None):
-    """A figure of all test peptides and models."""
-    FIGURES[name] = Figure(files, f"{layout.FIGURES}/{place or name}", "Summary", question, title)
-
-
 COMPARED, COMPARISON = layout.EVALUATION["compare"], "Ramachandran maps at equal wall clock"
 figure_of_peptide("ramachandran", COMPARED, "2. Which conformations?", "Ramachandran maps")
 figure_of_peptide("torsions", COMPARED, "2. Which conformations?", "Torsion distributions")
@@ -134,17 +115,3 @@ if SETTINGS.source.exists:
             "Write the viewer of conformations of {wildcards.peptide}, model {wildcards.model}"
         script:
             "../workflow_scripts/plot.py"
-
-
-def figure_results():
-    """Every figure of the active models and the test peptides, and the page of tables."""
-    drawn = {name: f"{figure.place}.png" for name, figure in FIGURES.items() if name not in ("ablation", "loss")}
-    trained = [model for model in MODELS if model in TRAINED_MODELS]
-    return [
-        *expand(layout.TABLES["page"], dataset=DATASET),
-        *expand(list(drawn.values()), dataset=DATASET, model=MODELS, peptide=SPLITS["test"]),
-        *(expand(f"{FIGURES['loss'].place}.png", dataset=DATASET, model=trained) if "loss" in FIGURES else []),
-        # Without 3Dmol.js there are no pages to turn, which is told at the start.
-        *(over_test_peptides(layout.VIEWER) if SETTINGS.source.exists and HAS_VIEWER else []),
-        *ablation_results(),
-    ]
