@@ -110,7 +110,7 @@ def oom(states: list[np.ndarray], wells: np.ndarray, n: int, lag: int) -> np.nda
         model = OOMReweightedMSM(lagtime=lag, nbs=500).fit_fetch([run.astype(np.int32) for run in states])
         populations = np.zeros(30)
         populations[model.count_model.state_symbols] = model.stationary_distribution
-    except Exception:
+    except Exception:  # whatever its linear algebra raises on so few counts; the table tells how often it failed
         return np.full(n, np.nan)
     return _wells(populations, np.concatenate(states), wells, n)
 
