@@ -66,9 +66,10 @@ def featurize_to_file(
     Raises FeatureError naming the file and what is wrong with it.
     """
     try:
-        top = mdtraj.load_topology(str(topology))
+        structure = mdtraj.load(str(topology))
     except (OSError, ValueError, IndexError) as error:
         raise FeatureError(f"{topology}: not readable as a topology ({error}).") from None
+    top = structure.topology
     record = read_json(md_record)
     try:
         boundaries = [int(offset) for offset in record["boundaries"]]
@@ -83,13 +84,17 @@ def featurize_to_file(
     n_atoms = first[0].shape[1] if isinstance(first, tuple) else first.shape[1]
     if n_atoms != top.n_atoms:
         raise FeatureError(f"{trajectory}: {n_atoms} atoms, but {topology} has {top.n_atoms}; they must be of one run.")
-    molecule = Molecule.from_topology(top)
+    molecule = Molecule.from_topology(top, structure.xyz[0])
     encode(molecule)  # a peptide that the network cannot be told of is refused here, not in training
+    made_by = record.get("settings")
+    solvent = made_by.get("solvent") if isinstance(made_by, dict) else None
     keep, offsets = kept_frames(boundaries, settings.discard, settings.stride)
     chunks = _chunks(trajectory, top, heavy_atoms(top), keep)
     # Closed before an error is told, which would else stand in the bar's line.
     with tqdm(chunks, total=-(-len(keep) // CHUNK_FRAMES), desc=f"features of {peptide}", unit="chunk") as progress:
-        write_features(target, peptide, molecule, progress, int(keep.sum()), offsets, interval * settings.stride)
+        write_features(
+            target, peptide, molecule, progress, int(keep.sum()), offsets, interval * settings.stride, solvent
+        )
 
 
 def _describe(paths: list[Path]) -> dict[str, Any]:

@@ -41,11 +41,22 @@ def write_features(
     n_frames: int,
     boundaries: list[int],
     frame_interval_ps: float,
+    solvent: str | None = None,
 ) -> None:
     """Write positions as they come, atomically.
 
-    Parameters: `chunks` yields (f, N, 3) in nm that add up to `n_frames`; `boundaries` are the frame offsets of
-    replicas, from 0 to `n_frames`. Raises FeatureError where the number of frames is another, or a frame is not finite.
+    Args:
+        target: the file.
+        peptide: its name.
+        molecule: its heavy atoms.
+        chunks: yields (f, N, 3) in nm that add up to `n_frames`.
+        n_frames: how many there are.
+        boundaries: frame offsets of replicas, from 0 to `n_frames`.
+        frame_interval_ps: time between frames, ps.
+        solvent: of the MD, where it is known.
+
+    Raises:
+        FeatureError: the number of frames is another, or a frame is not finite.
     """
     shape = (n_frames, molecule.n_atoms, 3)
     if n_frames < 1:
@@ -79,17 +90,21 @@ def write_features(
         file.create_dataset("residue_names", data=list(molecule.residue_names), dtype=text)
         file.create_dataset("residue_indices", data=molecule.residue_indices)
         file.create_dataset("bonds", data=molecule.bonds)
+        file.create_dataset("hands", data=molecule.hands)
         file.create_dataset("boundaries", data=np.asarray(boundaries, dtype=np.int64))
         file.attrs["peptide"] = peptide
         file.attrs["mean_squared_distance"] = squared / n_frames
         file.attrs["frame_interval_ps"] = float(frame_interval_ps)
         file.attrs["vocabulary_version"] = VOCABULARY_VERSION
+        if solvent is not None:
+            file.attrs["solvent"] = solvent
 
 
 class FeatureFile:
     """Features of one peptide. Nothing but the description is read until frames are asked for.
 
-    Attributes: peptide; molecule; n_frames; boundaries (R+1,); mean_squared_distance (nm^2); frame_interval_ps.
+    Attributes: peptide; molecule; n_frames; boundaries (R+1,); mean_squared_distance (nm^2); frame_interval_ps; solvent
+    of the MD, or None where it is not known.
     Raises FeatureError for a file that is missing or not ours. Can be sent to other processes: the map is opened anew.
     """
 
@@ -101,6 +116,7 @@ class FeatureFile:
                 self.peptide = str(file.attrs["peptide"])
                 self.mean_squared_distance = float(file.attrs["mean_squared_distance"])
                 self.frame_interval_ps = float(file.attrs["frame_interval_ps"])
+                self.solvent = str(file.attrs["solvent"]) if "solvent" in file.attrs else None
                 self.boundaries = file["boundaries"][:]
                 self.molecule = Molecule(
                     elements=file["elements"][:],
@@ -108,6 +124,8 @@ class FeatureFile:
                     residue_names=tuple(file["residue_names"].asstr()[:]),
                     residue_indices=file["residue_indices"][:],
                     bonds=file["bonds"][:].reshape(-1, 2),
+                    # Files of earlier versions hold natural amino acids.
+                    **({"hands": file["hands"][:]} if "hands" in file else {}),
                 )
                 self._shape = tuple(file["positions"].shape)
                 self._offset = file["positions"].id.get_offset()

@@ -61,6 +61,14 @@ def pyemma_interpreter(folder: Path | None = None) -> Path | None:
     return None
 
 
+def card_beside(weights: Path) -> dict[str, Any]:
+    """The card in the folder of a model's weights; empty where there is none."""
+    try:
+        return dict(json.loads((weights.parent / CARD).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
 @dataclass(frozen=True)
 class ShippedModel:
     """A model that comes with the program."""
@@ -73,10 +81,7 @@ class ShippedModel:
     @property
     def card(self) -> dict[str, Any]:
         """What it was trained on, how good it is and where it fails; empty where there is no card."""
-        try:
-            return dict(json.loads((self.weights.parent / CARD).read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            return {}
+        return card_beside(self.weights)
 
     @property
     def sampling(self) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from jamun.config.network import ArchitectureSettings, network_settings, settings_class
 from jamun.config.public_network import PublicNetworkSettings
 from jamun.config.training import TrainingSettings
+from jamun.data.trained_on import TrainedOn
 from jamun.io.atomic import atomic_path
 from jamun.io.log import UserError
+from jamun.io.shipped import card_beside
 from jamun.model.architectures import ARCHITECTURES, architecture_of, build
 from jamun.model.network import Network
 from jamun.model.public.importer import PublicCheckpointError, Told, is_public, read_public
@@ -37,6 +39,7 @@ class LoadedDenoiser:
     sigma: the noise level that it was validated at, nm; where it was not trained over a range, the only one.
     network, training: its settings.
     record: the rest of the file, metrics and versions.
+    trained_on: the molecules of its training; None where neither file nor card tells.
     """
 
     denoiser: Network
@@ -44,6 +47,7 @@ class LoadedDenoiser:
     network: ArchitectureSettings
     training: TrainingSettings
     record: dict[str, Any]
+    trained_on: TrainedOn | None = None
 
     @property
     def levels(self) -> tuple[float, float]:
@@ -144,18 +148,30 @@ def load_denoiser(path: str | Path, device: str | torch.device = "cpu") -> Loade
         denoiser = build(network, float(content["mean_squared_distance"]))
         denoiser.load_state_dict(content["state_dict"])
         sigma, record = float(content["sigma"]), dict(content["record"])
+        trained_on = _trained_on(path, content)
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, ValidationError) as error:
         reason = " ".join(str(error).split())[:160]
         raise CheckpointError(f"{path}: damaged, or of another version of this program ({reason}).") from None
     denoiser.to(device).eval().requires_grad_(False)
-    return LoadedDenoiser(denoiser, sigma, network, training, record)
+    return LoadedDenoiser(denoiser, sigma, network, training, record, trained_on)
+
+
+def _trained_on(path: Path, content: dict[str, Any]) -> TrainedOn | None:
+    """The molecules of a checkpoint's training, by its record, or by the card beside a shipped model."""
+    told = content["record"].get("trained_on")
+    if told is not None:
+        return TrainedOn.from_json(told)
+    return TrainedOn.from_card(card_beside(path)) if path.suffix == SUFFIX else None
 
 
 def import_checkpoint(source: Path, published: Path) -> None:
     """Take in a checkpoint of any form under another name, once it is seen to be whole. Raises CheckpointError."""
-    load_denoiser(source)
+    loaded = load_denoiser(source)
     with atomic_path(published) as temporary:
         if source.suffix == SUFFIX or is_public(source):
-            torch.save(read_content(source), temporary)
+            content = read_content(source)
+            if loaded.trained_on is not None:  # which a card told, that stays behind
+                content["record"] = content["record"] | {"trained_on": loaded.trained_on.to_json()}
+            torch.save(content, temporary)
         else:
             shutil.copyfile(source, temporary)

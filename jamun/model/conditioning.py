@@ -15,10 +15,12 @@ from jamun.data.vocabulary import encode
 
 @dataclass
 class Conditioning:
-    """Codes of atoms (jamun.data.vocabulary) and bonds, for G graphs, or for one that stands for all.
+    """Codes of atoms (jamun.data.vocabulary), bonds and hands, for G graphs, or for one that stands for all.
 
-    element, atom_name, residue, residue_index: (G or 1, N) int64, 0 on padding; bonded: (G or 1, N, N) bool, symmetric;
+    element, atom_name, residue, residue_index: (G or 1, N) int64, 0 on padding.
+    bonded: (G or 1, N, N) bool, symmetric.
     mask: (G or 1, N) bool, False on padding.
+    hand: (G or 1, N) int8, 1 or -1, the hand of each atom's surroundings (Molecule.atom_hands); 0 on padding.
     """
 
     element: Tensor
@@ -27,6 +29,7 @@ class Conditioning:
     residue_index: Tensor
     bonded: Tensor
     mask: Tensor
+    hand: Tensor
 
     def to(self, device: torch.device | str) -> Conditioning:
         """The same on `device`."""
@@ -41,7 +44,8 @@ class Conditioning:
         bonded[first, second] = bonded[second, first] = True
         rows = (codes.element, codes.atom_name, codes.residue, codes.residue_index)
         mask = torch.ones(1, molecule.n_atoms, dtype=torch.bool)
-        return cls(*(torch.as_tensor(row)[None] for row in rows), bonded[None], mask)
+        hand = torch.as_tensor(molecule.atom_hands())[None]
+        return cls(*(torch.as_tensor(row)[None] for row in rows), bonded[None], mask, hand)
 
     def select(self, graphs: Tensor) -> Conditioning:
         """The graphs with these indices, repeats allowed."""

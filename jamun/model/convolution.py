@@ -45,6 +45,12 @@ class Path:
     def name(self) -> str:
         return f"{self.l1}_{self.l2}_{self.l3}"
 
+    @property
+    def odd(self) -> bool:
+        """Whether the degrees sum to an odd number, as those of the cross product 1 x 1 -> 1 do: of vectors such a path
+        makes a pseudovector, which a reflection does not turn round."""
+        return bool((self.l1 + self.l2 + self.l3) % 2)
+
     def of_component(self, m3: int) -> list[tuple[int, int, float]]:
         """(m1, m2, coefficient) that contribute to output component `m3`."""
         return [(m1, m2, value) for m1, m2, m, value in self.entries if m == m3]
@@ -71,11 +77,13 @@ class Edges:
     hidden: (G, N, N, K), of receiver i and sender j, zero where there is no edge.
     harmonics: for each degree (2l+1, G, N, N), of r_i - r_j: symmetric for even degrees, antisymmetric for odd ones.
     by_sender: `hidden` with the sender first, where it is not symmetric in the atoms; None where it is.
+    hand: (G or 1, N, 1), 1 or -1, of receiver i: a pseudoscalar that paths of odd degrees are multiplied by; None is 1.
     """
 
     hidden: Tensor
     harmonics: list[Tensor]
     by_sender: Tensor | None = None
+    hand: Tensor | None = None
 
     @property
     def sent(self) -> Tensor:
@@ -173,6 +181,8 @@ class Convolution(nn.Module):
                     parts = self._spread(path, transformed[path.name], edges)
                 else:
                     parts = self._gather(path, features[path.l1], edges)
+                if path.odd and edges.hand is not None:
+                    parts = [part * edges.hand for part in parts]
                 components = [part if old is None else old + part for old, part in zip(components, parts, strict=True)]
             if not paths:
                 graphs, atoms = edges.hidden.shape[:2]

@@ -1,4 +1,4 @@
-"""The SE(3)-equivariant denoiser xhat(y; sigma, z) (paper: section 3.4, Appendices B and H)."""
+"""The equivariant denoiser xhat(y; sigma, z) (paper: section 3.4, Appendices B and H), which is told of hands."""
 
 from __future__ import annotations
 
@@ -38,13 +38,18 @@ def preconditioning(sigma: Tensor, mean_squared_distance: Tensor | float) -> tup
 class Prepared:
     """What does not change with positions: computed once for a walk. Valid as long as the weights are.
 
-    mask: (G or 1, N); edge_weight: (G or 1, N, N), zero where there can be no edge; bonded: (G or 1, N, N, 2), one-hot;
-    nodes: scalars (1, G or 1, N, channels) of the atoms; kept: the first convolution's products, or None.
+    mask: (G or 1, N).
+    edge_weight: (G or 1, N, N), zero where there can be no edge.
+    bonded: (G or 1, N, N, 2), one-hot.
+    hand: (G or 1, N, 1), 1 or -1.
+    nodes: scalars (1, G or 1, N, channels) of the atoms.
+    kept: the first convolution's products, or None.
     """
 
     mask: Tensor
     edge_weight: Tensor
     bonded: Tensor
+    hand: Tensor
     nodes: Features
     kept: dict[str, list[Tensor]] | None
 
@@ -88,10 +93,11 @@ class Block(nn.Module):
         features: Features,
         hidden_edges: Tensor,
         harmonics: list[Tensor],
+        hand: Tensor,
         c_noise: Tensor,
         kept: dict[str, list[Tensor]] | None = None,
     ) -> Features:
-        messages = self.convolution(features, Edges(hidden_edges, harmonics), kept)
+        messages = self.convolution(features, Edges(hidden_edges, harmonics, hand=hand), kept)
         update = self.scale(self.interaction(self.gate(messages)), c_noise)
         before = features if self.skip is None else self.skip(features)
         return {degree: before[degree] + value if degree in before else value for degree, value in update.items()}
@@ -123,10 +129,18 @@ class Denoiser(Network):
     its root lets the nearly parallel messages of six blocks grow: F of the public network then starts at 10^3 instead
     of 1, which Appendix B's normalisation is for.)
 
-    With even features (0e, 1e, ...) the network commutes with rotations and translations, not with reflections;
-    with those of natural parity (0e, 1o, ...) with reflections too, so that it cannot tell mirror images apart. The
-    gain of the output starts at 0, so that a new denoiser is c_skip y, the best linear one.
+    With even features (0e, 1e, ...) the network commutes with rotations and translations, and tells mirror images
+    apart by the paths of odd degrees, such as the cross product of two vectors. What these give an atom is multiplied
+    by its hand h, a pseudoscalar (irrep 0o) of +1 or -1. So all features are true scalars and vectors, and the network
+    is exactly equivariant under reflections M of positions and hands together, xhat(M y; M h) = M xhat(y; h): a D
+    peptide is the mirror image of the L peptide, whatever the weights are. Hands are those of each atom's own
+    surroundings, so that in a chain of both each residue is as in a chain of its own hand. With features of natural
+    parity (0e, 1o, ...) there are no such paths, and the network cannot tell mirror images apart.
+
+    The gain of the output starts at 0, so that a new denoiser is c_skip y, the best linear one.
     """
+
+    knows_hands = True
 
     def __init__(self, settings: NetworkSettings, mean_squared_distance: float) -> None:
         super().__init__()
@@ -181,7 +195,7 @@ class Denoiser(Network):
             keep = mask.shape[0] == 1
         kept = self.blocks[0].convolution.transform(nodes, everything=True) if keep else None
         edge_weight = edge * (SILU_GAIN / neighbours)[:, None, None]
-        return Prepared(mask, edge_weight, bonded, nodes, kept)
+        return Prepared(mask, edge_weight, bonded, conditioning.hand[..., None].to(dtype), nodes, kept)
 
     def forward(self, y: Tensor, sigma: float | Tensor, conditioning: Conditioning | Prepared) -> Tensor:
         """Denoise.
@@ -213,7 +227,7 @@ class Denoiser(Network):
             features = {degree: value.expand(-1, graphs, -1, -1) for degree, value in features.items()}
         for block in self.blocks:
             hidden_edges = block.radial(edge_features, self.bond_table) * edge_weight
-            features = block(features, hidden_edges, harmonics, c_noise, kept)
+            features = block(features, hidden_edges, harmonics, prepared.hand, c_noise, kept)
             kept = None
         return self.head(features) * self.gain
 

@@ -38,9 +38,12 @@ class Network(nn.Module, ABC):
     """A denoiser xhat(y; sigma, z) of any architecture (jamun.model.architectures).
 
     mean_squared_distance: () float64, of pairs of atoms in clean structures, nm^2; the unit of length of its weights.
+    knows_hands: whether it is equivariant under reflections of positions and of the molecule's hands together; one that
+        is not knows the hand of its training alone.
     """
 
     mean_squared_distance: Tensor
+    knows_hands: bool = False
 
     @abstractmethod
     def prepare(self, conditioning: Any) -> Any:

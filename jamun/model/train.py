@@ -14,6 +14,7 @@ import torch
 from jamun.config.network import ArchitectureSettings
 from jamun.config.training import TrainingSettings
 from jamun.data.store import FeatureFile
+from jamun.data.trained_on import TrainedOn
 from jamun.data.vocabulary import VOCABULARY_VERSION
 from jamun.io.atomic import read_json, read_npz, write_json, write_text
 from jamun.io.provenance import provenance
@@ -48,6 +49,12 @@ def _told(initial: LoadedDenoiser, name: str | None) -> dict[str, Any]:
         "training": initial.training.model_dump(mode="json"),
         **{key: initial.record[key] for key in kept if key in initial.record},
     }
+
+
+def _trained_on(files: list[FeatureFile]) -> TrainedOn:
+    """The molecules of a training; their solvent where it is one and known."""
+    solvents = {file.solvent for file in files}
+    return TrainedOn.of((file.molecule for file in files), solvents.pop() if len(solvents) == 1 else None)
 
 
 def _read_weights(path: Path, files: list[FeatureFile]) -> dict[str, np.ndarray]:
@@ -136,7 +143,7 @@ def train_to_files(
         {name.removeprefix("average."): value for name, value in learned.items() if name.startswith("average.")}
     )
     state = read_state(last, "last")
-    summary = _summary(state)
+    summary = _summary(state) | {"trained_on": _trained_on(data.train).to_json()}
     if start is not None:
         summary["initial"] = _told(start, training.initial_weights)
     if training.sigma_range is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -20,8 +21,9 @@ from pdbfixer import PDBFixer
 
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.provenance import provenance
-from jamun.peptides.checks import check, templates
-from jamun.peptides.sequences import NO_FREE_AMINO_ACID, Peptide, PeptideError
+from jamun.peptides.checks import check, stereocentres, templates
+from jamun.peptides.sequences import CAPS, NO_FREE_AMINO_ACID, Peptide, PeptideError
+from jamun.peptides.turning import torsion, turned
 
 Form = Literal["capped", "uncapped"]
 # One-letter codes of the caps in fab, and the one atom whose name differs between PyMOL and PDB.
@@ -39,7 +41,8 @@ def force_field() -> app.ForceField:
 
 def _heavy_atoms_pdb(peptide: Peptide, form: Form) -> str:
     """PDB text of the extended chain without hydrogens, from a PyMOL instance of its own."""
-    sequence = _ACE + peptide.letters + _NME if form == "capped" else peptide.letters
+    letters = peptide.natural_letters
+    sequence = _ACE + letters + _NME if form == "capped" else letters
     try:
         import pymol2
     except ImportError as error:  # its wheel leaves OpenGL to the system
@@ -55,6 +58,45 @@ def _heavy_atoms_pdb(peptide: Peptide, form: Form) -> str:
         # PyMOL ends a chain before NME, which it takes for a hetero group; it is one chain.
         text = pymol.cmd.get_pdbstr("peptide")
     return "\n".join(line for line in text.splitlines() if not line.startswith(("TER", "CONECT"))) + "\n"
+
+
+def wanted_hands(topology: mdtraj.Topology, residues: Sequence[int]) -> dict[int, int]:
+    """Hands of the stereocentres, as of `checks.hands`, of a chain whose amino acids are D (-1) or L (1), in its order.
+
+    A D residue is the mirror image of the L one at all of its centres.
+    """
+    amino_acids = [residue.index for residue in topology.residues if residue.name not in CAPS]
+    hand = dict(zip(amino_acids, residues, strict=True))
+    return {centre: hand[topology.atom(centre).residue.index] for _, centre, _ in stereocentres(topology)}
+
+
+def with_d_residues(positions: np.ndarray, topology: mdtraj.Topology, residues: Sequence[int]) -> np.ndarray:
+    """Positions (atoms, 3) in nm of heavy atoms of a chain of L residues, some of them turned into D residues.
+
+    A side chain is mirrored at the plane of N, CA and C. What is before the residue is then turned about N-CA, so that
+    phi changes its sign: else the ring of a proline would not be bonded to a planar nitrogen.
+
+    Args:
+        positions, topology: the chain.
+        residues: of each amino acid 1 (L) or -1 (D), in the order of the chain.
+    """
+    positions = positions.copy()
+    amino_acids = [residue for residue in topology.residues if residue.name not in CAPS]
+    for residue, hand in zip(amino_acids, residues, strict=True):
+        if hand > 0:
+            continue
+        atoms = {atom.name: atom.index for atom in residue.atoms}
+        n, alpha, carbon = (positions[atoms[name]] for name in ("N", "CA", "C"))
+        normal = np.cross(n - alpha, carbon - alpha)
+        normal /= np.linalg.norm(normal)
+        side = [index for name, index in atoms.items() if name not in ("N", "CA", "C", "O", "OXT")]
+        positions[side] -= 2.0 * np.outer((positions[side] - alpha) @ normal, normal)
+        before = [atom.index for atom in topology.atoms if atom.residue.index < residue.index]
+        if before:
+            last = next(atom.index for atom in topology.residue(residue.index - 1).atoms if atom.name == "C")
+            quartet = (last, atoms["N"], atoms["CA"], atoms["C"])
+            positions = turned(positions, atoms["CA"], atoms["N"], before, -2.0 * torsion(positions, quartet))
+    return positions
 
 
 def relax(topology: app.Topology, positions: unit.Quantity, held: openmm.Force | None = None) -> unit.Quantity:
@@ -95,7 +137,10 @@ def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology
     if form == "capped":
         fixer.missingTerminals = {}
     fixer.addMissingAtoms(seed=1)
-    modeller = app.Modeller(fixer.topology, fixer.positions)
+    built = np.asarray(fixer.positions.value_in_unit(unit.nanometer))
+    topology = mdtraj.Topology.from_openmm(fixer.topology)
+    built = with_d_residues(built, topology, peptide.hands)
+    modeller = app.Modeller(fixer.topology, built * unit.nanometer)
     try:
         add_hydrogens(modeller, ph)
     except ValueError as error:
@@ -106,7 +151,8 @@ def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology
         ) from None
     matched = templates(modeller.topology, force_field(), peptide.name)
     positions = np.asarray(relax(modeller.topology, modeller.positions).value_in_unit(unit.nanometer))
-    record = {"templates": matched} | check(positions, mdtraj.Topology.from_openmm(modeller.topology), peptide.name)
+    whole = mdtraj.Topology.from_openmm(modeller.topology)
+    record = {"templates": matched} | check(positions, whole, peptide.name, wanted_hands(whole, peptide.hands))
     return modeller.topology, positions - positions.mean(0), record
 
 

@@ -1,13 +1,15 @@
-"""What a built peptide must be: L, trans, without clashes, known to the force field."""
+"""What a built peptide must be: of the hands asked for, trans, without clashes, known to the force field."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import mdtraj
 import numpy as np
 
+from jamun.peptides.residues import hand, natural_centres
 from jamun.peptides.sequences import PeptideError
 
 if TYPE_CHECKING:
@@ -18,10 +20,6 @@ CLASH_HEAVY_NM = 0.22
 CLASH_HYDROGEN_NM = 0.13
 # A peptide bond this far from planar trans (pi) is neither trans nor relaxed.
 OMEGA_TOLERANCE = np.deg2rad(40.0)
-
-# Neighbours of each stereocentre in an order whose signed volume v1.(v2 x v3) is positive in natural amino acids.
-STEREOCENTRES = {"CA": ("N", "C", "CB")}
-SIDE_CHAIN_STEREOCENTRES = {"ILE": ("CB", ("CA", "CG1", "CG2")), "THR": ("CB", ("CA", "OG1", "CG2"))}
 
 
 def chirality(positions: np.ndarray, centre: int, neighbours: tuple[int, int, int]) -> np.ndarray:
@@ -35,17 +33,14 @@ def chirality(positions: np.ndarray, centre: int, neighbours: tuple[int, int, in
 
 def stereocentres(topology: mdtraj.Topology) -> list[tuple[str, int, tuple[int, int, int]]]:
     """(label, centre, neighbours) of every stereocentre, ordered so that natural amino acids are positive."""
-    found = []
-    for residue in topology.residues:
-        atoms = {atom.name: atom.index for atom in residue.atoms}
-        centres = list(STEREOCENTRES.items())
-        if residue.name in SIDE_CHAIN_STEREOCENTRES:
-            centres.append(SIDE_CHAIN_STEREOCENTRES[residue.name])
-        for centre, neighbours in centres:
-            if centre in atoms and all(name in atoms for name in neighbours):
-                label = f"{residue.name}{residue.resSeq} {centre}"
-                found.append((label, atoms[centre], tuple(atoms[name] for name in neighbours)))
-    return found
+    atoms = list(topology.atoms)
+    centres = natural_centres(
+        [atom.name for atom in atoms], [atom.residue.name for atom in atoms], [atom.residue.index for atom in atoms]
+    )
+    return [
+        (f"{atoms[centre].residue.name}{atoms[centre].residue.resSeq} {atoms[centre].name}", centre, neighbours)
+        for centre, neighbours in centres
+    ]
 
 
 def peptide_bonds(topology: mdtraj.Topology) -> list[tuple[str, tuple[int, int, int, int]]]:
@@ -93,16 +88,50 @@ def templates(topology: app.Topology, forcefield: app.ForceField, name: str) -> 
     return [template.name for template in forcefield.getMatchingTemplates(topology)]
 
 
-def check(positions: np.ndarray, topology: mdtraj.Topology, name: str) -> dict[str, object]:
+def hands(positions: np.ndarray, topology: mdtraj.Topology) -> dict[int, int]:
+    """Of each stereocentre's atom, 1 where it is as in natural amino acids and -1 where it is the mirror image.
+
+    Args:
+        positions: (atoms, 3) in nm.
+        topology: of these atoms.
+    """
+    return {centre: hand(positions, centre, neighbours) for _, centre, neighbours in stereocentres(topology)}
+
+
+def inverted(positions: np.ndarray, topology: mdtraj.Topology, expected: Mapping[int, int] | None = None) -> list[str]:
+    """Stereocentres that are the mirror image of what they should be, in words.
+
+    Args:
+        positions: (atoms, 3) in nm.
+        topology: of these atoms.
+        expected: as of `hands`; natural where it tells nothing.
+    """
+    found, wanted = hands(positions, topology), expected or {}
+    words = {1: "D instead of L", -1: "L instead of D"}
+    return [
+        f"{label} is inverted ({words[wanted.get(centre, 1)]})"
+        for label, centre, _ in stereocentres(topology)
+        if found[centre] != wanted.get(centre, 1)
+    ]
+
+
+def check(
+    positions: np.ndarray, topology: mdtraj.Topology, name: str, expected: Mapping[int, int] | None = None
+) -> dict[str, object]:
     """Check a built peptide and return what was found.
 
-    `positions` has shape (atoms, 3) in nm. Raises PeptideError naming the first stereocentre that is not L, peptide
-    bond that is not trans, or clash.
+    Args:
+        positions: (atoms, 3) in nm.
+        topology: of these atoms.
+        name: of the peptide, for messages.
+        expected: hands of its stereocentres as of `hands`; natural where it tells nothing.
+
+    Raises:
+        PeptideError: naming the first stereocentre of the wrong hand, peptide bond that is not trans, or clash.
     """
     centres = stereocentres(topology)
-    for label, centre, neighbours in centres:
-        if chirality(positions, centre, neighbours) <= 0:
-            raise PeptideError(f"{name}: {label} came out inverted (D instead of L); build it again or report it.")
+    if wrong := inverted(positions, topology, expected):
+        raise PeptideError(f"{name}: {wrong[0].replace(' is ', ' came out ', 1)}; build it again or report it.")
     trajectory = mdtraj.Trajectory(positions[None], topology)
     bonds = peptide_bonds(topology)
     omegas = mdtraj.compute_dihedrals(trajectory, [atoms for _, atoms in bonds])[0] if bonds else np.empty(0)
@@ -123,16 +152,20 @@ def check(positions: np.ndarray, topology: mdtraj.Topology, name: str) -> dict[s
     }
 
 
-def peculiarities(positions: np.ndarray, topology: mdtraj.Topology) -> list[str]:
-    """What a structure (atoms, 3), nm, has that built peptides have not, in words: D residues, cis bonds, overlaps.
+def peculiarities(
+    positions: np.ndarray, topology: mdtraj.Topology, expected: Mapping[int, int] | None = None
+) -> list[str]:
+    """What a structure has that built peptides have not, in words: D residues under the names of L residues, cis bonds,
+    overlaps.
 
     None of it is an error in a structure that someone gives; sampling goes from it, by a network that may not know it.
+
+    Args:
+        positions: (atoms, 3) in nm.
+        topology: of these atoms.
+        expected: hands that stereocentres should have, as of `hands`; natural where it tells nothing.
     """
-    found = [
-        f"{label} is inverted (D instead of L)"
-        for label, centre, neighbours in stereocentres(topology)
-        if chirality(positions, centre, neighbours) <= 0
-    ]
+    found = inverted(positions, topology, expected)
     bonds = peptide_bonds(topology)
     if bonds:
         trajectory = mdtraj.Trajectory(positions[None], topology)

@@ -10,9 +10,10 @@ import openmm
 from openmm import app, unit
 
 from jamun.peptides.build import relax
-from jamun.peptides.checks import check, peptide_bonds
+from jamun.peptides.checks import check, hands, peptide_bonds
+from jamun.peptides.turning import Quartet, torsion, turned
 
-# phi and psi in degrees.
+# phi and psi in degrees, of L residues; those of D residues have the other sign.
 CONFORMATIONS = {
     "extended": (-155.0, 160.0),
     "alpha": (-60.0, -45.0),
@@ -20,15 +21,13 @@ CONFORMATIONS = {
     "ppii": (-75.0, 145.0),
     "left-handed": (57.0, 47.0),
 }
-# chi1 in degrees.
+# chi1 in degrees, of L residues.
 ROTAMERS = {"gauche+": 60.0, "trans": 180.0, "gauche-": -60.0}
 # Of the torsions while contacts relax, kJ/mol: stiff, so that side chains give way and not the backbone.
 _STIFFNESS = 2000.0
 # Side chains are turned about CA-CB in these steps, degrees, to where the nearest contact is widest.
 _TURN = 30.0
 _WIDE_ENOUGH = 0.25  # nm
-
-Quartet = tuple[int, int, int, int]
 
 
 def backbone_torsions(topology: mdtraj.Topology) -> list[tuple[str, Quartet]]:
@@ -45,14 +44,6 @@ def backbone_torsions(topology: mdtraj.Topology) -> list[tuple[str, Quartet]]:
     return found
 
 
-def torsion(positions: np.ndarray, quartet: Quartet) -> float:
-    """Dihedral angle of four atoms in radians; `positions` (atoms, 3)."""
-    a, b, c, d = positions[list(quartet)]
-    axis = (c - b) / np.linalg.norm(c - b)
-    left, right = np.cross(b - a, axis), np.cross(axis, d - c)
-    return float(np.arctan2(np.dot(np.cross(left, right), axis), np.dot(left, right)))
-
-
 def _beyond(topology: mdtraj.Topology, first: int, second: int) -> list[int] | None:
     """Atoms on the side of `second` of the bond first-second; None if the bond is in a ring."""
     neighbours = defaultdict(set)
@@ -66,25 +57,12 @@ def _beyond(topology: mdtraj.Topology, first: int, second: int) -> list[int] | N
     return None if first in reached else sorted(reached)
 
 
-def _turned(positions: np.ndarray, first: int, second: int, atoms: list[int], angle: float) -> np.ndarray:
-    """Positions with `atoms` turned by `angle`, radians, about the axis from `first` to `second`."""
-    axis = positions[second] - positions[first]
-    axis /= np.linalg.norm(axis)
-    relative = positions[atoms] - positions[second]
-    along = np.outer(relative @ axis, axis)
-    turned = positions.copy()
-    turned[atoms] = (
-        positions[second] + along + (relative - along) * np.cos(angle) + np.cross(axis, relative) * np.sin(angle)
-    )
-    return turned
-
-
 def _with_torsion(positions: np.ndarray, topology: mdtraj.Topology, quartet: Quartet, angle: float) -> np.ndarray:
     """Positions with that torsion at `angle`, radians; as they are where a ring sets it."""
     atoms = _beyond(topology, quartet[1], quartet[2])
     if atoms is None:
         return positions
-    return _turned(positions, quartet[1], quartet[2], atoms, angle - torsion(positions, quartet))
+    return turned(positions, quartet[1], quartet[2], atoms, angle - torsion(positions, quartet))
 
 
 def _side_chains_away(positions: np.ndarray, topology: mdtraj.Topology) -> np.ndarray:
@@ -96,13 +74,13 @@ def _side_chains_away(positions: np.ndarray, topology: mdtraj.Topology) -> np.nd
             continue
         rest = np.setdiff1d(np.arange(len(positions)), [*side, atoms["CA"]])
         moving = [atom for atom in side if atom != atoms["CB"]]
-        turned = [
-            _turned(positions, atoms["CA"], atoms["CB"], side, angle)
+        tried = [
+            turned(positions, atoms["CA"], atoms["CB"], side, angle)
             for angle in np.deg2rad(np.arange(0.0, 360.0, _TURN))
         ]
-        nearest = [np.linalg.norm(place[moving][:, None] - place[rest], axis=-1).min() for place in turned]
+        nearest = [np.linalg.norm(place[moving][:, None] - place[rest], axis=-1).min() for place in tried]
         # The first of the best, up to where wider is no better: a side chain that is free where it is stays there.
-        positions = turned[int(np.argmax(np.minimum(nearest, _WIDE_ENOUGH).round(4)))]
+        positions = tried[int(np.argmax(np.minimum(nearest, _WIDE_ENOUGH).round(4)))]
     return positions
 
 
@@ -136,17 +114,20 @@ def conformed(
     """
     structure = mdtraj.Topology.from_openmm(topology)
     phi, psi = np.deg2rad(CONFORMATIONS[conformation])
+    expected = hands(positions, structure)
     torsions = backbone_torsions(structure)
     for kind, quartet in torsions:
-        positions = _with_torsion(positions, structure, quartet, phi if kind == "phi" else psi)
+        sign = expected.get(quartet[2 if kind == "phi" else 1], 1)
+        positions = _with_torsion(positions, structure, quartet, sign * (phi if kind == "phi" else psi))
     positions = _side_chains_away(positions, structure)
     held = [quartet for _, quartet in [*torsions, *peptide_bonds(structure)]]
     if rotamer is not None:
         side_chains = _free_chi1(positions, structure)
         for quartet in side_chains:
-            positions = _with_torsion(positions, structure, quartet, np.deg2rad(ROTAMERS[rotamer]))
+            sign = expected.get(quartet[1], 1)  # of N-CA-CB-CG
+            positions = _with_torsion(positions, structure, quartet, sign * np.deg2rad(ROTAMERS[rotamer]))
         held += side_chains
     relaxed = relax(topology, positions * unit.nanometer, _holding(positions, held))
     relaxed = np.asarray(relaxed.value_in_unit(unit.nanometer))
-    check(relaxed, structure, name)
+    check(relaxed, structure, name, expected)
     return relaxed - relaxed.mean(0)

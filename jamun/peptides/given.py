@@ -12,8 +12,8 @@ from openmm import app, unit
 from jamun.io.atomic import write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.build import add_hydrogens, force_field, write_peptide
-from jamun.peptides.checks import peculiarities, templates
-from jamun.peptides.sequences import ONE_LETTER, PeptideError
+from jamun.peptides.checks import peculiarities, stereocentres, templates
+from jamun.peptides.sequences import PeptideError, one_letter
 from jamun.peptides.structures import Structure, read_structure
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,14 @@ def _modeller(structure: Structure) -> app.Modeller:
     for first, second in structure.bonds.tolist():
         top.addBond(atoms[first], atoms[second])
     return app.Modeller(top, structure.positions[0] * unit.nanometer)
+
+
+def _named_hands(structure: Structure, whole: mdtraj.Topology) -> dict[int, int]:
+    """Those of `Structure.named_hands`, by the atoms of its topology with hydrogens."""
+    return {
+        centre: -1 if whole.atom(centre).residue.index in structure.named_d else 1
+        for _, centre, _ in stereocentres(whole)
+    }
 
 
 def take_structure(source: Path, ph: float, name: str) -> tuple[app.Topology, np.ndarray, dict[str, object]]:
@@ -53,11 +61,12 @@ def take_structure(source: Path, ph: float, name: str) -> tuple[app.Topology, np
     positions = np.asarray(modeller.positions.value_in_unit(unit.nanometer))
     if structure.models > 1:
         notes.append(f"took the first of {structure.models} models; sampling.starts takes all of them")
-    strange = peculiarities(positions, mdtraj.Topology.from_openmm(modeller.topology))
+    whole = mdtraj.Topology.from_openmm(modeller.topology)
+    strange = peculiarities(positions, whole, _named_hands(structure, whole))
     for sentence in (*notes, *strange):
         logger.warning("%s: %s", name, sentence)
     record = {
-        "sequence": "".join(ONE_LETTER[residue] for residue in structure.amino_acids),
+        "sequence": "".join(one_letter(residue) for residue in structure.amino_acids),
         "residues": list(structure.residues),
         "form": "capped" if len(structure.residues) > len(structure.amino_acids) else "uncapped",
         "checks": {"templates": matched, "peculiarities": strange},
@@ -111,7 +120,7 @@ def prepare_to_simulate(source: Path, name: str, ph: float, target: Path) -> Pat
     structure = read_structure(source)
     if _as_built(source, structure):
         frame = structure.trajectory()
-        for sentence in peculiarities(frame.xyz[0], frame.topology):
+        for sentence in peculiarities(frame.xyz[0], frame.topology, structure.named_hands):
             logger.warning("%s: %s", name, sentence)
         return source
     take_structure_to_files(source, name, ph, target, target.with_suffix(".json"))

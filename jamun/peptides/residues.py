@@ -6,7 +6,12 @@ name otherwise has its standard name by `standard_atom`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,50 @@ _ATOM_SYNONYMS = {
     ("", "OT1"): "O", ("", "OT2"): "OXT", ("", "O1"): "O", ("", "O2"): "OXT", ("", "OC1"): "O", ("", "OC2"): "OXT",
     ("", "OT"): "O", ("", "O'"): "O", ("", "O''"): "OXT",
 }  # fmt: skip
+
+# Neighbours of each stereocentre in an order whose signed volume v1.(v2 x v3) is positive in natural amino acids.
+STEREOCENTRES = {"CA": ("N", "C", "CB")}
+SIDE_CHAIN_STEREOCENTRES = {"ILE": ("CB", ("CA", "CG1", "CG2")), "THR": ("CB", ("CA", "OG1", "CG2"))}
+
+
+def natural_centres(
+    atom_names: Sequence[str], residue_names: Sequence[str], residue_indices: Sequence[int] | np.ndarray
+) -> list[tuple[int, tuple[int, int, int]]]:
+    """Each stereocentre, with its neighbours in the order whose signed volume is positive in natural amino acids.
+
+    Args:
+        atom_names, residue_names, residue_indices: of each atom; a residue's atoms have one index.
+    """
+    residues: dict[int, dict[str, int]] = {}
+    names: dict[int, str] = {}
+    for atom, (name, residue, index) in enumerate(zip(atom_names, residue_names, residue_indices, strict=True)):
+        residues.setdefault(int(index), {})[name] = atom
+        names[int(index)] = residue
+    found = []
+    for index, atoms in residues.items():
+        centres = list(STEREOCENTRES.items())
+        if names[index] in SIDE_CHAIN_STEREOCENTRES:
+            centres.append(SIDE_CHAIN_STEREOCENTRES[names[index]])
+        for centre, (first, second, third) in centres:
+            if {centre, first, second, third} <= atoms.keys():
+                found.append((atoms[centre], (atoms[first], atoms[second], atoms[third])))
+    return found
+
+
+def hand(positions: np.ndarray, centre: int, neighbours: tuple[int, int, int]) -> int:
+    """1 where a stereocentre is that of the natural amino acid, -1 where it is the mirror image.
+
+    Args:
+        positions: (atoms, 3).
+        centre, neighbours: atoms as of `natural_centres`.
+    """
+    first, second, third = (positions[atom] - positions[centre] for atom in neighbours)
+    volume = (
+        first[0] * (second[1] * third[2] - second[2] * third[1])
+        + first[1] * (second[2] * third[0] - second[0] * third[2])
+        + first[2] * (second[0] * third[1] - second[1] * third[0])
+    )
+    return 1 if volume > 0 else -1
 
 
 def standard_atom(residue: str, name: str) -> str:

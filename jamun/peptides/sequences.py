@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jamun.config.base import NAME
@@ -17,6 +17,15 @@ THREE_LETTER = {
     "Y": "TYR", "V": "VAL",
 }  # fmt: skip
 ONE_LETTER = {three: one for one, three in THREE_LETTER.items()}
+# The PDB's names of D residues, each the mirror image of the L residue.
+D_RESIDUES = {
+    "DAL": "ALA", "DAR": "ARG", "DSG": "ASN", "DAS": "ASP", "DCY": "CYS", "DGN": "GLN", "DGL": "GLU", "DHI": "HIS",
+    "DIL": "ILE", "DLE": "LEU", "DLY": "LYS", "MED": "MET", "DPN": "PHE", "DPR": "PRO", "DSN": "SER", "DTH": "THR",
+    "DTR": "TRP", "DTY": "TYR", "DVA": "VAL",
+}  # fmt: skip
+# What follows the letter of a D residue.
+D_MARK = "(D)"
+D_NAMES = {natural: mirrored for mirrored, natural in D_RESIDUES.items()}
 CAPS = ("ACE", "NME", "NH2")
 # Protonation states and disulphides differ in hydrogens alone: one residue each.
 PARENTS = {
@@ -45,15 +54,31 @@ class PeptideError(UserError):
 
 @dataclass(frozen=True)
 class Peptide:
-    """A named peptide; `residues` are three-letter codes, caps not among them."""
+    """A named peptide; `residues` are three-letter codes, those of D residues as the PDB has them (DAL), caps not among
+    them."""
 
     name: str
     residues: tuple[str, ...]
 
     @property
     def letters(self) -> str:
-        """The one-letter sequence."""
-        return "".join(ONE_LETTER[residue] for residue in self.residues)
+        """The one-letter sequence, such as ``A(D)W`` of D-alanine and L-tryptophan."""
+        return "".join(one_letter(residue) for residue in self.residues)
+
+    @property
+    def natural_letters(self) -> str:
+        """The one-letter sequence of the L peptide."""
+        return self.letters.replace(D_MARK, "")
+
+    @property
+    def hands(self) -> tuple[int, ...]:
+        """Of each residue -1 where it is D, else 1."""
+        return tuple(-1 if residue in D_RESIDUES else 1 for residue in self.residues)
+
+
+def one_letter(residue: str) -> str:
+    """One-letter code of a residue, such as ``A`` of ALA and ``A(D)`` of DAL."""
+    return f"{ONE_LETTER[D_RESIDUES[residue]]}{D_MARK}" if residue in D_RESIDUES else ONE_LETTER[residue]
 
 
 def is_name(text: str) -> bool:
@@ -62,9 +87,10 @@ def is_name(text: str) -> bool:
 
 
 def standard_residue(name: str) -> str:
-    """The PDB's name of a residue that a program may have named otherwise, such as HIS of HIE; others as they are."""
+    """The PDB's name of a residue that a program may have named otherwise, such as HIS of HIE; of a D residue, the L
+    residue's, whose atoms it has; others as they are."""
     name = name.strip().upper()
-    name = _RESIDUE_SYNONYMS.get(name, name)
+    name = D_RESIDUES.get(name, _RESIDUE_SYNONYMS.get(name, name))
     if len(name) == 4 and name[0] in "NC":  # NALA, CALA: terminal residues in Amber's and GROMACS's naming
         inner = _RESIDUE_SYNONYMS.get(name[1:], name[1:])
         if inner in ONE_LETTER:
@@ -74,6 +100,9 @@ def standard_residue(name: str) -> str:
 
 def parse_sequence(text: str, name: str | None = None) -> Peptide:
     """Read ``AW``, ``ALA-TRP`` or ``ALA_TRP``; the name is the one-letter sequence unless given.
+
+    ``A(D)W`` and ``DAL-TRP`` have a D residue, which the latter names as the PDB does; it is also the peptide's name,
+    since names become part of paths.
 
     Without a separator every letter is a residue, so ``ALA`` is Ala-Leu-Ala and a single alanine is ``A``: otherwise a
     tripeptide whose letters spell a three-letter code could not be told from that residue. Raises PeptideError for an
@@ -90,10 +119,15 @@ def parse_sequence(text: str, name: str | None = None) -> Peptide:
         )
     if re.search(r"[-_]", stripped):
         residues = tuple(re.split(r"[-_]", stripped))
-        bad = next((part for part in residues if part not in ONE_LETTER), None)
+        bad = next((part for part in residues if part not in ONE_LETTER and part not in D_RESIDUES), None)
     else:
-        bad = next((letter for letter in stripped if letter not in THREE_LETTER), None)
-        residues = tuple(THREE_LETTER.get(letter, "") for letter in stripped)
+        found = re.findall(rf"(.)({re.escape(D_MARK)})?", stripped, re.DOTALL)
+        bad = next((letter for letter, _ in found if letter not in THREE_LETTER), None)
+        if bad is None and ("G", D_MARK) in found:
+            raise PeptideError(f"sequence {shown(text)} holds a D glycine, which there is not; write G.")
+        residues = tuple(
+            "" if bad else D_NAMES[THREE_LETTER[letter]] if mark else THREE_LETTER[letter] for letter, mark in found
+        )
     if bad is not None:
         hint = f"; for the single residue write {ONE_LETTER[stripped]}" if stripped in ONE_LETTER else ""
         if bad in _CAP_NAMES:
@@ -101,8 +135,9 @@ def parse_sequence(text: str, name: str | None = None) -> Peptide:
         raise PeptideError(f"sequence {shown(text)} holds {shown(bad)}, which is none of the 20 amino acids{hint}.")
     if len(residues) > MAX_RESIDUES:
         raise PeptideError(f"sequence {shown(text)} has {len(residues)} residues; at most {MAX_RESIDUES} can be built.")
-    letters = "".join(ONE_LETTER[residue] for residue in residues)
-    peptide = Peptide(letters if name is None else name, residues)
+    peptide = Peptide("", residues)
+    usual = "-".join(residues) if D_MARK in peptide.letters else peptide.letters
+    peptide = replace(peptide, name=usual if name is None else name)
     if not is_name(peptide.name):
         raise PeptideError(
             f"name {shown(peptide.name)} of sequence {shown(text)} is not 1 to 64 letters, digits, '-' and '_', the "

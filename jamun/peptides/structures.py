@@ -26,8 +26,25 @@ from jamun.peptides.reading import (
     read_models,
     structure_name,
 )
-from jamun.peptides.residues import RESIDUE_KINDS, heavy_atom_names, is_hydrogen, standard_atom
-from jamun.peptides.sequences import CAPS, NAME_RULE, ONE_LETTER, Peptide, PeptideError, is_name, standard_residue
+from jamun.peptides.residues import (
+    RESIDUE_KINDS,
+    hand,
+    heavy_atom_names,
+    is_hydrogen,
+    natural_centres,
+    standard_atom,
+)
+from jamun.peptides.sequences import (
+    CAPS,
+    D_NAMES,
+    D_RESIDUES,
+    NAME_RULE,
+    ONE_LETTER,
+    Peptide,
+    PeptideError,
+    is_name,
+    standard_residue,
+)
 
 if TYPE_CHECKING:
     import mdtraj
@@ -82,6 +99,7 @@ class Structure:
     positions: (models, atoms, 3) in nm.
     bonds: (bonds, 2), pairs of atoms.
     notes: what was left out, chosen or added, in words.
+    named_d: places of the residues that the file names as D residues, and which are.
     """
 
     residues: tuple[str, ...]
@@ -89,11 +107,28 @@ class Structure:
     positions: np.ndarray
     bonds: np.ndarray
     notes: tuple[str, ...]
+    named_d: tuple[int, ...] = ()
+
+    def hands_found(self) -> list[tuple[int, int, int]]:
+        """Of each stereocentre the atom, the place of its residue, and its hand in the first model, 1 or -1."""
+        names = [name for names in self.atom_names for name in names]
+        owners = [place for place, names in enumerate(self.atom_names) for _ in names]
+        centres = natural_centres(names, [self.residues[place] for place in owners], owners)
+        return [(centre, owners[centre], hand(self.positions[0], centre, neighbours)) for centre, neighbours in centres]
 
     @property
     def amino_acids(self) -> tuple[str, ...]:
-        """Residues without caps, three-letter codes."""
-        return tuple(name for name in self.residues if name not in CAPS)
+        """Residues without caps, three-letter codes; DAL and so on of those that are D by their positions."""
+        names = [name for names in self.atom_names for name in names]
+        mirrored = {place for atom, place, sign in self.hands_found() if sign < 0 and names[atom] == "CA"}
+        return tuple(
+            D_NAMES[name] if place in mirrored else name for place, name in enumerate(self.residues) if name not in CAPS
+        )
+
+    @property
+    def named_hands(self) -> dict[int, int]:
+        """The hands that names of residues give to stereocentres, by atom: -1 in D residues, 1 in others."""
+        return {atom: -1 if place in self.named_d else 1 for atom, place, _ in self.hands_found()}
 
     @property
     def models(self) -> int:
@@ -174,7 +209,7 @@ def _chain_residue(found: FoundResidue, kind: str, place: int) -> ChainResidue:
             atoms[name] = atom
             if atom.name != name:
                 renamed.append(f"{found.label} {atom.name} to {kind} {name}")
-    if found.name.strip().upper() != kind:
+    if found.name.strip().upper() not in (kind, D_NAMES.get(kind)):
         renamed.insert(0, f"{found.label} to {kind}")
     return ChainResidue(
         kind, found.name.strip(), found.label, found.chain, place, atoms, unknown, twice, renamed, hydrogens
@@ -509,13 +544,26 @@ def read_structure(path: Path) -> Structure:
             )
         _require_molecule(peptide.positions, bonds, peptide.labels, where)
     notes = dict.fromkeys(note for peptide in peptides for note in peptide.notes)
-    return Structure(
+    structure = Structure(
         tuple(residue.kind for residue in first.chain),
         first.atom_names,
         np.array([peptide.positions for peptide in peptides]),
         bonds,
         tuple(notes),
+        tuple(place for place, residue in enumerate(first.chain) if residue.name.upper() in D_RESIDUES),
     )
+    _require_named_hands(structure, first.chain, path)
+    return structure
+
+
+def _require_named_hands(structure: Structure, chain: list[ChainResidue], path: Path) -> None:
+    """Raises PeptideError for a residue that is D by its name and L by its positions."""
+    for _, place, sign in structure.hands_found():
+        if place in structure.named_d and sign > 0:
+            raise PeptideError(
+                f"{path}: {chain[place].label} is a D residue by its name, but L by its positions; name it "
+                f"{chain[place].kind}, or give the structure of the other hand."
+            )
 
 
 def structure_files(structures: list[str] | str, root: Path) -> dict[str, Path]:

@@ -28,7 +28,7 @@ from jamun.sampling.checks import REASONS, Checks
 from jamun.sampling.memory import choose_batch
 from jamun.sampling.progress import SAMPLES, Progress, State
 from jamun.sampling.sampler import Clock, Sampler
-from jamun.sampling.score import Score
+from jamun.sampling.score import DenoiseAt, Score
 from jamun.sampling.starts import SamplingError, read_start, read_starts, starts_sha256
 from jamun.sampling.workers import Here, Workers, processes
 
@@ -151,13 +151,15 @@ def sample_to_files(
     workers = 1 if device.type == "cuda" else min(threads, settings.chains)
     # Of this process too, where the model is prepared: workers are copies of it, and take no threads of its own over.
     torch.set_num_threads(threads // workers)
-    reference = None if built is None else read_start(built).topology
+    reference = None if built is None else read_start(built)
     found = read_starts(pdbs, reference)
     starts = found.trajectory
     if len(starts) > settings.chains:
         logger.warning("%s: %d starts for %d chains; the last are not used.", peptide, len(starts), settings.chains)
     sigma, untrained, notes = _levels(settings, score.sigma, score.levels)
-    notes = [*found.notes, *notes]
+    molecule = Molecule.from_topology(starts.topology, starts.xyz[0])
+    outside = score.outside(molecule)
+    notes = [*found.notes, *([outside] if outside else []), *notes]
     for note in notes:
         logger.warning("%s: %s", peptide, note)
     _refuse_others(files, peptide, starts)
@@ -178,7 +180,7 @@ def sample_to_files(
             written = state.sizes[SAMPLES]
             return f"what was saved ({written} bytes of samples)" if written else None
 
-        walkers = _walkers(score, starts, sigma, peptide, settings, device)
+        walkers = _walkers(score.denoiser(molecule, settings, device), starts, sigma, peptide, settings)
         with disk_errors(work, safe, SamplingError):
             try:
                 _sample(peptide, walkers, state, progress, workers, threads // workers)
@@ -202,6 +204,8 @@ def sample_to_files(
                     "threads": threads,
                     "workers": workers,
                     "atoms": starts.n_atoms,
+                    "d_residues": molecule.d_residues,
+                    "outside_training": outside,
                     "notes": notes,
                     "layout": LAYOUT,
                     "provenance": provenance("torch", "e3nn", "mdtraj", "numpy"),
@@ -233,16 +237,10 @@ def _refuse_others(files: SamplingFiles, peptide: str, starts: mdtraj.Trajectory
 
 
 def _walkers(
-    score: Score,
-    structures: mdtraj.Trajectory,
-    sigma: float,
-    peptide: str,
-    settings: SamplingSettings,
-    device: torch.device,
+    denoise: DenoiseAt, structures: mdtraj.Trajectory, sigma: float, peptide: str, settings: SamplingSettings
 ) -> Walkers:
     """What all blocks of chains have in common."""
-    denoise = score.denoiser(Molecule.from_topology(structures.topology), settings, device)
-    starts = torch.as_tensor(structures.xyz, dtype=torch.float32, device=device)
+    starts = torch.as_tensor(structures.xyz, dtype=torch.float32, device=choose_device(settings.device))
     checks = Checks(structures.topology, starts, settings.bond_tolerance, settings.clash_distance)
     return Walkers(denoise, starts, sigma, settings, derived_seed(settings.seed, "sample", peptide), checks)
 

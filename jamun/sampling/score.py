@@ -35,8 +35,12 @@ class Score(Protocol):
     def bytes_per_chain(self, atoms: int) -> int:
         """Memory that one evaluation takes for each chain, estimated."""
 
+    def outside(self, molecule: Molecule) -> str | None:
+        """What of a molecule the model was not trained on, in a sentence; None where nothing is, or it is not known."""
+
     def denoiser(self, molecule: Molecule, settings: SamplingSettings, device: torch.device) -> DenoiseAt:
         """Estimates for chains of one molecule (heavy atoms), in the precision that the settings name.
 
-        Raises VocabularyError for an atom that the model does not know.
+        Of a molecule and its mirror image, hands included, they are mirror images. Raises VocabularyError for an atom
+        that the model does not know, HandError for D and L residues side by side where the model cannot tell them.
         """

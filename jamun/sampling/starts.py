@@ -12,7 +12,7 @@ import numpy as np
 
 from jamun.data.molecule import atom_labels
 from jamun.io.log import UserError
-from jamun.peptides.checks import peculiarities
+from jamun.peptides.checks import hands, inverted, peculiarities
 from jamun.peptides.structures import read_structure
 
 
@@ -41,8 +41,8 @@ def read_start(path: Path) -> mdtraj.Trajectory:
     return read_structure(path).trajectory()
 
 
-def read_starts(paths: Sequence[Path], reference: mdtraj.Topology | None = None) -> Starts:
-    """All models of all files, which must be of one molecule.
+def read_starts(paths: Sequence[Path], reference: mdtraj.Trajectory | None = None) -> Starts:
+    """All models of all files, which must be of one molecule, hands included.
 
     Args:
         paths: structure files.
@@ -50,11 +50,12 @@ def read_starts(paths: Sequence[Path], reference: mdtraj.Topology | None = None)
 
     Raises:
         PeptideError: as `read_structure` does.
-        SamplingError: the heavy atoms of a file are others.
+        SamplingError: the heavy atoms of a file are others, or a stereocentre is the mirror image.
     """
     structures = [read_structure(path) for path in paths]
     trajectories = [structure.trajectory() for structure in structures]
-    topology = trajectories[0].topology if reference is None else reference
+    molecule = trajectories[0] if reference is None else reference
+    topology, hand = molecule.topology, hands(molecule.xyz[0].astype(np.float64), molecule.topology)
     expected = atom_labels(topology)
     first = "the built peptide" if reference is not None else str(paths[0])
     notes: list[str] = []
@@ -67,7 +68,12 @@ def read_starts(paths: Sequence[Path], reference: mdtraj.Topology | None = None)
         for there, here in zip(expected, found, strict=True):
             if there != here:
                 raise SamplingError(f"{path}: has {here} where {first} has {there}; the atoms must be of one molecule.")
-        strange = (peculiarities(frame, topology) for frame in trajectory.xyz.astype(np.float64))
+        frames = trajectory.xyz.astype(np.float64)
+        for frame in frames:
+            if other := inverted(frame, topology, hand):
+                raise SamplingError(f"{path}: {other[0]}, other than in {first}; all starts must be one molecule.")
+        known = structure.named_hands if reference is None else hand
+        strange = (peculiarities(frame, topology, known) for frame in frames)
         told = [*structure.notes, *(sentence for frame in strange for sentence in frame)]
         notes += [f"{path}: {sentence}" for sentence in dict.fromkeys(told)]
     return Starts(mdtraj.Trajectory(np.concatenate([one.xyz for one in trajectories]), topology), notes)

@@ -1,4 +1,4 @@
-"""What an imported frame must be: finite, in nm, whole, with bonds of bonds' length, of L residues, evenly in time.
+"""What an imported frame must be: finite, in nm, whole, with bonds of a bond's length, of the right hands, in step.
 
 Arrays in, arrays out. `where` is the file that the arrays are of, `start` the number in it of their first frame, and
 `labels` the atoms' names, all for messages only. Frames are counted from 0.
@@ -6,6 +6,7 @@ Arrays in, arrays out. `where` is the file that the arrays are of, `start` the n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -157,19 +158,32 @@ def require_bonds(
     )
 
 
-def require_l_residues(
-    positions: np.ndarray, centres: list[tuple[str, int, tuple[int, int, int]]], where: str, start: int
+def require_hands(
+    positions: np.ndarray,
+    centres: list[tuple[str, int, tuple[int, int, int]]],
+    expected: Mapping[int, int],
+    where: str,
+    start: int,
 ) -> None:
-    """`positions` (F, N, 3), whole; `centres` as of `jamun.peptides.checks.stereocentres`.
+    """Refuse frames of another stereoisomer.
 
-    Raises TrajectoryError naming the first stereocentre, with its frame, that is not that of a natural amino acid.
+    Args:
+        positions: (F, N, 3), whole.
+        centres: as of `jamun.peptides.checks.stereocentres`.
+        expected: hands of the built peptide, as of `jamun.peptides.checks.hands`.
+        where: the file, for messages.
+        start: number of the first frame.
+
+    Raises:
+        TrajectoryError: naming the first stereocentre, with its frame, that is the mirror image of the built one.
     """
     for label, centre, neighbours in centres:
-        bad = np.flatnonzero(chirality(positions, centre, neighbours) <= 0)
+        bad = np.flatnonzero(chirality(positions, centre, neighbours) * expected[centre] <= 0)
         if len(bad):
+            found, built = ("D", "L") if expected[centre] > 0 else ("L", "D")
             raise TrajectoryError(
-                f"{where}: {label} is inverted (D instead of L) in frame {start + bad[0]}; only natural L residues can "
-                "be built, so leave the peptide out."
+                f"{where}: {label} is inverted ({found} instead of {built}) in frame {start + bad[0]}; write the "
+                "sequence with its D residues, such as A(D)W, or leave the peptide out."
             )
 
 

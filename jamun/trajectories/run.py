@@ -16,13 +16,13 @@ from mdtraj.formats import XTCTrajectoryFile
 from tqdm import tqdm
 
 from jamun.config.source import SourceSettings
-from jamun.data.molecule import Molecule, save_structure
+from jamun.data.molecule import Molecule, heavy_atoms, save_structure
 from jamun.io.atomic import publish, write_json
 from jamun.io.disk import file_sha256
 from jamun.io.md_files import MdFiles
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
-from jamun.peptides.checks import stereocentres
+from jamun.peptides.checks import hands, stereocentres
 from jamun.trajectories.atoms import AtomMap, FoundTopology, map_atoms, own_heavy_atoms, read_topology
 from jamun.trajectories.checks import (
     FrameTimes,
@@ -31,7 +31,7 @@ from jamun.trajectories.checks import (
     nm_per_unit,
     require_bonds,
     require_finite,
-    require_l_residues,
+    require_hands,
     spanning_tree,
 )
 from jamun.trajectories.frames import read_frames
@@ -47,21 +47,33 @@ _INTERVAL_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Target:
-    """What frames are turned into: our heavy atoms, their bonds, and what the checks need of them."""
+    """What frames are turned into, and what the checks need.
+
+    topology: our heavy atoms.
+    bonds: (B, 2), pairs of them.
+    tree: bonds along which the molecule is made whole.
+    centres: its stereocentres, as of `jamun.peptides.checks.stereocentres`.
+    hands: theirs in the built peptide, by atom.
+    labels: of the atoms, for messages.
+    """
 
     topology: mdtraj.Topology
     bonds: np.ndarray
     tree: np.ndarray
     centres: list[tuple[str, int, tuple[int, int, int]]]
+    hands: dict[int, int]
     labels: list[str]
 
     @classmethod
     def from_built(cls, pdb: Path) -> Target:
         """The heavy atoms of the built peptide in `pdb`."""
-        topology = own_heavy_atoms(mdtraj.load_topology(str(pdb)))
+        built = mdtraj.load(str(pdb))
+        topology = own_heavy_atoms(built.topology)
+        positions = built.xyz[0, heavy_atoms(built.topology)]
         bonds = Molecule.from_topology(topology).bonds
         labels = [f"{atom.residue.name}{atom.residue.index + 1} {atom.name}" for atom in topology.atoms]
-        return cls(topology, bonds, spanning_tree(topology.n_atoms, bonds), stereocentres(topology), labels)
+        tree = spanning_tree(topology.n_atoms, bonds)
+        return cls(topology, bonds, tree, stereocentres(topology), hands(positions, topology), labels)
 
 
 @dataclass
@@ -137,7 +149,7 @@ def _convert(
         positions, changed = make_whole(positions, box, target.bonds, target.tree)
         has_box = box is not None and bool(np.abs(np.linalg.det(box)).min() > 0)
         require_bonds(positions, target.bonds, target.labels, has_box, where, start)
-        require_l_residues(positions, target.centres, where, start)
+        require_hands(positions, target.centres, target.hands, where, start)
         kept = positions[-start % settings.stride :: settings.stride]
         if tally.first is None:
             tally.first = kept[0]

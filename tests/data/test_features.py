@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import mdtraj
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ from jamun.config.features import FeatureSettings
 from jamun.data import featurize
 from jamun.data.featurize import featurize_to_file, kept_frames, summarize_to_file
 from jamun.data.molecule import Molecule, MoleculeError, heavy_atoms, save_structure
-from jamun.data.store import FeatureError, FeatureFile, mean_squared_pair_distance
+from jamun.data.store import FeatureError, FeatureFile, mean_squared_pair_distance, write_features
+from jamun.data.trained_on import TrainedOn
 from jamun.data.vocabulary import ATOM_NAMES, ELEMENTS, RESIDUES, VocabularyError, encode
 from jamun.model import denoiser
 
@@ -86,6 +89,76 @@ def test_codes() -> None:
     assert len(ELEMENTS) < denoiser.ELEMENT_CODES
     assert len(ATOM_NAMES) < denoiser.ATOM_NAME_CODES
     assert len(RESIDUES) < denoiser.RESIDUE_CODES
+
+
+def test_hands_are_those_of_the_structure_and_of_the_nearest_centre() -> None:
+    """Histidine and alanine side by side: (A)H mirrored at its second residue alone."""
+    top = topology()
+    molecule = Molecule.from_topology(top)
+    centres = np.flatnonzero([name == "CA" for name in molecule.atom_names])
+    assert np.flatnonzero(molecule.hands).tolist() == [atom for atom in centres if molecule.hands[atom] == 1]
+    both = replace(
+        molecule, hands=np.where(np.arange(molecule.n_atoms) == centres[-1], -molecule.hands, molecule.hands)
+    )
+    assert both.d_residues == [f"{molecule.residue_names[centres[-1]]}{molecule.residue_indices[centres[-1]] + 1}"]
+    hands = both.atom_hands()
+    owners = molecule.residue_indices
+    inner = {owners[centre]: both.hands[centre] for centre in centres}
+    for atom in range(molecule.n_atoms):
+        if owners[atom] in inner:
+            assert hands[atom] == inner[owners[atom]]
+    assert hands[-1] == both.hands[centres[-1]]  # a cap goes with its neighbour
+    positions = np.random.default_rng(0).normal(size=(top.n_atoms, 3))
+    found = Molecule.from_topology(top, positions).hands
+    assert np.abs(found).sum() == len(np.flatnonzero(molecule.hands))
+    np.testing.assert_array_equal(Molecule.from_topology(top, -positions).hands, -found)
+
+
+def test_features_keep_hands_and_older_files_are_natural(tmp_path: Path) -> None:
+    molecule = Molecule.from_topology(topology())
+    mirrored = replace(molecule, hands=-molecule.hands)
+    positions = np.zeros((1, molecule.n_atoms, 3))
+    for number, kind in enumerate((molecule, mirrored)):
+        write_features(tmp_path / f"{number}.h5", "AH", kind, [positions], 1, [0, 1], 1.0, "implicit")
+    file = FeatureFile(tmp_path / "1.h5")
+    np.testing.assert_array_equal(file.molecule.hands, mirrored.hands)
+    assert file.solvent == "implicit"
+    with h5py.File(tmp_path / "1.h5", "a") as stored:
+        del stored["hands"], stored.attrs["solvent"]
+    np.testing.assert_array_equal(FeatureFile(tmp_path / "1.h5").molecule.hands, molecule.hands)
+    assert FeatureFile(tmp_path / "1.h5").solvent is None
+
+
+@pytest.mark.parametrize(
+    ("residues", "hands", "words"),
+    [
+        (["ALA", "VAL"], [1, 1], None),
+        (["ALA", "VAL"], [-1, -1], None),
+        (["ALA", "VAL"], [1, -1], "both D and L residues (trained on L)"),
+        (["ALA", "ALA", "VAL", "ALA"], [1, 1, 1, 1], "4 residues (trained on 2)"),
+        (["ALA", "TRP"], [1, 1], "TRP (not in training)"),
+    ],
+)
+def test_what_is_outside_of_a_training(residues: list[str], hands: list[int], words: str | None) -> None:
+    trained = TrainedOn.of([chain(["ALA", "VAL"], [1, 1]), chain(["GLY", "VAL"], [0, 1])], "implicit")
+    assert TrainedOn.from_json(json.loads(json.dumps(trained.to_json()))) == trained
+    said = trained.outside(chain(residues, hands))
+    assert said is None if words is None else (said is not None and words in said and said.endswith("."))
+
+
+def chain(residues: list[str], hands: list[int]) -> Molecule:
+    """A chain without caps that has of each residue CA alone."""
+    count = len(residues)
+    bonds = np.array([(atom, atom + 1) for atom in range(count - 1)])
+    return Molecule(
+        np.full(count, 6), ("CA",) * count, tuple(residues), np.arange(count), bonds, np.array(hands, dtype=np.int8)
+    )
+
+
+def test_ends_outside_of_a_training() -> None:
+    trained = TrainedOn.of([Molecule.from_topology(topology())])
+    said = trained.outside(chain(["ALA", "HIS"], [1, 1]))
+    assert said == "Outside of what the model was trained on, so extrapolated: uncapped (trained on capped)."
 
 
 def test_unknown_residue_is_named() -> None:

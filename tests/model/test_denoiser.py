@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -193,6 +194,30 @@ def test_natural_parity_cannot_tell_mirror_images_apart(irreps: str) -> None:
         torch.testing.assert_close(mirrored, denoiser(y, 0.04, conditioning) * mirror, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("settings", [{}, HIGHER, NATURAL], ids=["lmax1", "lmax2", "natural parity"])
+def test_positions_and_hands_reflect_together(settings: dict) -> None:
+    """O(3) with the hand as a pseudoscalar, whatever the hands are: of one kind, or of both in one molecule."""
+    denoiser = make(torch.float64, **settings)
+    conditioning = random_conditioning(2, 8)
+    conditioning.hand[1, 3:] = -1
+    mirror = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)
+    y = points(2, 8, torch.float64)
+    with torch.no_grad():
+        expected = denoiser(y, 0.04, conditioning) * mirror
+        mirrored = denoiser(y * mirror, 0.04, replace(conditioning, hand=-conditioning.hand))
+    torch.testing.assert_close(mirrored, expected, rtol=0, atol=1e-12)
+
+
+def test_the_hand_of_an_atom_is_seen() -> None:
+    denoiser = make(torch.float64)
+    conditioning = random_conditioning(1, 8)
+    other = replace(conditioning, hand=conditioning.hand.clone())
+    other.hand[0, 4] = -1
+    y = points(1, 8, torch.float64)
+    with torch.no_grad():
+        assert (denoiser(y, 0.04, conditioning) - denoiser(y, 0.04, other)).abs().max() > 1e-4
+
+
 def test_permutation_and_padding_change_nothing() -> None:
     denoiser = make(torch.float64)
     conditioning = random_conditioning(1, 6)
@@ -205,6 +230,7 @@ def test_permutation_and_padding_change_nothing() -> None:
         conditioning.residue_index[:, order],
         conditioning.bonded[:, order][:, :, order],
         conditioning.mask,
+        conditioning.hand,
     )
     padded = Conditioning.batch([conditioning, random_conditioning(1, 9)])
     wide = torch.full((2, 9, 3), 7.0, dtype=torch.float64)  # what stands in the padding must not matter

@@ -71,4 +71,5 @@ def random_conditioning(graphs: int, atoms: int, seed: int = 0) -> Conditioning:
         return torch.randint(1, high, (graphs, atoms), generator=generator)
 
     mask = torch.ones(graphs, atoms, dtype=torch.bool)
-    return Conditioning(codes(5), codes(30), codes(20), codes(4), bonded, mask)
+    hand = torch.ones(graphs, atoms, dtype=torch.int8)
+    return Conditioning(codes(5), codes(30), codes(20), codes(4), bonded, mask, hand)

@@ -12,6 +12,8 @@ from jamun.peptides.build import build_peptide, build_to_files, force_field
 from jamun.peptides.checks import check, peptide_bonds, stereocentres
 from jamun.peptides.sequences import PeptideError, parse_sequence
 from jamun.peptides.splits import dipeptides
+from jamun.peptides.structures import read_structure
+from jamun.sampling.starts import read_starts
 
 
 @pytest.mark.parametrize("form", ["capped", "uncapped"])
@@ -122,3 +124,32 @@ def test_a_clash_is_refused(isoleucine):
     clashing[last] = positions[0] + 0.05
     with pytest.raises(PeptideError, match="clash"):
         check(clashing, topology, "IT")
+
+
+@pytest.mark.parametrize("form", ["capped", "uncapped"])
+@pytest.mark.parametrize("sequence", ["A(D)W", "I(D)P(D)", "TP(D)I(D)"])
+def test_d_residues_build(sequence, form, tmp_path):
+    """Ile and Thr are mirrored at both of their centres; a structure that is read back is of the same hands."""
+    peptide = parse_sequence(sequence)
+    build_to_files(peptide, form, 7.0, tmp_path / "built.pdb", tmp_path / "built.json")
+    structure = read_structure(tmp_path / "built.pdb")
+    assert structure.amino_acids == peptide.residues
+    hands = dict(enumerate(peptide.hands, start=form == "capped"))
+    assert all(sign == hands[place] for _, place, sign in structure.hands_found())
+    assert json.loads((tmp_path / "built.json").read_text())["sequence"] == sequence
+
+
+def test_a_residue_of_the_wrong_hand_is_told(tmp_path):
+    """By the name that the file gives it: DAL is D, ALA is L."""
+    build_to_files(parse_sequence("A(D)V"), "capped", 7.0, tmp_path / "d.pdb", tmp_path / "d.json")
+    text = (tmp_path / "d.pdb").read_text()
+    (tmp_path / "named.pdb").write_text(text.replace("ALA A", "DAL A"))
+    (tmp_path / "wrong.pdb").write_text(text.replace("VAL A", "DVA A"))
+    named = read_structure(tmp_path / "named.pdb")
+    assert (named.residues, named.amino_acids) == (("ACE", "ALA", "VAL", "NME"), ("DAL", "VAL"))
+    assert read_starts([tmp_path / "named.pdb"]).notes == []
+    assert read_starts([tmp_path / "d.pdb"]).notes == [
+        f"{tmp_path / 'd.pdb'}: ALA2 CA is inverted (D instead of L)"  # D by its positions, L by its name
+    ]
+    with pytest.raises(PeptideError, match=r"wrong\.pdb: DVA3 is a D residue by its name, but L by its positions"):
+        read_structure(tmp_path / "wrong.pdb")

@@ -162,3 +162,17 @@ def test_the_papers_split(tmp_path):
 def test_impossible_splits(tmp_path, settings, words):
     with pytest.raises(PeptideError, match=words):
         resolve_splits(PeptideSettings(**settings), tmp_path)
+
+
+def test_d_residues_by_letter_and_by_name():
+    for text in ("A(D)W", "a(d)w", "DAL-TRP", "DAL_TRP"):
+        peptide = parse_sequence(text)
+        assert (peptide.name, peptide.residues, peptide.letters) == ("DAL-TRP", ("DAL", "TRP"), "A(D)W")
+    assert (peptide.natural_letters, peptide.hands) == ("AW", (-1, 1))
+    assert parse_sequence(peptide.name) == peptide
+    assert parse_sequence("A(D)W", "mine").name == "mine"
+    with pytest.raises(PeptideError, match="holds a D glycine"):
+        parse_sequence("G(D)W")
+    for text in ("(D)A", "A(D", "A(E)W", "A(D)(D)W"):
+        with pytest.raises(PeptideError, match="none of the 20 amino acids"):
+            parse_sequence(text)

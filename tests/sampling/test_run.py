@@ -18,15 +18,17 @@ from jamun.config.configuration import ConfigurationError, parse
 from jamun.config.network import NetworkSettings
 from jamun.config.sampling import SamplingSettings
 from jamun.config.training import TrainingSettings
+from jamun.data.molecule import Molecule, save_structure
 from jamun.io.atomic import read_json, read_npz
 from jamun.io.seeds import derived_seed
 from jamun.model.checkpoint import save_denoiser
 from jamun.model.denoiser import Denoiser
-from jamun.model.score import NetworkScore
+from jamun.model.score import HandError, NetworkScore
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import PeptideError, parse_sequence
-from jamun.sampling import progress, run
+from jamun.sampling import block, progress, run
 from jamun.sampling.memory import choose_batch
+from jamun.sampling.noise import ChainNoise
 from jamun.sampling.progress import Progress
 from jamun.sampling.run import SamplingError, SamplingFiles, read_start, sample_to_files
 from jamun.sampling.starts import read_starts
@@ -81,6 +83,9 @@ class Exact:
 
     def bytes_per_chain(self, atoms):
         return 10_000 * atoms**2
+
+    def outside(self, molecule):
+        return None
 
     def denoiser(self, molecule, settings, device):
         return self.denoise
@@ -416,6 +421,78 @@ def test_starts_of_other_molecules_are_refused(sample, pdb, tmp_path):
     np.testing.assert_array_equal(first, second)  # atoms are told by their names
     with pytest.raises(SamplingError, match=r"AA\.pdb: 15 heavy atoms, but the built peptide has 14"):
         sample(NearStart, pdbs=[tmp_path / "AA.pdb"], built=pdb, samples=10, chains=2)
+
+
+class MirroredNoise(ChainNoise):
+    """The same numbers, mirrored."""
+
+    def __call__(self):
+        return super().__call__() * torch.tensor([-1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told of hands", "not told"])
+def test_samples_of_a_d_peptide_are_the_mirror_image(told, pdb, tmp_path, monkeypatch):
+    """Of the L peptide's from the mirrored noise, by a network that is told of hands and by one that is not."""
+    network = NetworkSettings(hidden_irreps="8x0e + 4x1e", n_convolutions=3, n_radial=8, radial_width=8)
+    torch.manual_seed(0)
+    denoiser = Denoiser(network, 0.2)
+    with torch.no_grad():
+        denoiser.gain.fill_(1.0)
+    save_denoiser(tmp_path / "checkpoint.ckpt", denoiser, network, TrainingSettings(sigma=SIGMA), {})
+    score = NetworkScore.read(tmp_path / "checkpoint.ckpt")
+    if not told:
+        score.loaded.denoiser.knows_hands = False
+        monkeypatch.setattr(Molecule, "atom_hands", lambda self: np.ones(self.n_atoms, np.int8))
+    start = read_start(pdb)
+    start.xyz = start.xyz * np.array([-1.0, 1.0, 1.0], np.float32)
+    save_structure(start, tmp_path / "mirrored.pdb")
+    settings = SamplingSettings(device="cpu", samples=20, chains=5, jump_sigmas=[0.02], corrector_steps=[2])
+    mirror, made = np.array([-1.0, 1.0, 1.0]), {}
+    for name, path, noise in (("L", pdb, ChainNoise), ("D", tmp_path / "mirrored.pdb", MirroredNoise)):
+        monkeypatch.setattr(block, "ChainNoise", noise)
+        sample_to_files(score, [path], "AG", settings, SamplingFiles.in_folder(tmp_path / name), 1)
+        made[name], _, _ = read_xtc(tmp_path / name / "samples.xtc")
+    np.testing.assert_allclose(made["D"] * mirror, made["L"], rtol=0, atol=2 * XTC_ROUNDING)
+    assert np.abs(made["D"] - made["L"]).max() > 0.05
+    assert read_json(tmp_path / "D" / "sampling.json")["d_residues"] == ["ALA2"]
+    assert read_json(tmp_path / "D" / "sampling.json")["flaws"] == read_json(tmp_path / "L" / "sampling.json")["flaws"]
+
+
+def test_both_hands_are_refused_where_a_network_is_not_told(tmp_path):
+    build_to_files(parse_sequence("A(D)V"), "capped", 7.0, tmp_path / "AV.pdb", tmp_path / "AV.json")
+    network = NetworkSettings(hidden_irreps="8x0e + 4x1e", n_convolutions=2, n_radial=8, radial_width=8)
+    denoiser = Denoiser(network, 0.2)
+    save_denoiser(tmp_path / "checkpoint.ckpt", denoiser, network, TrainingSettings(sigma=SIGMA), {})
+    score = NetworkScore.read(tmp_path / "checkpoint.ckpt")
+    score.loaded.denoiser.knows_hands = False
+    settings = SamplingSettings(device="cpu", samples=2, chains=2)
+    with pytest.raises(HandError, match=r"knows one hand only, and ALA2 of the molecule is D"):
+        sample_to_files(score, [tmp_path / "AV.pdb"], "AV", settings, SamplingFiles.in_folder(tmp_path / "out"), 1)
+
+
+def test_a_peptide_outside_of_the_training_is_told(pdb, tmp_path, caplog):
+    network = NetworkSettings(hidden_irreps="8x0e + 4x1e", n_convolutions=2, n_radial=8, radial_width=8)
+    told = {"lengths": [4], "residues": ["ALA", "GLY"], "forms": ["capped"], "hands": ["L"], "solvent": None}
+    record = {"trained_on": told}
+    save_denoiser(tmp_path / "own.ckpt", Denoiser(network, 0.2), network, TrainingSettings(sigma=SIGMA), record)
+    settings = SamplingSettings(device="cpu", samples=2, chains=2)
+    score = NetworkScore.read(tmp_path / "own.ckpt")
+    sample_to_files(score, [pdb], "AG", settings, SamplingFiles.in_folder(tmp_path / "out"), 1)
+    sentence = "Outside of what the model was trained on, so extrapolated: 2 residues (trained on 4)."
+    written = read_json(tmp_path / "out" / "sampling.json")
+    assert written["outside_training"] == sentence
+    assert sentence in written["notes"]
+    assert sentence in caplog.text
+
+
+def test_starts_of_the_other_hand_are_refused(sample, pdb, tmp_path):
+    start = read_start(pdb)
+    start.xyz = -start.xyz
+    save_structure(start, tmp_path / "D.pdb")
+    with pytest.raises(SamplingError, match=r"D\.pdb: ALA2 CA is inverted \(D instead of L\), other than in .*AG\.pdb"):
+        sample(NearStart, pdbs=[pdb, tmp_path / "D.pdb"], samples=10, chains=2)
+    with pytest.raises(SamplingError, match=r"ALA2 CA is inverted .*, other than in the built peptide"):
+        sample(NearStart, pdbs=[tmp_path / "D.pdb"], built=pdb, samples=10, chains=2)
 
 
 class AnyLevel(NearStart):

@@ -1,0 +1,117 @@
+"""What a model was trained on, and what of a molecule that leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from jamun.data.molecule import Molecule
+from jamun.peptides.sequences import CAPS, ONE_LETTER, PARENTS, THREE_LETTER
+
+_ENDS = ("NME", "NH2")
+
+
+def _residues(molecule: Molecule) -> list[str]:
+    """Names of a molecule's residues, caps included."""
+    names = dict(zip(molecule.residue_indices.tolist(), molecule.residue_names, strict=True))
+    return [PARENTS.get(name, name) for _, name in sorted(names.items())]
+
+
+def _form(residues: list[str]) -> str:
+    first, last = residues[0] == "ACE", residues[-1] in _ENDS
+    return {(True, True): "capped", (False, False): "uncapped"}.get((first, last), "capped at one end")
+
+
+def _hand(molecule: Molecule) -> str | None:
+    """L, D or mixed; None of a molecule without stereocentres."""
+    found = set(np.sign(molecule.hands).tolist()) - {0}
+    return None if not found else "mixed" if len(found) > 1 else "L" if found == {1} else "D"
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """The molecules of a training.
+
+    lengths: numbers of residues, caps not counted.
+    residues: three-letter codes.
+    forms: capped, uncapped, or capped at one end.
+    hands: L, D, or mixed where one molecule has both. All-D and all-L are one: models mirror.
+    solvent: of the MD, where it is known.
+    """
+
+    lengths: tuple[int, ...]
+    residues: tuple[str, ...]
+    forms: tuple[str, ...]
+    hands: tuple[str, ...] = ("L",)
+    solvent: str | None = None
+
+    @classmethod
+    def of(cls, molecules: Iterable[Molecule], solvent: str | None = None) -> Self:
+        """That of these training molecules."""
+        molecules = list(molecules)
+        chains = [_residues(molecule) for molecule in molecules]
+        kinds = {name for chain in chains for name in chain if name not in CAPS}
+        return cls(
+            tuple(sorted({sum(name not in CAPS for name in chain) for chain in chains})),
+            tuple(sorted(kinds)),
+            tuple(sorted({_form(chain) for chain in chains})),
+            tuple(sorted({hand for hand in map(_hand, molecules) if hand})),
+            solvent,
+        )
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> Self | None:
+        """That of a shipped model, by its card; None where the card does not tell."""
+        if "trained_on" in card:
+            return cls.from_json(card["trained_on"])
+        data = card.get("data") or {}
+        sequences = ((data.get("peptides") or {}).get("train") or {}).get("sequences") or []
+        if not sequences or not data.get("forms"):
+            return None
+        letters = {letter for sequence in sequences for letter in sequence}
+        md = ((data.get("md") or {}).get("train") or {}).get("settings") or []
+        solvents = {each["solvent"] for each in md if "solvent" in each}
+        return cls(
+            tuple(sorted({len(sequence) for sequence in sequences})),
+            tuple(sorted(THREE_LETTER[letter] for letter in letters if letter in THREE_LETTER)),
+            tuple(data["forms"]),
+            solvent=solvents.pop() if len(solvents) == 1 else None,
+        )
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """From what `to_json` gave."""
+        lists = {key: tuple(values[key]) for key in ("lengths", "residues", "forms", "hands")}
+        return cls(**lists, solvent=values.get("solvent"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Of JSON's types."""
+        return {
+            "lengths": list(self.lengths),
+            "residues": list(self.residues),
+            "forms": list(self.forms),
+            "hands": list(self.hands),
+            "solvent": self.solvent,
+        }
+
+    def outside(self, molecule: Molecule) -> str | None:
+        """What of a molecule the training has not shown, in a sentence; None where it has shown all."""
+        chain = _residues(molecule)
+        amino_acids = [name for name in chain if name not in CAPS]
+        found = []
+        if len(amino_acids) not in self.lengths:
+            sizes = " or ".join(map(str, self.lengths))
+            found.append(f"{len(amino_acids)} residues (trained on {sizes})")
+        if _form(chain) not in self.forms:
+            found.append(f"{_form(chain)} (trained on {' and '.join(self.forms)})")
+        if unknown := sorted({name for name in amino_acids if name in ONE_LETTER} - set(self.residues)):
+            found.append(f"{', '.join(unknown)} (not in training)")
+        hand = _hand(molecule)
+        if hand == "mixed" and hand not in self.hands:
+            found.append(f"both D and L residues (trained on {' and '.join(self.hands)})")
+        if not found:
+            return None
+        return f"Outside of what the model was trained on, so extrapolated: {'; '.join(found)}."
