@@ -21,7 +21,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 DESCRIPTION = "jamun"
 WEIGHTS, CARD = "model.safetensors", "card.json"
 # The model that is meant where none is named.
-DEFAULT_MODEL = "implicit"
+DEFAULT_MODEL = "explicit"
 
 
 class ShippedModelError(UserError):

@@ -11,7 +11,7 @@ from typing import Any
 from collect import at, write
 from collected import Collected, StudyError, lineage, require
 from tables import compute_stages
-from targets import MET, TARGETS, median
+from targets import MET, median, targets_of
 
 from jamun import layout
 from jamun.io.shipped import CARD, WEIGHTS
@@ -83,9 +83,9 @@ def make_card(collected: Collected, shipped: dict[str, Any]) -> dict[str, Any]:
 
 def _metrics(collected: Collected) -> list[dict[str, Any]]:
     own, entries = collected.own, []
-    for target in TARGETS:
-        if target.key in own or target.value is not None:
-            found = target.over(own.get(target.key, []))
+    for target in targets_of(collected.study["dataset"]):
+        found = target.over(own.get(target.key, []))
+        if found.value is not None or target.value is not None:
             verdict = target.verdict(found)
             entries.append(
                 {

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from collected import Collected, lineage
 from overtaking import NEVER, Overtaking
-from targets import LITERATURE, TARGETS, Mean, Target, Verdict, difference, mean, median
+from targets import LITERATURE, TARGETS, Mean, Target, Verdict, difference, mean, median, targets_of
 
 from jamun.evaluation.summary import MEAN
 from jamun.evaluation.tables import DASH, duration, interval, percent, significant
@@ -129,10 +129,13 @@ def training_table(collected: Collected) -> str:
 
 
 def _judged(collected: Collected) -> list[tuple[Target, Mean, Verdict | None]]:
-    own = collected.own
-    found = [(target, target.over(own.get(target.key, []))) for target in TARGETS]
-    known = [(target, over) for target, over in found if target.key in own or target.value is not None]
-    return [(target, over, target.verdict(over)) for target, over in known]
+    """Metrics that have a value or a target."""
+    own, judged = collected.own, []
+    for target in targets_of(collected.study["dataset"]):
+        over = target.over(own.get(target.key, []))
+        if over.value is not None or target.value is not None:
+            judged.append((target, over, target.verdict(over)))
+    return judged
 
 
 def verdicts(collected: Collected) -> list[Verdict]:

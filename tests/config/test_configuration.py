@@ -101,7 +101,7 @@ def test_brought_checkpoint_is_the_one_active_model():
 
 def test_the_shipped_model_is_named_without_its_path():
     settings = parse({"models": {"default": {}, "study": {"checkpoint": "shipped"}}})
-    assert settings.checkpoint_of("study") == str(ROOT / "models" / "implicit" / "model.safetensors")
+    assert settings.checkpoint_of("study") == str(ROOT / "models" / "explicit" / "model.safetensors")
     assert settings.checkpoint_of("default") is None
     brought = parse({"checkpoint": "shipped", "model": "mine"})
     assert brought.checkpoint_of("mine") == settings.checkpoint_of("study")
