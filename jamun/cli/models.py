@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jamun.data.trained_on import TrainedOn
 from jamun.io.shipped import DEFAULT_MODEL, ShippedModel, shipped_models
 
 _WIDTH = 100
@@ -29,7 +30,12 @@ def model_text(model: ShippedModel) -> str:
     """Name, training data, noise levels, quality and limits of a model, as its card tells them."""
     card = model.card
     head = f"{model.name} (used where none is named)" if model.name == DEFAULT_MODEL else model.name
-    lines = [("trained on", _trained_on(card)), ("noise", _noise(card)), ("on peptides not seen", _quality(card))]
+    lines = [
+        ("trained on", _trained_on(card)),
+        ("range", _range(card)),
+        ("noise", _noise(card)),
+        ("on peptides not seen", _quality(card)),
+    ]
     lines += [("limit", limit) for limit in card.get("limits", [])]
     lines.append(("file", str(model.weights)))
     return "\n".join([head, *(_line(what, said) for what, said in lines if said)])
@@ -49,6 +55,17 @@ def _trained_on(card: dict[str, Any]) -> str:
     settings: Sequence[dict[str, Any]] = md.get("settings") or []
     told = "; ".join(sorted({_physics(each) for each in settings}))
     return f"{said}; {md['ns']:g} ns of MD ({told})" if md else said
+
+
+def _range(card: dict[str, Any]) -> str:
+    """Molecules that are within its training."""
+    trained = TrainedOn.from_card(card)
+    if trained is None:
+        return ""
+    hands = "L or all D" if "mixed" not in trained.hands else "L, D, or both"
+    solvent = f", {trained.solvent} solvent" if trained.solvent else ""
+    sizes = " or ".join(map(str, trained.lengths))
+    return f"{' or '.join(trained.forms)} peptides of {sizes} residues, {hands}{solvent}"
 
 
 def _physics(settings: dict[str, Any]) -> str:

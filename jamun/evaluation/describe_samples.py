@@ -125,6 +125,7 @@ def describe_to_files(
             **{key: record["samples"][key] for key in ("accepted", "rejected")},
             **{key: record[key] for key in ("chains", "atoms", "seconds", "milliseconds_per_sample", "device")},
             "processor": record["provenance"]["processor"],
+            "outside_training": record.get("outside_training"),
         },
     }
     write_npz(arrays, counts)

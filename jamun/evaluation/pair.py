@@ -259,6 +259,7 @@ def pair_of(
             "flags": None if flags is None else {name: int(values.sum()) for name, values in flags.items()},
             "walk_steps_per_sample": record.get("settings", {}).get("stride", 1),
             "seconds": drawn.clock.seconds,
+            "outside_training": record.get("outside_training"),
         }
         | _machine(record, record.get("device"))
         | _weighted(drawn),

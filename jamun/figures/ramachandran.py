@@ -15,6 +15,7 @@ from jamun.config.figures import FigureSettings
 from jamun.figures.style import (
     colormap,
     duration,
+    footnote,
     free_energy,
     headline,
     in_words,
@@ -202,4 +203,7 @@ def ramachandran_to_files(result: Path, arrays: Path, settings: FigureSettings, 
     compared = read_json(result)
     plot = plot_samples if compared["reference"] is None else plot_ramachandran
     with styled():
-        save(plot(compared, read_npz(arrays), settings), settings, png, pdf)
+        figure = plot(compared, read_npz(arrays), settings)
+        if outside := compared["samples"].get("outside_training"):
+            footnote(figure, outside)
+        save(figure, settings, png, pdf)

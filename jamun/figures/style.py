@@ -130,6 +130,21 @@ def headline(figure: Figure, text: str) -> None:
         figure.suptitle(text, fontsize=11, fontweight="bold")
 
 
+def footnote(figure: Figure, text: str) -> None:
+    """A sentence under the panels of a figure with places in inches (`square_panels`), which grows by its lines."""
+    across, up = figure.get_size_inches()
+    lines = textwrap.wrap(text, max(20, int(across * 15)))
+    more = 0.16 * len(lines) + 0.08
+    figure.set_size_inches(across, up + more)
+    for axes in figure.axes:
+        left, below, width, height = axes.get_position().bounds
+        axes.set_position((left, (below * up + more) / (up + more), width, height * up / (up + more)))
+    for said in figure.texts:
+        x, y = said.get_position()
+        said.set_position((x, (y * up + more) / (up + more)))
+    figure.text(0.5, 0.06 / (up + more), "\n".join(lines), fontsize=8, ha="center", va="bottom")
+
+
 def square_degrees(axes: Axes, left: bool = True, bottom: bool = True, labelled: int = 90) -> None:
     """Axes over phi and psi: -180 to 180 degrees both, a tick every 90, numbers every `labelled` degrees.
 

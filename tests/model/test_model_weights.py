@@ -6,8 +6,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from jamun.cli.models import model_text
 from jamun.config.network import NetworkSettings
 from jamun.config.training import TrainingSettings
+from jamun.io.shipped import shipped_models
 from jamun.model.checkpoint import CheckpointError, import_checkpoint, load_denoiser, read_content, save_denoiser
 from jamun.model.denoiser import Denoiser
 from jamun.model.weights import CARD, WEIGHTS, read_weights, write_model
@@ -107,3 +109,15 @@ def test_a_folder_is_no_checkpoint(tmp_path):
     for path in (tmp_path, tmp_path / "absent"):
         with pytest.raises(CheckpointError):
             load_denoiser(path)
+
+
+@pytest.mark.parametrize("name", list(shipped_models()))
+def test_what_a_shipped_model_was_trained_on_comes_with_it(name, tmp_path):
+    """By its card, also where it is taken in under another name, without the card."""
+    model = shipped_models()[name]
+    import_checkpoint(model.weights, tmp_path / "checkpoint.ckpt")
+    for path in (model.weights, tmp_path / "checkpoint.ckpt"):
+        trained = load_denoiser(path).trained_on
+        assert (trained.lengths, trained.forms, trained.hands) == ((2,), ("capped",), ("L",))
+        assert len(trained.residues) == 20
+    assert "range:" in model_text(model)
