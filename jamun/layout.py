@@ -24,6 +24,8 @@ MD = {
 }
 # The record of MD whose wall clock is that of one simulation by itself, where many were made together.
 MD_SINGLE = "results/{dataset}/md/{peptide}/benchmark_single.json"
+# Plain MD in place of a model's samples.
+PLAIN_MD = {name: path.replace("/md/", "/plain_md/{model}/") for name, path in MD.items()}
 # The MD in time, and the distances of its parts from each other.
 MD_SERIES = "results/{dataset}/simulations/{peptide}.npz"
 MD_DISTANCES = "results/{dataset}/simulations/{peptide}.json"
@@ -100,6 +102,7 @@ REPORT = "results/{dataset}/report.html"
 WORK = {
     "simulate": "work/simulate/{dataset}/{peptide}",
     "simulate_batched": "work/simulate/{dataset}",
+    "plain_md": "work/plain_md/{dataset}/{model}/{peptide}",
     "import_trajectory": "work/import/{dataset}/{peptide}",
     "train": "work/train/{dataset}/{model}",
     "sample": "work/sample/{dataset}/{model}/{peptide}",

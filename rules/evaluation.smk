@@ -171,6 +171,7 @@ if SIDE_BY_SIDE:
             samples=of_every_model(layout.SAMPLES["samples"]),
             samples_topologies=of_every_model(layout.SAMPLES["topology"]),
             sampling_records=of_every_model(layout.SAMPLES["record"]),
+            **MD_WEIGHTS,
         output:
             **layout.COMPARISON,
         log:

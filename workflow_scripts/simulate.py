@@ -1,4 +1,4 @@
-"""Simulate one peptide."""
+"""Simulate one peptide, as the reference or as plain MD in place of a model's samples."""
 
 from pathlib import Path
 
@@ -10,9 +10,11 @@ with job_log(snakemake.log[0]):
     from jamun.io.md_files import MdFiles
     from jamun.simulate.run import simulate_to_files
 
+    name, model = snakemake.wildcards.peptide, snakemake.wildcards.get("model")
     simulate_to_files(
         Path(snakemake.input.pdb),
-        snakemake.wildcards.peptide,
+        # Seeds derive from the name: plain MD must not repeat the reference that it is compared with.
+        f"{name} by {model}" if model else name,
         SimulateSettings(**snakemake.params.settings),
         MdFiles(*(Path(getattr(snakemake.output, name)) for name in ("trajectory", "topology", "state", "record"))),
         work=Path(snakemake.params.work),

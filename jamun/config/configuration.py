@@ -64,6 +64,11 @@ class ModelEntry(Section):
     device: str | None = Field(
         None, max_length=100, description="What the `samples` were made on, in words; null is not known."
     )
+    simulate: dict[str, Any] | None = Field(
+        None,
+        description="Plain MD of each test peptide in place of samples, made here: keys of `simulate` that differ for "
+        "it, such as {production: 100 ps}. It shows what MD reaches on this machine without a model.",
+    )
     network: dict[str, Any] = Field(default_factory=dict, description="Keys of `network` that differ for this model.")
     training: dict[str, Any] = Field(default_factory=dict, description="Keys of `training` that differ for this model.")
     sampling: dict[str, Any] = Field(default_factory=dict, description="Keys of `sampling` that differ for this model.")
@@ -75,6 +80,12 @@ class ModelEntry(Section):
         if self.samples is not None and (self.checkpoint or self.network or self.training or self.sampling):
             raise ValueError(
                 "a model with samples is not sampled here: leave out checkpoint, network, training, sampling"
+            )
+        if self.simulate is not None and (
+            self.samples or self.checkpoint or self.network or self.training or self.sampling
+        ):
+            raise ValueError(
+                "a model with simulate is plain MD: leave out samples, checkpoint, network, training, sampling"
             )
         if self.samples is None and (self.topology or self.seconds or self.device):
             raise ValueError("topology, seconds and device are of samples that another program made: give samples too")
@@ -172,6 +183,8 @@ class Configuration(Section):
                 self.simulate_of(name)
             except ValidationError as error:
                 raise ValueError(sentence(error, SimulateSettings, ("splits", name, "simulate"))) from None
+        for name in self.models:
+            self._check_plain_md(name)
         for name in self.ablation.rows:
             self._check_ablated(name)
         if not self.source.exists:
@@ -191,6 +204,18 @@ class Configuration(Section):
             raise ValueError(f"{where}: {initial!r} has samples and no weights; give another model")
         if self.checkpoint_of(initial) is None and self.network_of(name) != self.network_of(initial):
             raise ValueError(f"{where}: the network of {initial!r} is another; give both models the same network keys")
+
+    def _check_plain_md(self, name: str) -> None:
+        """Raise ValueError, with a sentence, for plain MD in place of a model that cannot be simulated."""
+        try:
+            settings = self.plain_md_of(name)
+        except ValidationError as error:
+            raise ValueError(sentence(error, SimulateSettings, ("models", name, "simulate"))) from None
+        if settings is not None and settings.batched:
+            raise ValueError(
+                f"models.{name}.simulate: plain MD has a wall clock of its own, and batched simulations share one: "
+                "give batched: false"
+            )
 
     def _check_without_md(self) -> None:
         """Raise ValueError, with a sentence, for what needs MD where there is none."""
@@ -243,16 +268,25 @@ class Configuration(Section):
         return path if shipped is None else str(shipped.weights)
 
     def outside_of(self, name: str, peptide: str) -> tuple[str, str] | None:
-        """Trajectory and topology of a peptide's samples by model `name` that another program made, or None."""
+        """Trajectory and topology of a peptide's samples by model `name` that no network makes, or None."""
         if not self.is_outside(name):
             return None
         entry = self.models[name]
+        if entry.simulate is not None:
+            names = {"dataset": self.dataset, "model": name, "peptide": peptide}
+            return layout.PLAIN_MD["trajectory"].format(**names), layout.PLAIN_MD["topology"].format(**names)
         topology = entry.topology or str(Path(str(entry.samples)).with_suffix(".pdb"))
         return str(entry.samples).replace("{peptide}", peptide), topology.replace("{peptide}", peptide)
 
     def is_outside(self, name: str) -> bool:
-        """Whether the samples of model `name` were made by another program."""
-        return name in self.models and self.models[name].samples is not None
+        """Whether the samples of model `name` are no network's: another program's, or plain MD."""
+        entry = self.models.get(name)
+        return entry is not None and (entry.samples is not None or entry.simulate is not None)
+
+    def plain_md_of(self, name: str) -> SimulateSettings | None:
+        """Settings of the plain MD that stands in place of the samples of model `name`, or None."""
+        differences = self.models[name].simulate if name in self.models else None
+        return None if differences is None else SimulateSettings(**(self.simulate.model_dump() | differences))
 
     def is_trained(self, name: str) -> bool:
         """Whether model `name` is trained here."""

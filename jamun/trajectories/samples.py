@@ -1,4 +1,4 @@
-"""Samples that another program made, taken in as if they had been sampled here."""
+"""Samples that no network here made, taken in as if one had: another program's, or plain MD."""
 
 from __future__ import annotations
 
@@ -36,12 +36,20 @@ class OutsideSamples:
     topology: the structure that names its atoms.
     seconds: wall clock of making them all; None where it is not known.
     device: what they were made on, in words; None where it is not known.
+    threads: of plain MD that was simulated here; None for another program's samples.
     """
 
     trajectory: Path
     topology: Path
     seconds: float | None = None
     device: str | None = None
+    threads: int | None = None
+
+    @classmethod
+    def of_simulation(cls, trajectory: Path, topology: Path, record: dict[str, Any]) -> OutsideSamples:
+        """Plain MD of this machine, whose `record` (md.json) tells its wall clock and platform."""
+        device = "cuda" if record["platform"] in ("CUDA", "OpenCL") else "cpu"
+        return cls(trajectory, topology, record["production"]["seconds"], device, record["threads"])
 
 
 @dataclass(frozen=True)
@@ -127,12 +135,16 @@ def _convert(
 
 def _record(name: str, outside: OutsideSamples, target: Target, frames: int, notes: list[str]) -> dict[str, Any]:
     """The same keys as of a sampling; what is not known of samples made elsewhere is null."""
+    taken_from = {
+        "trajectory": {"file": outside.trajectory.as_posix(), "sha256": file_sha256(outside.trajectory)},
+        "topology": {"file": outside.topology.as_posix(), "sha256": file_sha256(outside.topology)},
+    }
     return {
         "peptide": name,
         "settings": {"stride": 1},
         "seed": None,
         "device": outside.device,
-        "threads": None,
+        "threads": outside.threads,
         "samples": {
             "asked": frames,
             "generated": frames,
@@ -149,9 +161,6 @@ def _record(name: str, outside: OutsideSamples, target: Target, frames: int, not
         "atoms": target.topology.n_atoms,
         "notes": notes,
         "layout": LAYOUT,
-        "import": {
-            "trajectory": {"file": outside.trajectory.as_posix(), "sha256": file_sha256(outside.trajectory)},
-            "topology": {"file": outside.topology.as_posix(), "sha256": file_sha256(outside.topology)},
-        },
+        "import" if outside.threads is None else "plain_md": taken_from,
         "provenance": provenance("mdtraj", "numpy"),
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jamun.config.source import SourceSettings
 from jamun.io.log import UserError
+from jamun.io.shipped import workflow_folder
 from jamun.io.tables import first_row, read_rows
 from jamun.io.text import is_file, is_folder, read_or_refuse, shown
 
@@ -98,14 +99,16 @@ def read_files_table(path: Path) -> dict[str, SourceFiles]:
 
 
 def locate(settings: SourceSettings, peptides: list[str], root: Path) -> dict[str, SourceFiles]:
-    """The files of each of `peptides`; relative paths of the source are taken from `root`.
+    """The files of each of `peptides`; relative paths of the source are taken from `root`, or else from the program's
+    folder, where the demo's MD lies.
 
     Paths come back as the settings give them, so that they stay relative where those are. Raises SourceError for a
     missing folder or table, a peptide that the source does not hold, or one of its files that is not there.
     """
     if settings.kind == "files":
         relative = Path(settings.table or "")
-        listed = read_files_table(root / relative)
+        own = is_file(root / relative) or not is_file(workflow_folder() / relative)
+        listed = read_files_table((root if own else workflow_folder()) / relative)
         absent = [name for name in peptides if name not in listed]
         if absent:
             raise SourceError(
