@@ -165,13 +165,13 @@ if SIDE_BY_SIDE:
 
     rule compare_models:
         input:
+            **MD_WEIGHTS,
             reference=layout.MD["trajectory"],
             reference_topology=layout.MD["topology"],
             md_record=md_record,
             samples=of_every_model(layout.SAMPLES["samples"]),
             samples_topologies=of_every_model(layout.SAMPLES["topology"]),
             sampling_records=of_every_model(layout.SAMPLES["record"]),
-            **MD_WEIGHTS,
         output:
             **layout.COMPARISON,
         log:
