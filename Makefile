@@ -12,13 +12,21 @@ PYEMMA := .venv-pyemma
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake
 
+# uv installs a locked list in a quarter of pip's time. Where it cannot be had, or cannot find a package, pip does it.
+UV := uv==0.13.9
+pip = $(1)/bin/pip install --quiet --disable-pip-version-check
+packages = { { test -x $(1)/bin/uv || $(pip) $(UV) 2>/dev/null; } && \
+	  $(1)/bin/uv pip install --quiet --python $(1)/bin/python $(2) 2>/dev/null; } || $(pip) $(2)
+
 # Install a Debian package where that is possible without asking anyone.
 apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	  apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
 
 .PHONY: demo test test-full test-pythons install dev viewer pyemma opengl chromium slurm lint docs clean
 
-demo: install pyemma opengl
+# Both environments at once: PyEMMA compiles while packages of the other are fetched.
+demo:
+	@$(MAKE) --no-print-directory -j2 install pyemma opengl
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) all
 	@echo "The report: $(CURDIR)/results/capped_demo/report.html"
 
@@ -59,15 +67,14 @@ pyemma: $(PYEMMA)/installed
 
 $(VENV)/installed: envs/requirements.txt pyproject.toml
 	@echo "Installing the environment of the workflow in $(VENV)"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(PYTHON) -m venv $(VENV)
+	@$(call packages,$(VENV),torch==2.13.0 -r envs/requirements.txt)
+	@$(call packages,$(VENV),--no-deps -e .)
 	@touch $@
 
 # Type checker, documentation and packaging: what tests and `make lint` use beyond the workflow.
 $(VENV)/dev-installed: $(VENV)/installed envs/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/dev.txt
+	@$(call packages,$(VENV),-r envs/dev.txt)
 	@touch $@
 
 # 3Dmol.js, which the viewer's pages hold: the pinned package by `npm pack` and its checksum. Without it the workflow
@@ -77,10 +84,10 @@ viewer: $(VENV)/installed
 
 # PyEMMA 2 builds from source against an old NumPy: an environment of its own.
 $(PYEMMA)/installed: envs/pyemma.txt
-	@echo "Building the PyEMMA environment in $(PYEMMA) (about three minutes)"
-	$(PYTHON) -m venv $(PYEMMA)
-	$(PYEMMA)/bin/pip install --quiet --disable-pip-version-check -r envs/pyemma.txt
-	$(PYEMMA)/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps pyemma==2.5.12
+	@echo "Building the PyEMMA environment in $(PYEMMA) (a minute or two)"
+	@$(PYTHON) -m venv $(PYEMMA)
+	@$(call packages,$(PYEMMA),-r envs/pyemma.txt)
+	@$(call packages,$(PYEMMA),--no-build-isolation --no-deps pyemma==2.5.12)
 	@touch $@
 
 # PyMOL's wheel needs the system's OpenGL library to load, though it draws nothing here.

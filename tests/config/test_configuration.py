@@ -39,6 +39,9 @@ def test_other_dimensions_are_refused(text):
         to_unit(text, "fs")
 
 
+IMPLICIT = {"solvent": "implicit", "ensemble": "NVT", "equilibration": []}
+
+
 def tuned(initial):
     """A model whose training starts from the weights of another."""
     return {"training": {"initial_weights": initial}}
@@ -64,6 +67,9 @@ REFUSED = [
     ({"models": {}}, "models"),
     ({"models": {"wide": {"network": {"lmax": 9}}}}, "models.wide.network.lmax"),
     ({"models": {"brought": {"checkpoint": "x.ckpt", "training": {"sigma": 0.1}}}}, "not trained here"),
+    ({"models": {"md": {"checkpoint": "x.ckpt", "simulate": {}}}}, "a model with simulate is plain MD"),
+    ({"models": {"md": {"simulate": {"production": "0 ps"}}}}, "models.md.simulate.production"),
+    ({"models": {"md": {"simulate": {**IMPLICIT, "batched": True}}}}, "batched: false"),
     ({"models": {"own": tuned("absent")}}, "models.own.training.initial_weights: 'absent' is not one of models (own)"),
     ({"models": {"own": tuned("own")}}, "a model cannot start from its own weights, as 'own' would by 'own'"),
     ({"models": {"own": tuned("two"), "two": tuned("own")}}, "as 'own' would by 'two'"),
@@ -125,12 +131,20 @@ def test_frames_are_whole():
 
 def test_the_demo_samples_the_shipped_model_as_its_study_did():
     settings = load(ROOT / "config.yaml")
-    brought = [name for name, entry in settings.models.items() if entry.checkpoint == "shipped"]
-    own = read_content(shipped_model().weights)["sampling"]
-    assert len(brought) == 1
+    own = read_content(shipped_model("explicit").weights)["sampling"]
     # All that is the model's; how many samples a demo makes is its own.
-    assert settings.sampling_of(brought[0]).of_a_model() == SamplingSettings(**own).of_a_model()
+    assert settings.sampling_of("explicit").of_a_model() == SamplingSettings(**own).of_a_model()
     assert settings.sampling_of("default") == settings.sampling
+
+
+def test_the_demo_is_a_fair_test():
+    """No model has seen its test peptide, and its own has seen every atom of it."""
+    peptides = load(ROOT / "config.yaml").peptides
+    card = shipped_model("explicit").card["data"]["peptides"]
+    (tested,) = peptides.test
+    assert tested not in [*peptides.train, *peptides.validation]
+    assert tested not in [*card["train"]["sequences"], *card["validation"]["sequences"]]
+    assert set("".join(peptides.validation) + tested) <= set("".join(peptides.train))
 
 
 def test_what_the_shipped_model_brings_gives_way_to_its_own_keys():

@@ -37,7 +37,7 @@ def conda(name):
 
 def installed_by_make(package):
     """The version that the Makefile installs by itself, beside the lists."""
-    (version,) = re.findall(rf"pip install .*\b{package}(==\S+)", MAKEFILE)
+    (version,) = re.findall(rf"packages,.*\b{package}(==[\w.]+)", MAKEFILE)
     return version
 
 

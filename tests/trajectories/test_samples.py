@@ -110,3 +110,21 @@ def test_an_ablation_cannot_sample_with_them() -> None:
     raw = {"models": {"a": {"samples": "x.xtc"}}, "ablation": {"variants": {"slow": {"friction": 2.0}}}}
     with pytest.raises(ConfigurationError, match="has samples and cannot sample"):
         parse(raw)
+
+
+def test_plain_md_has_the_wall_clock_and_the_threads_of_its_record(tmp_path: Path, built) -> None:
+    """Made on this machine, it is held against other wall clocks of this machine, and is not called imported."""
+    original = shaken(built("IT"))
+    original[0].save_pdb(str(tmp_path / "md.pdb"))
+    original.save(str(tmp_path / "md.xtc"))
+    simulated = {"platform": "CPU", "threads": 1, "production": {"seconds": 12.0}}
+    outside = OutsideSamples.of_simulation(tmp_path / "md.xtc", tmp_path / "md.pdb", simulated)
+    out = tmp_path / "samples"
+    files = SampleFiles(
+        out / "samples.xtc", out / "topology.pdb", out / "flags.npz", out / "sampling.json", tmp_path / "work"
+    )
+    import_samples_to_files(built("IT"), "IT", "md-100ps", outside, files)
+    record = json.loads(files.record.read_text())
+    assert (record["seconds"], record["device"], record["threads"]) == (12.0, "cpu", 1)
+    assert "import" not in record
+    assert record["plain_md"]["trajectory"]["file"].endswith("md.xtc")

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.workflow
 @pytest.mark.parametrize(
     ("configuration", "peptides", "trained", "tested", "models", "brought", "ablated"),
     [
-        ("config.yaml", 5, 4, 1, 2, 1, 3),
+        # Of the demo's models one is plain MD.
+        ("config.yaml", 8, 7, 1, 3, 2, 3),
         ("configs/implicit_cpu.yaml", 228, 220, 8, 8, 0, 4),
         ("configs/implicit.yaml", 228, 220, 8, 2, 1, 0),
         ("configs/explicit.yaml", 228, 220, 8, 2, 1, 0),
@@ -25,12 +26,12 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, br
         (workflow.folder / "configs").mkdir()
         table = "configs/paper_test_peptides.csv"
         (workflow.folder / table).write_bytes((ROOT / table).read_bytes())
-    if brought and configuration != "config.yaml":
+    demo = configuration == "config.yaml"
+    if brought and not demo:
         (workflow.folder / "models" / "implicit_cpu").mkdir(parents=True)
         (workflow.folder / "models" / "implicit_cpu" / "model.safetensors").touch()
-    imported = configuration == "configs/explicit.yaml"
-    if imported:
-        (workflow.folder / "data").symlink_to(ROOT / "data")
+    # The MD that comes with the program is found from any folder.
+    imported = demo or configuration == "configs/explicit.yaml"
     planned = workflow.planned("all")
     assert planned["build_peptide"] == peptides
     assert planned.get("import_trajectory", 0) == imported * peptides
@@ -40,12 +41,14 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, br
     assert planned.get("benchmark_single", 0) == batched * tested
     assert planned["featurize"] == trained + tested
     assert planned["describe_dataset"] == planned["summarize"] == planned["report_html"] == 1
-    weighed = configuration in ("configs/implicit_cpu.yaml", "configs/explicit.yaml")
+    weighed = configuration in ("config.yaml", "configs/implicit_cpu.yaml", "configs/explicit.yaml")
     assert planned.get("weigh_training", 0) == weighed
     assert planned.get("weigh_reference", 0) == weighed * tested
     assert planned["train"] == planned["plot_loss"] == models - brought
-    assert planned.get("import_checkpoint", 0) == brought
-    for rule in ("sample", "compare", "msm", "plot_ramachandran", "plot_convergence", "plot_torsions", "plot_msm"):
+    assert planned.get("import_checkpoint", 0) == brought - demo
+    assert planned.get("simulate_plain_md", 0) == planned.get("import_samples", 0) == demo
+    assert planned["sample"] == tested * models - demo
+    for rule in ("compare", "msm", "plot_ramachandran", "plot_convergence", "plot_torsions", "plot_msm"):
         assert planned[rule] == tested * models
     for rule in ("sample", "compare", "dynamics", "physicality"):
         assert planned.get(f"ablation_{rule}", 0) == tested * ablated
@@ -60,16 +63,16 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, br
 
 
 def test_each_target_alone(workflow_in):
-    workflow = workflow_in("config.yaml")
-    assert workflow.planned("peptides") == {"build_peptide": 5}
-    assert workflow.planned("simulations") == {"build_peptide": 5, "simulate": 5}
+    workflow = workflow_in("tests/workflow/small.yaml")
+    assert workflow.planned("peptides") == {"build_peptide": 4}
+    assert workflow.planned("simulations") == {"build_peptide": 4, "simulate": 4}
     assert workflow.planned("simulation_figures") == dict.fromkeys(
-        ("build_peptide", "simulate", "describe_simulation", "plot_simulation"), 5
+        ("build_peptide", "simulate", "describe_simulation", "plot_simulation"), 4
     )
     assert workflow.planned("features") == {
-        "build_peptide": 5,
-        "simulate": 5,
-        "featurize": 5,
+        "build_peptide": 4,
+        "simulate": 4,
+        "featurize": 4,
         "describe_dataset": 1,
     }
     assert "sample" not in workflow.planned("models")
@@ -83,9 +86,17 @@ def test_each_target_alone(workflow_in):
 
 
 def test_one_figure_needs_only_its_own(workflow_in):
-    planned = workflow_in("config.yaml").planned("results/capped_demo/figures/default/ramachandran/AW.png")
+    planned = workflow_in("config.yaml").planned("results/capped_demo/figures/default/ramachandran/FA.png")
     assert planned["plot_ramachandran"] == planned["compare"] == planned["sample"] == planned["train"] == 1
     assert not {"msm", "plot_msm", "plot_loss", "summarize"} & set(planned)
+
+
+def test_plain_md_in_place_of_a_model_is_simulated_and_taken_in(workflow_in):
+    plain = workflow_in("tests/workflow/small.yaml").with_changes(models={"md": {"simulate": {"production": "2 ps"}}})
+    planned = plain.planned("results/small/samples/md/AV/sampling.json")
+    assert planned == {"build_peptide": 1, "simulate_plain_md": 1, "import_samples": 1}
+    listed = plain.run("--dry-run", "--verbose", "results/small/plain_md/md/AV/md.json").stdout
+    assert "Simulate AV as md: 1 x 2 ps in implicit solvent" in " ".join(listed.split())
 
 
 def test_models_are_held_side_by_side_where_there_are_several(workflow_in):
@@ -127,9 +138,9 @@ def test_peptides_of_a_batch_are_one_job(workflow_in):
 
 
 def test_a_model_on_the_first_training_peptides(workflow_in):
-    target = "results/capped_demo/models/few/checkpoint.ckpt"
-    workflow = workflow_in("config.yaml")
-    few = workflow.with_changes(models={"default": {}, "few": {"training": {"peptides": 2}}})
+    target = "results/small/models/few/checkpoint.ckpt"
+    workflow = workflow_in("tests/workflow/small.yaml")
+    few = workflow.with_changes(models={"default": {}, "few": {"training": {"peptides": 1}}})
     graph = few.run("--dag", "dot", target).stdout
     labels = dict(re.findall(r'(\d+)\[label = "([^"]*)"', graph))
     edges = re.findall(r"(\d+) -> (\d+)", graph)
@@ -137,9 +148,9 @@ def test_a_model_on_the_first_training_peptides(workflow_in):
     features = [first for first, second in edges if second == train and "split: train" in labels[first]]
     simulations = [first for first, second in edges if second in features and labels[first] == "simulate"]
     built = [labels[first] for first, second in edges if second in simulations]
-    assert sorted(label[-2:] for label in built) == ["AA", "AF"]
-    many = workflow.with_changes(models={"few": {"training": {"peptides": 4}}}).run("--dry-run", target, check=False)
-    assert "training.peptides of model few: asks for 4 training peptides, but there are 3" in many.stdout
+    assert [label[-2:] for label in built] == ["AA"]
+    many = workflow.with_changes(models={"few": {"training": {"peptides": 3}}}).run("--dry-run", target, check=False)
+    assert "training.peptides of model few: asks for 3 training peptides, but there are 2" in many.stdout
 
 
 def test_a_training_from_the_weights_of_another_model(workflow_in):
@@ -158,10 +169,10 @@ def test_a_training_from_the_weights_of_another_model(workflow_in):
 
 def test_a_figure_of_md_needs_its_simulation_alone(workflow_in):
     # A peptide of training, and a model of a name that is a folder's elsewhere.
-    workflow = workflow_in("config.yaml")
+    workflow = workflow_in("tests/workflow/small.yaml")
     (workflow.folder / "new.ckpt").touch()
     planned = workflow.planned(
-        "results/capped_demo/simulations/AA.png", "--config", "checkpoint=new.ckpt", "model=simulations"
+        "results/small/simulations/AA.png", "--config", "checkpoint=new.ckpt", "model=simulations"
     )
     assert planned == dict.fromkeys(("build_peptide", "simulate", "describe_simulation", "plot_simulation"), 1)
 
@@ -190,7 +201,7 @@ def test_slurm_profile_plans(workflow_in):
 
 
 def test_an_ablation_needs_variants_and_all_its_models(workflow_in):
-    none = workflow_in("config.yaml").with_changes(ablation={"variants": {}})
+    none = workflow_in("tests/workflow/small.yaml").with_changes(ablation={"variants": {}})
     assert not [rule for rule in none.planned("all") if "ablation" in rule]
     assert none.planned("ablation") == {}
     # The targets are about one model: only an ablation of that model alone is among them.

@@ -135,7 +135,7 @@ def test_partial_results_are_evaluated_without_anything_they_start_from(copy_fin
 def test_partial_with_nothing_ready_says_so(workflow_in):
     finished = workflow_in("config.yaml").run("--cores", "1", "evaluate", "--config", "partial=true", check=False)
     assert finished.returncode == 1
-    assert "partial: no test peptide has its MD and its samples by default" in finished.stdout
+    assert "partial: no test peptide has its MD and its samples by explicit, default, md-100ps" in finished.stdout
     assert "Traceback" not in finished.stdout
 
 

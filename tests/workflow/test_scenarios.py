@@ -20,8 +20,11 @@ pytestmark = pytest.mark.workflow
 # The page speaks of the demo; the small workflow has other names and smaller numbers.
 SMALLER = {
     "capped_demo": "small",
-    "AW": "AV",
-    "[AA, AF, GW, GA]": "[AA, GS, GA]",
+    "[AF, FF, FG, FL, IA, LF, GI]": "[AA, GS, GA]",
+    "plain_md/md-100ps": "md",
+    "AF.pdb": "AA.pdb",
+    "FA, AM": "FA, AG",
+    "FA": "AV",
     "32x0e + 16x1e": "8x0e + 8x1e",
     "production: 120 ps": "production: 13 ps",
     "samples: 2000": "samples: 60",

@@ -91,6 +91,6 @@ def test_slots_keep_their_number_whatever_snakemake_starts(scheduled):
 def test_the_profile_names_rules_that_are_there(workflow_in):
     """Snakemake takes resources of rules that do not exist without a word."""
     asked = yaml.safe_load((PROFILE / "config.yaml").read_text())
-    listed = workflow_in("config.yaml").run("--profile", str(PROFILE), "--list-rules").stdout.split()
+    listed = workflow_in("tests/workflow/small.yaml").run("--profile", str(PROFILE), "--list-rules").stdout.split()
     assert set(asked["set-resources"]) == set(asked["set-threads"])
     assert set(asked["set-resources"]) <= set(listed)
