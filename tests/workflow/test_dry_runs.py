@@ -92,7 +92,8 @@ def test_one_figure_needs_only_its_own(workflow_in):
 
 
 def test_plain_md_in_place_of_a_model_is_simulated_and_taken_in(workflow_in):
-    plain = workflow_in("tests/workflow/small.yaml").with_changes(models={"md": {"simulate": {"production": "2 ps"}}})
+    models = {"default": {}, "md": {"simulate": {"production": "2 ps"}}}
+    plain = workflow_in("tests/workflow/small.yaml").with_changes(models=models)
     planned = plain.planned("results/small/samples/md/AV/sampling.json")
     assert planned == {"build_peptide": 1, "simulate_plain_md": 1, "import_samples": 1}
     listed = plain.run("--dry-run", "--verbose", "results/small/plain_md/md/AV/md.json").stdout
