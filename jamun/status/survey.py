@@ -180,7 +180,11 @@ class _Surveyor:
             own = {"model": model, "peptide": name}
             stage = f"samples {model}"
             rule = "import_samples" if self.settings.is_outside(model) else "sample"
-            stages[stage] = self.one(f"samples by {model}", rule, layout.SAMPLES["record"], **own)
+            made = {rule: layout.SAMPLES["record"]}
+            if self.settings.plain_md_of(model) is not None:
+                made |= {"simulate_plain_md": layout.PLAIN_MD["record"]}
+            jobs = [self.job(each, pattern, **own) for each, pattern in made.items()]
+            stages[stage] = self.note(f"samples by {model}", name, jobs)
             record, work = self.place(layout.SAMPLES["record"], **own), self.place(layout.WORK["sample"], **own)
             if not self.settings.is_outside(model):
                 samples[model] = _as_it_is(sampling(record, work, self.settings.sampling_of(model)), stages[stage])

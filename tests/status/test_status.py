@@ -165,6 +165,15 @@ def test_samples_are_counted_from_the_saved_state(tree: Tree, at_work: Callable)
     assert next(each for each in tree.survey().peptides if each.name == "AG").samples["default"].done == 0
 
 
+def test_plain_md_is_at_work_while_it_is_simulated(tree: Tree, at_work: Callable) -> None:
+    models = {"default": {}, "md": {"simulate": {"production": "1 ns"}}}
+    write(tree.folder / "config.yaml", yaml.safe_dump(CONFIGURATION | {"models": models}))
+    at_work(tree.log("simulate_plain_md/md/AG.log", ""))
+    rows = {peptide.name: peptide for peptide in tree.survey().peptides}
+    assert rows["AG"].stages["samples md"] == State.RUNNING
+    assert rows["AH"].stages["samples md"] == State.WAITING
+
+
 def test_a_training_is_read_from_its_log(tree: Tree, at_work: Callable) -> None:
     (tree.results / "models/default/checkpoint.ckpt").unlink()
     (tree.results / "models/default/training.json").unlink()
