@@ -38,11 +38,15 @@ study-%: install pyemma opengl
 	@$(BIN)/python studies/capped_dipeptides all $*
 	@echo "The results: $(CURDIR)/studies/capped_dipeptides/$*.md"
 
+# Two processes, each a folder of tests at a time: while one waits for Slurm or Snakemake, the other computes.
+PYTEST = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadgroup \
+	--no-loadscope-reorder
+
 test: install dev pyemma opengl chromium slurm
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not full" tests
+	@$(PYTEST) -m "not full" tests
 
 test-full: install dev pyemma opengl chromium slurm
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests
+	@$(PYTEST) tests
 
 lint: dev
 	@$(BIN)/ruff check .

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+from jamun.io.imports import without
 from jamun.io.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), without("torch"):
     from jamun.config.evaluation import EvaluationSettings
     from jamun.evaluation.msm_input import msm_input
     from jamun.evaluation.pair import Files, read_pair

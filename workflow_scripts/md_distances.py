@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from jamun.io.imports import without
 from jamun.io.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), without("torch"):
     from jamun.config.dynamics import DynamicsSettings
     from jamun.evaluation.pair import Files
     from jamun.evaluation.slow_distances import md_distances_to_file

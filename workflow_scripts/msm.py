@@ -8,6 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from jamun.io.imports import without
 from jamun.io.log import job_log
 
 
@@ -36,5 +37,5 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command_line()
-    with job_log(arguments.log):
+    with job_log(arguments.log), without("torch"):
         main(arguments)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from jamun.evaluation.js import JS_MAX
 
@@ -171,5 +171,5 @@ def scattered(value: float, resampled: np.ndarray, count: int) -> dict[str, Any]
 
     s is the standard deviation of few resampled values (R,), t Student's 97.5 % quantile of R - 1 degrees of freedom.
     """
-    spread = float(student.ppf(0.975, len(resampled) - 1) * np.std(resampled, ddof=1))
+    spread = float(stdtrit(len(resampled) - 1, 0.975) * np.std(resampled, ddof=1))
     return _estimate(value, max(0.0, float(value) - spread), float(value) + spread, count)

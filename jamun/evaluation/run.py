@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from jamun.config.evaluation import EvaluationSettings
-from jamun.evaluation import comparison, dynamics, physicality
 from jamun.evaluation.pair import Pair, Result
 from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.provenance import provenance
 
-# Every analysis of a pair in the main environment, by the rule that makes it, and the packages that it rests on.
-ANALYSES: dict[str, tuple[Callable[..., Result], tuple[str, ...]]] = {
-    "compare": (comparison.analyse, ("mdtraj", "numpy", "scipy")),
-    "dynamics": (dynamics.analyse, ("mdtraj", "numpy", "scipy", "deeptime", "POT")),
-    "physicality": (physicality.analyse, ("mdtraj", "numpy", "scipy")),
+# Every analysis of a pair in the main environment, by the rule that makes it: the module with its `analyse`, imported
+# when it is made, since a job makes one; and the packages that it rests on.
+ANALYSES = {
+    "compare": ("comparison", ("mdtraj", "numpy", "scipy")),
+    "dynamics": ("dynamics", ("mdtraj", "numpy", "scipy", "deeptime", "POT")),
+    "physicality": ("physicality", ("mdtraj", "numpy", "scipy")),
 }
 
 
@@ -39,6 +39,7 @@ def analyse_to_files(
         result, arrays: Files to write.
         md_distances: What md_distances_to_file wrote of this MD (JSON), where the analysis needs it.
     """
-    analyse, packages = ANALYSES[name]
+    module, packages = ANALYSES[name]
+    analyse = import_module(f"jamun.evaluation.{module}").analyse
     more = {} if md_distances is None else {"baselines": read_json(md_distances)["baselines"]}
     publish(pair, analyse(pair, settings, **more), packages, result, arrays)
