@@ -1,4 +1,4 @@
-"""What tests of several folders use: programs at work, and pages in a browser without a network."""
+"""What tests of several folders use: programs at work, pages in a browser without a network, a model of no use."""
 
 import shutil
 import signal
@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import torch
 from playwright.sync_api import Page, sync_playwright
+
+from jamun.config.network import NetworkSettings
+from jamun.config.training import TrainingSettings
+from jamun.model.checkpoint import save_denoiser
+from jamun.model.denoiser import Denoiser
 
 # A suite that was started in the background ignores interrupts, and so would every program that it starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -84,3 +90,13 @@ def working():
     for process in running:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """A denoiser that takes no time, and knows nothing."""
+    torch.manual_seed(0)
+    network = NetworkSettings(hidden_irreps="8x0e + 4x1e", n_convolutions=1, n_radial=8, radial_width=8)
+    path = tmp_path_factory.mktemp("model") / "checkpoint.ckpt"
+    save_denoiser(path, Denoiser(network, 0.3), network, TrainingSettings(), {})
+    return path

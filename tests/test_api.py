@@ -8,15 +8,10 @@ from pathlib import Path
 import mdtraj
 import numpy as np
 import pytest
-import torch
 
 import jamun
 from jamun.config import parse
-from jamun.config.network import NetworkSettings
-from jamun.config.training import TrainingSettings
 from jamun.io.log import UserError
-from jamun.model.checkpoint import save_denoiser
-from jamun.model.denoiser import Denoiser
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 
@@ -26,15 +21,6 @@ FAST = {
     "evaluation": {"msm": {"backend": "deeptime", "clusters": 5, "macrostates": 2, "its_lags": [1]}},
     "figures": {"dpi": 50},
 }
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    torch.manual_seed(0)
-    network = NetworkSettings(hidden_irreps="8x0e + 4x1e", n_convolutions=1, n_radial=8, radial_width=8)
-    path = tmp_path_factory.mktemp("model") / "checkpoint.ckpt"
-    save_denoiser(path, Denoiser(network, 0.3), network, TrainingSettings(), {})
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,10 @@ import sys
 
 import mdtraj
 import pytest
-import torch
 
 from jamun import cli
-from jamun.config.network import NetworkSettings
 from jamun.config.sampling import SamplingSettings
-from jamun.config.training import TrainingSettings
-from jamun.model.checkpoint import read_content, save_denoiser
-from jamun.model.denoiser import Denoiser
+from jamun.model.checkpoint import read_content
 from jamun.model.weights import write_model
 
 
@@ -22,15 +18,6 @@ def run(monkeypatch, *words):
     with pytest.raises(SystemExit) as ended:
         cli.main()
     return ended.value.code
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    torch.manual_seed(0)
-    network = NetworkSettings(hidden_irreps="8x0e + 4x1e", n_convolutions=1, n_radial=8, radial_width=8)
-    path = tmp_path_factory.mktemp("model") / "checkpoint.ckpt"
-    save_denoiser(path, Denoiser(network, 0.3), network, TrainingSettings(), {})
-    return path
 
 
 def test_build(monkeypatch, tmp_path, capsys):

@@ -7,12 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
-
-from jamun.config.network import NetworkSettings
-from jamun.config.training import TrainingSettings
-from jamun.model.checkpoint import save_denoiser
-from jamun.model.denoiser import Denoiser
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,13 +58,3 @@ def installed(wheel, tmp_path_factory):
     folders = [path for path in sys.path if path.endswith("site-packages")]
     (found.site_packages / "dependencies.pth").write_text("\n".join(folders) + "\n")
     return found
-
-
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory):
-    """A denoiser that takes no time, and knows nothing."""
-    torch.manual_seed(0)
-    network = NetworkSettings(hidden_irreps="8x0e + 4x1e", n_convolutions=1, n_radial=8, radial_width=8)
-    path = tmp_path_factory.mktemp("model") / "checkpoint.ckpt"
-    save_denoiser(path, Denoiser(network, 0.3), network, TrainingSettings(), {})
-    return path
