@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jamun.config.network import ArchitectureSettings, NetworkSettings
+from jamun.config.architecture import ArchitectureSettings
+from jamun.config.network import NetworkSettings
 from jamun.config.public_network import PublicNetworkSettings
 from jamun.data.vocabulary import VOCABULARY_VERSION
 from jamun.model.conditioning import Conditioning

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -171,7 +172,7 @@ def validation_batches(
     return makers
 
 
-class Stream(IterableDataset):
+class Stream(IterableDataset[Any]):
     """Batches `first()`, `first()` + 1, ... of one of several processes that take turns, until `stop`.
 
     Several readers of a DataLoader take turns within that: they are asked in turn, so the order is the same.

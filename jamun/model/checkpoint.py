@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from jamun.config.network import ArchitectureSettings, network_settings, settings_class
+from jamun.config.architecture import ArchitectureSettings
+from jamun.config.network import network_settings, settings_class
 from jamun.config.public_network import PublicNetworkSettings
 from jamun.config.training import TrainingSettings
 from jamun.data.trained_on import TrainedOn

@@ -45,7 +45,8 @@ class Conditioning:
         rows = (codes.element, codes.atom_name, codes.residue, codes.residue_index)
         mask = torch.ones(1, molecule.n_atoms, dtype=torch.bool)
         hand = torch.as_tensor(molecule.atom_hands())[None]
-        return cls(*(torch.as_tensor(row)[None] for row in rows), bonded[None], mask, hand)
+        element, atom_name, residue, index = (torch.as_tensor(row)[None] for row in rows)
+        return cls(element, atom_name, residue, index, bonded[None], mask, hand)
 
     def select(self, graphs: Tensor) -> Conditioning:
         """The graphs with these indices, repeats allowed."""

@@ -58,7 +58,8 @@ class Path:
 
 def _coupling(l1: int, l2: int, l3: int) -> tuple[tuple[int, int, int, float], ...]:
     table = o3.wigner_3j(l1, l2, l3, dtype=torch.float64)
-    return tuple((*map(int, index), float(table[tuple(index)])) for index in (table.abs() > 1e-9).nonzero())
+    places = (table.abs() > 1e-9).nonzero().tolist()
+    return tuple((m1, m2, m3, float(table[m1, m2, m3])) for m1, m2, m3 in places)
 
 
 def _sum_of_products(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
@@ -175,7 +176,7 @@ class Convolution(nn.Module):
         transformed = self.transform(features) if kept is None else kept
         result = {}
         for l3, paths in self.paths_to.items():
-            components: list[Tensor | None] = [None] * (2 * l3 + 1)
+            components: list[Tensor] = []
             for path in paths:
                 if path.name in transformed:
                     parts = self._spread(path, transformed[path.name], edges)
@@ -183,7 +184,8 @@ class Convolution(nn.Module):
                     parts = self._gather(path, features[path.l1], edges)
                 if path.odd and edges.hand is not None:
                     parts = [part * edges.hand for part in parts]
-                components = [part if old is None else old + part for old, part in zip(components, parts, strict=True)]
+                pairs = zip(components, parts, strict=True)
+                components = [old + part for old, part in pairs] if components else list(parts)
             if not paths:
                 graphs, atoms = edges.hidden.shape[:2]
                 components = [edges.hidden.new_zeros(graphs, atoms, self.outputs[l3])] * (2 * l3 + 1)

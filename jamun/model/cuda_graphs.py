@@ -46,7 +46,7 @@ def _with_tensors(value: Any, tensors: Iterator[Tensor]) -> Any:
     """`value` with the next of `tensors` in place of each of its own."""
     if isinstance(value, Tensor):
         return next(tensors)
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{f.name: _with_tensors(getattr(value, f.name), tensors) for f in fields(value)})
     if isinstance(value, dict):
         return {key: _with_tensors(part, tensors) for key, part in value.items()}
@@ -65,7 +65,8 @@ class _Trainable(nn.Module):
         self.prepared = _with_tensors(prepared, (value.detach() for value in _tensors(prepared)))
 
     def forward(self, y: Tensor, sigma: Tensor, *tensors: Tensor) -> Tensor:
-        return self.denoiser(y, sigma, _with_tensors(self.prepared, iter(tensors)))
+        estimates: Tensor = self.denoiser(y, sigma, _with_tensors(self.prepared, iter(tensors)))
+        return estimates
 
 
 class _Replay(NamedTuple):
@@ -90,7 +91,7 @@ class CudaGraphs:
 
     def __init__(self, denoiser: Network) -> None:
         self.denoiser = denoiser
-        self._trained: dict[tuple[Any, ...], Callable[..., Tensor]] = {}
+        self._trained: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._replays: dict[tuple[Any, ...], _Replay] = {}
 
     def __call__(self, y: Tensor, sigma: float | Tensor, conditioning: Any) -> Tensor:
@@ -108,7 +109,8 @@ class CudaGraphs:
                 self._trained[key] = torch.cuda.make_graphed_callables(
                     _Trainable(self.denoiser, prepared), samples, num_warmup_iters=_WARM_UP, allow_unused_input=True
                 )
-        return self._trained[key](*arguments)
+        estimates: Tensor = self._trained[key](*arguments)
+        return estimates
 
     def _replay(self, y: Tensor, sigma: Tensor, prepared: Any) -> Tensor:
         key = (y.shape, sigma.shape, id(prepared))

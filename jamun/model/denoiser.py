@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -114,7 +115,8 @@ class Head(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """Features of all degrees -> (G, N, 3)."""
-        return self.vector(self.gate(self.mix(features)))[1][..., 0].permute(1, 2, 0)
+        vectors: Tensor = self.vector(self.gate(self.mix(features)))[1]
+        return vectors[..., 0].permute(1, 2, 0)
 
 
 class Denoiser(Network):
@@ -193,7 +195,7 @@ class Denoiser(Network):
         nodes = self.embed({0: torch.cat(embedded, -1)[None]})
         if keep is None:
             keep = mask.shape[0] == 1
-        kept = self.blocks[0].convolution.transform(nodes, everything=True) if keep else None
+        kept = self._blocks()[0].convolution.transform(nodes, everything=True) if keep else None
         edge_weight = edge * (SILU_GAIN / neighbours)[:, None, None]
         return Prepared(mask, edge_weight, bonded, conditioning.hand[..., None].to(dtype), nodes, kept)
 
@@ -225,16 +227,20 @@ class Denoiser(Network):
         features, kept = prepared.nodes, prepared.kept
         if kept is None:
             features = {degree: value.expand(-1, graphs, -1, -1) for degree, value in features.items()}
-        for block in self.blocks:
+        for block in self._blocks():
             hidden_edges = block.radial(edge_features, self.bond_table) * edge_weight
             features = block(features, hidden_edges, harmonics, prepared.hand, c_noise, kept)
             kept = None
-        return self.head(features) * self.gain
+        vectors: Tensor = self.head(features)
+        return vectors * self.gain
+
+    def _blocks(self) -> list[Block]:
+        return cast("list[Block]", list(self.blocks))
 
     def flops(self, atoms: int) -> int:
         """Floating-point operations of the matrix products in the convolutions and radial layers, a graph forward."""
         radial = 2 * atoms * atoms * (self.settings.n_radial + 2) * self.settings.radial_width
-        return sum(block.convolution.flops(atoms) + radial for block in self.blocks)
+        return sum(block.convolution.flops(atoms) + radial for block in self._blocks())
 
     def loss_scale(self, sigma: Tensor) -> Tensor:
         """c_out of Appendix B: sigma (G,) in nm -> (G,) in nm."""

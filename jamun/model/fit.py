@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import numpy as np
@@ -20,7 +20,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from jamun.config.network import ArchitectureSettings
+from jamun.config.architecture import ArchitectureSettings
 from jamun.config.training import TrainingSettings
 from jamun.io.atomic import read_json, write_json
 from jamun.io.log import Interrupted
@@ -35,7 +35,11 @@ from jamun.model.training_module import DenoiserTraining, FrameData
 logger = logging.getLogger("jamun.train")
 
 # Lightning's names of ours; TF32 is a mode of float32 products there.
-_LIGHTNING_PRECISION = {"float32": "32-true", "tf32": "32-true", "bfloat16": "bf16-mixed"}
+_LIGHTNING_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {
+    "float32": "32-true",
+    "tf32": "32-true",
+    "bfloat16": "bf16-mixed",
+}
 
 
 def _plain_progress() -> list[Callback]:
@@ -46,7 +50,8 @@ def _plain_progress() -> list[Callback]:
 def read_state(path: Path, what: str) -> dict[str, Any]:
     """A checkpoint of Lightning; `what` is its name in an error. Raises TrainingError where it cannot be read."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return state
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
         raise TrainingError(f"{path}: the {what} checkpoint is unreadable; delete its folder to start anew.") from None
 

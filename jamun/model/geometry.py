@@ -59,5 +59,5 @@ def superpose(moving: Tensor, fixed: Tensor, mask: Tensor) -> Tensor:
     handedness = torch.linalg.det(u @ vh).sign()
     flip = torch.ones_like(covariance[..., 0])
     flip[..., 2] = handedness
-    rotation = (u * flip[:, None, :]) @ vh
+    rotation: Tensor = (u * flip[:, None, :]) @ vh
     return (moving.double() @ rotation).to(moving.dtype)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from jamun.model.batches import Batch
 from jamun.model.training_data import TrainingError
+from jamun.model.training_module import DenoiserTraining
 
 logger = logging.getLogger("jamun.train")
 
@@ -79,13 +80,14 @@ class History(Callback):
         validated = [row for row in self.rows if row["validation_loss"] is not None]
         if trainer.global_step < trainer.max_steps or (validated and validated[-1]["step"] == trainer.global_step):
             return
+        assert isinstance(module, DenoiserTraining)
         with torch.no_grad(), trainer.precision_plugin.val_step_context():
-            for number, batch in enumerate(trainer.datamodule.val_dataloader()):
+            for number, batch in enumerate(trainer.datamodule.val_dataloader()):  # type: ignore[attr-defined]
                 module.validation_step(batch.to(module.device), number)
         loss = float(module.collect_validation())
         self._append(trainer.global_step, validation_loss=loss)
         trainer.save_checkpoint(self.work / "last.ckpt")
-        if loss < min((row["validation_loss"] for row in validated), default=math.inf):
+        if loss < min((float(row["validation_loss"] or 0.0) for row in validated), default=math.inf):
             trainer.save_checkpoint(self.work / "best.ckpt")
 
     def _append(self, step: int, **values: float) -> None:
@@ -99,7 +101,7 @@ class History(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows, self.seconds = [dict(row) for row in state["rows"]], float(state["seconds"])
-        self._resumed_at = int(self.rows[-1]["step"]) if self.rows else 0
+        self._resumed_at = int(self.rows[-1]["step"] or 0) if self.rows else 0
 
 
 def csv_lines(rows: list[dict[str, float | int | None]]) -> Iterator[str]:

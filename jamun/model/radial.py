@@ -14,6 +14,9 @@ class BesselBasis(nn.Module):
     ``forward``: distances of any shape (...) in the unit of `end` -> (..., size); the limit is taken at d = 0.
     """
 
+    frequency: Tensor
+    amplitude: Tensor
+
     def __init__(self, size: int, end: float) -> None:
         super().__init__()
         order = torch.arange(1, size + 1, dtype=torch.float64)
@@ -32,6 +35,8 @@ class GaussianBasis(nn.Module):
     The constants are e3nn's (``soft_one_hot_linspace``), which give entries of unit second moment.
     ``forward``: (...) -> (..., size).
     """
+
+    centres: Tensor
 
     def __init__(self, size: int, end: float) -> None:
         super().__init__()

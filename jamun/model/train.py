@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from jamun.config.network import ArchitectureSettings
+from jamun.config.architecture import ArchitectureSettings
 from jamun.config.training import TrainingSettings
 from jamun.data.store import FeatureFile
 from jamun.data.trained_on import TrainedOn

@@ -9,10 +9,11 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from jamun.config.network import ArchitectureSettings
+from jamun.config.architecture import ArchitectureSettings
 from jamun.config.training import TrainingSettings
 from jamun.model.acceleration import accelerated
 from jamun.model.architectures import build
@@ -58,7 +59,8 @@ class DenoiserTraining(lightning.LightningModule):
             self.denoiser.load_state_dict(initial.state_dict())
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False)
         # Found once: looking for them takes longer than averaging them on a GPU.
-        self._averaged, self._current = list(self.average.parameters()), list(self.denoiser.parameters())
+        self._averaged: list[Tensor] = list(self.average.parameters())
+        self._current: list[Tensor] = list(self.denoiser.parameters())
         self._call: Callable[..., Tensor] | None = None
         self._validation: list[Tensor] = []
         self._updated = -1
@@ -83,7 +85,9 @@ class DenoiserTraining(lightning.LightningModule):
         nothing = torch.zeros(2, dtype=torch.float64, device=self.device)
         total = torch.stack([nothing, *self._validation]).sum(0)
         self._validation.clear()
-        total = self.all_gather(total).reshape(-1, 2).sum(0)
+        gathered = self.all_gather(total)
+        assert isinstance(gathered, Tensor)
+        total = gathered.reshape(-1, 2).sum(0)
         return total[0] / total[1].clamp(min=1)
 
     def on_validation_epoch_end(self) -> None:
@@ -100,7 +104,7 @@ class DenoiserTraining(lightning.LightningModule):
     def on_train_start(self) -> None:
         self._updated = self.global_step
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         settings = self.training_settings
         # One kernel for all weights; Lightning's bfloat16 does not clip gradients for it.
         fused = self.device.type == "cuda" and settings.precision != "bfloat16"
@@ -122,12 +126,16 @@ class FrameData(lightning.LightningDataModule):
             data.validation, settings.validation_frames, settings.batch_size, conditioning
         )
 
-    def _turns(self) -> tuple[int, int]:
-        return self.trainer.global_rank, self.trainer.world_size
+    def _trainer(self) -> lightning.Trainer:
+        assert self.trainer is not None, "Lightning asks for batches when it trains"
+        return self.trainer
 
-    def train_dataloader(self) -> DataLoader:
+    def _turns(self) -> tuple[int, int]:
+        return self._trainer().global_rank, self._trainer().world_size
+
+    def train_dataloader(self) -> DataLoader[Batch]:
         def first() -> int:
-            return self.trainer.global_step * self.settings.accumulate
+            return self._trainer().global_step * self.settings.accumulate
 
         readers = self.settings.num_workers
         return DataLoader(
@@ -138,7 +146,7 @@ class FrameData(lightning.LightningDataModule):
             prefetch_factor=4 if readers else None,
         )
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader[Batch]:
         makers = self.validation_batches
         stream = Stream(lambda number: makers[number](), lambda: 0, *self._turns(), len(makers))
         return DataLoader(stream, batch_size=None)

@@ -45,14 +45,14 @@ def stereocentres(topology: mdtraj.Topology) -> list[tuple[str, int, tuple[int, 
 
 def peptide_bonds(topology: mdtraj.Topology) -> list[tuple[str, tuple[int, int, int, int]]]:
     """(label, the four atoms of omega) of every peptide bond, those to the caps included."""
-    quartets = []
+    quartets: list[tuple[str, tuple[int, int, int, int]]] = []
     residues = list(topology.residues)
     for before, after in pairwise(residues):
         first = {atom.name: atom.index for atom in before.atoms}
         second = {atom.name: atom.index for atom in after.atoms}
         left = first.get("CA", first.get("CH3"))
         right = second.get("CA", second.get("C") if after.name == "NME" else None)
-        if None not in (left, right) and "C" in first and "N" in second:
+        if left is not None and right is not None and "C" in first and "N" in second:
             quartets.append((f"{before}-{after}", (left, first["C"], second["N"], right)))
     return quartets
 

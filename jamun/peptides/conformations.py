@@ -97,7 +97,7 @@ def _holding(positions: np.ndarray, quartets: list[Quartet]) -> openmm.CustomTor
 def _free_chi1(positions: np.ndarray, topology: mdtraj.Topology) -> list[Quartet]:
     """The four atoms of chi1 of every side chain that makes no ring with the backbone."""
     quartets, _ = mdtraj.compute_chi1(mdtraj.Trajectory(positions[None], topology))
-    found = [tuple(map(int, quartet)) for quartet in quartets]
+    found = [(first, second, third, fourth) for first, second, third, fourth in quartets.tolist()]
     return [quartet for quartet in found if _beyond(topology, quartet[1], quartet[2]) is not None]
 
 

@@ -35,7 +35,8 @@ def _listed(entry: list[str] | str, where: str, root: Path) -> list[Peptide]:
             return read_table(root / entry)
         except PeptideError as error:
             raise PeptideError(f"{where}: {error}") from None
-    peptides, seen = [], {}
+    peptides: list[Peptide] = []
+    seen: dict[str, int] = {}
     for place, text in enumerate(entry, 1):
         try:
             peptide = parse_sequence(text)

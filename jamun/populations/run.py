@@ -154,7 +154,7 @@ class _Rounds:
             ShortRun(
                 self.work / f"run_{number:03d}_{place:05d}.npz",
                 starts[place],
-                derived_seed(self.settings.seed, self.peptide, "run", number, place),
+                derived_seed(self.settings.seed, self.peptide, "run", number, int(place)),
             )
             for place in np.flatnonzero(good)
         ]

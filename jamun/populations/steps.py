@@ -61,7 +61,7 @@ def steps_of(residues: list[ResidueStates]) -> list[Step]:
         own = (residue.name, str(residue.before_proline), str(residue.place))
         if residue.name != "PRO":  # whose ring holds phi
             positive = [run.astype(np.int64) for run in residue.positive]
-            levels = (("phi", "GLY"), ("phi", *own)) if glycine else (("phi", "any"),)
+            levels: tuple[tuple[str, ...], ...] = (("phi", "GLY"), ("phi", *own)) if glycine else (("phi", "any"),)
             alone = _others_near(residue, residues)
             found.append(Step(residue, "phi > 0", 2, positive, alone, all_frames, levels))
         helical = [run.astype(np.int64) for run in residue.helical]

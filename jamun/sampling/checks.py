@@ -40,12 +40,14 @@ class Checks:
 
     @staticmethod
     def _distances(x: Tensor, pairs: Tensor) -> Tensor:
-        return (x[:, pairs[0]] - x[:, pairs[1]]).norm(dim=-1)
+        lengths: Tensor = (x[:, pairs[0]] - x[:, pairs[1]]).norm(dim=-1)
+        return lengths
 
     def _volumes(self, x: Tensor) -> Tensor:
         centre, *neighbours = (x[:, atoms] for atoms in self._centres)
         v1, v2, v3 = (neighbour - centre for neighbour in neighbours)
-        return (v1 * torch.linalg.cross(v2, v3)).sum(-1)
+        volumes: Tensor = (v1 * torch.linalg.cross(v2, v3)).sum(-1)
+        return volumes
 
     def keep_chirality(self, estimates: Tensor, starts: Tensor) -> Tensor:
         """Whether all stereocentres are clearly those of the start, (F,) bool, of estimates (F, atoms, 3) in nm; starts

@@ -24,7 +24,7 @@ class ChainNoise:
     def __init__(
         self,
         seed: int,
-        chains: Sequence[int],
+        chains: Sequence[int] | np.ndarray,
         atoms: int,
         dtype: torch.dtype,
         device: torch.device,

@@ -75,10 +75,10 @@ class State:
     @classmethod
     def new(cls, chains: int, atoms: int, batch: int) -> State:
         """Before the first step."""
-        arrays = [torch.zeros(chains, atoms, 3) for _ in PhaseSpaceState._fields]
+        y, v, force, xhat = (torch.zeros(chains, atoms, 3) for _ in PhaseSpaceState._fields)
         steps, lengths, made = (torch.zeros(chains, dtype=torch.int64) for _ in range(3))
         alive, members = torch.ones(chains, dtype=torch.bool), torch.empty(0, dtype=torch.int64)
-        return cls(*arrays, steps, alive, ~alive, lengths, members, made, batch)
+        return cls(y, v, force, xhat, steps, alive, ~alive, lengths, members, made, batch)
 
     @property
     def written(self) -> int:

@@ -66,7 +66,8 @@ class SamplingFiles:
     def in_folder(cls, folder: Path, work: Path | None = None) -> SamplingFiles:
         """The usual names in a folder; `work` in it where none is given."""
         names = ("samples.xtc", "topology.pdb", "sampling.json", "flags.npz")
-        return cls(*(folder / name for name in names), work=work or folder / "work")
+        samples, topology, record, flags = (folder / name for name in names)
+        return cls(samples, topology, record, flags, work or folder / "work")
 
 
 def choose_device(wanted: str) -> torch.device:

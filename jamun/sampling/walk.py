@@ -225,7 +225,8 @@ def corrector_draws(settings: SamplingSettings) -> int:
 
 def jumps_by(steps: np.ndarray, settings: SamplingSettings) -> np.ndarray:
     """How many jumps chains have made that have walked `steps` (chains,) steps."""
-    return np.maximum(0, steps - settings.burn_in) // settings.stride
+    jumps: np.ndarray = np.maximum(0, steps - settings.burn_in) // settings.stride
+    return jumps
 
 
 def jump_is_due(step: int, settings: SamplingSettings) -> bool:

@@ -50,7 +50,7 @@ def simulation(record: Path, work: Path, settings: SimulateSettings) -> Progress
         return Progress(done, max(asked, done), made.get("ns_per_day"))
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    done, seconds, stage, newest = 0.0, 0.0, "", None
+    done, seconds, stage, newest = 0.0, 0.0, "", work
     for path in sorted(work.glob("replica_*/progress.json")):
         try:
             point = read_json(path)["points"][0]

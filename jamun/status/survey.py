@@ -6,13 +6,13 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jamun import layout
-from jamun.config.configuration import Configuration
+from jamun.config.configuration import Configuration, Split
 from jamun.io.active import Runner, is_locked, runners
 from jamun.io.log import last_lines
-from jamun.peptides.splits import SPLITS, resolve_splits
+from jamun.peptides.splits import resolve_splits
 from jamun.simulate.jobs import batched_jobs
 from jamun.status.jobs import Job, State, job, stage_of
 from jamun.status.progress import Progress, sampling, simulation, training
@@ -86,9 +86,9 @@ class Survey:
         for peptide in self.peptides:
             for stage, state in peptide.stages.items():
                 stages.setdefault(stage, Counter())[state] += 1
-        simulated = [peptide for peptide in self.peptides if peptide.md is not None]
-        done, asked = (sum(getattr(each.md, key) for each in simulated) for key in ("done", "asked"))
-        rate = sum(each.md.per_day or 0.0 for each in simulated if each.stages["MD"] == "running")
+        simulated = [(peptide, peptide.md) for peptide in self.peptides if peptide.md is not None]
+        done, asked = (sum(getattr(md, key) for _, md in simulated) for key in ("done", "asked"))
+        rate = sum(md.per_day or 0.0 for peptide, md in simulated if peptide.stages["MD"] == "running")
         left = (asked - done) / rate * 86400 if rate and asked > done else None
         return {
             "stages": {stage: dict(counts) for stage, counts in stages.items()},
@@ -114,7 +114,7 @@ class _Surveyor:
 
     def __init__(self, settings: Configuration, directory: Path) -> None:
         self.settings, self.directory = settings, directory
-        self.simulate = {split: settings.simulate_of(split) for split in SPLITS}
+        self.simulate = {split: settings.simulate_of(split) for split in get_args(Split)}
         self.failures: list[Failure] = []
         # The log of the job that simulates a peptide batched with others.
         self.batched: dict[str, str] = {}

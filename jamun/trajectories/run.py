@@ -247,7 +247,9 @@ def import_to_files(
             raise TrajectoryError(
                 f"{files.trajectories[0]}: source.stride {settings.stride} leaves one of its frames; lower it."
             )
-        first = mdtraj.Trajectory(tallies[0].first[None], target.topology)
+        frame = tallies[0].first
+        assert frame is not None, "two frames were written"
+        first = mdtraj.Trajectory(frame[None], target.topology)
         first.center_coordinates()
         save_structure(first, work / "topology.pdb")
         with open(work / "state.csv", "w", newline="", encoding="utf-8") as handle:

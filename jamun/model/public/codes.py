@@ -67,7 +67,8 @@ class PublicConditioning:
         ends = torch.as_tensor(np.sort(molecule.bonds.astype(np.int64), 1))
         bonds[0, ends[:, 1], ends[:, 0]] = True
         mask = torch.ones(1, molecule.n_atoms, dtype=torch.bool)
-        return cls(*(torch.as_tensor(row)[None] for row in codes), bonds, mask)
+        element, atom_name, residue, index = (torch.as_tensor(row)[None] for row in codes)
+        return cls(element, atom_name, residue, index, bonds, mask)
 
     @classmethod
     def batch(cls, parts: list[Self]) -> Self:

@@ -165,7 +165,7 @@ def _settings(file: _File, weights: Mapping[str, Tensor], told: Told) -> tuple[P
     vectors = _size(file, shapes, "output_head.1.weight", 0)
     layers = len({key.split(".")[1] for key in shapes if key.startswith("layers.")})
     channels = _size(file, shapes, "noise_scalings.0.scale_predictor.0.weight", 0)
-    sizes = {
+    sizes: dict[str, Any] = {
         "element_embedding": _size(file, shapes, "atom_embedder.atom_type_embedding.weight", 1),
         "atom_name_embedding": _size(file, shapes, "atom_embedder.atom_code_embedding.weight", 1),
         "residue_embedding": _size(file, shapes, "atom_embedder.residue_code_embedding.weight", 1),

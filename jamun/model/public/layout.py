@@ -180,7 +180,7 @@ def from_public(weights: Mapping[str, Tensor], denoiser: PublicDenoiser) -> dict
     settings = denoiser.settings
     state = {ours: weights[key] for key, ours in _same(settings).items()}
     sizes = list(embedding_sizes(settings).values())
-    for number, (prefix, block) in enumerate(zip(block_prefixes(settings), denoiser.blocks, strict=True)):
+    for number, (prefix, block) in enumerate(zip(block_prefixes(settings), denoiser.of_blocks(), strict=True)):
         name = f"blocks.{number}"
         first = weights[f"{prefix}f.f.radial_nn.0.weight"].T
         state[f"{name}.radial.bond"] = first[: settings.bond_embedding].contiguous()
@@ -200,9 +200,9 @@ def to_public(denoiser: PublicDenoiser) -> dict[str, Tensor]:
     """The public program's parameters, in the order of its files, from the network's; gradients pass through."""
     settings = denoiser.settings
     own = dict(denoiser.named_parameters())
-    found = {key: own[ours] for key, ours in _same(settings).items()}
+    found: dict[str, Tensor] = {key: own[ours] for key, ours in _same(settings).items()}
     sizes = list(embedding_sizes(settings).values())
-    for number, (prefix, block) in enumerate(zip(block_prefixes(settings), denoiser.blocks, strict=True)):
+    for number, (prefix, block) in enumerate(zip(block_prefixes(settings), denoiser.of_blocks(), strict=True)):
         radial = block.radial
         found[f"{prefix}f.f.radial_nn.0.weight"] = torch.cat([radial.bond, radial.distance]).T
         found[f"{prefix}f.f.radial_nn.0.bias"] = radial.bias

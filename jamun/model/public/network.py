@@ -13,6 +13,7 @@ jamun.model.convolution contracts is then a dense array over pairs, though not a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +79,8 @@ class NoiseLayer(nn.Module):
 
     def forward(self, c_noise: Tensor) -> Tensor:
         """(G or 1, 1, 1) -> (G or 1, 1, channels)."""
-        return self.second(functional.selu(self.first(c_noise)))
+        numbers: Tensor = self.second(functional.selu(self.first(c_noise)))
+        return numbers
 
 
 class Radial(nn.Module):
@@ -160,7 +162,7 @@ class PublicDenoiser(Network):
                 "residue_index": nn.Embedding(RESIDUE_PLACES, settings.residue_index_embedding),
             }
         )
-        sizes = {name: table.embedding_dim for name, table in self.embeddings.items()}
+        sizes = {name: cast(nn.Embedding, table).embedding_dim for name, table in self.embeddings.items()}
         read = [name for name in sizes if name != "atom_name" or settings.reads_atom_names]
         scalars = {0: sum(sizes[name] for name in read)}
         self._sizes, self._read = sizes, read
@@ -233,8 +235,8 @@ class PublicDenoiser(Network):
         for block, scale, mixing in zip(self.blocks[1:], self.scales, self.mixings, strict=True):
             update = block(self._scaled(features, scale(c_noise)), joined, self.bond_table)
             features = self._mixed(features, update, torch.sigmoid(mixing(c_noise)))
-        vectors = self.head_gate(self.head_mix(features))
-        return self.head_vector(vectors)[1][..., 0].permute(1, 2, 0) * self.gain
+        vectors: Tensor = self.head_vector(self.head_gate(self.head_mix(features)))[1]
+        return vectors[..., 0].permute(1, 2, 0) * self.gain
 
     def _embedded(self, prepared: PublicPrepared, c_noise: Tensor) -> Features:
         """What the first block reads of the atoms."""
@@ -259,6 +261,10 @@ class PublicDenoiser(Network):
             for degree, weight in self._by_degree(weights).items()
         }
 
+    def of_blocks(self) -> list[Block]:
+        """The blocks, the first one first."""
+        return cast("list[Block]", list(self.blocks))
+
     def loss_scale(self, sigma: Tensor) -> Tensor:
         """c_out (G,) in nm of sigma (G,) in nm (paper: Appendix B)."""
         return preconditioning(sigma, self.mean_squared_distance)[2]
@@ -266,7 +272,7 @@ class PublicDenoiser(Network):
     def flops(self, atoms: int) -> int:
         """Floating-point operations of the matrix products in the convolutions and radial layers, a graph forward."""
         radial = 2 * atoms * atoms * self.settings.n_radial * self.settings.radial_width
-        return sum(block.convolution.flops(atoms) + radial for block in self.blocks)
+        return sum(block.convolution.flops(atoms) + radial for block in self.of_blocks())
 
     def bytes_per_graph(self, atoms: int) -> int:
         """Memory that one forward pass without gradients takes for each graph, estimated from its largest tensors.
