@@ -16,8 +16,8 @@ _ENDS = ("NME", "NH2")
 
 def _residues(molecule: Molecule) -> list[str]:
     """Names of a molecule's residues, caps included."""
-    names = dict(zip(molecule.residue_indices.tolist(), molecule.residue_names, strict=True))
-    return [PARENTS[name] if name in PARENTS else name for _, name in sorted(names.items())]
+    names: dict[int, str] = dict(zip(molecule.residue_indices.tolist(), molecule.residue_names, strict=True))
+    return [PARENTS.get(name, name) for _, name in sorted(names.items())]
 
 
 def _form(residues: list[str]) -> str:
