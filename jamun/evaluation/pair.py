@@ -9,6 +9,7 @@ from typing import Any
 import mdtraj
 import numpy as np
 
+from jamun.data.weights import effective_share
 from jamun.evaluation.ensembles import (
     EvaluationError,
     frame_chains,
@@ -137,13 +138,6 @@ def none_rejected(accepted: np.ndarray | None) -> str | None:
     if accepted.sum() < 2:
         return "the sampler accepted fewer than two frames"
     return None
-
-
-def effective_share(weights: np.ndarray | None) -> float:
-    """Kish's effective share of weighted frames (F,): (sum w)^2 / (F sum w^2); 1 without weights (L. Kish, 1965)."""
-    if weights is None:
-        return 1.0
-    return float(weights.sum() ** 2 / (len(weights) * np.square(weights).sum()))
 
 
 def replica_of_frames(boundaries: list[int]) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 
 from jamun.config.frame_weights import FrameWeightSettings
 from jamun.data.store import FeatureFile
+from jamun.data.weights import effective_share
 from jamun.io.atomic import read_json, read_npz, write_json, write_npz
 from jamun.io.provenance import provenance
 from jamun.peptides.torsions import compute_torsions
@@ -22,11 +23,6 @@ from jamun.populations.residues import PeptideRuns, Pool, ResidueSettings, StepR
 
 # Joins the parts of a pool's key to the name of an array; no part has it.
 _JOINT = "/"
-
-
-def effective_share(weights: np.ndarray) -> float:
-    """How many frames of equal weight tell as much, over their number (Kish): (sum w)^2 / (F sum w^2), weights (F,)."""
-    return float(weights.sum() ** 2 / (len(weights) * np.square(weights).sum()))
 
 
 def residue_settings(settings: FrameWeightSettings) -> ResidueSettings:

@@ -82,7 +82,7 @@ class StepResult:
     Attributes:
         residue, place: its name, and its place in the sequence.
         step: "phi > 0", "helical" or "chi1".
-        transitions: number of them in the peptide's own runs (of a pooled estimate: in all).
+        transitions: number of them in the peptide's own runs.
         share: of the frames in the states, (S,).
         population: (S,).
         low, high: ends of the 95 % interval, (S,).
@@ -158,23 +158,18 @@ def _lag_frames(peptide: PeptideRuns, lag: float) -> int:
 
 
 def _posterior(
-    own: tuple[np.ndarray, np.ndarray], step: Step, levels: tuple[Key, ...], pool: Pool, settings: ResidueSettings
+    step: Step, counts: np.ndarray, expected: np.ndarray, pool: Pool, settings: ResidueSettings
 ) -> Posterior:
-    """Populations by a step's own counts (S, S) and expected populations (S,), and the pool's at these levels."""
-    counts, expected = own
-    prior = pool.prior(levels, counts, expected, settings.strength)
+    """Populations by a step's own counts (S, S), its expected populations (S,), and the pool."""
+    prior = pool.prior(step.levels, counts, expected, settings.strength)
     seed = derived_seed(settings.seed, step.residue.name, step.residue.place, step.name)
     return sample_populations(counts, prior, settings.n_samples, seed)
 
 
-def _wanted(members: list[tuple[int, Step]], populations: np.ndarray) -> Wanted:
-    """Populations of the weighed frames of steps that are alike, each with the number of its peptide's first frame."""
-    weighed = [np.concatenate(step.weighed) for _, step in members]
-    return Wanted(
-        np.concatenate([offset + np.flatnonzero(own) for (offset, _), own in zip(members, weighed, strict=True)]),
-        np.concatenate([np.concatenate(step.states)[own] for (_, step), own in zip(members, weighed, strict=True)]),
-        populations,
-    )
+def _wanted(step: Step, populations: np.ndarray) -> Wanted:
+    """Populations (S,) of the weighed frames of a step."""
+    weighed = np.flatnonzero(np.concatenate(step.weighed))
+    return Wanted(weighed, np.concatenate(step.states)[weighed], populations)
 
 
 def _result(step: Step, wanted: Wanted, posterior: Posterior, lag: float) -> StepResult:
@@ -229,7 +224,7 @@ def step_results(
         (1 - _RARE) * other.visits / max(other.visits.sum(), 1) + _RARE * step.visits / max(step.visits.sum(), 1)
         for step, other in zip(steps, others, strict=True)
     ]
-    wanted = [_wanted([(0, step)], np.ones(step.n_states)) for step in steps]
+    wanted = [_wanted(step, np.ones(step.n_states)) for step in steps]
     counts = [step.counts(lag) for step in steps]
     for _ in range(_COUPLINGS):
         for place, step in enumerate(steps):
@@ -238,7 +233,7 @@ def step_results(
         given = _others_weights(wanted, peptide)
         counts = [step.counts(lag, own) for step, own in zip(steps, given, strict=True)]
     posteriors = [
-        _posterior((own, expected), step, step.levels, pool, settings)
+        _posterior(step, own, expected, pool, settings)
         for own, expected, step in zip(counts, shares, steps, strict=True)
     ]
     return [_result(*three, settings.lag) for three in zip(steps, wanted, posteriors, strict=True)]
@@ -289,7 +284,7 @@ def weights_by(peptide: PeptideRuns, results: list[StepResult], settings: Residu
     """Weights (F,) of the frames of each run, or of samples of the same peptide, by the results of its steps; mean 1
     over all frames."""
     steps = steps_of(residue_states(peptide.torsions, peptide.runs))
-    wanted = [_wanted([(0, step)], result.population) for step, result in zip(steps, results, strict=True)]
+    wanted = [_wanted(step, result.population) for step, result in zip(steps, results, strict=True)]
     weights = bounded(rake(wanted, peptide.n_frames), settings.smallest, settings.largest)
     return np.split(weights, np.cumsum([len(run) for run in peptide.runs])[:-1])
 
@@ -301,34 +296,3 @@ def peptide_weights(
     `step_results` for the arguments."""
     results = step_results(peptide, pool, settings)
     return weights_by(peptide, results, settings), results
-
-
-def pooled_weights(
-    peptides: list[PeptideRuns], settings: ResidueSettings
-) -> tuple[dict[str, np.ndarray], list[StepResult]]:
-    """Weights of the frames of many peptides with next to no transitions each, by residue type.
-
-    All frames of residues of one type in one place get the populations of that type. What one peptide adds to all may
-    change so: a peptide that stayed in a rare state weighs less, since others of its residues show the common one.
-
-    Returns:
-        For each peptide, weights (F,) of its runs' frames one after the other, whose mean over all peptides' frames
-        is 1; and what each slow step of each residue type says.
-    """
-    pool = Pool.of(peptides, settings.lag)
-    offsets = np.cumsum([0, *(peptide.n_frames for peptide in peptides)])
-    groups: dict[Key, list[tuple[int, Step]]] = {}
-    for offset, peptide in zip(offsets[:-1], peptides, strict=True):
-        for step in steps_of(residue_states(peptide.torsions, peptide.runs)):
-            groups.setdefault(step.levels[-1], []).append((int(offset), step))
-    all_wanted, results = [], []
-    for key, members in groups.items():
-        posterior = _posterior(
-            (pool.counts[key], pool.visits[key]), members[0][1], members[0][1].levels[:-1], pool, settings
-        )
-        wanted = _wanted(members, posterior.best)
-        all_wanted.append(wanted)
-        results.append(_result(members[0][1], wanted, posterior, settings.lag))
-    weights = bounded(rake(all_wanted, int(offsets[-1])), settings.smallest, settings.largest)
-    parts = np.split(weights, offsets[1:-1])
-    return {peptide.peptide: own for peptide, own in zip(peptides, parts, strict=True)}, results

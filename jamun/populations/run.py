@@ -18,6 +18,7 @@ from openmm import app, unit
 
 from jamun.config.populations import PopulationSettings
 from jamun.config.simulate import SimulateSettings
+from jamun.data.weights import effective_share
 from jamun.io.atomic import atomic_path, read_json, write_json, write_npz
 from jamun.io.disk import file_sha256, locked
 from jamun.io.log import Interrupted, UserError
@@ -25,10 +26,10 @@ from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import stop_requests
 from jamun.peptides.build import force_field
+from jamun.peptides.hydrogens import add_hydrogens, relax
 from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
 from jamun.populations.basins import residue_states
 from jamun.populations.basins_table import basins
-from jamun.populations.hydrogens import add_hydrogens, relax
 from jamun.populations.residues import (
     PeptideRuns,
     Pool,
@@ -326,8 +327,8 @@ def publish(
             "runs": len(md.runs),
             "frames": runs.n_frames,
             "frame_interval_ps": md.frame_interval,
-            "effective_share_of_frames": _effective(weights["weights"]),
-            "effective_share_of_samples": _effective(weights["samples"]) if "samples" in weights else None,
+            "effective_share_of_frames": effective_share(weights["weights"]),
+            "effective_share_of_samples": effective_share(weights["samples"]) if "samples" in weights else None,
             "lag": lag,
             "basins": basins(results, temperature),
             "steps": [_told(result, runs, angles) for result in results],
@@ -336,10 +337,6 @@ def publish(
             "provenance": provenance("openmm", "mdtraj", "numpy", "scipy"),
         },
     )
-
-
-def _effective(weights: np.ndarray) -> float:
-    return float(weights.sum() ** 2 / (len(weights) * np.square(weights).sum()))
 
 
 def _told(result: StepResult, runs: PeptideRuns, samples: PeptideRuns | None) -> dict[str, Any]:

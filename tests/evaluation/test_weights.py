@@ -9,12 +9,13 @@ from pairs import files_in, of_trajectory
 from test_compare import shaken
 
 from jamun.config.evaluation import EvaluationSettings
+from jamun.data.weights import effective_share
 from jamun.evaluation import comparison, dynamics, physicality
 from jamun.evaluation.describe_samples import describe
 from jamun.evaluation.ensembles import EvaluationError, read_weights
 from jamun.evaluation.msm import model as msm
 from jamun.evaluation.msm_input import msm_input
-from jamun.evaluation.pair import Clock, Pair, effective_share, read_pair
+from jamun.evaluation.pair import Clock, Pair, read_pair
 from jamun.io.atomic import write_json
 
 # More frames than there are, so that transport is between all of them.

@@ -11,11 +11,12 @@ import pytest
 from jamun.config.frame_weights import FrameWeightSettings
 from jamun.data.molecule import Molecule, heavy_atoms
 from jamun.data.store import write_features
+from jamun.data.weights import effective_share
 from jamun.io.atomic import read_json, read_npz, write_json
 from jamun.peptides.build import build_peptide
 from jamun.peptides.conformations import conformed
 from jamun.peptides.sequences import parse_sequence
-from jamun.populations.frames import effective_share, load_pool, weigh_reference_to_files, weigh_training_to_files
+from jamun.populations.frames import load_pool, weigh_reference_to_files, weigh_training_to_files
 
 # Of helical psi: 30 % at equilibrium; a piece crosses once or twice.
 POPULATION, LEAVES = 0.3, 0.014

@@ -11,7 +11,6 @@ from jamun.populations.residues import (
     ResidueSettings,
     choose_lag,
     peptide_weights,
-    pooled_weights,
     step_results,
     weights_by,
 )
@@ -115,21 +114,6 @@ def test_the_pool_tells_what_a_peptide_does_not_know():
         helical[name] = result.population[1]
     assert helical["none"] < 0.2
     assert helical["others"] > 0.4
-
-
-def test_pooled_weights_make_types_alike_and_keep_every_frame():
-    generator = np.random.default_rng(0)
-    peptides = [peptide(generator, f"p{n}", ["ALA", "SER"], (0.004, 0.012), [1], 300) for n in range(12)]
-    weights, results = pooled_weights(peptides, ResidueSettings(lag=5.0))
-    together = np.concatenate(list(weights.values()))
-    assert together.mean() == pytest.approx(1)
-    assert together.min() > 0
-    own = next(result for result in results if result.residue == "ALA" and result.step == "helical")
-    psi = np.concatenate([one.runs[0][:, 1] for one in peptides])
-    share = np.average(is_helical(np.full_like(psi, -1.0), psi), weights=together)
-    assert share == pytest.approx(own.population[1], abs=0.01)
-    assert own.share[1] - own.population[1] > 0.05  # starts were helical
-    assert own.low[1] < 0.25 < own.high[1]
 
 
 def test_positive_phi_that_was_never_left_is_told_and_keeps_a_wide_interval():
