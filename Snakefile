@@ -37,6 +37,7 @@ if not SETTINGS.partial:
     include: "rules/model.smk"
     include: "rules/sampling.smk"
     include: "rules/outside_samples.smk"
+    include: "rules/populations.smk"
 
 
 # Samples are compared with the MD; without it they are described alone.
@@ -112,7 +113,7 @@ rule models:
         expand(
             layout.MODEL["checkpoint"],
             dataset=DATASET,
-            model=[name for name in MODELS if name not in OUTSIDE_MODELS],
+            model=[name for name in SETTINGS.active_models() if name not in OUTSIDE_MODELS],
         ),
     localrule: True
 

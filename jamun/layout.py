@@ -54,6 +54,16 @@ SAMPLES = {
     "flags": "results/{dataset}/samples/{model}/{peptide}/flags.npz",
     "record": "results/{dataset}/samples/{model}/{peptide}/sampling.json",
 }
+# Short MD from the samples of a model, and weights by its transitions. The weighted frames are also published as the
+# samples of a model of its own, whose name has a sign that no other may have.
+POPULATIONS = {
+    "trajectory": "results/{dataset}/populations/{model}/{peptide}/md.xtc",
+    "topology": "results/{dataset}/populations/{model}/{peptide}/topology.pdb",
+    "weights": "results/{dataset}/populations/{model}/{peptide}/weights.npz",
+    "arrays": "results/{dataset}/populations/{model}/{peptide}/populations.npz",
+    "result": "results/{dataset}/populations/{model}/{peptide}/populations.json",
+}
+POPULATED = "+md"
 
 
 def _result(stem: str) -> dict[str, str]:
@@ -106,6 +116,7 @@ WORK = {
     "import_trajectory": "work/import/{dataset}/{peptide}",
     "train": "work/train/{dataset}/{model}",
     "sample": "work/sample/{dataset}/{model}/{peptide}",
+    "populate": "work/populations/{dataset}/{model}/{peptide}",
     "ablation_sample": "work/ablation/{dataset}/{variant}/{model}/{peptide}",
 }
 # The log of a rule's job lies at LOGS/{rule}, its wildcards below.

@@ -93,7 +93,9 @@ PEPTIDES = list(SEQUENCES)
 PEPTIDES_WITH_MD = PEPTIDES if SETTINGS.source.exists else []
 SPLIT_OF = {name: split for split, names in SPLITS.items() for name in names}
 MD_RECORD_OF_SPLIT = {split: SETTINGS.md_record_of(split) for split in SPLITS}
-MODELS = SETTINGS.active_models()
+# What is evaluated: the models, and the weighted short MD from the samples of some.
+MODELS = SETTINGS.evaluated_models()
+POPULATED_MODELS = SETTINGS.populated_models()
 NEEDED_MODELS = SETTINGS.needed_models()
 N_TEST = len(SPLITS["test"])
 
@@ -127,7 +129,7 @@ wildcard_constraints:
     # Any name: a list of thousands in every pattern makes planning twice as long. Rules that make a peptide's first
     # files admit the configured ones only, and all others need those files.
     peptide=NAME.strip("^$"),
-    model=one_of(NEEDED_MODELS),
+    model=one_of([*NEEDED_MODELS, *MODELS]),
     split=one_of(SPLITS),
 
 
@@ -266,15 +268,15 @@ def msm_interpreter():
 
 
 # files: what it is drawn from, by the arguments of its function; place: where it lies, without a suffix; section,
-# question and title: where the report has it.
-Figure = namedtuple("Figure", "files place section question title")
+# question and title: where the report has it; models: those that it is drawn of.
+Figure = namedtuple("Figure", "files place section question title models", defaults=[MODELS])
 FIGURES = {}
 
 
-def figure_of_peptide(name, files, question, title, place=None):
-    """A figure of one peptide, by default of its samples by one model."""
+def figure_of_peptide(name, files, question, title, place=None, models=MODELS):
+    """A figure of one peptide, by default of its samples by one model, of `models`."""
     place = place or f"{layout.FIGURES}/{{model}}/{name}/{{peptide}}"
-    FIGURES[name] = Figure(files, place, "Peptide {peptide}", question, title)
+    FIGURES[name] = Figure(files, place, "Peptide {peptide}", question, title, models)
 
 
 def figure_of_all(name, files, question, title, place=None):
@@ -284,11 +286,15 @@ def figure_of_all(name, files, question, title, place=None):
 
 def figure_results():
     """Every figure of the active models and the test peptides, and the page of tables."""
-    drawn = {name: f"{figure.place}.png" for name, figure in FIGURES.items() if name not in ("ablation", "loss")}
+    drawn = [figure for name, figure in FIGURES.items() if name not in ("ablation", "loss")]
     trained = [model for model in MODELS if model in TRAINED_MODELS]
     return [
         *expand(layout.TABLES["page"], dataset=DATASET),
-        *expand(list(drawn.values()), dataset=DATASET, model=MODELS, peptide=SPLITS["test"]),
+        *(
+            path
+            for figure in drawn
+            for path in expand(f"{figure.place}.png", dataset=DATASET, model=figure.models, peptide=SPLITS["test"])
+        ),
         *(expand(f"{FIGURES['loss'].place}.png", dataset=DATASET, model=trained) if "loss" in FIGURES else []),
         # Without 3Dmol.js there are no pages to turn, which is told at the start.
         *(over_test_peptides(layout.VIEWER) if SETTINGS.source.exists and HAS_VIEWER else []),

@@ -10,6 +10,15 @@ COMPARED, COMPARISON = layout.EVALUATION["compare"], "Ramachandran maps at equal
 figure_of_peptide("ramachandran", COMPARED, "2. Which conformations?", "Ramachandran maps")
 figure_of_peptide("torsions", COMPARED, "2. Which conformations?", "Torsion distributions")
 
+if POPULATED_MODELS:
+    figure_of_peptide(
+        "populations",
+        {name: layout.POPULATIONS[name] for name in ("result", "arrays")},
+        "2. Which conformations?",
+        "Maps weighted by short MD",
+        models=POPULATED_MODELS,
+    )
+
 if SETTINGS.source.exists:
     RESULT = {"result": COMPARED["result"]}
     figure_of_peptide("ensemble", layout.ENSEMBLE | RESULT, "1. What do they look like?", "Superposed conformations")

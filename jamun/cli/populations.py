@@ -13,18 +13,17 @@ from jamun.config.configuration import Configuration
 from jamun.config.simulate import SimulateSettings
 from jamun.io.log import UserError
 
-# 4 fs steps with heavy hydrogens, on the platform that is fastest for so small a system.
-_IMPLICIT = {"solvent": "implicit", "ensemble": "NVT", "equilibration": [], "timestep": 4.0, "hydrogen_mass": 3.0}
+# Steps of 4 fs with heavy hydrogens, where the settings are of another solvent.
+_STEPS = {"timestep": 4.0, "hydrogen_mass": 3.0}
 
 
 def _simulate(settings: Configuration, solvent: str) -> SimulateSettings:
-    own = settings.simulate
-    if own.solvent == solvent:
-        return own
+    from jamun.populations.short_md import implicit_settings
+
     if solvent == "explicit":
         raise UserError("short MD is made in implicit solvent only: give your own runs by --md.")
-    kept = own.model_dump(include={"forcefield", "temperature", "friction"})
-    return SimulateSettings(**(kept | _IMPLICIT))
+    own = settings.simulate
+    return implicit_settings(own.model_dump() | ({} if own.solvent == "implicit" else _STEPS))
 
 
 def populations(
@@ -68,10 +67,10 @@ def populations(
     from jamun.commands.populations import populations_table
     from jamun.config.base import to_unit
     from jamun.config.populations import PopulationSettings
-    from jamun.figures.populations import populations_figure_to_files
+    from jamun.figures.populations import populations_to_files as draw_populations
     from jamun.io.atomic import read_json
     from jamun.peptides.sequences import parse_sequence
-    from jamun.populations.run import Ensemble, populations_to_files, publish, read_samples
+    from jamun.populations.run import Ensemble, PopulationFolders, populations_to_files, publish, read_samples
 
     settings = settings_of(config)
     changed = {"budget": None if budget is None else to_unit(budget, "ps"), "target": target}
@@ -117,8 +116,8 @@ def populations(
             pdb = out / f"{name}.pdb"
             build(sequence, out, config)
         cores = processes or len(os.sched_getaffinity(0))
-        populations_to_files(name, pdb, found, simulate, own, out, out / "work", cores)
-    populations_figure_to_files(
+        populations_to_files(name, pdb, found, simulate, own, PopulationFolders(out, out / "work"), cores)
+    draw_populations(
         out / "populations.json",
         out / "populations.npz",
         settings.figures,

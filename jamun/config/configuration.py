@@ -187,6 +187,7 @@ class Configuration(Section):
             self._check_plain_md(name)
         for name in self.ablation.rows:
             self._check_ablated(name)
+        self._check_populated()
         if not self.source.exists:
             self._check_without_md()
         return self
@@ -215,6 +216,17 @@ class Configuration(Section):
             raise ValueError(
                 f"models.{name}.simulate: plain MD has a wall clock of its own, and batched simulations share one: "
                 "give batched: false"
+            )
+
+    def _check_populated(self) -> None:
+        """Raise ValueError, with a sentence, for models whose samples short MD cannot begin from."""
+        for name in self.populations.models:
+            if name not in self.models:
+                raise ValueError(f"populations.models: {name!r} is not one of models ({', '.join(self.models)})")
+        if self.populations.models and self.simulate_of("test").solvent != "implicit":
+            raise ValueError(
+                "populations.models: short MD is made in implicit solvent; set simulate.solvent to implicit, or leave "
+                "populations.models out"
             )
 
     def _check_without_md(self) -> None:
@@ -260,6 +272,14 @@ class Configuration(Section):
     def active_models(self) -> list[str]:
         """Names of the models that targets are about: all of them, or the one named by `model`."""
         return [self.model] if self.model is not None else list(self.models)
+
+    def populated_models(self) -> list[str]:
+        """Those of the active models whose samples get populations."""
+        return [name for name in self.active_models() if name in self.populations.models]
+
+    def evaluated_models(self) -> list[str]:
+        """Names of what is evaluated: the active models, and the weighted MD of those that get populations."""
+        return [*self.active_models(), *(name + layout.POPULATED for name in self.populated_models())]
 
     def checkpoint_of(self, name: str) -> str | None:
         """Path of the checkpoint that model `name` was brought as, or None where it is trained here."""

@@ -8,11 +8,19 @@ from pydantic import Field, model_validator
 
 from jamun.config.base import LARGEST_SEED, Quantity, Section
 
+# Keys of `simulate` that decide short runs.
+OF_SIMULATE = ("forcefield", "temperature", "friction", "timestep", "hydrogen_mass")
+
 
 class PopulationSettings(Section):
     """Short MD from samples, and a Markov model of its transitions, by which samples and MD get weights. Force field,
     solvent and temperature are those of `simulate`."""
 
+    models: list[str] = Field(
+        default_factory=list,
+        description="Models whose samples of the test peptides get populations in the workflow, in implicit solvent. "
+        "The weighted MD of each is evaluated as a model of its own, NAME+md; empty is off.",
+    )
     budget: Annotated[float, Quantity("ps", gt=0, le=1e9)] = Field(
         10_000.0, description="MD of a peptide at most, all runs together."
     )
@@ -51,4 +59,6 @@ class PopulationSettings(Section):
             raise ValueError(f"warm_up {self.warm_up:g} ps takes half of the run of {self.run:g} ps: shorten it")
         if self.run > self.budget:
             raise ValueError(f"run {self.run:g} ps is longer than the budget of {self.budget:g} ps")
+        if len(set(self.models)) < len(self.models):
+            raise ValueError("models names a model twice; give each once")
         return self

@@ -63,7 +63,7 @@ def plot_populations(result: dict[str, Any], maps: dict[str, np.ndarray], settin
     return figure
 
 
-def populations_figure_to_files(result: Path, maps: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
+def populations_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw the maps of populations.json and populations.npz. Raises FigureError for an unknown colour map."""
     with styled():
-        save(plot_populations(read_json(result), read_npz(maps), settings), settings, png, pdf)
+        save(plot_populations(read_json(result), read_npz(arrays), settings), settings, png, pdf)

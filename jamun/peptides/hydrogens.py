@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import mdtraj
 import numpy as np
 import openmm
+from openmm import app, unit
 
 from jamun.io.log import UserError
+from jamun.peptides.build import force_field
 from jamun.peptides.checks import chirality, stereocentres
 
 # Shares of a turn by which the hydrogens of a group that turns freely are tried.
@@ -130,20 +133,22 @@ def add_hydrogens(heavy: np.ndarray, topology: mdtraj.Topology, template: np.nda
 
 
 def relax(
-    positions: np.ndarray, topology: mdtraj.Topology, system: openmm.System, platform: openmm.Platform
+    positions: np.ndarray, topology: mdtraj.Topology, system: openmm.System, template: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Frames with their contacts relaxed by a few steps of L-BFGS each.
+    """Frames with their contacts relaxed by a few steps of L-BFGS each, on OpenMM's Reference platform, which is the
+    fastest for one small molecule.
 
     Args:
         positions: (F, N, 3) in nm.
         topology: with hydrogens and bonds.
-        system: of one frame, as it will be simulated.
-        platform: of OpenMM.
+        system: of one frame, without constraints, by which the minimiser takes five times as long.
+        template: (N, 3) in nm, one frame whose stereocentres are right.
 
     Returns:
-        (F, N, 3) in nm, and which frames (F,) can be simulated: finite, with every stereocentre as in nature before and
-        after.
+        (F, N, 3) in nm, and which frames (F,) can be simulated: finite, with every stereocentre as in the template
+        before and after.
     """
+    platform = openmm.Platform.getPlatformByName("Reference")
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
     relaxed = np.empty_like(positions)
     for number, frame in enumerate(positions):
@@ -154,5 +159,54 @@ def relax(
     for _, centre, neighbours in stereocentres(topology):
         # A hydrogen on the wrong side of a mirror image can turn it round while contacts relax.
         for place in (positions, np.nan_to_num(relaxed)):
-            good &= chirality(place, centre, neighbours) > 0
+            good &= chirality(place, centre, neighbours) * chirality(template[None], centre, neighbours) > 0
     return relaxed, good
+
+
+@dataclass(frozen=True)
+class AllAtoms:
+    """A peptide with hydrogens, by which frames of its heavy atoms get theirs.
+
+    Attributes:
+        topology: of all N atoms.
+        template: (N, 3) in nm, one frame.
+        heavy: indices (H,) of the heavy atoms.
+        system: of the force field that peptides are built in, without constraints.
+    """
+
+    topology: mdtraj.Topology
+    template: np.ndarray
+    heavy: np.ndarray
+    system: openmm.System
+
+    @classmethod
+    def read(cls, pdb: Path) -> AllAtoms:
+        """The peptide of a PDB that was built or taken in here."""
+        file = app.PDBFile(str(pdb))
+        topology = mdtraj.Topology.from_openmm(file.topology)
+        system = force_field().createSystem(file.topology, nonbondedMethod=app.NoCutoff, constraints=None)
+        template = np.asarray(file.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
+        return cls(topology, template, topology.select("element != H"), system)
+
+    def require(self, topology: mdtraj.Topology) -> None:
+        """Raise SeedError unless `topology` has the heavy atoms of this peptide, in this order."""
+        own = self.topology.subset(self.heavy)
+        first, second = ([(atom.residue.name, atom.name) for atom in one.atoms] for one in (own, topology))
+        if first != second:
+            raise SeedError("the heavy atoms of the samples are not those of the built peptide, in its order.")
+
+    def relaxed(self, heavy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Frames (F, N, 3) in nm of heavy atoms (F, H, 3) with hydrogens and relaxed contacts, and which are good
+        (F,); see `relax`."""
+        placed = add_hydrogens(heavy.astype(float), self.topology, self.template)
+        return relax(placed, self.topology, self.system, self.template)
+
+    def energies(self, positions: np.ndarray) -> np.ndarray:
+        """Potential energies (F,) in kJ/mol of frames (F, N, 3) in nm."""
+        platform = openmm.Platform.getPlatformByName("Reference")
+        context = openmm.Context(self.system, openmm.VerletIntegrator(0.001), platform)
+        found = np.empty(len(positions))
+        for number, frame in enumerate(positions):
+            context.setPositions(frame)
+            found[number] = context.getState(energy=True).getPotentialEnergy()._value
+        return found

@@ -6,27 +6,27 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import mdtraj
 import numpy as np
 import openmm
-from openmm import app, unit
+from mdtraj.formats import XTCTrajectoryFile
 
-from jamun.config.populations import PopulationSettings
+from jamun.config.populations import OF_SIMULATE, PopulationSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.data.weights import effective_share
 from jamun.io.atomic import atomic_path, read_json, write_json, write_npz
 from jamun.io.disk import file_sha256, locked
 from jamun.io.log import Interrupted, UserError
+from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
-from jamun.io.signals import stop_requests
-from jamun.peptides.build import force_field
-from jamun.peptides.hydrogens import add_hydrogens, relax
+from jamun.io.signals import StopRequest, stop_requests
+from jamun.peptides.hydrogens import AllAtoms, SeedError
 from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
 from jamun.populations.basins import residue_states
 from jamun.populations.basins_table import basins
@@ -40,15 +40,19 @@ from jamun.populations.residues import (
     weights_by,
 )
 from jamun.populations.seeds import seeds_of_round
-from jamun.populations.short_md import RunSettings, ShortRun, read_run, run_all
+from jamun.populations.short_md import RunSettings, ShortRun, read_run, run_all, run_batched, seconds_of
 from jamun.populations.steps import steps_of
-from jamun.simulate.system import parametrised, read_peptide
+from jamun.simulate.platform import choose
+from jamun.simulate.run import on_device
+from jamun.simulate.system import make_member
 
 logger = logging.getLogger(__name__)
 
 # Lags that are tried, in frames; the longest is a quarter of the shortest run.
 _LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _BINS = 60
+# Settings that may change from one run to the next that goes on with it.
+_FREE = ("budget", "target", "models")
 # Weights of frames are not bounded as those of training frames are.
 _SMALLEST, _LARGEST = 0.0, 1e6
 
@@ -99,8 +103,19 @@ def read_samples(files: Sequence[Path], topology: Path, flags: Path | None = Non
     return Ensemble(found, runs, 1.0)
 
 
-def _named(topology: mdtraj.Topology) -> list[tuple[str, str]]:
-    return [(atom.residue.name, atom.name) for atom in topology.atoms]
+@dataclass(frozen=True)
+class PopulationFolders:
+    """Where the populations of one peptide lie.
+
+    Attributes:
+        out: what is published.
+        work: what is not finished.
+        slots: of jobs that share GPUs; None where no others do.
+    """
+
+    out: Path
+    work: Path
+    slots: Path | None = None
 
 
 class _Rounds:
@@ -120,24 +135,21 @@ class _Rounds:
                 "populations: short MD is made in implicit solvent; set simulate.solvent to implicit, or give your own "
                 "MD (--md)."
             )
-        file = read_peptide(pdb)
+        self.all_atoms = AllAtoms.read(pdb)
+        try:
+            self.all_atoms.require(samples.topology)
+        except SeedError as error:
+            raise PopulationError(f"{pdb}: {error}") from None
         self.peptide, self.samples, self.settings, self.work = peptide, samples, settings, work
-        self.topology = mdtraj.Topology.from_openmm(file.topology)
-        self.template = np.asarray(file.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
-        heavy = self.topology.select("element != H")
-        if _named(self.topology.subset(heavy)) != _named(samples.topology):
-            raise PopulationError(
-                f"{pdb}: the heavy atoms of the samples are not those of this peptide, in this order; sample from it."
-            )
-        system = parametrised(file.topology, simulate)
-        # Contacts relax without constraints, by which the minimiser takes five times as long.
-        self.free = force_field().createSystem(file.topology, nonbondedMethod=app.NoCutoff, constraints=None)
+        self.member = make_member(pdb, simulate)
         steps = max(1, round(settings.frame_interval / (simulate.timestep * 1e-3)))
         self.interval = steps * simulate.timestep * 1e-3
         warm_up = round(settings.warm_up / self.interval)
         self.frames = round(settings.run / self.interval) - warm_up
+        system = openmm.XmlSerializer.serialize(self.member.system)
+        self.platform, properties = choose(simulate, 1)
         self.run_settings = RunSettings(
-            openmm.XmlSerializer.serialize(system), simulate, steps, warm_up, self.frames, heavy
+            system, simulate, steps, warm_up, self.frames, self.all_atoms.heavy, self.platform.getName(), properties
         )
         self.angles = samples.torsions(peptide)
         self.steps = steps_of(residue_states(self.angles.torsions, self.angles.runs))
@@ -147,10 +159,13 @@ class _Rounds:
         """The runs of one round; the same each time it is asked."""
         generator = np.random.default_rng(derived_seed(self.settings.seed, self.peptide, "seeds", number))
         chosen = seeds_of_round(self.steps, results, n_seeds, generator)
-        heavy = np.concatenate(self.samples.runs)[chosen].astype(float)
-        placed = add_hydrogens(heavy, self.topology, self.template)
-        starts, good = relax(placed, self.topology, self.free, openmm.Platform.getPlatformByName("Reference"))
+        starts, good = self.all_atoms.relaxed(np.concatenate(self.samples.runs)[chosen])
         self.refused += int((~good).sum())
+        if not good.any():
+            raise PopulationError(
+                f"{self.peptide}: none of {n_seeds} samples can be simulated, since a stereocentre is of the wrong "
+                "hand or contacts do not relax; give other samples."
+            )
         return [
             ShortRun(
                 self.work / f"run_{number:03d}_{place:05d}.npz",
@@ -159,6 +174,30 @@ class _Rounds:
             )
             for place in np.flatnonzero(good)
         ]
+
+    def make(
+        self, runs: list[ShortRun], properties: dict[str, str], processes: int, stop: StopRequest
+    ) -> Iterator[Path]:
+        """Make the runs of one round, with these properties of the platform; gives the path of each as it is there.
+
+        Raises:
+            Interrupted: at SIGTERM, with all finished runs saved.
+        """
+        settings, made = replace(self.run_settings, properties=properties), 0
+        if settings.batched:
+            found = iter(run_batched(runs, settings, self.member, lambda: stop.signal is not None))
+        else:
+            found = run_all(runs, settings, processes)
+        for path in found:
+            made += 1
+            yield path
+            if stop.signal is not None:
+                break
+        if stop.signal is not None:
+            raise Interrupted(
+                f"{self.peptide}: {stop.signal} after {made} of {len(runs)} runs of a round; the same command goes on "
+                "with them."
+            )
 
 
 def residue_settings(settings: PopulationSettings, lag: float) -> ResidueSettings:
@@ -199,14 +238,14 @@ def populations_to_files(
     samples: Ensemble,
     simulate: SimulateSettings,
     settings: PopulationSettings,
-    out: Path,
-    work: Path,
+    folders: PopulationFolders,
     processes: int,
 ) -> None:
     """Rounds of short MD from samples, until the error is below the target or the budget is spent, and what they say.
 
     Publishes md.xtc and topology.pdb (the frames of all runs, heavy atoms), weights.npz, populations.npz (maps) and
-    populations.json in `out`. Every run is a file in `work`: the same call goes on after a kill, with the same result.
+    populations.json. Every run is a file in the folder of work: the same call goes on after a kill, with the same
+    result.
 
     Args:
         peptide: its name.
@@ -214,26 +253,29 @@ def populations_to_files(
         samples: of it.
         simulate: force field, solvent, temperature, time step.
         settings: length and number of the runs.
-        out: folder.
-        work: folder of what is not finished.
-        processes: cores to use.
+        folders: where it lies.
+        processes: cores to use; on a GPU, all runs of a round are one system.
 
     Raises:
         PopulationError: samples of another molecule, or a solvent that short MD is not made in.
         Interrupted: at SIGTERM, with all finished runs saved.
     """
+    work = folders.work
     rounds = _Rounds(peptide, pdb, samples, simulate, settings, work)
     identity = {
         "peptide": file_sha256(pdb),
         "samples": _digest(samples),
-        "simulate": simulate.model_dump(mode="json"),
-        "populations": {
-            key: value for key, value in settings.model_dump(mode="json").items() if key not in ("budget", "target")
-        },
+        "simulate": simulate.model_dump(mode="json", include={*OF_SIMULATE, "solvent"}),
+        "populations": {key: value for key, value in settings.model_dump(mode="json").items() if key not in _FREE},
     }
 
     begin = time.monotonic()
-    with locked(work, PopulationError, "populations"), stop_requests() as stop:
+    plain = rounds.run_settings.properties
+    with (
+        locked(work, PopulationError, "populations"),
+        on_device(rounds.platform, plain, simulate, folders.slots) as properties,
+        stop_requests() as stop,
+    ):
         kept = work / "identity.json"
         if kept.exists() and read_json(kept) != identity:
             logger.warning("%s: settings or samples have changed; its short MD is made anew.", peptide)
@@ -243,19 +285,16 @@ def populations_to_files(
         results: list[StepResult] = []
         history: list[dict[str, Any]] = []
         made: list[Path] = []
+        simulated = 0.0
         per_run = (rounds.frames + rounds.run_settings.warm_up) * rounds.interval
         while True:
             left = int((settings.budget + 1e-6) // per_run) - len(made)
             if left < 1:
                 break
-            for path in run_all(
-                rounds.runs(len(history), results, min(settings.seeds, left)), rounds.run_settings, processes
-            ):
-                made.append(path)
-                if stop.signal is not None:
-                    raise Interrupted(
-                        f"{peptide}: {stop.signal} after {len(made)} runs; the same command goes on with them."
-                    )
+            runs = rounds.runs(len(history), results, min(settings.seeds, left))
+            simulates = time.monotonic()
+            made += rounds.make(runs, properties, processes, stop)
+            simulated += time.monotonic() - simulates
             made.sort()
             md = Ensemble(samples.topology, [read_run(path) for path in made], rounds.interval)
             results, lag = estimate(md.torsions(peptide), rounds.angles, settings)
@@ -264,23 +303,34 @@ def populations_to_files(
             logger.info("%s: %d runs, %.0f ps, error %.3f", peptide, len(made), len(made) * per_run, error)
             if error <= settings.target:
                 break
+        side_by_side = 1 if rounds.run_settings.batched else processes
         told = {
             "rounds": history,
             "seeds_refused": rounds.refused,
             "md_ps": len(made) * per_run,
-            "seconds": time.monotonic() - begin,
-            "simulate": simulate.model_dump(mode="json"),
+            # Runs that were made before a kill, too; all else is done again after one.
+            "seconds": time.monotonic() - begin - simulated + sum(map(seconds_of, made)) / side_by_side,
+            "processes": side_by_side,
+            "platform": rounds.run_settings.platform,
+            "simulate": simulate.model_dump(mode="json", include={*OF_SIMULATE, "solvent"}),
         }
-        publish(peptide, md, samples, simulate.temperature, settings, out, told)
+        publish(peptide, md, samples, simulate.temperature, settings, folders.out, told)
     shutil.rmtree(work, ignore_errors=True)
 
 
 def _digest(samples: Ensemble) -> str:
-
     digest = hashlib.sha256()
     for run in samples.runs:
         digest.update(np.ascontiguousarray(run, dtype=np.float32).tobytes())
     return digest.hexdigest()
+
+
+def _save_runs(md: Ensemble, path: Path) -> None:
+    """Write all runs as one XTC: a frame's step is its run (from 0), its time that in its run, ps."""
+    with atomic_path(path) as temporary, openable(temporary) as name, XTCTrajectoryFile(name, "w") as xtc:
+        for number, run in enumerate(md.runs):
+            times = md.frame_interval * np.arange(1, len(run) + 1)
+            xtc.write(run, time=times.astype(np.float32), step=np.full(len(run), number, dtype=np.int32))
 
 
 def _maps(runs: PeptideRuns, weights: np.ndarray | None) -> np.ndarray:
@@ -313,8 +363,7 @@ def publish(
     if angles is not None:
         weights["samples"] = np.concatenate(weights_by(angles, results, own))
         maps |= {"samples": _maps(angles, None), "samples_weighted": _maps(angles, weights["samples"])}
-    with atomic_path(out / "md.xtc") as temporary:
-        mdtraj.Trajectory(np.concatenate(md.runs), md.topology).save_xtc(str(temporary))
+    _save_runs(md, out / "md.xtc")
     with atomic_path(out / "topology.pdb") as temporary:
         mdtraj.Trajectory(md.runs[0][:1], md.topology).save_pdb(str(temporary))
     write_npz(out / "weights.npz", weights)
@@ -325,6 +374,7 @@ def publish(
             "peptide": peptide,
             "temperature_K": temperature,
             "runs": len(md.runs),
+            "frames_of_runs": [len(run) for run in md.runs],
             "frames": runs.n_frames,
             "frame_interval_ps": md.frame_interval,
             "effective_share_of_frames": effective_share(weights["weights"]),

@@ -1,20 +1,36 @@
-"""Short MD runs from many starts, by processes on cores; each is a file, so that a killed round goes on."""
+"""Short MD runs from many starts, each a file, so that a killed round goes on: by processes on cores, or all of a round
+as one system on a GPU."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openmm
 from openmm import unit
 
+from jamun.config.populations import OF_SIMULATE
 from jamun.config.simulate import SimulateSettings
 from jamun.io.atomic import read_npz, write_npz
 from jamun.io.log import UserError
+from jamun.simulate.batch import DRIFT, ApartBatch
+from jamun.simulate.system import SimulationSystem
+
+# Keys of a section `simulate` that say on what runs are made.
+_MADE_ON = ("platform", "precision", "jobs_per_gpu")
+_CONSTRAINT_TOLERANCE = 1e-6
+
+
+def implicit_settings(simulate: Mapping[str, Any]) -> SimulateSettings:
+    """Settings in implicit solvent with what short runs take of a section `simulate`, and nothing else of it."""
+    kept = {key: simulate[key] for key in (*OF_SIMULATE, *_MADE_ON) if key in simulate}
+    return SimulateSettings(solvent="implicit", ensemble="NVT", equilibration=[], **kept)
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,8 @@ class RunSettings:
         warm_up: frames left out at the start.
         frames: kept after those.
         atoms: indices (H,) of the atoms that are kept.
+        platform: of OpenMM, by name.
+        properties: of the platform.
     """
 
     system: str
@@ -36,6 +54,29 @@ class RunSettings:
     warm_up: int
     frames: int
     atoms: np.ndarray
+    platform: str
+    properties: dict[str, str]
+
+    @property
+    def batched(self) -> bool:
+        """Whether runs are made as one system: on a GPU, which one peptide leaves idle."""
+        return self.platform in ("CUDA", "OpenCL")
+
+    def context(self, system: openmm.System, seed: int) -> openmm.Context:
+        """A context with an integrator of its own, whose noise is of this seed."""
+        chosen = self.simulate
+        integrator = openmm.LangevinMiddleIntegrator(
+            chosen.temperature * unit.kelvin, chosen.friction / unit.picosecond, chosen.timestep * unit.femtoseconds
+        )
+        integrator.setRandomNumberSeed(seed)
+        platform = openmm.Platform.getPlatformByName(self.platform)
+        return openmm.Context(system, integrator, platform, self.properties)
+
+    def begin(self, context: openmm.Context, positions: np.ndarray, seed: int) -> None:
+        """Put a context to positions (N, 3) in nm, with velocities of the temperature."""
+        context.setPositions(positions)
+        context.applyConstraints(_CONSTRAINT_TOLERANCE)
+        context.setVelocitiesToTemperature(self.simulate.temperature * unit.kelvin, seed)
 
 
 @dataclass(frozen=True)
@@ -45,6 +86,22 @@ class ShortRun:
     path: Path
     start: np.ndarray
     seed: int
+
+
+def _positions(context: openmm.Context) -> np.ndarray:
+    found: np.ndarray = context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+    return found
+
+
+def _write(run: ShortRun, frames: np.ndarray, seconds: float) -> None:
+    """Publish the frames (F, H, 3) of one run and its wall clock.
+
+    Raises:
+        UserError: positions that are not finite.
+    """
+    if not np.isfinite(frames).all():
+        raise UserError(f"{run.path.stem}: positions are not finite; shorten simulate.timestep.")
+    write_npz(run.path, {"positions": frames, "seconds": np.array(seconds)})
 
 
 _SYSTEMS: dict[str, openmm.System] = {}
@@ -60,32 +117,72 @@ def run_short(run: ShortRun, settings: RunSettings) -> Path:
     """
     if run.path.exists():
         return run.path
+    began = time.perf_counter()
     if settings.system not in _SYSTEMS:
         _SYSTEMS.clear()
         _SYSTEMS[settings.system] = openmm.XmlSerializer.deserialize(settings.system)
-    chosen = settings.simulate
-    integrator = openmm.LangevinMiddleIntegrator(
-        chosen.temperature * unit.kelvin, chosen.friction / unit.picosecond, chosen.timestep * unit.femtoseconds
-    )
-    integrator.setRandomNumberSeed(run.seed)
-    platform = openmm.Platform.getPlatformByName("Reference")
-    context = openmm.Context(_SYSTEMS[settings.system], integrator, platform)
-    context.setPositions(run.start)
-    context.applyConstraints(1e-6)
-    context.setVelocitiesToTemperature(chosen.temperature * unit.kelvin, run.seed)
+    context = settings.context(_SYSTEMS[settings.system], run.seed)
+    settings.begin(context, run.start, run.seed)
+    integrator = context.getIntegrator()
     frames = np.empty((settings.frames, len(settings.atoms), 3), dtype=np.float32)
     try:
         integrator.step(settings.warm_up * settings.steps_per_frame)
         for frame in frames:
             integrator.step(settings.steps_per_frame)
-            positions = context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
-            frame[:] = positions[settings.atoms]
+            frame[:] = _positions(context)[settings.atoms]
     except openmm.OpenMMException as error:
         raise UserError(f"{run.path.stem}: {error}; shorten simulate.timestep.") from None
-    if not np.isfinite(frames).all():
-        raise UserError(f"{run.path.stem}: positions are not finite; shorten simulate.timestep.")
-    write_npz(run.path, {"positions": frames})
+    _write(run, frames, time.perf_counter() - began)
     return run.path
+
+
+def run_batched(
+    runs: list[ShortRun], settings: RunSettings, member: SimulationSystem, stopped: Callable[[], bool]
+) -> list[Path]:
+    """Make runs of one peptide as one system, in which they do not see each other, and give their paths.
+
+    Noise and velocities are of the whole, so all runs are made again where the file of one is missing. A peptide is
+    carried back to its site at each frame, which changes nothing (see ApartBatch); frames are centred.
+
+    Args:
+        runs: of one round.
+        settings: of each.
+        member: the peptide by itself, whose system it is.
+        stopped: whether to end early; no file is written then, and no path given.
+
+    Raises:
+        UserError: positions that are not finite, or a peptide that came near another one.
+    """
+    if all(run.path.exists() for run in runs):
+        return [run.path for run in runs]
+    began = time.perf_counter()
+    batch = ApartBatch([member] * len(runs), [run.path.stem for run in runs])
+    context = settings.context(batch.solvated.system, runs[0].seed)
+    settings.begin(context, batch.at_sites(np.concatenate([run.start for run in runs])), runs[0].seed)
+    integrator = context.getIntegrator()
+    frames = np.empty((len(runs), settings.frames, len(settings.atoms), 3), dtype=np.float32)
+    for number in range(-settings.warm_up, settings.frames):
+        if stopped():
+            return []
+        try:
+            integrator.step(settings.steps_per_frame)
+        except openmm.OpenMMException as error:
+            raise UserError(f"{runs[0].path.stem}: {error}; shorten simulate.timestep.") from None
+        positions = _positions(context)
+        drift = batch.drift(positions)
+        if not drift <= DRIFT:  # of positions that are not finite, too
+            raise UserError(
+                f"{runs[0].path.stem}: a peptide of the batch drifted by {drift:.1f} nm between two frames; shorten "
+                "populations.frame_interval or simulate.timestep."
+            )
+        context.setPositions(batch.at_sites(positions))
+        if number >= 0:
+            centred = batch.parts.centred(positions)
+            frames[:, number] = [centred[part][settings.atoms] for part in batch.parts.slices]
+    seconds = (time.perf_counter() - began) / len(runs)
+    for run, own in zip(runs, frames, strict=True):
+        _write(run, own, seconds)
+    return [run.path for run in runs]
 
 
 def _run_short(task: tuple[ShortRun, RunSettings]) -> Path:
@@ -100,7 +197,8 @@ def run_all(runs: list[ShortRun], settings: RunSettings, processes: int) -> Iter
         for run in missing:
             yield run_short(run, settings)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    # Forked: a spawned process would run the script of a Snakemake job once more.
+    with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
         try:
             yield from pool.map(_run_short, [(run, settings) for run in missing])
         except BaseException:
@@ -111,3 +209,8 @@ def run_all(runs: list[ShortRun], settings: RunSettings, processes: int) -> Iter
 def read_run(path: Path) -> np.ndarray:
     """Positions (F, H, 3) of one run in nm."""
     return read_npz(path)["positions"]
+
+
+def seconds_of(path: Path) -> float:
+    """Wall clock of one run; of a batched one, its share."""
+    return float(read_npz(path)["seconds"])

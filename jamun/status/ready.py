@@ -22,11 +22,11 @@ def ready_at_first(settings: Configuration, names: Iterable[str], directory: Pat
 
 
 def ready_peptides(settings: Configuration, names: Iterable[str], directory: Path) -> list[str]:
-    """Those of `names` whose samples by every active model are there, and whose MD if there is to be any.
+    """Those of `names` whose samples by every evaluated model are there, and whose MD if there is to be any.
 
     All models have the same peptides in the summary, so that their means compare. Raises UserError where none is ready.
     """
-    models, dataset = settings.active_models(), settings.dataset
+    models, dataset = settings.evaluated_models(), settings.dataset
     wanted = [(layout.SAMPLES["record"], model) for model in models]
     if settings.source.exists:
         wanted.append((settings.md_record_of("test"), ""))

@@ -179,15 +179,18 @@ class _Surveyor:
         for model in models if split == "test" else []:
             own = {"model": model, "peptide": name}
             stage = f"samples {model}"
-            rule = "import_samples" if self.settings.is_outside(model) else "sample"
-            made = {rule: layout.SAMPLES["record"]}
-            if self.settings.plain_md_of(model) is not None:
-                made |= {"simulate_plain_md": layout.PLAIN_MD["record"]}
-            jobs = [self.job(each, pattern, **own) for each, pattern in made.items()]
-            stages[stage] = self.note(f"samples by {model}", name, jobs)
-            record, work = self.place(layout.SAMPLES["record"], **own), self.place(layout.WORK["sample"], **own)
-            if not self.settings.is_outside(model):
-                samples[model] = _as_it_is(sampling(record, work, self.settings.sampling_of(model)), stages[stage])
+            if model.endswith(layout.POPULATED):
+                stages[stage] = self.note(f"populations by {model}", name, self.populations(model, name))
+            else:
+                rule = "import_samples" if self.settings.is_outside(model) else "sample"
+                made = {rule: layout.SAMPLES["record"]}
+                if self.settings.plain_md_of(model) is not None:
+                    made |= {"simulate_plain_md": layout.PLAIN_MD["record"]}
+                jobs = [self.job(each, pattern, **own) for each, pattern in made.items()]
+                stages[stage] = self.note(f"samples by {model}", name, jobs)
+                record, work = self.place(layout.SAMPLES["record"], **own), self.place(layout.WORK["sample"], **own)
+                if not self.settings.is_outside(model):
+                    samples[model] = _as_it_is(sampling(record, work, self.settings.sampling_of(model)), stages[stage])
             rules = layout.EVALUATION if source.exists else {"describe_samples": layout.EVALUATION["compare"]}
             jobs = [self.job(rule, files["result"], **own) for rule, files in rules.items()]
             stages[f"evaluation {model}"] = self.note(f"evaluation of {model}", name, jobs)
@@ -196,6 +199,14 @@ class _Surveyor:
             jobs = [self.job(rule, pattern, **row) for row in rows for rule, pattern in _ABLATION.items()]
             stages["ablation"] = self.note("ablation", name, jobs)
         return PeptideStatus(name, split, stages, md, samples)
+
+    def populations(self, model: str, name: str) -> list[Job]:
+        """The jobs that make the weighted MD of a peptide, `model`, from another's samples."""
+        base = {"model": model.removesuffix(layout.POPULATED), "peptide": name}
+        self.looked.add("weighted_samples")
+        log = self.place(layout.log_of("weighted_samples", layout.SAMPLES["record"]), **base)
+        record = self.place(layout.SAMPLES["record"], model=model, peptide=name)
+        return [self.job("populate", layout.POPULATIONS["result"], **base), job([record], log)]
 
     def simulated(self, name: str) -> State:
         """The state of a peptide's MD, which one job may make for many."""
@@ -244,8 +255,9 @@ def survey(settings: Configuration, directory: Path) -> Survey:
         for number, names in enumerate(batched_jobs(simulated), 1):
             look.batched |= dict.fromkeys(names, f"batch_{number}")
     brought = sorted(path.name for path in (results / "samples").glob("*") if path.is_dir())
-    models = list(dict.fromkeys([*settings.active_models(), *brought]))
-    own = [name for name in dict.fromkeys([*models, *settings.needed_models()]) if not settings.is_outside(name)]
+    models = list(dict.fromkeys([*settings.evaluated_models(), *brought]))
+    every = dict.fromkeys([*models, *settings.needed_models()])
+    own = [name for name in every if not settings.is_outside(name) and not name.endswith(layout.POPULATED)]
     found.models = [look.model(name) for name in own]
     found.peptides = [
         look.peptide(peptide.name, split, models) for split, members in splits.items() for peptide in members

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tabulate import tabulate
 
+from jamun import layout
 from jamun.io.active import Runner
 from jamun.status.jobs import State
 from jamun.status.survey import PeptideStatus, Survey
@@ -94,7 +95,9 @@ def _peptide(peptide: PeptideStatus, models: list[str]) -> list[str]:
 
 
 def _peptides(survey: Survey, only: list[State]) -> str:
+    populated = {stage for each in survey.peptides for stage in each.stages if stage.endswith(layout.POPULATED)}
     models = [model.name for model in survey.models]
+    models += sorted(stage.partition(" ")[2] for stage in populated if stage.startswith("samples "))
     names = ["peptide", "split", "built", "MD", "ns", "ns/day", "left", "features"]
     for model in models:
         of = f" ({model})" if len(models) > 1 else ""

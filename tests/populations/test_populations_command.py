@@ -1,33 +1,40 @@
 """Populations from files to files: what is published, and that a killed run gives the same."""
 
+import io
 import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
+from contextlib import redirect_stdout
 
 import mdtraj
 import numpy as np
 import pytest
+import yaml
 
 from jamun.cli.build import build
+from jamun.cli.populations import populations
 from jamun.config.populations import PopulationSettings
 from jamun.config.simulate import SimulateSettings
-from jamun.io.atomic import read_json, read_npz
-from jamun.populations.run import PopulationError, populations_to_files, publish, read_samples
+from jamun.evaluation.ensembles import read_weights
+from jamun.io.atomic import read_json, read_npz, write_json
+from jamun.populations.run import (
+    Ensemble,
+    PopulationError,
+    PopulationFolders,
+    populations_to_files,
+    publish,
+    read_samples,
+)
+from jamun.populations.samples import Published, weighted_samples_to_files
 
 SIMULATE = SimulateSettings(solvent="implicit", ensemble="NVT", equilibration=[], timestep=4.0, hydrogen_mass=3.0)
 SETTINGS = PopulationSettings(budget=12.0, target=0.001, run=2.0, warm_up=0.2, frame_interval=0.04, seeds=3)
-SCRIPT = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {folder!r})
-from test_populations_command import SETTINGS, SIMULATE, read_samples, populations_to_files
-if __name__ == "__main__":
-    where, out = Path(sys.argv[1]), Path(sys.argv[2])
-    samples = read_samples([where / "samples.xtc"], where / "topology.pdb")
-    populations_to_files("A", where / "A.pdb", samples, SIMULATE, SETTINGS, out, out / "work", 1)
-"""
+CONFIGURATION = {
+    "simulate": SIMULATE.model_dump(mode="json"),
+    "populations": SETTINGS.model_dump(mode="json"),
+    "figures": {"dpi": 50},
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,7 @@ def alanine(tmp_path_factory):
 
 def run(folder, out, settings=SETTINGS):
     samples = read_samples([folder / "samples.xtc"], folder / "topology.pdb")
-    populations_to_files("A", folder / "A.pdb", samples, SIMULATE, settings, out, out / "work", 1)
+    populations_to_files("A", folder / "A.pdb", samples, SIMULATE, settings, PopulationFolders(out, out / "work"), 1)
 
 
 @pytest.fixture(scope="module")
@@ -88,26 +95,82 @@ def test_what_is_published_fits_together(finished):
     assert not (finished / "work").exists()
 
 
-def test_killed_at_any_moment_the_same_comes_out(alanine, finished, tmp_path):
-    script = tmp_path / "populate.py"
-    script.write_text(SCRIPT.format(folder=os.path.dirname(__file__)))
-    out = tmp_path / "out"
-    command = [sys.executable, str(script), str(alanine), str(out)]
-    for made in (1, 4):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
-        while len(list((out / "work").glob("run_*.npz"))) < made and time.monotonic() < deadline:
-            assert process.poll() is None
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert not (out / "populations.json").exists()
-    run(alanine, out)
+def same(first, second):
+    """Whether two folders hold the same populations."""
     for name in ("weights.npz", "populations.npz"):
-        first, second = read_npz(finished / name), read_npz(out / name)
-        for key in first:
-            np.testing.assert_array_equal(first[key], second[key])
-    assert (finished / "md.xtc").read_bytes() == (out / "md.xtc").read_bytes()
+        one, other = read_npz(first / name), read_npz(second / name)
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key])
+    assert (first / "md.xtc").read_bytes() == (second / "md.xtc").read_bytes()
+    one, other = (read_json(folder / "populations.json") for folder in (first, second))
+    assert one.pop("seconds") > 0
+    assert other.pop("seconds") > 0
+    one.pop("provenance"), other.pop("provenance")
+    assert one == other
+
+
+def by_command(folder, out):
+    """The command, as a user of own samples calls it."""
+    shutil.copy(folder / "A.pdb", out)
+    populations(
+        sequence="A",
+        samples=folder / "samples.xtc",
+        topology=folder / "topology.pdb",
+        out=out,
+        config=folder / "config.yaml",
+        processes=1,
+    )
+
+
+def by_stage(folder, out):
+    """What the rules of the workflow call, one after the other."""
+    run(folder, out)
+    record = out / "sampling.json"
+    write_json(record, {"seconds": 5.0, "device": "cpu", "threads": 1, "atoms": 10})
+    found = Published(*(out / name for name in ("md.xtc", "topology.pdb", "weights.npz", "populations.json")))
+    target = out / "samples"
+    names = ("samples.xtc", "topology.pdb", "weights.npz", "sampling.json")
+    weighted_samples_to_files(found, record, Published(*(target / name for name in names)), target / "flags.npz")
+
+
+@pytest.mark.parametrize("way", [by_command, by_stage])
+def test_killed_at_ten_random_moments_the_same_comes_out(alanine, finished, tmp_path, way):
+    """Each kill is of a process that was forked here, so that it falls into the work and not into imports."""
+    (alanine / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
+    out = tmp_path / "out"
+    out.mkdir()
+    generator = np.random.default_rng(0)
+    killed = 0
+    began = time.monotonic()
+    with redirect_stdout(io.StringIO()):
+        way(alanine, out)
+    whole = time.monotonic() - began
+    same(finished, out)
+    shutil.rmtree(out)
+    while killed < 10:
+        out.mkdir(exist_ok=True)
+        child = os.fork()
+        if child == 0:
+            try:
+                with redirect_stdout(io.StringIO()):
+                    way(alanine, out)
+            finally:
+                os._exit(0)
+        time.sleep(generator.uniform(0.02, 0.5) * whole)
+        if os.waitpid(child, os.WNOHANG) == (0, 0):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            killed += 1
+        else:  # all that was killed before has come to its end
+            same(finished, out)
+            shutil.rmtree(out)
+    out.mkdir(exist_ok=True)
+    with redirect_stdout(io.StringIO()):
+        way(alanine, out)
+    same(finished, out)
+    if way is by_stage:
+        assert read_json(out / "samples/sampling.json")["chain_lengths"] == [45] * 6
+        assert read_weights(out / "samples/samples.xtc", 6 * 45).mean() == pytest.approx(1)
 
 
 def test_other_settings_begin_anew_and_more_budget_goes_on(alanine, finished, tmp_path):
@@ -135,18 +198,26 @@ def test_own_md_needs_no_samples_and_no_simulation(finished, tmp_path):
 def test_samples_of_another_peptide_and_explicit_solvent_are_refused(alanine, tmp_path):
     samples = read_samples([alanine / "samples.xtc"], alanine / "topology.pdb")
     build("G", tmp_path, None)
+    folders = PopulationFolders(tmp_path, tmp_path / "work")
     with pytest.raises(PopulationError, match="heavy atoms"):
-        populations_to_files("G", tmp_path / "G.pdb", samples, SIMULATE, SETTINGS, tmp_path, tmp_path / "work", 1)
+        populations_to_files("G", tmp_path / "G.pdb", samples, SIMULATE, SETTINGS, folders, 1)
     with pytest.raises(PopulationError, match="implicit"):
-        populations_to_files(
-            "A", alanine / "A.pdb", samples, SimulateSettings(), SETTINGS, tmp_path, tmp_path / "work", 1
-        )
+        populations_to_files("A", alanine / "A.pdb", samples, SimulateSettings(), SETTINGS, folders, 1)
+
+
+def test_samples_of_the_wrong_hand_alone_are_told(alanine, tmp_path):
+    samples = read_samples([alanine / "samples.xtc"], alanine / "topology.pdb")
+    mirrored = Ensemble(samples.topology, [samples.runs[0] * [-1, 1, 1]], 1.0)
+    folders = PopulationFolders(tmp_path, tmp_path / "work")
+    with pytest.raises(PopulationError, match="none of 3 samples"):
+        populations_to_files("A", alanine / "A.pdb", mirrored, SIMULATE, SETTINGS, folders, 1)
 
 
 def test_the_figure_and_the_table_are_of_the_result(finished, tmp_path):
     from jamun.commands.populations import populations_table
     from jamun.config.figures import FigureSettings
-    from jamun.figures.populations import plot_populations, populations_figure_to_files
+    from jamun.figures.populations import plot_populations
+    from jamun.figures.populations import populations_to_files as draw
 
     result, maps = read_json(finished / "populations.json"), read_npz(finished / "populations.npz")
     figure = plot_populations(result, maps, FigureSettings())
@@ -158,7 +229,7 @@ def test_the_figure_and_the_table_are_of_the_result(finished, tmp_path):
     ]
     table = populations_table(result)
     assert f"{100 * result['basins'][0]['population']:.1f} %" in table
-    populations_figure_to_files(
+    draw(
         finished / "populations.json",
         finished / "populations.npz",
         FigureSettings(),

@@ -196,6 +196,25 @@ def test_the_line_of_a_training_is_as_training_writes_it() -> None:
     assert _VALIDATED.search(written)["loss"] == "0.4168"
 
 
+def test_populations_are_samples_of_their_own_and_no_model(tree: Tree, at_work: Callable) -> None:
+    write(tree.folder / "config.yaml", yaml.safe_dump(
+        CONFIGURATION | {"populations": {"models": ["default"]}, "simulate": {"solvent": "implicit", "ensemble": "NVT",
+        "equilibration": []}}
+    ))  # fmt: skip
+    at_work(tree.log("populate/default/AG.log", ""))
+    tree.log("populate/default/AH.log", f"{STAMP} ERROR AH: none of 24 samples can be simulated.\n")
+    found = tree.survey()
+    stages = {each.name: each.stages.get("samples default+md") for each in found.peptides}
+    assert (stages["AA"], stages["AG"], stages["AH"]) == (None, State.RUNNING, State.FAILED)
+    assert [model.name for model in found.models] == ["default"]
+    assert [each.stage for each in found.failures if each.name == "AH"] == ["populations by default+md"]
+    assert "samples (default+md)" in status_text(found, [])
+    write(tree.results / "populations/default/AG/populations.json")
+    assert tree.survey().peptides[5].stages["samples default+md"] == State.WAITING
+    write(tree.results / "samples/default+md/AG/sampling.json")
+    assert tree.survey().peptides[5].stages["samples default+md"] == State.DONE
+
+
 def test_evaluation_is_done_when_all_of_it_is(tree: Tree) -> None:
     def state() -> State:
         return next(each for each in tree.survey().peptides if each.name == "AG").stages["evaluation default"]
