@@ -208,6 +208,17 @@ def test_positions_and_hands_reflect_together(settings: dict) -> None:
     torch.testing.assert_close(mirrored, expected, rtol=0, atol=1e-12)
 
 
+def test_natural_hands_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What weights of before hands were told gave stays: against convolutions that are told of none."""
+    denoiser = make(torch.float32)
+    conditioning = random_conditioning(2, 8)
+    y = points(2, 8, torch.float32)
+    with torch.no_grad():
+        told = denoiser(y, 0.04, conditioning)
+        monkeypatch.setattr("jamun.model.denoiser.Edges", lambda hidden, harmonics, hand: Edges(hidden, harmonics))
+        assert torch.equal(denoiser(y, 0.04, conditioning), told)
+
+
 def test_the_hand_of_an_atom_is_seen() -> None:
     denoiser = make(torch.float64)
     conditioning = random_conditioning(1, 8)
