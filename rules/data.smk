@@ -5,11 +5,11 @@
 
 rule featurize:
     input:
-        trajectory="results/{dataset}/md/{peptide}/trajectory.xtc",
-        topology="results/{dataset}/md/{peptide}/topology.pdb",
-        record="results/{dataset}/md/{peptide}/md.json",
+        trajectory=layout.MD["trajectory"],
+        topology=layout.MD["topology"],
+        record=layout.MD["record"],
     output:
-        features="results/{dataset}/features/{split}/{peptide}.h5",
+        features=layout.FEATURES,
     log:
         "logs/{dataset}/featurize/{split}/{peptide}.log",
     benchmark:
@@ -32,10 +32,10 @@ rule featurize:
 # Test peptides are left out on purpose: adding one must not retrain.
 rule describe_dataset:
     input:
-        train=expand("results/{{dataset}}/features/train/{peptide}.h5", peptide=SPLITS["train"]),
-        validation=expand("results/{{dataset}}/features/validation/{peptide}.h5", peptide=SPLITS["validation"]),
+        train=expand(layout.FEATURES, split="train", peptide=SPLITS["train"], allow_missing=True),
+        validation=expand(layout.FEATURES, split="validation", peptide=SPLITS["validation"], allow_missing=True),
     output:
-        dataset="results/{dataset}/features/dataset.json",
+        dataset=layout.DATASET,
     log:
         "logs/{dataset}/describe_dataset.log",
     benchmark:

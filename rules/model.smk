@@ -6,8 +6,9 @@ rule train:
     input:
         # All of the training split, or the first so many of it.
         train=lambda wildcards: expand(
-            "results/{dataset}/features/train/{peptide}.h5",
+            layout.FEATURES,
             dataset=wildcards.dataset,
+            split="train",
             peptide=SPLITS["train"][: SETTINGS.training_of(wildcards.model).peptides],
         ),
         validation=rules.describe_dataset.input.validation,
@@ -15,9 +16,7 @@ rule train:
         initial=initial_checkpoint,
         weights=rules.weigh_training.output.weights if config["frame_weights"] else [],
     output:
-        checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
-        metrics="results/{dataset}/models/{model}/metrics.csv",
-        record="results/{dataset}/models/{model}/training.json",
+        **layout.MODEL,
     log:
         "logs/{dataset}/train/{model}.log",
     benchmark:
@@ -47,7 +46,7 @@ rule import_checkpoint:
     input:
         checkpoint=brought_checkpoint,
     output:
-        checkpoint="results/{dataset}/models/{model}/checkpoint.ckpt",
+        checkpoint=layout.MODEL["checkpoint"],
     log:
         "logs/{dataset}/import_checkpoint/{model}.log",
     benchmark:
