@@ -89,7 +89,7 @@ def plot_convergence(result: dict[str, Any], settings: FigureSettings) -> Figure
     its end it is the reference.
     """
     curves = result["convergence"]
-    series = {"md": (EQUAL, "o", "MD, first frames"), "samples": (SAMPLES, "s", "JAMUN, first samples")}
+    series = {"md": (EQUAL, "o", "MD, first frames"), "samples": (SAMPLES, "s", "first samples")}
     with styled():
         figure, axes = plt.subplots(2, len(_GROUPS), figsize=(7.8, 5.0), sharey=True, layout="constrained")
         figure.get_layout_engine().set(h_pad=0.08, w_pad=0.06)
@@ -157,7 +157,7 @@ def plot_mean_convergence(results: Sequence[dict[str, Any]], settings: FigureSet
     series = {"MD, first frames": (EQUAL, "md", list(by_peptide.values()))}
     for place, model in enumerate(models):
         own = [result for result in results if result["model"] == model]
-        series[f"JAMUN, {model}"] = (MODELS[place % len(MODELS)], "samples", own)
+        series[model] = (MODELS[place % len(MODELS)], "samples", own)
     with styled():
         figure = plt.figure(figsize=(7.4, 6.6 if count > 1 else 5.4), layout="constrained")
         figure.get_layout_engine().set(h_pad=0.07, w_pad=0.06, hspace=0.0)

@@ -41,7 +41,7 @@ _LEVEL = 1 / np.e
 _MOST_BANDS = 8
 _KINDS = ("phi", "psi", "chi1", "chi2", "chi3", "chi4", "chi5")
 _STYLES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (6, 1, 1, 1, 1, 1)), (0, (2, 2)), (0, (1, 3)))
-_SERIES = {"MD": "reference", "MD at equal wall clock": "equal", "JAMUN": "samples"}
+_SERIES = {"MD": "reference", "MD at equal wall clock": "equal", "samples": "samples"}
 
 
 def _shown(torsions: list[dict[str, Any]]) -> list[int]:
@@ -106,7 +106,11 @@ def _titles(result: dict[str, Any]) -> list[str]:
     def amount(frames: int | None) -> str:
         return "" if frames is None else ", ".join(filter(None, [simulated(frames, interval), f"{frames:,} frames"]))
 
-    return [f"MD\n{amount(reference['frames'])}", f"MD at equal wall clock\n{amount(cut)}".rstrip(), f"JAMUN\n{drawn}"]
+    return [
+        f"MD\n{amount(reference['frames'])}",
+        f"MD at equal wall clock\n{amount(cut)}".rstrip(),
+        f"{result['model'] or 'samples'}\n{drawn}",
+    ]
 
 
 def _corner(panel: Axes, text: str) -> None:
@@ -199,7 +203,7 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
         drawn = [panel for panel in upper[:2] if panel.lines]
         for panel in drawn:
             panel.set_ylim(bottom=min(other.get_ylim()[0] for other in drawn))
-        for panel, title in zip(upper, ("MD", "JAMUN", "slowest component"), strict=True):
+        for panel, title in zip(upper, ("MD", "samples", "slowest component"), strict=True):
             panel.set_title(title)
         _torsion_legend(figure, torsions, _BELOW + _SIDE + between - 0.47, curves_width)
         no_tica = result["tica"]["reason"]

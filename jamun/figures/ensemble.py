@@ -132,7 +132,7 @@ def plot_ensemble(
     below, above, gap = 0.42, 0.56, 0.12
     figure = plt.figure(figsize=(2 * width + gap, height + below + above))
     of = result["reference"]["frames"], result["samples"]["frames"]
-    words = (f"MD, {frames[0]:,} of {of[0]:,} frames", f"JAMUN, {frames[1]:,} of {of[1]:,} samples")
+    words = (f"MD, {frames[0]:,} of {of[0]:,} frames", f"{frames[1]:,} of {of[1]:,} samples")
     for place, (picture, title) in enumerate(zip(pictures, words, strict=True)):
         panel = add_panel(figure, place * (width + gap), below, width, height)
         panel.imshow(picture, extent=(0, size[0], 0, size[1]), interpolation="antialiased", aspect="auto")
@@ -142,8 +142,8 @@ def plot_ensemble(
     panel.plot([0.2, 0.2 + bar], [0.15, 0.15], color="black", linewidth=2, solid_capstyle="butt")
     panel.text(bar / 2 + 0.2, 0.25, f"{bar:g} Å", ha="center", va="bottom", fontsize=8)
     inches = figure.get_size_inches()
-    colours = (("C, MD", MD_CARBON), ("C, JAMUN", SAMPLES_CARBON), *ELEMENTS.items())
-    present = set(result.get("elements", ELEMENTS)) | {"C, MD", "C, JAMUN"}
+    colours = (("C, MD", MD_CARBON), ("C, samples", SAMPLES_CARBON), *ELEMENTS.items())
+    present = set(result.get("elements", ELEMENTS)) | {"C, MD", "C, samples"}
     handles = [
         plt.Line2D([], [], color=colour, linewidth=4, solid_capstyle="round", label=name)
         for name, colour in colours

@@ -96,7 +96,7 @@ def _draw_maps(axes: np.ndarray, labels: list[str], arrays: dict[str, np.ndarray
     reference, samples = arrays["ramachandran_reference"], arrays["ramachandran_samples"]
     for (row, state), panel in np.ndenumerate(axes):
         residue, of_samples = divmod(row, 2)
-        own, colour, words = ((reference, EQUAL, "MD"), (samples, SAMPLES, "JAMUN"))[of_samples]
+        own, colour, words = ((reference, EQUAL, "MD"), (samples, SAMPLES, "samples"))[of_samples]
         everywhere, counts = reference[:, residue].sum(0), own[state, residue]
         panel.imshow(
             state_picture(everywhere, counts, colour, top),
@@ -123,7 +123,7 @@ def _draw_populations(panel: Axes, result: dict[str, Any]) -> None:
     series = (
         ("population", "MSM, stationary", REFERENCE),
         ("reference_occupancy", "MD frames", EQUAL),
-        ("samples_occupancy", "JAMUN", SAMPLES),
+        ("samples_occupancy", "samples", SAMPLES),
     )
     for offset, (key, words, colour) in zip((-0.27, 0, 0.27), series, strict=True):
         panel.bar(places + offset, [100 * state[key] for state in states], 0.26, color=colour, label=words)

@@ -34,7 +34,7 @@ from jamun.io.atomic import read_json, read_npz
 
 _GREY = "#b8b8b8"
 _MD = {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0}
-_NAMES = {"reference": "MD", "samples": "JAMUN", "accepted": "JAMUN, accepted"}
+_NAMES = {"reference": "MD", "samples": "samples", "accepted": "samples, accepted"}
 _COLOURS = {"samples": SAMPLES, "accepted": EQUAL}
 # Bins joined to one where a kind is drawn: 2 pm, 2 degrees and 3.6 degrees.
 _JOINED = {"bond": 4, "angle": 4, "omega": 1}
@@ -92,7 +92,7 @@ def _deviations(panel: Axes, terms: list[dict[str, Any]], scale: float, toleranc
     entries["MD, ± standard deviation"] = panel.fill_between(
         ranks, -spreads["md"], spreads["md"], step="mid", color=REFERENCE, alpha=0.22, linewidth=0
     )
-    entries["JAMUN, mean ± standard deviation"] = panel.errorbar(
+    entries["samples, mean ± standard deviation"] = panel.errorbar(
         ranks, off[order], spreads["samples"], fmt="o", color=SAMPLES, markersize=3, elinewidth=0.8
     )
     for side in (-1, 1):
@@ -316,7 +316,7 @@ def plot_physicality(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
                 in_words(panel, "no residue has both φ and ψ")
                 panel.set_axis_off()
         if residues:
-            entries["JAMUN where MD has no frame"] = Patch(color=_UNSEEN(0.5))
+            entries["samples where MD has no frame"] = Patch(color=_UNSEEN(0.5))
         below_legend(figure, entries)
         headline(figure, f"{result['peptide']}, model {result['model']}: physicality and basins")
     return figure

@@ -49,7 +49,7 @@ def _titles(result: dict[str, Any]) -> list[str]:
     return [
         f"MD\n{amount(reference['frames'])}",
         f"MD at equal wall clock\n{amount(cut)}".rstrip(),
-        f"JAMUN\n{drawn}",
+        f"{result['model'] or 'samples'}\n{drawn}",
     ]
 
 

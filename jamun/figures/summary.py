@@ -48,8 +48,7 @@ def _draw(panel: Axes, tables: dict[str, pd.DataFrame], keys: list[tuple[str, st
         x = places + (number - (len(tables) - 1) / 2) * width
         colour = MODELS[number % len(MODELS)]
         if np.isfinite(value).any():
-            words = f"JAMUN, {model}"
-            entries[words] = panel.bar(x, np.nan_to_num(value), 0.9 * width, color=colour, alpha=0.85)
+            entries[model] = panel.bar(x, np.nan_to_num(value), 0.9 * width, color=colour, alpha=0.85)
         error = np.stack([value - _column(table, keys, "js_{}_low"), _column(table, keys, "js_{}_high") - value])
         known = np.isfinite(error).all(0)
         if known.any():
@@ -153,7 +152,7 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
             for panel in axes[:, 0]:
                 panel.set_ylabel("JS distance to MD")
             what = f"{len(peptides)} peptides"
-        below_legend(figure, dict(sorted(entries.items(), key=lambda entry: not entry[0].startswith("JAMUN"))))
+        below_legend(figure, dict(sorted(entries.items(), key=lambda entry: entry[0] not in tables)))
         headline(figure, f"{dataset}: {what}")
     return figure
 

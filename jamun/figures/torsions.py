@@ -65,7 +65,7 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     series = {
         "MD": ("torsion_reference", {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0}),
         "MD at equal wall clock": ("torsion_equal", {"color": EQUAL, "linewidth": 1.0}),
-        "JAMUN": ("torsion_samples", {"color": SAMPLES, "linewidth": 1.4}),
+        "samples": ("torsion_samples", {"color": SAMPLES, "linewidth": 1.4}),
     }
     with styled():
         figure, axes = plt.subplots(

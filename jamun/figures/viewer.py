@@ -50,7 +50,7 @@ def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result:
         }
         for title, carbon, frames in (
             (f"MD, {len(md):,} of {of[0]:,} frames", MD_CARBON, md),
-            (f"JAMUN, {len(samples):,} of {of[1]:,} samples", SAMPLES_CARBON, samples),
+            (f"{len(samples):,} of {of[1]:,} samples", SAMPLES_CARBON, samples),
         )
     ]
     elements = [_SYMBOLS.get(int(number), "?") for number in molecule.elements]

@@ -73,14 +73,14 @@ def test_a_panel_for_every_torsion(dipeptide):
         assert len(heights) == 3
         assert panel.get_ylim()[1] > max(heights), "a peak leaves the panel"
     assert f"JS {dipeptide[0]['torsions'][0]['js']['value']:.2f}" in drawn["Ala1 φ"].get_title()
-    assert legend(figure) == ["MD", "MD at equal wall clock", "JAMUN"]
+    assert legend(figure) == ["MD", "MD at equal wall clock", "samples"]
 
 
 def test_torsions_without_cut_values_or_torsions():
     result, arrays = make_result(["ALA", "GLY"], md_frames=12, samples=5, sampling_seconds=0.1)
     rows = [row | {"js": {"value": None}} for row in result["torsions"]]
     figure = plot_torsions(result | {"torsions": rows}, arrays, SETTINGS)
-    assert legend(figure) == ["MD", "JAMUN"]
+    assert legend(figure) == ["MD", "samples"]
     assert not any("JS" in panel.get_title() for panel in figure.axes)
     assert "this molecule has no torsion" in words(plot_torsions(result | {"torsions": []}, arrays, SETTINGS))
 
@@ -198,8 +198,8 @@ def test_mean_convergence_of_models_and_md(several):
         assert counts.get_ydata()[-1] == 1
     assert legend(figure) == [
         "MD, first frames",
-        "JAMUN, default",
-        "JAMUN, wide",
+        "default",
+        "wide",
         "MD, half against half",
         "MD, replica against replica",
     ]
@@ -288,7 +288,7 @@ def test_summary_of_few_peptides_and_two_models():
         np.testing.assert_allclose([bar.get_height() for bar in panel.patches], summary[f"js_{group}"])
         assert panel.get_ylim()[0] == 0
         assert panel.get_ylim()[1] > summary[f"js_{group}_high"].max(), "an error bar leaves the panel"
-    assert legend(figure) == ["JAMUN, default", "JAMUN, mine", "MD, half against half", "MD at equal wall clock"]
+    assert legend(figure) == ["default", "mine", "MD, half against half", "MD at equal wall clock"]
     assert misplaced_texts(figure) == []
 
 

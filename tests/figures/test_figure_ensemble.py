@@ -91,7 +91,7 @@ def test_the_figure_is_written_and_readable(written):
     assert plt.imread(folder / "e.png")[..., :3].std() > 0.05
     assert (folder / "e.pdf").stat().st_size > 5000
     figure = plot_ensemble((np.ones((9, 9, 3)),) * 2, (FRAMES, FRAMES), np.array([9.0, 9.0]), RESULT)
-    assert [panel.get_title() for panel in figure.axes] == ["MD, 6 of 90 frames", "JAMUN, 6 of 60 samples"]
+    assert [panel.get_title() for panel in figure.axes] == ["MD, 6 of 90 frames", "6 of 60 samples"]
     assert misplaced_texts(figure) == []
     plt.close(figure)
 

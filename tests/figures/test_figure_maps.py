@@ -32,7 +32,7 @@ def test_ramachandran_panels_limits_ticks_and_titles(dipeptide):
         assert panel.get_xlim() == panel.get_ylim() == (-180, 180)
         assert list(panel.get_xticks()) == list(panel.get_yticks()) == [-180, -90, 0, 90, 180]
     titles = [panel.get_title().replace("\n", " ") for panel in figure.axes[:3]]
-    assert titles == ["MD 60 ps, 600 frames", "MD at equal wall clock 4 ps, 40 frames", "JAMUN 1,000 samples in 8 s"]
+    assert titles == ["MD 60 ps, 600 frames", "MD at equal wall clock 4 ps, 40 frames", "default 1,000 samples in 8 s"]
     assert f"JS {dipeptide[0]['ramachandran'][0]['js']['value']:.2f}" in words(figure)
     assert "Ala1" in words(figure)
     assert "Trp2" in words(figure)
@@ -93,7 +93,7 @@ def test_unrecorded_wall_clock_and_frame_interval():
     result["reference"]["frame_interval_ps"] = None
     figure = plot_ramachandran(result, arrays, SETTINGS)
     assert figure.axes[0].get_title() == "MD\n600 frames"
-    assert figure.axes[2].get_title() == "JAMUN\n1,000 samples"
+    assert figure.axes[2].get_title() == "default\n1,000 samples"
     assert "the wall clock of the MD or of the sampling is not recorded" in words(figure)
 
 

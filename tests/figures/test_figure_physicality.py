@@ -62,8 +62,8 @@ def test_dipeptide():
         count = len(residue["basins"])
         assert any(f"of {count} basins visited" in title for title in titles(figure))
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "JAMUN where MD has no frame" in legend
-    assert "JAMUN, accepted" not in legend
+    assert "samples where MD has no frame" in legend
+    assert "samples, accepted" not in legend
 
 
 def test_deviations_are_those_of_the_result():
@@ -81,7 +81,7 @@ def test_accepted_samples_and_other_lengths(sequence):
     result, arrays = made(sequence, accept=True)
     figure = plot_physicality(result, arrays, SETTINGS)
     assert misplaced_texts(figure) == []
-    assert "JAMUN, accepted" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "samples, accepted" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_few_frames_and_no_pairs():
