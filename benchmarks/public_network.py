@@ -5,7 +5,8 @@
 Eight copies of a molecule of 22 atoms (capped HP), each with noise of its own, float32, random weights of the public
 sizes, the same in both; in one process, in turns, so that ratios hold on a busy machine too. The public form here is
 tests/model/public_edge_list.py: e3nn's tensor product, PyTorch Geometric's scattered means. Gradients are of the
-training's squared error, by all weights.
+training's squared error, by all weights. The operations of both, as PyTorch counts them in matrix products, stand
+beside the times, and the rate of a large product of two matrices in the same turns.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import jamun  # noqa: F401 - sets how PyTorch's threads wait, before PyTorch is 
 # isort: split
 import mdtraj
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "model"))
 
@@ -42,6 +44,7 @@ from jamun.model.public.layout import from_public
 from jamun.model.public.network import PublicDenoiser
 
 GRAPHS = 8
+LARGE = 1024  # rows and columns of the large product
 
 
 def networks() -> dict[str, Callable[..., torch.Tensor]]:
@@ -74,6 +77,13 @@ def seconds(call: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
+def operations(call: Callable[[], object]) -> float:
+    """Floating-point operations of the matrix products in a call, in 10^9."""
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops() / 1e9
+
+
 def measured(repeats: int) -> dict[str, Any]:
     """Both forms in turns: the fastest of each, and the ratios of the neighbours in time."""
     clean, y, told = problem()
@@ -86,14 +96,18 @@ def measured(repeats: int) -> dict[str, Any]:
     def backward(network: Callable[..., torch.Tensor]) -> None:
         (network(y, SIGMA, told) - clean).square().sum(-1).mean().backward()
 
+    matrix = torch.randn(LARGE, LARGE)
     found: dict[str, Any] = {}
     values = [forward(network) for network in forms.values()]
     found["largest difference, nm"] = float((values[0] - values[1]).abs().max())
     for what, call in (("forward", forward), ("forward + backward", backward)):
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in forms}
+        counts = {name: operations(partial(call, network)) for name, network in forms.items()}
         for network in forms.values():
             call(network)  # the first call is slower
+        peak = 0.0
         for _ in range(repeats):
+            peak = max(peak, *(2e-9 * LARGE**3 / seconds(lambda: matrix @ matrix)[0] for _ in range(10)))
             for name, network in forms.items():
                 # The contracted form is so much faster that one call alone would meet a lucky or an unlucky moment.
                 calls = 10 if name == "contracted" else 1
@@ -104,6 +118,10 @@ def measured(repeats: int) -> dict[str, Any]:
             "contracted, ms": 1e3 * min(wall for wall, _ in fast),
             "weights an edge, ms": 1e3 * min(wall for wall, _ in slow),
             "ratio": statistics.median(b[0] / a[0] for a, b in zip(fast, slow, strict=True)),
+            "contracted, 10^9 operations": counts["contracted"],
+            "weights an edge, 10^9 operations": counts["weights an edge"],
+            "contracted, 10^9 operations a second": counts["contracted"] / min(wall for wall, _ in fast),
+            "large product, 10^9 operations a second": peak,
             "ratio of processor time": statistics.median(b[1] / a[1] for a, b in zip(fast, slow, strict=True)),
         }
     return found
