@@ -76,6 +76,7 @@ rule all:
             split="test",
             peptide=[name for name in SPLITS["test"] if name in PEPTIDES_WITH_MD and not SETTINGS.partial],
         ),
+        all_atom_results(),
         summary_results(),
         figure_results(),
         report_results(),
@@ -121,6 +122,7 @@ rule models:
 rule samples:
     input:
         over_test_peptides(layout.SAMPLES["record"]),
+        all_atom_results(),
     localrule: True
 
 

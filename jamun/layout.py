@@ -54,6 +54,13 @@ SAMPLES = {
     "flags": "results/{dataset}/samples/{model}/{peptide}/flags.npz",
     "record": "results/{dataset}/samples/{model}/{peptide}/sampling.json",
 }
+# With sampling.hydrogens: the accepted samples with all atoms, and their energies.
+ALL_ATOMS = {
+    "trajectory": "results/{dataset}/samples/{model}/{peptide}/all_atoms.xtc",
+    "topology": "results/{dataset}/samples/{model}/{peptide}/all_atoms.pdb",
+    "arrays": "results/{dataset}/samples/{model}/{peptide}/all_atoms.npz",
+    "record": "results/{dataset}/samples/{model}/{peptide}/all_atoms.json",
+}
 # Short MD from the samples of a model, and weights by its transitions. The weighted frames are also published as the
 # samples of a model of its own, whose name has a sign that no other may have.
 POPULATIONS = {

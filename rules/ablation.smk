@@ -24,7 +24,9 @@ use rule sample as ablation_sample with:
     # Rows side by side take less time than each on several cores.
     threads: 1
     params:
-        settings=lambda wildcards: SETTINGS.ablated_sampling(wildcards.variant).model_dump(mode="json"),
+        settings=lambda wildcards: SETTINGS.ablated_sampling(wildcards.variant).model_dump(
+            mode="json", exclude={"hydrogens"}
+        ),
         work=f"{WORK}/ablation/{{dataset}}/{{variant}}/{{model}}/{{peptide}}",
     message:
         "Sample {wildcards.peptide} with model {wildcards.model}, variant {wildcards.variant}"

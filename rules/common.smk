@@ -96,6 +96,8 @@ MD_RECORD_OF_SPLIT = {split: SETTINGS.md_record_of(split) for split in SPLITS}
 # What is evaluated: the models, and the weighted short MD from the samples of some.
 MODELS = SETTINGS.evaluated_models()
 POPULATED_MODELS = SETTINGS.populated_models()
+# Whose samples are also written with hydrogens.
+HYDROGENATED_MODELS = [name for name in SETTINGS.active_models() if SETTINGS.sampling_of(name).hydrogens]
 NEEDED_MODELS = SETTINGS.needed_models()
 N_TEST = len(SPLITS["test"])
 
@@ -196,6 +198,12 @@ def summary_results():
         layout.EVALUATION[name]["result"] for name in (layout.EVALUATION if SETTINGS.source.exists else ["compare"])
     ]
     return [*over_test_peptides(made), *expand(layout.SUMMARY, dataset=DATASET)]
+
+
+def all_atom_results():
+    """Samples with hydrogens; none with partial=true, where nothing is made from samples but their evaluation."""
+    models = [] if SETTINGS.partial else HYDROGENATED_MODELS
+    return expand(layout.ALL_ATOMS["record"], dataset=DATASET, model=models, peptide=SPLITS["test"])
 
 
 def ablation_results():

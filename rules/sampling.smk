@@ -1,6 +1,7 @@
 # Needs:  results/{dataset}/models/{model}/checkpoint.ckpt and results/{dataset}/peptides/{peptide}.pdb
 #         and the files that the model's sampling.starts names, if any
-# Makes:  results/{dataset}/samples/{model}/{peptide}/: samples.xtc, topology.pdb, flags.npz, sampling.json
+# Makes:  results/{dataset}/samples/{model}/{peptide}/: samples.xtc, topology.pdb, flags.npz, sampling.json; with
+#         sampling.hydrogens also all_atoms.xtc, .pdb, .npz and .json
 
 
 rule sample:
@@ -28,9 +29,31 @@ rule sample:
         **needs(8000, 240),
         gpu=lambda wildcards: gpus(SETTINGS.sampling_of(wildcards.model).device == "cuda"),
     params:
-        settings=lambda wildcards: SETTINGS.sampling_of(wildcards.model).model_dump(mode="json"),
+        settings=lambda wildcards: SETTINGS.sampling_of(wildcards.model).model_dump(mode="json", exclude={"hydrogens"}),
         work=f"{WORK}/sample/{{dataset}}/{{model}}/{{peptide}}",
     message:
         "Make {params.settings[samples]} samples of {wildcards.peptide} with model {wildcards.model}"
     script:
         "../workflow_scripts/sample.py"
+
+
+rule add_hydrogens:
+    input:
+        **layout.SAMPLES,
+        pdb=layout.PEPTIDE["pdb"],
+    output:
+        **layout.ALL_ATOMS,
+    log:
+        layout.log_of("add_hydrogens", layout.ALL_ATOMS["record"]),
+    benchmark:
+        layout.log_of("add_hydrogens", layout.ALL_ATOMS["record"], ".tsv")
+    wildcard_constraints:
+        model=one_of(HYDROGENATED_MODELS),
+    conda:
+        "../envs/main.yaml"
+    resources:
+        **needs(4000, 60),
+    message:
+        "Give samples of {wildcards.peptide} by model {wildcards.model} their hydrogens"
+    script:
+        "../workflow_scripts/add_hydrogens.py"

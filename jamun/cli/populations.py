@@ -106,7 +106,8 @@ def populations(
 
             drawn = out / "samples"
             if not (drawn / "sampling.json").exists():
-                sample(sequence=sequence, out=drawn, config=config, threads=processes)
+                # By the model that knows the solvent that the MD is made in.
+                sample(sequence=sequence, solvent="implicit", out=drawn, config=config, threads=processes)
             pdb = drawn / f"{name}.pdb"
             found = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz")
         else:

@@ -32,6 +32,9 @@ def sample(
         Path | None, typer.Option("--checkpoint", help="A trained denoiser of yours, instead of --model.")
     ] = None,
     samples: Annotated[int | None, typer.Option("--samples", min=1, help="Samples; overrides the settings.")] = None,
+    hydrogens: Annotated[
+        bool, typer.Option("--hydrogens", help="Also write the samples with hydrogens: all_atoms.xtc.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder to write to; without it, the peptide's name.")
     ] = None,
@@ -64,6 +67,8 @@ def sample(
         raise UserError("give either --sequence to build a peptide, or --pdb to start from a structure")
     require_folder(out)
     sampling = sampling_settings(settings, weights, samples, of_the_model=config is None)
+    if hydrogens:
+        sampling = sampling.model_copy(update={"hydrogens": True})
     if sequence is not None:
         molecule = Molecule.from_sequence(sequence, settings, sampling, out)
     else:

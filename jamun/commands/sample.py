@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from jamun.config.configuration import Configuration
@@ -17,8 +18,10 @@ from jamun.io.log import UserError
 from jamun.model.checkpoint import read_content
 from jamun.model.score import NetworkScore
 from jamun.peptides.build import build_to_files
+from jamun.peptides.given import take_structure_to_files
 from jamun.peptides.reading import structure_name
 from jamun.peptides.sequences import parse_sequence
+from jamun.sampling.all_atoms import AllAtomFiles, all_atoms_to_files
 from jamun.sampling.run import SamplingFiles, sample_to_files
 from jamun.sampling.starts import start_files
 
@@ -123,6 +126,24 @@ class Molecule:
         return cls(structure_name(paths[0]), paths)
 
 
+def write_all_atoms(molecule: Molecule, settings: Configuration, out: Path) -> None:
+    """Write the samples in `out` with hydrogens; those of a structure are placed as `peptides.ph` has them.
+
+    Raises:
+        UserError: what `take_structure_to_files` and `all_atoms_to_files` raise.
+    """
+    files = SamplingFiles.in_folder(out), AllAtomFiles.in_folder(out)
+    if molecule.built is not None:
+        all_atoms_to_files(molecule.built, *files)
+        return
+    with TemporaryDirectory() as name:
+        whole = Path(name) / "peptide.pdb"
+        take_structure_to_files(
+            molecule.starts[0], molecule.name, settings.peptides.ph, whole, whole.with_suffix(".json")
+        )
+        all_atoms_to_files(whole, *files)
+
+
 def sample_peptide(
     molecule: Molecule,
     weights: Path,
@@ -154,6 +175,8 @@ def sample_peptide(
         threads=threads or len(os.sched_getaffinity(0)),
         built=molecule.built,
     )
+    if sampling.hydrogens:
+        write_all_atoms(molecule, settings, out)
     # As in results/{dataset}/models/{model}/checkpoint.ckpt.
     names = {"dataset": out.name, "model": weights.resolve().parent.name, "peptide": molecule.name}
     describe_to_files(

@@ -15,7 +15,7 @@ ESTIMATES_ENDS = {"BAOAB": True, "ABOBA": False}
 # How many samples, from where, what counts, and on what they are made: a run's, and not a model's. How many chains is a
 # model's, since each has to burn in.
 _OF_A_RUN = {"samples", "batch", "starts", "reject", "bond_tolerance", "clash_distance", "most_generated"}
-_OF_A_RUN |= {"checkpoint_interval", "precision", "compile", "device", "seed"}
+_OF_A_RUN |= {"checkpoint_interval", "precision", "compile", "device", "seed", "hydrogens"}
 
 
 class SamplingSettings(Section):
@@ -117,6 +117,11 @@ class SamplingSettings(Section):
         "compiling; cuda_graphs: on a GPU, its kernels recorded once and replayed.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs.")
+    hydrogens: bool = Field(
+        False,
+        description="Also write the accepted samples with hydrogens, their contacts relaxed, and potential energies: "
+        "all_atoms.xtc, .pdb, .npz and .json.",
+    )
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed; each peptide derives its own from it and its name.")
 
     @model_validator(mode="after")

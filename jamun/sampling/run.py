@@ -42,7 +42,7 @@ LAYOUT = (
     "has a value a frame, in the same order."
 )
 # What may change from one run to the next that goes on with it; `starts` are told by what is in the files.
-_FREE = {"most_generated", "checkpoint_interval", "compile", "device", "starts"}
+_FREE = {"most_generated", "checkpoint_interval", "compile", "device", "starts", "hydrogens"}
 
 
 @dataclass(frozen=True)

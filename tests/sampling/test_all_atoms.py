@@ -4,6 +4,8 @@ import mdtraj
 import numpy as np
 import pytest
 
+from jamun.commands.sample import Molecule, write_all_atoms
+from jamun.config.configuration import Configuration
 from jamun.io.atomic import read_json, read_npz, write_npz
 from jamun.peptides.build import build_peptide, write_peptide
 from jamun.peptides.checks import CLASH_HEAVY_NM, CLASH_HYDROGEN_NM, chirality, closest_contacts, stereocentres
@@ -92,6 +94,19 @@ def test_energies_are_those_of_the_frames_and_below_those_before(sampled, writte
         # XTC rounds to 0.0005 nm, by which stiff bonds of 3e5 kJ/mol/nm2 change by less than a tenth of a kJ/mol each
         assert context.getState(energy=True).getPotentialEnergy()._value == pytest.approx(energy, abs=5.0)
     assert read_json(found.record)["energy_kj_per_mol"]["0.5"] == pytest.approx(np.median(energies))
+
+
+def test_samples_of_a_structure_get_the_hydrogens_that_it_lacks(sampled, written, tmp_path):
+    """As `jamun sample --pdb --hydrogens` does, from a file of heavy atoms alone."""
+    _, files, _ = sampled
+    own = SamplingFiles.in_folder(tmp_path)
+    for source, target in ((files.samples, own.samples), (files.flags, own.flags), (files.topology, own.topology)):
+        target.write_bytes(source.read_bytes())
+    write_all_atoms(Molecule("IS", [files.topology]), Configuration(), tmp_path)
+    found = AllAtomFiles.in_folder(tmp_path)
+    topology = mdtraj.load_topology(str(found.topology))
+    assert [str(atom) for atom in topology.atoms] == [str(atom) for atom in written[1].topology.atoms]
+    np.testing.assert_array_equal(read_npz(found.arrays)["sample"], read_npz(written[0].arrays)["sample"])
 
 
 def test_samples_of_another_molecule_or_of_the_other_hand_alone_are_told(sampled, tmp_path):

@@ -62,7 +62,10 @@ def test_the_weighted_md_is_evaluated_with_its_wall_clock_and_once(populated):
     ("change", "words"),
     [
         ({"populations": {"models": ["other"]}}, "populations.models: 'other' is not one of models (default, own)"),
-        ({"simulate": {"solvent": "explicit", "platform": "auto"}}, "short MD is made in implicit solvent"),
+        (
+            {"populations": SHORT, "simulate": {"solvent": "explicit", "platform": "auto"}},
+            "short MD is made in implicit solvent",
+        ),
     ],
 )
 def test_what_cannot_be_populated_is_told_before_any_job(populated, change, words):
