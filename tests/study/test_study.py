@@ -373,7 +373,7 @@ def test_errors_are_sentences(command, arguments, sentence):
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize("study", [path.name for path in STUDY.iterdir() if (path / "data").is_dir()])
+@pytest.mark.parametrize("study", [path.name for path in sorted(STUDY.iterdir()) if (path / "data").is_dir()])
 def test_the_pages_are_those_of_their_files(study):
     """Pages, and the card of the model, are written by the command and not by hand."""
     collected = Collected(STUDY / study)
