@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.shipped import CARD, DESCRIPTION, WEIGHTS
@@ -29,7 +29,8 @@ def write_weights(path: Path, content: dict[str, Any]) -> None:
     described = {key: value for key, value in content.items() if key != "state_dict"}
     weights = {name: value.contiguous() for name, value in content["state_dict"].items()}
     with atomic_path(path) as temporary:
-        save_file(weights, temporary, metadata={DESCRIPTION: json.dumps(described)})
+        # Not save_file, whose files only their owner may read.
+        temporary.write_bytes(save(weights, metadata={DESCRIPTION: json.dumps(described)}))
 
 
 def read_weights(path: Path) -> dict[str, Any]:

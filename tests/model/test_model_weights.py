@@ -49,6 +49,7 @@ def same(one, other):
 def test_a_shipped_model_is_the_trained_one(checkpoint, shipped):
     same(load_denoiser(checkpoint), load_denoiser(shipped))
     assert json.loads((shipped.parent / CARD).read_text()) == {"limits": "none known"}
+    assert shipped.stat().st_mode == (shipped.parent / CARD).stat().st_mode  # read by whoever may read the folder
 
 
 @pytest.mark.parametrize("which", ["checkpoint", "shipped"])
