@@ -23,7 +23,7 @@ SMALLER = {
     "[AF, FF, FG, FL, IA, LF, GI]": "[AA, GS, GA]",
     "plain_md/md-100ps": "md",
     "AF.pdb": "AA.pdb",
-    "FA, AM": "FA, AG",
+    "FA, LI": "FA, AG",
     "FA": "AV",
     "32x0e + 16x1e": "8x0e + 8x1e",
     "production: 120 ps": "production: 13 ps",
