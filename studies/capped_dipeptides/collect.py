@@ -347,6 +347,10 @@ def collect(results: Path, logs: Path, root: Path, target: Path, model: str | No
     """
     study = describe(results, model)
     model, tested, collection = study["model"], list(study["peptides"]["test"]), _Collection(target)
+    configuration = root / "configs" / f"{target.name}.yaml"
+    if configuration.exists():
+        # Imported MD does not tell; `simulate` says how it was made.
+        study["solvent"] = load(configuration).simulate.solvent
     collection.put("data/study.json", study)
     collection.put("data/summary.csv", (at(results, layout.SUMMARY)).read_bytes())
     for peptide in tested:

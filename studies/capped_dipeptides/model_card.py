@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tables import compute_stages
 from targets import MET, median, targets_of
 
 from jamun import layout
+from jamun.data.trained_on import TrainedOn
 from jamun.io.shipped import CARD, WEIGHTS
 from jamun.model.checkpoint import load_denoiser, read_content
 from jamun.model.weights import write_model
@@ -24,6 +26,14 @@ TITLE = "Denoiser for walk-jump sampling of peptides (JAMUN)"
 
 def make_card(collected: Collected, shipped: dict[str, Any]) -> dict[str, Any]:
     """The card, of JSON's types. `shipped` tells of the file itself: name, bytes, SHA-256."""
+    card = _card(collected, shipped)
+    trained = TrainedOn.from_card(card)
+    if trained is not None:
+        card["trained_on"] = replace(trained, solvent=collected.study.get("solvent", trained.solvent)).to_json()
+    return card
+
+
+def _card(collected: Collected, shipped: dict[str, Any]) -> dict[str, Any]:
     study, training = collected.study, collected.training.get(collected.model)
     overtaken = {name: collected.overtaken(name, "backbone") for name in collected.records["comparison"]}
     stages = compute_stages(collected)
