@@ -9,13 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import torch
 from playwright.sync_api import Page, sync_playwright
-
-from jamun.config.network import NetworkSettings
-from jamun.config.training import TrainingSettings
-from jamun.model.checkpoint import save_denoiser
-from jamun.model.denoiser import Denoiser
 
 # A suite that was started in the background ignores interrupts, and so would every program that it starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -95,25 +89,16 @@ def working():
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     """A denoiser that takes no time, and knows nothing."""
+    # Here, since most folders of tests need no PyTorch.
+    import torch
+
+    from jamun.config.network import NetworkSettings
+    from jamun.config.training import TrainingSettings
+    from jamun.model.checkpoint import save_denoiser
+    from jamun.model.denoiser import Denoiser
+
     torch.manual_seed(0)
     network = NetworkSettings(hidden_irreps="8x0e + 4x1e", n_convolutions=1, n_radial=8, radial_width=8)
     path = tmp_path_factory.mktemp("model") / "checkpoint.ckpt"
     save_denoiser(path, Denoiser(network, 0.3), network, TrainingSettings(), {})
     return path
-
-
-# Known to disagree with the code since D residues and plain MD came; to be mended, not forgotten.
-_TO_MEND = (
-    "test_the_entries_are_found",
-    "test_what_is_recorded_is_the_network_and_its_gradient",
-    "test_refused[DAL.pdb]",
-    "test_a_result_that_fails_the_checks_is_refused",
-)
-
-
-def pytest_itemcollected(item):
-    """Mark what is known to fail."""
-    import pytest
-
-    if item.name in _TO_MEND:
-        item.add_marker(pytest.mark.xfail(strict=False))

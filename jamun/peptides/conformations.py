@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import mdtraj
 import numpy as np
@@ -10,7 +11,7 @@ import openmm
 from openmm import app, unit
 
 from jamun.peptides.build import relax
-from jamun.peptides.checks import check, hands, peptide_bonds
+from jamun.peptides.checks import check, peptide_bonds
 from jamun.peptides.turning import Quartet, torsion, turned
 
 # phi and psi in degrees, of L residues; those of D residues have the other sign.
@@ -102,19 +103,25 @@ def _free_chi1(positions: np.ndarray, topology: mdtraj.Topology) -> list[Quartet
 
 
 def conformed(
-    topology: app.Topology, positions: np.ndarray, conformation: str, name: str, rotamer: str | None = None
+    topology: app.Topology,
+    positions: np.ndarray,
+    conformation: str,
+    name: str,
+    rotamer: str | None = None,
+    expected: Mapping[int, int] | None = None,
 ) -> np.ndarray:
     """Positions, (atoms, 3) in nm, of a peptide with hydrogens whose phi and psi are those of a conformation, and where
     a rotamer is given, whose chi1 is that of it in every side chain but those of proline, whose ring sets it, and of
     glycine and alanine, which have none.
 
     Starts from `positions` of the same shape. phi of proline stays, as its ring sets it. Contacts are relaxed while
-    the backbone, and chi1 of a rotamer, are held. Raises PeptideError, which gives `name`, if the result fails the
-    checks of a built peptide.
+    the backbone, and chi1 of a rotamer, are held. `expected` are the hands of its stereocentres, as of `checks.hands`:
+    natural where it tells nothing. Raises PeptideError, which gives `name`, if the result fails the checks of a built
+    peptide.
     """
     structure = mdtraj.Topology.from_openmm(topology)
     phi, psi = np.deg2rad(CONFORMATIONS[conformation])
-    expected = hands(positions, structure)
+    expected = expected or {}
     torsions = backbone_torsions(structure)
     for kind, quartet in torsions:
         sign = expected.get(quartet[2 if kind == "phi" else 1], 1)

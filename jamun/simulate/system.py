@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import mdtraj
 import numpy as np
 import openmm
 from openmm import app, unit
@@ -14,6 +15,7 @@ from openmm import app, unit
 from jamun.config.forcefields import FORCE_FIELDS
 from jamun.config.simulate import SimulateSettings, Start
 from jamun.io.log import UserError
+from jamun.peptides.checks import hands
 from jamun.peptides.conformations import conformed
 from jamun.peptides.sequences import PeptideError
 from jamun.simulate.tether import Tethers
@@ -86,7 +88,10 @@ def _start_positions(peptide: app.PDBFile, start: Start, pdb: Path) -> unit.Quan
     positions = np.asarray(peptide.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
     conformation, _, rotamer = start.partition(" ")
     try:
-        return conformed(peptide.topology, positions, conformation, pdb.stem, rotamer or None) * unit.nanometer
+        # D residues have the names of L residues in the PDB: the built peptide's positions tell which they are.
+        expected = hands(positions, mdtraj.Topology.from_openmm(peptide.topology))
+        moved = conformed(peptide.topology, positions, conformation, pdb.stem, rotamer or None, expected)
+        return moved * unit.nanometer
     except PeptideError as error:
         raise SimulationError(f"{error} Take {start} out of simulate.starts.") from None
 

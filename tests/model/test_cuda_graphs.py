@@ -40,7 +40,7 @@ def test_what_is_recorded_is_the_network_and_its_gradient(monkeypatch: pytest.Mo
 
     def stand_in(module: torch.nn.Module, samples: tuple[torch.Tensor, ...], **_: object) -> torch.nn.Module:
         assert all(sample.is_leaf for sample in samples)
-        assert [sample.requires_grad for sample in samples] == [False] * 5 + [True]
+        assert [sample.requires_grad for sample in samples] == [False] * 6 + [True]
         recorded_shapes.append(tuple(samples[0].shape))
         return module
 

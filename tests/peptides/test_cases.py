@@ -68,7 +68,7 @@ REFUSED = [
     ("two.pdb", f"2 peptide chains ({AW}, {AW})"),
     ("MSE.pdb", "residue MSE2 is none of the 20 amino acids"),
     ("UNK.pdb", "residue UNK2 is none of the 20 amino acids"),
-    ("DAL.pdb", "residue DAL2 is none of the 20 amino acids"),
+    ("DAL.pdb", "DAL2 is a D residue by its name, but L by its positions"),
     ("AIB.pdb", "residue AIB2 is none of the 20 amino acids"),
     ("nmr_uneven.pdb", "model 2: residue TRP3 lacks CZ2;"),
     ("disulfide.pdb", "CYX2 is a cysteine of a disulphide by its name"),
