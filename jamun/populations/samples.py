@@ -11,6 +11,7 @@ import numpy as np
 from jamun.io.atomic import atomic_path, read_json, read_npz, write_json, write_npz
 from jamun.io.disk import link_or_copy
 from jamun.io.provenance import provenance
+from jamun.trajectories.samples import all_accepted
 
 LAYOUT = (
     "Frames of all short runs, one run after another; in the XTC, a frame's step is its run (from 0) and its time that "
@@ -51,35 +52,22 @@ def weighted_samples_to_files(found: Published, sampling: Path, samples: Publish
             link_or_copy(source, temporary)
     write_npz(samples.weights, {"weights": weights})
     write_npz(flags, {"accepted": np.ones(len(weights), dtype=bool)})
-    write_json(samples.record, _record(record, drawn, len(weights)))
+    write_json(samples.record, _record(record, drawn))
 
 
-def _record(record: dict[str, Any], drawn: dict[str, Any], frames: int) -> dict[str, Any]:
+def _record(record: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
     """The same keys as of a sampling."""
     known = drawn["seconds"] is not None
     seconds = drawn["seconds"] + record["seconds"] if known else None
     gpu = record["platform"] in ("CUDA", "OpenCL")
     return {
         "peptide": record["peptide"],
-        "settings": {"stride": 1},
         "seed": record["settings"]["seed"],
         "device": record["platform"] if gpu else drawn["device"],
         "threads": drawn["threads"],
-        "samples": {
-            "asked": frames,
-            "generated": frames,
-            "written": frames,
-            "accepted": frames,
-            "rejected": 0,
-            "rejected_for": {},
-        },
-        "chains": record["runs"],
-        "chains_stopped": {"count": 0, "reason": None},
-        "chain_lengths": record["frames_of_runs"],
-        "seconds": seconds,
+        **all_accepted(record["frames_of_runs"], seconds),
         "seconds_of_sampling": drawn["seconds"],
         "seconds_of_md": record["seconds"],
-        "milliseconds_per_sample": None if seconds is None else 1e3 * seconds / frames,
         "atoms": drawn["atoms"],
         "md_ps": record["md_ps"],
         "notes": [

@@ -133,18 +133,16 @@ def _convert(
     return count, first, notes
 
 
-def _record(name: str, outside: OutsideSamples, target: Target, frames: int, notes: list[str]) -> dict[str, Any]:
-    """The same keys as of a sampling; what is not known of samples made elsewhere is null."""
-    taken_from = {
-        "trajectory": {"file": outside.trajectory.as_posix(), "sha256": file_sha256(outside.trajectory)},
-        "topology": {"file": outside.topology.as_posix(), "sha256": file_sha256(outside.topology)},
-    }
+def all_accepted(chain_lengths: list[int], seconds: float | None) -> dict[str, Any]:
+    """What a sampling's record tells of chains and time, of frames that were not drawn here: each is a sample.
+
+    Args:
+        chain_lengths: frames of each chain.
+        seconds: wall clock of all of them, or None where it is not known.
+    """
+    frames = sum(chain_lengths)
     return {
-        "peptide": name,
         "settings": {"stride": 1},
-        "seed": None,
-        "device": outside.device,
-        "threads": outside.threads,
         "samples": {
             "asked": frames,
             "generated": frames,
@@ -153,11 +151,26 @@ def _record(name: str, outside: OutsideSamples, target: Target, frames: int, not
             "rejected": 0,
             "rejected_for": {},
         },
-        "chains": 1,
+        "chains": len(chain_lengths),
         "chains_stopped": {"count": 0, "reason": None},
-        "chain_lengths": [frames],
-        "seconds": outside.seconds,
-        "milliseconds_per_sample": None if outside.seconds is None else 1e3 * outside.seconds / frames,
+        "chain_lengths": chain_lengths,
+        "seconds": seconds,
+        "milliseconds_per_sample": None if seconds is None else 1e3 * seconds / frames,
+    }
+
+
+def _record(name: str, outside: OutsideSamples, target: Target, frames: int, notes: list[str]) -> dict[str, Any]:
+    """The same keys as of a sampling; what is not known of samples made elsewhere is null."""
+    taken_from = {
+        "trajectory": {"file": outside.trajectory.as_posix(), "sha256": file_sha256(outside.trajectory)},
+        "topology": {"file": outside.topology.as_posix(), "sha256": file_sha256(outside.topology)},
+    }
+    return {
+        "peptide": name,
+        "seed": None,
+        "device": outside.device,
+        "threads": outside.threads,
+        **all_accepted([frames], outside.seconds),
         "atoms": target.topology.n_atoms,
         "notes": notes,
         "layout": LAYOUT,
