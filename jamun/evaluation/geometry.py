@@ -11,7 +11,8 @@ import numpy as np
 
 from jamun.config.physicality import PhysicalitySettings
 from jamun.data.molecule import Molecule
-from jamun.peptides.checks import chirality, far_pairs, peptide_bonds, stereocentres
+from jamun.peptides.checks import far_pairs, peptide_bonds, stereocentres
+from jamun.peptides.residues import chirality
 from jamun.peptides.torsions import CAPS
 
 # Longer than any covalent bond of a peptide (S-S: 0.205 nm): a pair that is so far apart on average is not bonded,

@@ -22,15 +22,6 @@ CLASH_HYDROGEN_NM = 0.13
 OMEGA_TOLERANCE = np.deg2rad(40.0)
 
 
-def chirality(positions: np.ndarray, centre: int, neighbours: tuple[int, int, int]) -> np.ndarray:
-    """Signed volume v1.(v2 x v3) of the bonds from `centre` to `neighbours`, nm^3.
-
-    `positions` has shape (..., atoms, 3) in nm; the result has shape (...). Mirror images differ in sign.
-    """
-    v1, v2, v3 = (positions[..., atom, :] - positions[..., centre, :] for atom in neighbours)
-    return np.einsum("...i,...i->...", v1, np.cross(v2, v3))
-
-
 def stereocentres(topology: mdtraj.Topology) -> list[tuple[str, int, tuple[int, int, int]]]:
     """(label, centre, neighbours) of every stereocentre, ordered so that natural amino acids are positive."""
     atoms = list(topology.atoms)

@@ -12,7 +12,8 @@ from openmm import app, unit
 
 from jamun.io.log import UserError
 from jamun.peptides.build import force_field
-from jamun.peptides.checks import chirality, stereocentres
+from jamun.peptides.checks import stereocentres
+from jamun.peptides.residues import chirality
 
 # Shares of a turn by which the hydrogens of a group that turns freely are tried.
 _TURNS = 12

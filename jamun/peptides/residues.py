@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -102,6 +100,15 @@ def natural_centres(
     return found
 
 
+def chirality(positions: np.ndarray, centre: int, neighbours: tuple[int, int, int]) -> np.ndarray:
+    """Signed volume v1.(v2 x v3) of the bonds from `centre` to `neighbours`, nm^3.
+
+    `positions` has shape (..., atoms, 3) in nm; the result has shape (...). Mirror images differ in sign.
+    """
+    v1, v2, v3 = (positions[..., atom, :] - positions[..., centre, :] for atom in neighbours)
+    return np.einsum("...i,...i->...", v1, np.cross(v2, v3))
+
+
 def hand(positions: np.ndarray, centre: int, neighbours: tuple[int, int, int]) -> int:
     """1 where a stereocentre is that of the natural amino acid, -1 where it is the mirror image.
 
@@ -109,13 +116,7 @@ def hand(positions: np.ndarray, centre: int, neighbours: tuple[int, int, int]) -
         positions: (atoms, 3).
         centre, neighbours: atoms as of `natural_centres`.
     """
-    first, second, third = (positions[atom] - positions[centre] for atom in neighbours)
-    volume = (
-        first[0] * (second[1] * third[2] - second[2] * third[1])
-        + first[1] * (second[2] * third[0] - second[0] * third[2])
-        + first[2] * (second[0] * third[1] - second[1] * third[0])
-    )
-    return 1 if volume > 0 else -1
+    return 1 if chirality(positions, centre, neighbours) > 0 else -1
 
 
 def standard_atom(residue: str, name: str) -> str:

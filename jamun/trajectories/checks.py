@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from jamun.io.log import UserError
-from jamun.peptides.checks import chirality
+from jamun.peptides.residues import chirality
 from jamun.peptides.structures import LONGEST_BOND_NM, SHORTEST_BOND_NM
 
 # A typical bond of 0.15 is in nm, one of 1.5 in angstroms; a factor of two to either side leaves no doubt.

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from jamun.peptides.build import build_peptide
-from jamun.peptides.checks import chirality, stereocentres
+from jamun.peptides.checks import stereocentres
 from jamun.peptides.conformations import CONFORMATIONS, ROTAMERS, backbone_torsions, conformed, torsion
+from jamun.peptides.residues import chirality
 from jamun.peptides.sequences import PeptideError, parse_sequence
 
 

@@ -9,9 +9,10 @@ import pytest
 from openmm import app, unit
 
 from jamun.peptides.build import build_peptide, force_field
-from jamun.peptides.checks import CLASH_HEAVY_NM, CLASH_HYDROGEN_NM, chirality, closest_contacts, stereocentres
+from jamun.peptides.checks import CLASH_HEAVY_NM, CLASH_HYDROGEN_NM, closest_contacts, stereocentres
 from jamun.peptides.conformations import conformed
 from jamun.peptides.hydrogens import SeedError, add_hydrogens, relax
+from jamun.peptides.residues import chirality
 from jamun.peptides.sequences import parse_sequence
 
 REFERENCE = openmm.Platform.getPlatformByName("Reference")

@@ -8,9 +8,10 @@ from jamun.commands.sample import Molecule, write_all_atoms
 from jamun.config.configuration import Configuration
 from jamun.io.atomic import read_json, read_npz, write_npz
 from jamun.peptides.build import build_peptide, write_peptide
-from jamun.peptides.checks import CLASH_HEAVY_NM, CLASH_HYDROGEN_NM, chirality, closest_contacts, stereocentres
+from jamun.peptides.checks import CLASH_HEAVY_NM, CLASH_HYDROGEN_NM, closest_contacts, stereocentres
 from jamun.peptides.conformations import conformed
 from jamun.peptides.hydrogens import SeedError
+from jamun.peptides.residues import chirality
 from jamun.peptides.sequences import parse_sequence
 from jamun.sampling.all_atoms import AllAtomFiles, all_atoms_to_files
 from jamun.sampling.run import SamplingFiles

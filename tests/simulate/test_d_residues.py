@@ -10,7 +10,8 @@ from jamun.data.featurize import featurize_to_file
 from jamun.data.store import FeatureFile
 from jamun.io.md_files import MdFiles
 from jamun.peptides.build import build_to_files
-from jamun.peptides.checks import chirality, hands, stereocentres
+from jamun.peptides.checks import hands, stereocentres
+from jamun.peptides.residues import chirality
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.run import simulate_to_files
 
