@@ -11,19 +11,17 @@ class ForceField:
 
     peptide: parameters of amino acids and caps;
     water: TIP3P and ions, for explicit solvent;
-    implicit: generalised Born solvent;
-    batched_implicit: whether that solvent is OpenMM's GBSAOBCForce, of which many peptides can be one system.
+    implicit: generalised Born solvent.
     """
 
     peptide: str
     water: str
     implicit: str
-    batched_implicit: bool
 
 
 FORCE_FIELDS = {
     # amber99sb-ILDN; GBSA-OBC (OBC2). The capped set of the paper.
-    "amber99sbildn": ForceField("amber99sbildn.xml", "tip3p.xml", "amber99_obc.xml", True),
+    "amber99sbildn": ForceField("amber99sbildn.xml", "tip3p.xml", "amber99_obc.xml"),
     # ff14SB; OBC1, as in the Timewarp set, at 310 K.
-    "amber14": ForceField("amber14/protein.ff14SB.xml", "amber14/tip3p.xml", "implicit/obc1.xml", False),
+    "amber14": ForceField("amber14/protein.ff14SB.xml", "amber14/tip3p.xml", "implicit/obc1.xml"),
 }

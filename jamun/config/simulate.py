@@ -157,12 +157,6 @@ class SimulateSettings(Section):
                 raise ValueError("implicit solvent has no box, so no NPT: set ensemble and every stage to NVT")
             if self.ionic_strength:
                 raise ValueError("ionic_strength applies to explicit solvent only: set it to 0")
-            if self.batched and not FORCE_FIELDS[self.forcefield].batched_implicit:
-                able = " or ".join(name for name, known in FORCE_FIELDS.items() if known.batched_implicit)
-                raise ValueError(
-                    f"batched needs another force field than {self.forcefield} in implicit solvent: set forcefield to "
-                    f"{able}, or batched to false"
-                )
         elif self.switch_distance >= self.cutoff:
             raise ValueError(
                 f"switch_distance {self.switch_distance:g} nm must lie below cutoff {self.cutoff:g} nm (0 turns it off)"

@@ -21,13 +21,15 @@ from jamun.simulate.system import SimulationError
 class _Table:
     """A list of terms that a force holds.
 
-    indices: how many particles a term names before its parameters; size, get, add: names of the force's methods.
+    indices: how many particles a term names before its parameters; size, get, add: names of the force's methods;
+    listed: whether `add` takes all parameters as one list, as forces of which the parameters are free do.
     """
 
     indices: int
     size: str
     get: str
     add: str
+    listed: bool = False
 
 
 # Tables of the forces that can be appended, in the order in which they are to be filled.
@@ -40,6 +42,7 @@ _TABLES: dict[type[openmm.Force], tuple[_Table, ...]] = {
         _Table(2, "getNumExceptions", "getExceptionParameters", "addException"),
     ),
     openmm.GBSAOBCForce: (_Table(0, "getNumParticles", "getParticleParameters", "addParticle"),),
+    openmm.CustomGBForce: (_Table(0, "getNumParticles", "getParticleParameters", "addParticle", listed=True),),
 }
 
 
@@ -127,7 +130,8 @@ class Assembly:
         for kind, tables in part.terms.items():
             for table, terms in zip(_TABLES[kind], tables, strict=True):
                 if terms:
-                    _append_terms(getattr(self.forces[kind], table.add), terms, table.indices, starts)
+                    listed = [(list(term),) for term in terms] if table.listed else terms
+                    _append_terms(getattr(self.forces[kind], table.add), listed, table.indices, starts)
 
 
 def _append_terms(add: Callable[..., Any], terms: list[tuple[Any, ...]], indices: int, starts: range) -> None:

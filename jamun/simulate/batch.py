@@ -7,8 +7,9 @@ see each other at all, is `ApartBatch`, a common box of water is `water_box.Wate
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from xml.etree import ElementTree
 
 import numpy as np
 import openmm
@@ -114,6 +115,30 @@ class Parts:
         return np.add.reduceat(0.5 * self.masses * (self.centred(velocities) ** 2).sum(1), self.starts)
 
 
+def _definition(force: openmm.CustomGBForce) -> str:
+    """What a generalised Born force computes, as OpenMM's XML, without the particles that it holds."""
+    whole = ElementTree.fromstring(openmm.XmlSerializer.serialize(force))
+    for particles in whole.iter("Particles"):
+        particles.clear()
+    return ElementTree.tostring(whole, encoding="unicode")
+
+
+def _require_one_born_force(systems: Iterable[openmm.System]) -> None:
+    """Raise SimulationError unless the generalised Born force of all is one: some models write tables of the radii that
+    a peptide has into it."""
+    found = {
+        _definition(force)
+        for system in systems
+        for force in system.getForces()
+        if isinstance(force, openmm.CustomGBForce)
+    }
+    if len(found) > 1:
+        raise SimulationError(
+            "simulate.batched needs an implicit solvent that is the same function for every peptide; turn "
+            "simulate.batched off."
+        )
+
+
 def _forces_apart(first: openmm.System, cutoff: float) -> list[openmm.Force]:
     """A force of each kind that the members have, without terms; global settings are those of `first`."""
     forces: list[openmm.Force] = []
@@ -121,9 +146,10 @@ def _forces_apart(first: openmm.System, cutoff: float) -> list[openmm.Force]:
         kind = type(source)
         if kind is openmm.CMMotionRemover:  # of the whole, which is no motion of any one
             continue
-        force = kind()
+        custom = kind is openmm.CustomGBForce
+        force = openmm.XmlSerializer.deserialize(_definition(source)) if custom else kind()
         forces.append(force)
-        if kind in (openmm.NonbondedForce, openmm.GBSAOBCForce):
+        if custom or kind in (openmm.NonbondedForce, openmm.GBSAOBCForce):
             if source.getNonbondedMethod() != kind.NoCutoff:
                 raise SimulationError("simulate.batched is for systems without a cutoff: use implicit solvent.")
             force.setNonbondedMethod(kind.CutoffNonPeriodic)
@@ -164,6 +190,7 @@ class ApartBatch:
         cutoff = cutoff_of(members)
         self._sites = sites(len(members), cutoff)
         templates = templates_of(members)
+        _require_one_born_force({id(member.system): member.system for member in members}.values())
         assembly = Assembly(_forces_apart(members[0].system, cutoff))
         for template in templates:
             assembly.append(template)

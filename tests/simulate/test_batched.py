@@ -77,9 +77,10 @@ def read(peptide: Peptide) -> tuple[dict, mdtraj.Trajectory]:
     return json.loads(files.record.read_text()), mdtraj.load(str(files.trajectory), top=str(files.topology))
 
 
-@pytest.fixture(scope="module")
-def members(pdbs):
-    settings = SimulateSettings(**SETTINGS)
+@pytest.fixture(scope="module", params=["amber99sbildn", "amber14"])
+def members(pdbs, request):
+    """Of either force field: OBC2 is a force that OpenMM knows, OBC1 one that is written out for it."""
+    settings = SimulateSettings(**SETTINGS | {"forcefield": request.param})
     return [make_system(pdbs / f"{name}.pdb", settings, start) for name in NAMES for start in ("alpha", "beta")]
 
 
@@ -343,11 +344,14 @@ def test_refuses_what_it_cannot_simulate(pdbs, tmp_path):
         SimulateSettings(batched=True, ensemble="NVT", equilibration=[])
     with pytest.raises(ValidationError, match="together is called batched now"):
         SimulateSettings(**SETTINGS | {"together": True})
-    with pytest.raises(ValidationError, match="set forcefield to amber99sbildn, or batched to false"):
-        SimulateSettings(**SETTINGS | {"forcefield": "amber14"})
-    settings = SimulateSettings(**SETTINGS | {"forcefield": "amber14", "batched": False})
-    other = make_system(pdbs / "AS.pdb", settings)
-    with pytest.raises(SimulationError, match=r"simulate\.batched"):
+    settings = SimulateSettings(**SETTINGS | {"forcefield": "amber14"})
+    same, other = (make_system(pdbs / "AS.pdb", settings) for _ in range(2))
+    (born,) = (force for force in other.system.getForces() if isinstance(force, openmm.CustomGBForce))
+    born.addGlobalParameter("salt", 1.0)
+    with pytest.raises(SimulationError, match=r"same function for every peptide; turn simulate\.batched off"):
+        ApartBatch([same, other], ["one", "two"])
+    other.system.addForce(openmm.CMAPTorsionForce())
+    with pytest.raises(SimulationError, match=r"not know OpenMM's CMAPTorsionForce"):
         ApartBatch([other, other], ["one", "two"])
 
 

@@ -28,7 +28,7 @@ def test_a_force_field_more_is_a_row_more(pdb, monkeypatch):
     settings = {"solvent": "implicit", "ensemble": "NVT", "equilibration": []}
     with pytest.raises(ValidationError, match="not a known force field; give one of amber99sbildn, amber14"):
         SimulateSettings(forcefield="amber96", **settings)
-    monkeypatch.setitem(FORCE_FIELDS, "amber96", ForceField("amber96.xml", "tip3p.xml", "amber96_obc.xml", True))
+    monkeypatch.setitem(FORCE_FIELDS, "amber96", ForceField("amber96.xml", "tip3p.xml", "amber96_obc.xml"))
     old = make_system(pdb, SimulateSettings(forcefield="amber96", batched=True, **settings))
     new = make_system(pdb, SimulateSettings(**settings))
     assert old.system.getNumParticles() == new.system.getNumParticles()
