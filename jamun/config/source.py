@@ -12,13 +12,14 @@ from jamun.config.base import Quantity, Section
 class SourceSettings(Section):
     """Where the molecular dynamics comes from: made here from the sequences (`simulation`), or imported. `timewarp`
     reads NAME-traj-state0.pdb and NAME-traj-arrays.npz in `folder`, `mdgen` reads NAME/NAME.pdb and NAME/NAME.xtc in
-    `folder`, `files` reads what the CSV file `table` lists; NAME is the peptide's in the splits. `none` has no MD: test
-    peptides are sampled with checkpoints, and samples described alone."""
+    `folder`, `manypeptides` reads pdbs/test/NAME.pdb and trajectories_subsampled/test/4AA/NAME_subsampled.npz (or val,
+    and the number of residues) in `folder`, `files` reads what the CSV file `table` lists; NAME is the peptide's in the
+    splits. `none` has no MD: test peptides are sampled with checkpoints, and samples described alone."""
 
-    kind: Literal["simulation", "timewarp", "mdgen", "files", "none"] = Field(
+    kind: Literal["simulation", "timewarp", "mdgen", "manypeptides", "files", "none"] = Field(
         "simulation", description="`simulation` makes the MD here; `none` has none; the others import it."
     )
-    folder: str | None = Field(None, description="Folder of the trajectories; `timewarp` and `mdgen` only.")
+    folder: str | None = Field(None, description="Folder of the trajectories; for all kinds but `files`.")
     table: str | None = Field(
         None,
         description="CSV file with the columns peptide, topology, trajectory (several replicas separated by `;`) and, "
@@ -26,7 +27,8 @@ class SourceSettings(Section):
     )
     frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e6)] | None = Field(
         None,
-        description="Time between frames of the files; null takes the times that the files carry. NPZ and DCD need it.",
+        description="Time between frames of the files; null takes the times that the files carry. NPZ and DCD need it. "
+        "Of `timewarp`, frames at multiples of it are kept where the files tell times.",
     )
     stride: int = Field(1, ge=1, le=1_000_000, description="Every how many-th frame of each file is kept.")
     length_unit: Literal["nm", "angstrom"] = Field(
@@ -44,7 +46,7 @@ class SourceSettings(Section):
             if differing:
                 raise ValueError(
                     f"{differing[0]} applies to imported trajectories only: leave it out, or set kind to timewarp, "
-                    "mdgen or files"
+                    "mdgen, manypeptides or files"
                 )
             return self
         needed, other = ("table", "folder") if self.kind == "files" else ("folder", "table")
@@ -52,8 +54,8 @@ class SourceSettings(Section):
             raise ValueError(f"kind {self.kind} needs {needed}: give its path")
         if getattr(self, other) is not None:
             raise ValueError(f"kind {self.kind} reads {needed}, not {other}: leave {other} out")
-        if self.kind == "timewarp" and self.frame_interval is None:
-            raise ValueError("kind timewarp needs frame_interval: its NPZ files do not carry the time between frames")
+        if self.kind in ("timewarp", "manypeptides") and self.frame_interval is None:
+            raise ValueError(f"kind {self.kind} needs frame_interval: give the time between the frames to keep")
         return self
 
     @property

@@ -23,7 +23,7 @@ from jamun.trajectories.checks import TrajectoryError
 
 # Coordinates held in memory at a time, water and all.
 _CHUNK_ATOMS = 2_000_000
-_NPZ_KEY = "positions"
+_NPZ_KEY, _NPZ_TIME = "positions", "time"
 # Formats that can carry times; of NetCDF, which need not have any, the file tells.
 _TIMED = (".xtc", ".trr", ".nc", ".netcdf", ".ncdf")
 
@@ -197,6 +197,20 @@ def _npz_header(handle, path: Path) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
+def _npz_times(path: Path, frames: int) -> np.ndarray | None:
+    """Times (F,) in ps as Timewarp's files hold them; None where there are none."""
+    with np.load(path, allow_pickle=False) as arrays:
+        if _NPZ_TIME not in arrays:
+            return None
+        times = np.asarray(arrays[_NPZ_TIME])
+    if times.shape != (frames,) or times.dtype.kind not in "fiu":
+        raise TrajectoryError(
+            f"{path}: {_NPZ_TIME} is {times.dtype} of shape {times.shape} for {frames} frames; save a number of ps for "
+            "each, or leave it out."
+        )
+    return times.astype(np.float64)
+
+
 def _npz_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
     """The member `positions` of an NPZ, compressed or not, read through its header frame by frame; nothing is ever
     unpickled, and members that are not asked for are not touched."""
@@ -213,10 +227,12 @@ def _npz_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> Ite
                 _require_atoms(path, shape[1], n_atoms, where)
                 frame_bytes = shape[1] * 3 * dtype.itemsize
                 chunk = max(1, _CHUNK_ATOMS // n_atoms)
+                times = _npz_times(path, shape[0])
                 for start in range(0, shape[0], chunk):
                     count = min(chunk, shape[0] - start)
                     values = np.frombuffer(_exactly(handle, count * frame_bytes), dtype=dtype)
-                    yield Frames(values.reshape(count, shape[1], 3)[:, atoms], None, None)
+                    own = None if times is None else times[start : start + count]
+                    yield Frames(values.reshape(count, shape[1], 3)[:, atoms], None, own)
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, zlib.error) as error:
         raise _unreadable(path, error) from None
     except ValueError as error:

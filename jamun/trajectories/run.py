@@ -34,7 +34,7 @@ from jamun.trajectories.checks import (
     require_hands,
     spanning_tree,
 )
-from jamun.trajectories.frames import read_frames
+from jamun.trajectories.frames import Frames, read_frames
 from jamun.trajectories.sources import SourceFiles
 
 logger = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 STATE_COLUMNS = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "volume_nm3", "density_g_ml")
 # Two files of one set may differ by the rounding of their times.
 _INTERVAL_TOLERANCE = 1e-3
+# Times of a report are sums of steps of half a femtosecond, ps.
+_REPORT_TOLERANCE = 2e-4
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,18 @@ class Target:
 
 @dataclass
 class Tally:
-    """What was read of one file, and what was done to it."""
+    """What was read of one file, and what was done to it.
+
+    between: frames between Timewarp's reports, left out; report: the number of its last report.
+    """
 
     path: Path
     read: int = 0
     kept: int = 0
     made_whole: int = 0
     first: np.ndarray | None = None
+    between: int = 0
+    report: float | None = None
 
 
 @dataclass
@@ -128,6 +135,30 @@ def _stored_times(path: Path, foreign: FoundTopology, topology: Path) -> FrameTi
     return times
 
 
+def _reports(part: Frames, tally: Tally, settings: SourceSettings) -> Frames:
+    """The frames of Timewarp's reports: its files hold frames around each of them too, at times of their own.
+
+    Raises TrajectoryError where a report is missing, so that frames would not be evenly spaced.
+    """
+    interval = settings.frame_interval
+    if settings.kind != "timewarp" or part.times is None or interval is None:
+        return part
+    numbers = np.round(part.times / interval)
+    at_report = np.abs(part.times - numbers * interval) < _REPORT_TOLERANCE
+    tally.between += int((~at_report).sum())
+    found = numbers[at_report]
+    if len(found):
+        expected = (found[0] if tally.report is None else tally.report + 1) + np.arange(len(found))
+        if (found != expected).any():
+            place = expected[np.flatnonzero(found != expected)[0]] * interval
+            raise TrajectoryError(
+                f"{tally.path}: no frame at {place:g} ps, though source.frame_interval is {interval:g} ps; set it to "
+                "the time between the file's reports."
+            )
+        tally.report = float(found[-1])
+    return Frames(part.positions[at_report], None if part.box is None else part.box[at_report], part.times[at_report])
+
+
 def _convert(
     path: Path,
     foreign: FoundTopology,
@@ -140,6 +171,9 @@ def _convert(
     """Check one file and append its kept frames to `writer`. Raises TrajectoryError for the first fault."""
     tally, where, factor = Tally(path), str(path), None
     for part in read_frames(path, foreign.n_atoms, atoms.indices, topology):
+        part = _reports(part, tally, settings)
+        if not len(part.positions):
+            continue
         start, positions, box = tally.read, part.positions, part.box
         require_finite(positions, where, start)
         if factor is None:
@@ -191,6 +225,8 @@ def _notes(atoms: AtomMap, tallies: list[Tally], settings: SourceSettings) -> li
             notes.append(
                 f"{tally.made_whole} of {tally.read} frames of {tally.path.name} made whole over the periodic box"
             )
+        if tally.between:
+            notes.append(f"left out {tally.between} frames of {tally.path.name} between its reports")
     if settings.stride > 1:
         notes.append(f"one frame in {settings.stride} of each file kept")
     return notes

@@ -43,6 +43,17 @@ def _mdgen(folder: Path, name: str) -> SourceFiles:
     return SourceFiles(own / f"{name}.pdb", replicas or (single,))
 
 
+def _manypeptides(folder: Path, name: str) -> SourceFiles:
+    held = (split for split in ("test", "val") if is_file(folder / "pdbs" / split / f"{name}.pdb"))
+    split = next(held, "test")
+    # The published sets hold peptides of natural residues, whose names are a letter each.
+    subset = folder / "trajectories_subsampled" / split / f"{len(name)}AA"
+    return SourceFiles(folder / "pdbs" / split / f"{name}.pdb", (subset / f"{name}_subsampled.npz",))
+
+
+_LAYOUTS = {"timewarp": _timewarp, "mdgen": _mdgen, "manypeptides": _manypeptides}
+
+
 def _interval(text: str, where: str) -> float | None:
     if not text:
         return None
@@ -120,8 +131,7 @@ def locate(settings: SourceSettings, peptides: list[str], root: Path) -> dict[st
         relative = Path(settings.folder or "")
         if not is_folder(root / relative):
             raise SourceError(f"{relative}: no such folder; set source.folder to the folder of the trajectories.")
-        find = _timewarp if settings.kind == "timewarp" else _mdgen
-        files = {name: find(root / relative, name) for name in peptides}
+        files = {name: _LAYOUTS[settings.kind](root / relative, name) for name in peptides}
     for name, found in files.items():
         for path in (found.topology, *found.trajectories):
             if not is_file(path):
