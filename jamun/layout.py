@@ -85,6 +85,8 @@ EVALUATION = {
     "dynamics": _result("results/{dataset}/evaluation/{model}/dynamics/{peptide}"),
     "physicality": _result("results/{dataset}/evaluation/{model}/physicality/{peptide}"),
 }
+# With evaluation.wasserstein.enabled.
+WASSERSTEIN = _result("results/{dataset}/evaluation/{model}/wasserstein/{peptide}")
 ENSEMBLE = {
     "md": "results/{dataset}/evaluation/{model}/ensemble/{peptide}/md.pdb",
     "samples": "results/{dataset}/evaluation/{model}/ensemble/{peptide}/samples.pdb",

@@ -108,6 +108,8 @@ if SETTINGS.partial:
         sys.exit(f"Error: {error}")
 
 BROUGHT_MODELS = [name for name in NEEDED_MODELS if SETTINGS.checkpoint_of(name)]
+# Whether E-W2, T-W2 and TICA-W2 are asked for.
+WASSERSTEIN = SETTINGS.evaluation.wasserstein.enabled and SETTINGS.source.exists
 # With a single model, or without MD, there is nothing to hold side by side, and no rules for it.
 SIDE_BY_SIDE = len(MODELS) > 1 and SETTINGS.source.exists
 TRAINED_MODELS = [name for name in NEEDED_MODELS if SETTINGS.is_trained(name)]
@@ -194,9 +196,8 @@ def over_ablation(pattern):
 def summary_results():
     """The summary, and all that it is made of."""
     made = [layout.SAMPLES["record"]]
-    made += [
-        layout.EVALUATION[name]["result"] for name in (layout.EVALUATION if SETTINGS.source.exists else ["compare"])
-    ]
+    analyses = SETTINGS.analyses() if SETTINGS.source.exists else {"compare": layout.EVALUATION["compare"]}
+    made += [files["result"] for files in analyses.values()]
     return [*over_test_peptides(made), *expand(layout.SUMMARY, dataset=DATASET)]
 
 

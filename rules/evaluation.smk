@@ -5,7 +5,9 @@
 #         {peptide}.json and .npz
 
 COMPARE_SETTINGS = {
-    key: value for key, value in config["evaluation"].items() if key not in ("msm", "dynamics", "physicality")
+    key: value
+    for key, value in config["evaluation"].items()
+    if key not in ("msm", "dynamics", "physicality", "wasserstein")
 }
 MSM_FEATURES = "results/{dataset}/evaluation/{model}/msm/{peptide}.torsions.npz"
 
@@ -117,6 +119,32 @@ rule physicality:
         "../workflow_scripts/evaluate.py"
 
 
+if WASSERSTEIN:
+
+    rule wasserstein:
+        input:
+            **md_against(layout.SAMPLES),
+            pdb=layout.PEPTIDE["pdb"],
+        output:
+            **layout.WASSERSTEIN,
+        log:
+            "logs/{dataset}/wasserstein/{model}/{peptide}.log",
+        benchmark:
+            "logs/{dataset}/wasserstein/{model}/{peptide}.tsv"
+        conda:
+            "../envs/main.yaml"
+        resources:
+            # A cost between 20,000 frames and as many is 3 GB, twice.
+            **needs(12000, 120),
+        params:
+            settings=config["evaluation"]["wasserstein"],
+            simulate=SETTINGS.simulate_of("test").model_dump(mode="json"),
+        message:
+            "Transport samples of {wildcards.peptide} by model {wildcards.model} to its MD, with their energies"
+        script:
+            "../workflow_scripts/wasserstein.py"
+
+
 rule msm_features:
     input:
         **md_against(layout.SAMPLES),
@@ -218,6 +246,7 @@ rule summarize:
         msm=over_test_peptides(layout.EVALUATION["msm"]["result"]),
         dynamics=over_test_peptides(layout.EVALUATION["dynamics"]["result"]),
         physicality=over_test_peptides(layout.EVALUATION["physicality"]["result"]),
+        wasserstein=over_test_peptides(layout.WASSERSTEIN["result"]) if WASSERSTEIN else [],
         records=over_test_peptides(layout.SAMPLES["record"]),
     output:
         summary=report(

@@ -28,6 +28,8 @@ if SETTINGS.source.exists:
     figure_of_peptide(
         "physicality", layout.EVALUATION["physicality"], "5. Are they physical?", "Physicality and basins"
     )
+    if WASSERSTEIN:
+        figure_of_peptide("energies", layout.WASSERSTEIN, "5. Are they physical?", "Potential energies")
     EVERY_RESULT = {"results": over_test_peptides(COMPARED["result"])}
     figure_of_all("summary", {"summary": layout.SUMMARY}, "1. How close to MD?", "JS distances")
     figure_of_all("timing", {"timing": layout.TIMING}, "2. How fast?", "Time a sample against atoms")

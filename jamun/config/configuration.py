@@ -281,6 +281,11 @@ class Configuration(Section):
         """Names of what is evaluated: the active models, and the weighted MD of those that get populations."""
         return [*self.active_models(), *(name + layout.POPULATED for name in self.populated_models())]
 
+    def analyses(self) -> dict[str, dict[str, str]]:
+        """The files of every analysis of samples against MD that is made, by its rule."""
+        asked = {"wasserstein": layout.WASSERSTEIN} if self.evaluation.wasserstein.enabled else {}
+        return layout.EVALUATION | asked
+
     def checkpoint_of(self, name: str) -> str | None:
         """Path of the checkpoint that model `name` was brought as, or None where it is trained here."""
         path = self._path_of(name)

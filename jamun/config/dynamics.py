@@ -7,15 +7,9 @@ from pydantic import Field
 from jamun.config.base import LARGEST_SEED, Section
 
 
-class DynamicsSettings(Section):
-    """Slow motions and transport distances (definitions: docs/evaluation.md)."""
+class TransportSettings(Section):
+    """Optimal transport between frames of two ensembles."""
 
-    tica_lag: int = Field(10, ge=1, le=1_000_000, description="Lag time of TICA in frames of the reference MD.")
-    tica_bins: int = Field(100, ge=10, le=1000, description="Bins of TIC 0 over the joint range.")
-    tica_map_bins: int = Field(50, ge=10, le=360, description="Bins along each of TIC 0 and TIC 1 of their map.")
-    minimum_frames: int = Field(
-        100, ge=10, le=1_000_000_000, description="With fewer reference frames no TICA is made, and the result says so."
-    )
     transport_frames: int = Field(
         2000,
         ge=10,
@@ -26,3 +20,14 @@ class DynamicsSettings(Section):
         10, ge=3, le=200, description="Subsamples, of half as many frames, for the interval of a transport distance."
     )
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the subsamples.")
+
+
+class DynamicsSettings(TransportSettings):
+    """Slow motions and transport distances (definitions: docs/evaluation.md)."""
+
+    tica_lag: int = Field(10, ge=1, le=1_000_000, description="Lag time of TICA in frames of the reference MD.")
+    tica_bins: int = Field(100, ge=10, le=1000, description="Bins of TIC 0 over the joint range.")
+    tica_map_bins: int = Field(50, ge=10, le=360, description="Bins along each of TIC 0 and TIC 1 of their map.")
+    minimum_frames: int = Field(
+        100, ge=10, le=1_000_000_000, description="With fewer reference frames no TICA is made, and the result says so."
+    )

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from jamun.config.base import LARGEST_SEED, Section
 from jamun.config.dynamics import DynamicsSettings
 from jamun.config.physicality import PhysicalitySettings
+from jamun.config.wasserstein import WassersteinSettings
 
 
 class MSMSettings(Section):
@@ -53,4 +54,7 @@ class EvaluationSettings(Section):
     dynamics: DynamicsSettings = Field(default_factory=DynamicsSettings, description="Slow motions and transport.")
     physicality: PhysicalitySettings = Field(
         default_factory=PhysicalitySettings, description="Physicality of samples and their basins."
+    )
+    wasserstein: WassersteinSettings = Field(
+        default_factory=WassersteinSettings, description="2-Wasserstein distances as published for ManyPeptidesMD."
     )

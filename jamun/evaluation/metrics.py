@@ -35,7 +35,8 @@ class Metric:
     label: its words in tables.
     unit: "" for a pure number; else the unit of the value in the result.
     kind: how it is written: distance, share, factor or number.
-    path: the analysis (compare, msm, dynamics or physicality), and the keys of its result that lead to the estimate.
+    path: the analysis (compare, msm, dynamics, physicality or wasserstein), and the keys of its result that lead to the
+        estimate.
     better: "lower" or "higher".
     baselines: those of BASELINES that the analysis has of it, beside the samples' own.
     accepted: whether the summary has it of accepted samples too.
@@ -78,6 +79,12 @@ def _slow(key: str, label: str, unit: str, name: str, shown: tuple[str, ...] = (
     return Metric(key, label, unit, "distance", path, "lower", SELF_DISTANCES, accepted=True, shown=shown)
 
 
+def _published(key: str, label: str, unit: str, name: str) -> Metric:
+    # Energies of bad samples have no bound: three significant figures, not three decimals.
+    path = ("wasserstein", "distances", name)
+    return Metric(key, label, unit, "number", path, "lower", ("md_halves",), accepted=True, shown=(SUMMARY,))
+
+
 METRICS = (
     *(
         Metric(
@@ -106,6 +113,9 @@ METRICS = (
     Metric("bonds_w1", "W1, bonds", "nm", "distance", ("physicality", "raw", "bonds", "w1"), "lower", shown=(COMMAND,)),
     Metric("angles_w1", "W1, angles", "rad", "distance", ("physicality", "raw", "angles", "w1"), "lower",
            shown=(COMMAND,)),
+    _published("e_w2", "E-W2 (kT)", "kT", "energy_w2"),
+    _published("t_w2", "T-W2 (rad)", "rad", "torus_w2"),
+    _published("tica_w2", "TICA-W2", "", "tica_w2"),
     _share("broken", "broken"),
     _share("inverted", "inverted"),
     _share("clash", "clash"),

@@ -15,16 +15,19 @@ from jamun.io.atomic import atomic_path, read_json
 MEAN = "mean"
 # The analyses whose results a row is made of beside the comparison, by the folders that they lie in beside it.
 STAGES = ("msm", "dynamics", "physicality")
+# Those that are made only where the configuration asks for them.
+ON_REQUEST = ("wasserstein",)
 
 
 def _row(result: dict[str, Any], stages: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
     results = {"compare": result} | stages
-    metrics, msm = metrics_of(SUMMARY), stages.get("msm")
+    asked = ("compare", *STAGES, *stages)
+    metrics, msm = [metric for metric in metrics_of(SUMMARY) if metric.analysis in asked], stages.get("msm")
     row: dict[str, Any] = {key: result[key] for key in ("dataset", "model", "peptide")}
     for metric in metrics:
         row |= columns(metric.key, estimate_at(results, metric.path))
     # Those of the comparison first, as every version has written them.
-    for analysis in ("compare", *STAGES):
+    for analysis in dict.fromkeys(asked):
         for baseline in BASELINES:
             for metric in metrics:
                 if metric.analysis == analysis and baseline in metric.baselines:
@@ -68,14 +71,17 @@ def summarize(
     return pd.concat([table, pd.DataFrame(means)], ignore_index=True)
 
 
-def summarize_to_files(results: list[Path], target: Path, of: int | None = None) -> None:
+def summarize_to_files(
+    results: list[Path], target: Path, of: int | None = None, on_request: tuple[str, ...] = ()
+) -> None:
     """Read the comparisons (JSON), and beside each those of the other STAGES that are there, and write the CSV.
 
-    of: how many peptides the test split has.
+    of: how many peptides the test split has. on_request: those of ON_REQUEST that the configuration asks for; others
+    that lie there are of an earlier one.
     """
     rows = []
     for path in results:
-        others = {stage: path.parent / stage / path.name for stage in STAGES}
+        others = {stage: path.parent / stage / path.name for stage in (*STAGES, *on_request)}
         rows.append((read_json(path), {stage: read_json(other) for stage, other in others.items() if other.exists()}))
     with atomic_path(target) as temporary:
         summarize(rows, of).to_csv(temporary, index=False, float_format="%.6g")

@@ -219,12 +219,18 @@ def make_tables(summary: pd.DataFrame) -> list[Table]:
     ]
     accepted = [Column.of(metric, "_accepted") for metric in metrics if metric.accepted]
     geometry = [Column.of(metric) for metric in metrics_of(SUMMARY, "physicality")]
+    published = [
+        Column.of(metric, suffix, words)
+        for suffix, words in (("", "samples"), ("_md_halves", BASELINES["md_halves"]))
+        for metric in metrics_of(SUMMARY, "wasserstein")
+    ]
     cost = [Column("samples", "samples", "count"), *SAMPLING_COST, Column("md_frames", "MD frames", "count")]
     tables = [
         (f"JS distance of samples to MD, with 95 % intervals.{partial}{one}", against),
         ("JS distance of MD cut short to all of it, and of its halves and replicas to each other.", itself),
         (f"Slow motions and transport.{one}", dynamics),
         (f"Distances and slow motions of the samples that the sampler accepted.{one}", accepted),
+        (f"2-Wasserstein distances of samples to MD as published for ManyPeptidesMD.{one}", published),
         (f"Geometry of the samples, and basins of the MD.{one}", geometry),
         (f"What sampling took.{one}", cost),
     ]

@@ -29,10 +29,10 @@ def features(torsions: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Projection:
-    """Slow components of torsions: (features(torsions) - mean) @ weights.
+    """Slow components of P features, by default the cosines and sines of torsions: (features - mean) @ weights.
 
-    mean: (2K,) of the features.
-    weights: (2K, d). Each component's variance in the reference is the square of its eigenvalue, so that distances
+    mean: (P,) of the features.
+    weights: (P, d). Each component's variance in the reference is the square of its eigenvalue, so that distances
         count slow motion (kinetic map).
     eigenvalues: (d,) autocorrelations at the lag time, largest first.
     lag: lag time, frames.
@@ -47,7 +47,11 @@ class Projection:
 
     def __call__(self, torsions: np.ndarray) -> np.ndarray:
         """Components (F, d) of torsions (F, K) in radians."""
-        return (features(torsions) - self.mean) @ self.weights
+        return self.of_features(features(torsions))
+
+    def of_features(self, values: np.ndarray) -> np.ndarray:
+        """Components (F, d) of features (F, P)."""
+        return (values - self.mean) @ self.weights
 
     @property
     def timescales(self) -> np.ndarray:
@@ -86,29 +90,34 @@ def fit_tica(trajectories: list[np.ndarray], lag: int, minimum_frames: int = 0) 
         >>> bool(projection.eigenvalues[0] > 0.8 > 0.1 > projection.eigenvalues[1])
         True
     """
+    if trajectories[0].shape[1] == 0:
+        raise TICAError("the molecule has no torsion")
+    return fit_features([features(part) for part in trajectories], lag, minimum_frames)
+
+
+def fit_features(trajectories: list[np.ndarray], lag: int, minimum_frames: int = 0) -> Projection:
+    """The same of any features (frames, P), one array for each replica; raises TICAError likewise."""
     frames = sum(map(len, trajectories))
     if frames < minimum_frames:
         raise TICAError(f"{frames} reference frames are fewer than the {minimum_frames} that TICA is made of")
-    torsions = trajectories[0].shape[1]
-    if torsions == 0:
-        raise TICAError("the molecule has no torsion")
+    number = trajectories[0].shape[1]
     longest = max(map(len, trajectories))
     if longest <= 2 * lag:
         raise TICAError(f"the longest trajectory, {longest} frames, is not twice the lag time of {lag}")
     # Replicas shorter than the lag hold no pair of frames.
-    parts = [features(part) for part in trajectories if len(part) > lag]
+    parts = [part for part in trajectories if len(part) > lag]
     pairs = sum(len(part) - lag for part in parts)
-    if pairs <= 2 * torsions:
-        raise TICAError(f"{pairs} pairs of frames do not determine {2 * torsions} features")
+    if pairs <= number:
+        raise TICAError(f"{pairs} pairs of frames do not determine {number} features")
     if np.concatenate(parts).var(0).max() < _LEAST_VARIANCE:
         raise TICAError("the torsions of the reference do not move")
     covariances = TICA.covariance_estimator(lagtime=lag).fit(parts).fetch_model()
     try:
         model = TICA(dim=None, scaling="kinetic_map").fit_from_covariances(covariances).fetch_model()
-        origin = model.transform(np.zeros((1, 2 * torsions)))
-        weights = model.transform(np.eye(2 * torsions)) - origin
+        origin = model.transform(np.zeros((1, number)))
+        weights = model.transform(np.eye(number)) - origin
     except np.linalg.LinAlgError as error:
-        raise TICAError(f"TICA of the torsions failed ({error})") from None
+        raise TICAError(f"TICA failed ({error})") from None
     mean = np.asarray(covariances.mean_0)
     signs = np.sign(weights[np.abs(weights).argmax(0), np.arange(weights.shape[1])])
     return Projection(mean, weights * signs, np.asarray(model.singular_values)[: weights.shape[1]], lag, pairs)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import ot
 
-from jamun.config.dynamics import DynamicsSettings
+from jamun.config.dynamics import TransportSettings
 from jamun.evaluation.bootstrap import missing, scattered
 from jamun.evaluation.runs import Points
 
@@ -58,7 +58,7 @@ def _draw_blocks(points: Points, number: int, generator: np.random.Generator) ->
     return _draw(np.repeat(np.arange(len(blocks)), times[blocks]), number, generator)
 
 
-def transport_distance(first: Points, second: Points, cost: Cost, settings: DynamicsSettings) -> dict[str, Any]:
+def transport_distance(first: Points, second: Points, cost: Cost, settings: TransportSettings) -> dict[str, Any]:
     """2-Wasserstein distance between two ensembles, from some frames of each, drawn without replacement.
 
     Frames carry their weights as masses. The interval is from further distances, for each of which blocks are drawn

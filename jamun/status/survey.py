@@ -191,7 +191,7 @@ class _Surveyor:
                 record, work = self.place(layout.SAMPLES["record"], **own), self.place(layout.WORK["sample"], **own)
                 if not self.settings.is_outside(model):
                     samples[model] = _as_it_is(sampling(record, work, self.settings.sampling_of(model)), stages[stage])
-            rules = layout.EVALUATION if source.exists else {"describe_samples": layout.EVALUATION["compare"]}
+            rules = self.settings.analyses() if source.exists else {"describe_samples": layout.EVALUATION["compare"]}
             jobs = [self.job(rule, files["result"], **own) for rule, files in rules.items()]
             stages[f"evaluation {model}"] = self.note(f"evaluation of {model}", name, jobs)
         if split == "test" and self.ablated:

@@ -157,7 +157,15 @@ def test_what_the_shipped_model_brings_gives_way_to_its_own_keys():
 
 
 @pytest.mark.parametrize(
-    "name", ["config.yaml", "configs/implicit_cpu.yaml", "configs/paper.yaml", "configs/public.yaml"]
+    "name",
+    [
+        "config.yaml",
+        "configs/implicit_cpu.yaml",
+        "configs/paper.yaml",
+        "configs/public.yaml",
+        "configs/timewarp.yaml",
+        "configs/manypeptides.yaml",
+    ],
 )
 def test_shipped_configurations_load(name):
     settings = load(ROOT / name)

@@ -7,6 +7,14 @@ from conftest import ROOT
 
 pytestmark = pytest.mark.workflow
 
+# The peptides that a configuration reads from files.
+LISTS = {
+    "paper.yaml": ["paper_test_peptides.csv"],
+    "public.yaml": ["paper_test_peptides.csv"],
+    "timewarp.yaml": ["timewarp_train.csv", "timewarp_validation.csv", "paper_test_peptides.csv"],
+    "manypeptides.yaml": [f"manypeptides_{split}.csv" for split in ("train", "validation", "test")],
+}
+
 
 @pytest.mark.parametrize(
     ("configuration", "peptides", "trained", "tested", "models", "brought", "ablated"),
@@ -18,13 +26,15 @@ pytestmark = pytest.mark.workflow
         ("configs/explicit.yaml", 228, 220, 8, 2, 1, 0),
         ("configs/paper.yaml", 380, 280, 100, 1, 0, 3),
         ("configs/public.yaml", 380, 280, 100, 1, 0, 0),
+        ("configs/timewarp.yaml", 380, 280, 100, 1, 0, 0),
+        ("configs/manypeptides.yaml", 620, 530, 90, 1, 0, 0),
     ],
 )
 def test_plans(workflow_in, configuration, peptides, trained, tested, models, brought, ablated):
     workflow = workflow_in(configuration)
-    if configuration in ("configs/paper.yaml", "configs/public.yaml"):
-        (workflow.folder / "configs").mkdir()
-        table = "configs/paper_test_peptides.csv"
+    tables = [f"configs/{name}" for name in LISTS.get(configuration.removeprefix("configs/"), ())]
+    for table in tables:
+        (workflow.folder / "configs").mkdir(exist_ok=True)
         (workflow.folder / table).write_bytes((ROOT / table).read_bytes())
     demo = configuration == "config.yaml"
     if brought and not demo:
@@ -35,7 +45,7 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, br
     planned = workflow.planned("all")
     assert planned["build_peptide"] == peptides
     assert planned.get("import_trajectory", 0) == imported * peptides
-    batched = configuration == "configs/implicit.yaml"
+    batched = configuration in ("configs/implicit.yaml", "configs/timewarp.yaml", "configs/manypeptides.yaml")
     assert planned.get("simulate", 0) == (0 if batched or imported else peptides)
     assert planned.get("simulate_batch_1", 0) == batched
     assert planned.get("benchmark_single", 0) == batched * tested
@@ -58,6 +68,11 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, br
     assert planned.get("plot_comparison_page", 0) == (models > 1)
     assert planned["plot_convergence_of_all"] == 1
     assert planned["describe_simulation"] == planned["plot_simulation"] == tested
+    assert (
+        planned.get("wasserstein", 0)
+        == planned.get("plot_energies", 0)
+        == (tested * models if configuration == "configs/manypeptides.yaml" else 0)
+    )
     # Once, however many models and variants are compared with it.
     assert planned["md_distances"] == tested
 
@@ -212,3 +227,14 @@ def test_an_ablation_needs_variants_and_all_its_models(workflow_in):
     assert planned["train"] == planned["ablation_sample"] == 2
     assert not [rule for rule in both.planned("all", "--config", "model=default") if "ablation" in rule]
     assert both.planned("ablation", "--config", "model=ranged") == {}
+
+
+def test_published_distances_only_where_they_are_asked_for(workflow_in):
+    """E-W2, T-W2 and TICA-W2 cost minutes: no configuration makes them by itself, and no figure of them is planned."""
+    plain = workflow_in("tests/workflow/small.yaml")
+    assert "wasserstein" not in plain.planned("all")
+    asked = plain.with_changes(evaluation={"wasserstein": {"enabled": True}})
+    planned = asked.planned("evaluate")
+    assert planned["wasserstein"] == planned["summarize"] == 1
+    assert asked.planned("figures")["plot_energies"] == 1
+    assert asked.planned("results/small/figures/default/energies/AV.png")["wasserstein"] == 1

@@ -1,0 +1,34 @@
+"""Settings of the 2-Wasserstein distances as they are published for ManyPeptidesMD."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from jamun.config.base import Quantity
+from jamun.config.dynamics import TransportSettings
+
+
+class WassersteinSettings(TransportSettings):
+    """E-W2, T-W2 and TICA-W2 by the definitions of Prose and ManyPeptidesMD (docs/benchmarks.md)."""
+
+    enabled: bool = Field(False, description="Whether they are computed: some minutes a peptide and model.")
+    transport_frames: int = Field(
+        10_000,
+        ge=10,
+        le=20_000,
+        description="Frames of each ensemble between which mass is transported; published numbers are of 10,000.",
+    )
+    transport_repeats: int = Field(
+        3, ge=3, le=200, description="Subsamples, of half as many frames, for the interval of a distance."
+    )
+    tica_lag: int = Field(
+        100, ge=1, le=1_000_000, description="Lag time of the published features' TICA in frames of the reference MD."
+    )
+    energy_frames: int = Field(
+        1000, ge=20, le=100_000, description="Frames of each ensemble, evenly spaced, that get hydrogens and energies."
+    )
+    hydrogen_time: Annotated[float, Quantity("ps", gt=0, le=100)] = Field(
+        1.0, description="How long the hydrogens of a frame move at the MD's temperature while its heavy atoms stay."
+    )

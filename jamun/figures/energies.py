@@ -1,0 +1,91 @@
+"""Potential energies of samples beside those of the MD."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from jamun.config.figures import FigureSettings
+from jamun.figures.style import REFERENCE, SAMPLES, headline, in_words, save, styled
+from jamun.io.atomic import read_json, read_npz
+
+# The range is the MD's and the samples' between these quantiles, and not wider than so many times the MD's alone.
+_RANGE = (0.002, 0.99)
+_WIDEST = 4.0
+# Frames of a bin on average.
+_FRAMES_PER_BIN = 20
+
+
+def _range(md: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
+    """What the axis spans: all of the MD, and of the samples what lies within reach of it."""
+    low, high = float(md.min()), float(md.max())
+    reach = _WIDEST * (high - low)
+    below, above = np.quantile(samples, _RANGE)
+    margin = 0.03 * (high - low)
+    return max(min(low, below), high - reach) - margin, min(max(high, above), low + reach) + margin
+
+
+def _words(result: dict[str, Any]) -> str:
+    """The three distances with those of the MD's halves."""
+    lines = []
+    for name, label, unit in (("energy_w2", "E-W2", " kT"), ("torus_w2", "T-W2", " rad"), ("tica_w2", "TICA-W2", "")):
+        own, floor = result["distances"][name]["value"], result["baselines"]["md_halves"][name]["value"]
+        if own is not None:
+            lines.append(f"{label} {own:.2f}{unit}" + ("" if floor is None else f"  (MD's halves {floor:.2f})"))
+    return "\n".join(lines)
+
+
+def plot_energies(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
+    """Densities of potential energies of the MD and of samples, hydrogens drawn on both; with the MD's own hydrogens as
+    a dashed line. `result` and `arrays` are evaluation's, of its step wasserstein."""
+    with styled():
+        figure, panel = plt.subplots(figsize=(5.4, 3.3), layout="constrained")
+        headline(figure, f"{result['peptide']}, model {result['model']}: potential energies")
+        if result["energy"] is None or not (len(arrays["energy_md"]) and len(arrays["energy_samples"])):
+            in_words(panel, f"no energies: {result['distances']['energy_w2']['reason']}", 40)
+            panel.set_axis_off()
+            return figure
+        kt, zero = result["energy"]["kt"], result["energy"]["md"]["mean"]
+        shown = {
+            name: ((arrays[f"energy_{name}"] - zero) / kt, arrays[f"energy_{name}_weights"])
+            for name in ("md", "md_own", "samples")
+            if len(arrays[f"energy_{name}"])
+        }
+        span = _range(shown["md"][0], shown["samples"][0])
+        inside = ((shown["md"][0] >= span[0]) & (shown["md"][0] <= span[1])).sum()
+        width = max(np.ptp(shown["md"][0]) / max(12, min(60, inside / _FRAMES_PER_BIN)), 1e-9)
+        edges = np.linspace(*span, max(12, min(200, round((span[1] - span[0]) / width))) + 1)
+        looks = {
+            "md": {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0, "label": "MD, hydrogens drawn"},
+            "md_own": {
+                "color": REFERENCE,
+                "linewidth": 1.1,
+                "linestyle": (0, (4, 1.5)),
+                "label": "MD, its own hydrogens",
+            },
+            "samples": {"color": SAMPLES, "linewidth": 1.5, "label": f"{result['model']}, hydrogens drawn"},
+        }
+        for name, (values, weights) in shown.items():
+            counts, _ = np.histogram(values, edges, weights=weights)
+            panel.stairs(counts / weights.sum() / np.diff(edges), edges, **looks[name])
+        values, weights = shown["samples"]
+        beyond = float(weights[values > span[1]].sum() / weights.sum())
+        panel.set(xlim=span, yticks=[], xlabel="potential energy less the MD's mean (kT)")
+        panel.set_ylim(0, panel.get_ylim()[1] * 1.05)
+        panel.spines["left"].set_visible(False)
+        panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
+        text = _words(result) + (
+            f"\n{100 * beyond:.1f} % of the samples\nlie beyond the right end" if beyond > 0 else ""
+        )
+        panel.text(1.02, 0.55, text, transform=panel.transAxes, va="top", fontsize=8)
+    return figure
+
+
+def energies_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
+    """Draw one peptide's potential energies from evaluation's files (JSON, NPZ)."""
+    with styled():
+        save(plot_energies(read_json(result), read_npz(arrays), settings), settings, png, pdf)
