@@ -13,8 +13,8 @@ from jamun.config.figures import FigureSettings
 from jamun.figures.style import REFERENCE, SAMPLES, headline, in_words, save, styled
 from jamun.io.atomic import read_json, read_npz
 
-# The range is the MD's and the samples' between these quantiles, and not wider than so many times the MD's alone.
-_RANGE = (0.002, 0.99)
+# The axis spans the MD and all but so many of the samples above it, and not more than so many times the MD alone.
+_BELOW_END = 0.99
 _WIDEST = 4.0
 # Frames of a bin on average.
 _FRAMES_PER_BIN = 20
@@ -24,7 +24,7 @@ def _range(md: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
     """What the axis spans: all of the MD, and of the samples what lies within reach of it."""
     low, high = float(md.min()), float(md.max())
     reach = _WIDEST * (high - low)
-    below, above = np.quantile(samples, _RANGE)
+    below, above = samples.min(), np.quantile(samples, _BELOW_END)
     margin = 0.03 * (high - low)
     return max(min(low, below), high - reach) - margin, min(max(high, above), low + reach) + margin
 
@@ -73,15 +73,15 @@ def plot_energies(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
             counts, _ = np.histogram(values, edges, weights=weights)
             panel.stairs(counts / weights.sum() / np.diff(edges), edges, **looks[name])
         values, weights = shown["samples"]
-        beyond = float(weights[values > span[1]].sum() / weights.sum())
+        beyond = float(weights[(values < span[0]) | (values > span[1])].sum() / weights.sum())
         panel.set(xlim=span, yticks=[], xlabel="potential energy less the MD's mean (kT)")
         panel.set_ylim(0, panel.get_ylim()[1] * 1.05)
         panel.spines["left"].set_visible(False)
         panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
-        text = _words(result) + (
-            f"\n{100 * beyond:.1f} % of the samples\nlie beyond the right end" if beyond > 0 else ""
-        )
-        panel.text(1.02, 0.55, text, transform=panel.transAxes, va="top", fontsize=8)
+        text = _words(result)
+        if beyond > 0:
+            text += f"\n\n{100 * beyond:.1f} % of the samples\nlie outside of the axis"
+        panel.text(1.03, 0.62, text, transform=panel.transAxes, va="top", fontsize=8, linespacing=1.4)
     return figure
 
 

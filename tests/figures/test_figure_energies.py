@@ -52,16 +52,16 @@ def test_densities_are_of_energies_in_kt_from_the_mean_of_the_md():
 
 
 def test_weights_and_samples_far_off():
-    """A thousandth of the samples does not squeeze the rest; what lies beyond the end is told."""
+    """A thousandth of the samples does not squeeze the rest; what lies outside is told."""
     samples = np.full(1000, -500.0)
     samples[:100] = 1e6
     figure = plot_energies(*made(samples, own=False), SETTINGS)
     (panel,) = figure.axes
     assert panel.get_xlim()[1] < 300
-    assert "10.0 % of the samples lie beyond the right end" in words(figure)
+    assert "10.0 % of the samples lie outside of the axis" in words(figure)
     weights = np.where(samples > 0, 0.0, 1.0)
     figure = plot_energies(*made(samples, weights=weights, own=False), SETTINGS)
-    assert "beyond" not in words(figure)
+    assert "outside" not in words(figure)
 
 
 def test_no_energies_are_told(tmp_path):
