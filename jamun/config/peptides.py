@@ -34,3 +34,11 @@ class PeptideSettings(Section):
         description="Where counts are drawn from: `dipeptides` (all 400), a list, or the path of a CSV or FASTA file.",
     )
     split_seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the draw of splits given as counts.")
+    unshared_substring: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="No peptide of one split may have so many residues in a row that a peptide of another split has "
+        "too; counts are drawn accordingly. Peptides shorter than that must only differ. null asks for no more than "
+        "different sequences.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
 
 from jamun.config.peptides import PeptideSettings
@@ -68,8 +69,43 @@ def _cover(order: list[Peptide], count: int) -> list[Peptide]:
     return members
 
 
-def draw(pool: list[Peptide], counts: dict[str, int], seed: int) -> dict[str, list[Peptide]]:
+def substrings(peptide: Peptide, length: int | None) -> set[tuple[str, ...]]:
+    """The stretches of `length` residues in a row of `peptide`; none for a length of None."""
+    if length is None:
+        return set()
+    return {peptide.residues[start : start + length] for start in range(len(peptide.residues) - length + 1)}
+
+
+def _without(pool: list[Peptide], taken: Iterable[Peptide], length: int | None) -> list[Peptide]:
+    """The peptides of `pool` that share no stretch of `length` residues with any of `taken`."""
+    known = {stretch for peptide in taken for stretch in substrings(peptide, length)}
+    return [peptide for peptide in pool if known.isdisjoint(substrings(peptide, length))]
+
+
+def _check_unshared(splits: dict[str, list[Peptide]], length: int | None) -> None:
+    """Raise PeptideError where two of the splits share a stretch of `length` residues."""
+    owner: dict[tuple[str, ...], tuple[str, Peptide]] = {}
+    for split, members in splits.items():
+        for peptide in members:
+            for stretch in sorted(substrings(peptide, length)):
+                other, holder = owner.setdefault(stretch, (split, peptide))
+                if other != split:
+                    raise PeptideError(
+                        f"peptides: {holder.letters} in {other} and {peptide.letters} in {split} share {length} "
+                        "residues in a row, which peptides.unshared_substring forbids; leave one of them out."
+                    )
+
+
+def draw(
+    pool: list[Peptide],
+    counts: dict[str, int],
+    seed: int,
+    unshared: int | None = None,
+    taken: dict[str, list[Peptide]] | None = None,
+) -> dict[str, list[Peptide]]:
     """Draw disjoint splits of the sizes `counts` from `pool`, the same for the same seed.
+
+    No two splits, those already `taken` included, share a stretch of `unshared` residues.
 
     The training split comes first, and while it has room it takes peptides that bring a residue type to a position
     where none of its peptides has that type yet; so every type occurs at every position where counts and pool allow.
@@ -88,6 +124,8 @@ def draw(pool: list[Peptide], counts: dict[str, int], seed: int) -> dict[str, li
     drawn: dict[str, list[Peptide]] = {}
     for split in (split for split in SPLITS if split in counts):
         members: list[Peptide] = []
+        others = [peptide for chosen in ((taken or {}) | drawn).values() for peptide in chosen]
+        remaining = _without(remaining, others, unshared)
         if split == "train":
             longest = max((len(peptide.residues) for peptide in remaining), default=0)
             possible = min(len(_covered(remaining)), counts[split] * longest)
@@ -99,6 +137,11 @@ def draw(pool: list[Peptide], counts: dict[str, int], seed: int) -> dict[str, li
                 members = max(members, _cover(order, counts[split]), key=lambda chosen: len(_covered(chosen)))
             remaining = [peptide for peptide in remaining if peptide not in members]
         missing = counts[split] - len(members)
+        if missing > len(remaining):
+            raise PeptideError(
+                f"peptides: {split} asks for {counts[split]} peptides, but only {len(members) + len(remaining)} of the "
+                f"pool share no {unshared} residues in a row with another split; ask for fewer or widen peptides.pool."
+            )
         members += remaining[:missing]
         remaining = remaining[missing:]
         drawn[split] = members
@@ -110,8 +153,8 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
 
     Files are relative to `root`. Splits given as lists or files are taken as they are; counts are then drawn from the
     pool without the sequences already taken; peptides given as structures join the test peptides. Raises PeptideError
-    for a bad file or entry, one sequence in two splits, two sequences of one name, a pool too small, an uncapped single
-    residue, or no peptide at all.
+    for a bad file or entry, one sequence (or a forbidden stretch of one) in two splits, two sequences of one name, a
+    pool too small, an uncapped single residue, or no peptide at all.
     """
     given = read_structures(settings.structures, root)
     fixed = {
@@ -145,8 +188,10 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
     taken = set(owner)
     taken_names = names.keys() | {peptide.name for peptide in given}
     free = [peptide for peptide in pool if peptide.residues not in taken and peptide.name not in taken_names]
-    drawn = draw(free, counts, settings.split_seed)
+    known = fixed | {"test": fixed.get("test", []) + given}
+    drawn = draw(free, counts, settings.split_seed, settings.unshared_substring, known)
     splits = {split: (fixed | drawn)[split] for split in SPLITS}
+    _check_unshared(splits | {"test": splits["test"] + given}, settings.unshared_substring)
     if not any(splits.values()) and not given:
         raise PeptideError("peptides: no peptide in any split; list some under train, validation or test.")
     if settings.form == "uncapped":

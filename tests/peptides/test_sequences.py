@@ -1,6 +1,7 @@
 """Sequences, tables, splits."""
 
 import itertools
+import random
 
 import pytest
 
@@ -148,9 +149,39 @@ def test_the_papers_split(tmp_path):
     assert [len(splits[split]) for split in ("train", "validation", "test")] == [200, 80, 100]
 
 
+def test_splits_share_no_stretch(tmp_path):
+    generator = random.Random(0)
+    pool = ["".join(generator.choices("ACDE", k=length)) for length in (1, 2, 3, 4, 5) for _ in range(30)]
+    (tmp_path / "pool.csv").write_text("sequence\n" + "\n".join(sorted(set(pool))))
+    settings = PeptideSettings(
+        train=15, validation=5, test=["ACDE", "AAC"], structures=[], pool="pool.csv", unshared_substring=3
+    )
+    splits = resolve_splits(settings, tmp_path)
+    assert [len(splits[split]) for split in ("train", "validation", "test")] == [15, 5, 2]
+    letters = {split: [peptide.letters for peptide in members] for split, members in splits.items()}
+    triples = {
+        split: {text[i : i + 3] for text in texts for i in range(len(text) - 2)} for split, texts in letters.items()
+    }
+    assert all(triples.values())
+    assert not any(a & b for a, b in itertools.combinations(triples.values(), 2))
+    longest = {split: max(map(len, texts)) for split, texts in letters.items()}
+    assert longest["train"] > 3
+    # Without the setting the same draw shares some.
+    free = resolve_splits(settings.model_copy(update={"unshared_substring": None}), tmp_path)
+    shared = [
+        {p.letters[i : i + 3] for p in free[s] for i in range(len(p.letters) - 2)} for s in ("train", "validation")
+    ]
+    assert shared[0] & shared[1]
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
+        ({"train": ["AACD"], "test": ["GACD"], "unshared_substring": 3}, "AACD in train and GACD in test share 3"),
+        (
+            {"train": 2, "test": ["AAA"], "pool": ["AAAC", "DAAA"], "unshared_substring": 3},
+            "train asks for 2 .* only 0",
+        ),
         ({"train": ["AW"], "test": ["ALA-TRP"]}, "both train and test"),
         ({"train": ["AW", "AW"]}, "entries 1 and 2"),
         ({"train": ["AW", "AB"]}, "peptides.train, entry 2"),
