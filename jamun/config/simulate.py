@@ -18,7 +18,7 @@ MOST_FRAMES = 100_000_000
 
 Start = Annotated[
     str,
-    StringConstraints(pattern=r"^(built|(extended|alpha|beta|ppii|left-handed)( (gauche\+|trans|gauche-))?)$"),
+    StringConstraints(pattern=r"^(built|random|(extended|alpha|beta|ppii|left-handed)( (gauche\+|trans|gauche-))?)$"),
 ]
 
 
@@ -131,8 +131,8 @@ class SimulateSettings(Section):
         ["built"],
         min_length=1,
         description="Conformations in which the replicas start, in turn: as built; with phi and psi of a conformation "
-        "(extended, alpha, beta, ppii, left-handed); or with chi1 of a rotamer too (`alpha gauche+`, `beta trans`, "
-        "...).",
+        "(extended, alpha, beta, ppii, left-handed); with chi1 of a rotamer too (`alpha gauche+`, `beta trans`, ...); "
+        "or random: a conformation and a rotamer drawn for each residue and replica.",
     )
     checkpoint_interval: Annotated[float, Quantity("s", gt=0, le=3600)] = Field(
         60.0, description="Wall-clock time between saved states, from which a stopped simulation goes on."

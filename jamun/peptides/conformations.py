@@ -12,6 +12,7 @@ from openmm import app, unit
 
 from jamun.peptides.build import relax
 from jamun.peptides.checks import check, peptide_bonds
+from jamun.peptides.sequences import PeptideError
 from jamun.peptides.turning import Quartet, torsion, turned
 
 # phi and psi in degrees, of L residues; those of D residues have the other sign.
@@ -22,6 +23,11 @@ CONFORMATIONS = {
     "ppii": (-75.0, 145.0),
     "left-handed": (57.0, 47.0),
 }
+# What each residue of a `random` start draws, and how often: about what MD of dipeptides holds, phi > 0 more.
+_SHARES = {"alpha": 0.35, "beta": 0.3, "ppii": 0.25, "left-handed": 0.1}
+_SPREAD = 12.0  # degrees, of what is drawn about the conformation
+# Drawn chains can run through themselves: another draw then, up to so many.
+_DRAWS = 20
 # chi1 in degrees, of L residues.
 ROTAMERS = {"gauche+": 60.0, "trans": 180.0, "gauche-": -60.0}
 # Of the torsions while contacts relax, kJ/mol: stiff, so that side chains give way and not the backbone.
@@ -29,6 +35,10 @@ _STIFFNESS = 2000.0
 # Side chains are turned about CA-CB in these steps, degrees, to where the nearest contact is widest.
 _TURN = 30.0
 _WIDE_ENOUGH = 0.25  # nm
+
+
+# Four atoms each, and the torsion that they shall have, radians.
+Angles = list[tuple[Quartet, float]]
 
 
 def backbone_torsions(topology: mdtraj.Topology) -> list[tuple[str, Quartet]]:
@@ -102,6 +112,25 @@ def _free_chi1(positions: np.ndarray, topology: mdtraj.Topology) -> list[Quartet
     return [quartet for quartet in found if _beyond(topology, quartet[1], quartet[2]) is not None]
 
 
+def _alpha_carbon(kind: str, quartet: Quartet) -> int:
+    """The atom CA of the residue whose phi or psi the four atoms make."""
+    return quartet[2] if kind == "phi" else quartet[1]
+
+
+def _posed(
+    topology: app.Topology, positions: np.ndarray, structure: mdtraj.Topology, backbone: Angles, chi1: Angles
+) -> np.ndarray:
+    """Positions (atoms, 3) in nm with these torsions in radians, contacts relaxed while they are held."""
+    for quartet, angle in backbone:
+        positions = _with_torsion(positions, structure, quartet, angle)
+    positions = _side_chains_away(positions, structure)
+    for quartet, angle in chi1:
+        positions = _with_torsion(positions, structure, quartet, angle)
+    held = [quartet for quartet, _ in [*backbone, *chi1]] + [quartet for _, quartet in peptide_bonds(structure)]
+    relaxed = relax(topology, positions * unit.nanometer, _holding(positions, held))
+    return np.asarray(relaxed.value_in_unit(unit.nanometer))
+
+
 def conformed(
     topology: app.Topology,
     positions: np.ndarray,
@@ -120,21 +149,57 @@ def conformed(
     peptide.
     """
     structure = mdtraj.Topology.from_openmm(topology)
-    phi, psi = np.deg2rad(CONFORMATIONS[conformation])
     expected = expected or {}
-    torsions = backbone_torsions(structure)
-    for kind, quartet in torsions:
-        sign = expected.get(quartet[2 if kind == "phi" else 1], 1)
-        positions = _with_torsion(positions, structure, quartet, sign * (phi if kind == "phi" else psi))
-    positions = _side_chains_away(positions, structure)
-    held = [quartet for _, quartet in [*torsions, *peptide_bonds(structure)]]
+    phi, psi = CONFORMATIONS[conformation]
+    backbone = []
+    for kind, quartet in backbone_torsions(structure):
+        sign = expected.get(_alpha_carbon(kind, quartet), 1)
+        backbone.append((quartet, sign * np.deg2rad(phi if kind == "phi" else psi)))
+    chi1 = []
     if rotamer is not None:
-        side_chains = _free_chi1(positions, structure)
-        for quartet in side_chains:
-            sign = expected.get(quartet[1], 1)  # of N-CA-CB-CG
-            positions = _with_torsion(positions, structure, quartet, sign * np.deg2rad(ROTAMERS[rotamer]))
-        held += side_chains
-    relaxed = relax(topology, positions * unit.nanometer, _holding(positions, held))
-    relaxed = np.asarray(relaxed.value_in_unit(unit.nanometer))
-    check(relaxed, structure, name, expected)
-    return relaxed - relaxed.mean(0)
+        # The second atom of chi1, N-CA-CB-CG, is the alpha carbon.
+        chi1 = [
+            (quartet, expected.get(quartet[1], 1) * np.deg2rad(ROTAMERS[rotamer]))
+            for quartet in _free_chi1(positions, structure)
+        ]
+    posed = _posed(topology, positions, structure, backbone, chi1)
+    check(posed, structure, name, expected)
+    return posed - posed.mean(0)
+
+
+def drawn(
+    topology: app.Topology, positions: np.ndarray, name: str, seed: int, expected: Mapping[int, int] | None = None
+) -> np.ndarray:
+    """As `conformed`, with a conformation and a rotamer of its own for each residue, drawn by `seed`.
+
+    The torsions of the backbone scatter by 12 degrees about the conformation. Chains of several residues so start in
+    many of their combinations, where `conformed` gives all residues the same. A draw that fails the checks of a built
+    peptide, as one that runs through itself, is drawn again. Raises PeptideError, which gives `name`, if none passes.
+    """
+    structure = mdtraj.Topology.from_openmm(topology)
+    expected = expected or {}
+    generator = np.random.default_rng(seed)
+    torsions, side_chains = backbone_torsions(structure), _free_chi1(positions, structure)
+    for _ in range(_DRAWS):
+        carbons = sorted({_alpha_carbon(kind, quartet) for kind, quartet in torsions})
+        chosen = dict(
+            zip(carbons, generator.choice(list(_SHARES), len(carbons), p=list(_SHARES.values())), strict=True)
+        )
+        backbone = []
+        for kind, quartet in torsions:
+            carbon = _alpha_carbon(kind, quartet)
+            degrees = CONFORMATIONS[chosen[carbon]][kind == "psi"] + generator.normal(0.0, _SPREAD)
+            backbone.append((quartet, expected.get(carbon, 1) * np.deg2rad(degrees)))
+        rotamers = generator.choice(list(ROTAMERS.values()), len(side_chains))
+        chi1 = [
+            (quartet, expected.get(quartet[1], 1) * np.deg2rad(degrees))
+            for quartet, degrees in zip(side_chains, rotamers, strict=True)
+        ]
+        posed = _posed(topology, positions, structure, backbone, chi1)
+        try:
+            check(posed, structure, name, expected)
+        except PeptideError as error:
+            failure = error
+            continue
+        return posed - posed.mean(0)
+    raise failure

@@ -15,6 +15,7 @@ from jamun.config.simulate import SimulateSettings
 from jamun.io.atomic import read_json, write_json
 from jamun.io.provenance import provenance
 from jamun.simulate.engine import Engine
+from jamun.simulate.identity import start_of
 from jamun.simulate.platform import choose
 from jamun.simulate.protocol import minimised, production_stage
 from jamun.simulate.run import replica_seed
@@ -36,7 +37,7 @@ def benchmark_single(pdb: Path, name: str, settings: SimulateSettings, threads: 
     a simulation does.
     """
     platform, properties = choose(settings, threads)
-    solvated = make_system(pdb, settings, settings.starts[0])
+    solvated = make_system(pdb, settings, start_of(settings.starts, 1))
     engine = Engine(solvated, settings, replica_seed(settings, name, 1), platform, properties, f"{name} by itself")
     stage = production_stage(settings)
     context = engine.context(stage, minimised(solvated, settings, platform, properties))

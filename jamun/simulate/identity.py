@@ -52,8 +52,10 @@ def identity(pdb: Path, name: str, settings: SimulateSettings) -> dict[str, Any]
 
 
 def start_of(starts: list[Start], replica: int) -> Start:
-    """The conformation in which a replica, from 1, starts: they take turns."""
-    return starts[(replica - 1) % len(starts)]
+    """The conformation in which a replica, from 1, starts: they take turns. A `random` one is of the replica itself,
+    `random 3` of the third."""
+    start = starts[(replica - 1) % len(starts)]
+    return f"random {replica}" if start == "random" else start
 
 
 def _stated(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -15,8 +15,9 @@ from openmm import app, unit
 from jamun.config.forcefields import FORCE_FIELDS
 from jamun.config.simulate import SimulateSettings, Start
 from jamun.io.log import UserError
+from jamun.io.seeds import derived_seed
 from jamun.peptides.checks import hands
-from jamun.peptides.conformations import conformed
+from jamun.peptides.conformations import conformed, drawn
 from jamun.peptides.sequences import PeptideError
 from jamun.simulate.tether import Tethers
 
@@ -90,6 +91,9 @@ def _start_positions(peptide: app.PDBFile, start: Start, pdb: Path) -> unit.Quan
     try:
         # D residues have the names of L residues in the PDB: the built peptide's positions tell which they are.
         expected = hands(positions, mdtraj.Topology.from_openmm(peptide.topology))
+        if conformation == "random":
+            seed = derived_seed(0, "start", pdb.stem, rotamer)
+            return drawn(peptide.topology, positions, pdb.stem, seed, expected) * unit.nanometer
         moved = conformed(peptide.topology, positions, conformation, pdb.stem, rotamer or None, expected)
         return moved * unit.nanometer
     except PeptideError as error:

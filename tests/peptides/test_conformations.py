@@ -6,7 +6,7 @@ import pytest
 
 from jamun.peptides.build import build_peptide
 from jamun.peptides.checks import stereocentres
-from jamun.peptides.conformations import CONFORMATIONS, ROTAMERS, backbone_torsions, conformed, torsion
+from jamun.peptides.conformations import CONFORMATIONS, ROTAMERS, backbone_torsions, conformed, drawn, torsion
 from jamun.peptides.residues import chirality
 from jamun.peptides.sequences import PeptideError, parse_sequence
 
@@ -63,6 +63,21 @@ def test_chi1_is_that_of_the_rotamer(sequence, conformation):
         for quartet, angle in zip(quartets, np.rad2deg(angles[0]), strict=True):
             if structure.atom(quartet[1]).residue.name != "PRO":
                 assert abs((angle - target + 180) % 360 - 180) < 15
+
+
+def test_drawn_residues_have_conformations_of_their_own():
+    topology, positions, _ = build_peptide(parse_sequence("AVWPLKGS"), "capped", 7.0)
+    structure = mdtraj.Topology.from_openmm(topology)
+    found = []
+    for seed in range(4):
+        moved = drawn(topology, positions, "AVWPLKGS", seed)
+        np.testing.assert_array_equal(moved, drawn(topology, positions, "AVWPLKGS", seed))
+        assert all(chirality(moved, centre, others) > 0 for _, centre, others in stereocentres(structure))
+        psi = [torsion(moved, quartet) for kind, quartet in backbone_torsions(structure) if kind == "psi"]
+        found.append([-90 < np.rad2deg(angle) < 90 for angle in psi])
+    # Both sides of psi occur within a chain, and differently for each seed.
+    assert all(0 < sum(sides) < len(sides) for sides in found)
+    assert len({tuple(sides) for sides in found}) == 4
 
 
 def test_torsions_are_those_of_mdtraj():
