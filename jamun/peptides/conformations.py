@@ -28,11 +28,13 @@ _SHARES = {"alpha": 0.35, "beta": 0.3, "ppii": 0.25, "left-handed": 0.1}
 _SPREAD = 12.0  # degrees, of what is drawn about the conformation
 # Drawn chains can run through themselves: another draw then, up to so many.
 _DRAWS = 20
+# Where a chain runs through a ring no minimisation leads out: bonds of it stay longer than they were by more than this.
+_STRETCHED = 0.03  # nm
 # chi1 in degrees, of L residues.
 ROTAMERS = {"gauche+": 60.0, "trans": 180.0, "gauche-": -60.0}
 # Of the torsions while contacts relax, kJ/mol: stiff, so that side chains give way and not the backbone.
 _STIFFNESS = 2000.0
-# Side chains are turned about CA-CB in these steps, degrees, to where the nearest contact is widest.
+# Side chains are turned about a bond in these steps, degrees, to where the nearest contact is widest.
 _TURN = 30.0
 _WIDE_ENOUGH = 0.25  # nm
 
@@ -76,17 +78,18 @@ def _with_torsion(positions: np.ndarray, topology: mdtraj.Topology, quartet: Qua
     return turned(positions, quartet[1], quartet[2], atoms, angle - torsion(positions, quartet))
 
 
-def _side_chains_away(positions: np.ndarray, topology: mdtraj.Topology) -> np.ndarray:
-    """Turn each side chain about CA-CB to where its nearest contact with the rest is widest."""
+def _side_chains_away(positions: np.ndarray, topology: mdtraj.Topology, first: str, second: str) -> np.ndarray:
+    """Turn what lies beyond the bond of these two atoms, in each side chain, to where its nearest contact with the rest
+    is widest."""
     for residue in topology.residues:
         atoms = {atom.name: atom.index for atom in residue.atoms}
-        side = _beyond(topology, atoms["CA"], atoms["CB"]) if {"CA", "CB"} <= atoms.keys() else None
+        side = _beyond(topology, atoms[first], atoms[second]) if {first, second} <= atoms.keys() else None
         if side is None:
             continue
-        rest = np.setdiff1d(np.arange(len(positions)), [*side, atoms["CA"]])
-        moving = [atom for atom in side if atom != atoms["CB"]]
+        rest = np.setdiff1d(np.arange(len(positions)), [*side, atoms[first]])
+        moving = [atom for atom in side if atom != atoms[second]]
         tried = [
-            turned(positions, atoms["CA"], atoms["CB"], side, angle)
+            turned(positions, atoms[first], atoms[second], side, angle)
             for angle in np.deg2rad(np.arange(0.0, 360.0, _TURN))
         ]
         nearest = [np.linalg.norm(place[moving][:, None] - place[rest], axis=-1).min() for place in tried]
@@ -117,18 +120,40 @@ def _alpha_carbon(kind: str, quartet: Quartet) -> int:
     return quartet[2] if kind == "phi" else quartet[1]
 
 
+def _check_bonds(positions: np.ndarray, given: np.ndarray, structure: mdtraj.Topology, name: str) -> None:
+    """Raise PeptideError where a bond is much longer than in the given positions, both (atoms, 3) in nm."""
+    bonds = [(bond.atom1, bond.atom2) for bond in structure.bonds]
+    first, second = np.array([(one.index, other.index) for one, other in bonds]).T
+    stretch = np.linalg.norm(positions[first] - positions[second], axis=1)
+    stretch -= np.linalg.norm(given[first] - given[second], axis=1)
+    worst = int(stretch.argmax())
+    if stretch[worst] > _STRETCHED:
+        raise PeptideError(
+            f"{name}: the bond {bonds[worst][0]} to {bonds[worst][1]} is {stretch[worst]:.2f} nm longer than as built; "
+            "the chain may run through a ring."
+        )
+
+
 def _posed(
-    topology: app.Topology, positions: np.ndarray, structure: mdtraj.Topology, backbone: Angles, chi1: Angles
+    topology: app.Topology, given: np.ndarray, structure: mdtraj.Topology, backbone: Angles, chi1: Angles, name: str
 ) -> np.ndarray:
-    """Positions (atoms, 3) in nm with these torsions in radians, contacts relaxed while they are held."""
+    """Positions (atoms, 3) in nm with these torsions in radians, contacts relaxed while they are held.
+
+    Raises PeptideError, which gives `name`, where a bond is stretched.
+    """
+    positions = given
     for quartet, angle in backbone:
         positions = _with_torsion(positions, structure, quartet, angle)
-    positions = _side_chains_away(positions, structure)
+    positions = _side_chains_away(positions, structure, "CA", "CB")
     for quartet, angle in chi1:
         positions = _with_torsion(positions, structure, quartet, angle)
+    if chi1:
+        positions = _side_chains_away(positions, structure, "CB", "CG")
     held = [quartet for quartet, _ in [*backbone, *chi1]] + [quartet for _, quartet in peptide_bonds(structure)]
     relaxed = relax(topology, positions * unit.nanometer, _holding(positions, held))
-    return np.asarray(relaxed.value_in_unit(unit.nanometer))
+    posed = np.asarray(relaxed.value_in_unit(unit.nanometer))
+    _check_bonds(posed, given, structure, name)
+    return posed
 
 
 def conformed(
@@ -162,7 +187,7 @@ def conformed(
             (quartet, expected.get(quartet[1], 1) * np.deg2rad(ROTAMERS[rotamer]))
             for quartet in _free_chi1(positions, structure)
         ]
-    posed = _posed(topology, positions, structure, backbone, chi1)
+    posed = _posed(topology, positions, structure, backbone, chi1, name)
     check(posed, structure, name, expected)
     return posed - posed.mean(0)
 
@@ -195,8 +220,8 @@ def drawn(
             (quartet, expected.get(quartet[1], 1) * np.deg2rad(degrees))
             for quartet, degrees in zip(side_chains, rotamers, strict=True)
         ]
-        posed = _posed(topology, positions, structure, backbone, chi1)
         try:
+            posed = _posed(topology, positions, structure, backbone, chi1, name)
             check(posed, structure, name, expected)
         except PeptideError as error:
             failure = error

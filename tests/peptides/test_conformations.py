@@ -4,6 +4,8 @@ import mdtraj
 import numpy as np
 import pytest
 
+from jamun.io.seeds import derived_seed
+from jamun.peptides import conformations
 from jamun.peptides.build import build_peptide
 from jamun.peptides.checks import stereocentres
 from jamun.peptides.conformations import CONFORMATIONS, ROTAMERS, backbone_torsions, conformed, drawn, torsion
@@ -78,6 +80,19 @@ def test_drawn_residues_have_conformations_of_their_own():
     # Both sides of psi occur within a chain, and differently for each seed.
     assert all(0 < sum(sides) < len(sides) for sides in found)
     assert len({tuple(sides) for sides in found}) == 4
+
+
+def test_a_draw_that_runs_through_a_ring_is_drawn_again(monkeypatch):
+    topology, positions, _ = build_peptide(parse_sequence("FWNM"), "capped", 7.0)
+    structure = mdtraj.Topology.from_openmm(topology)
+    first, second = np.array([(bond.atom1.index, bond.atom2.index) for bond in structure.bonds]).T
+    seed = derived_seed(0, "start", "FWNM", "1")
+    moved = drawn(topology, positions, "FWNM", seed)
+    assert np.linalg.norm(moved[first] - moved[second], axis=1).max() < 0.2
+    # That seed's first draw does: methionine through the ring of phenylalanine.
+    monkeypatch.setattr(conformations, "_DRAWS", 1)
+    with pytest.raises(PeptideError, match="may run through a ring"):
+        drawn(topology, positions, "FWNM", seed)
 
 
 def test_torsions_are_those_of_mdtraj():
