@@ -134,8 +134,8 @@ if WASSERSTEIN:
         conda:
             "../envs/main.yaml"
         resources:
-            # A cost between 20,000 frames and as many is 3 GB, twice.
-            **needs(12000, 120),
+            # Transport between 10,000 frames and as many takes 4.3 GB.
+            **needs(8000, 120),
         params:
             settings=config["evaluation"]["wasserstein"],
             simulate=SETTINGS.simulate_of("test").model_dump(mode="json"),

@@ -189,3 +189,18 @@ def test_a_checkpoint_that_is_none_is_refused(finished):
     assert run.returncode == 1
     assert "Traceback" not in run.stdout
     assert "bad.ckpt" in run.stdout
+
+
+def test_published_distances_and_their_figure(finished):
+    """E-W2, T-W2 and TICA-W2 of the finished samples, in the force field of their MD; nothing else is made anew."""
+    short = {"enabled": True, "tica_lag": 3, "energy_frames": 40, "hydrogen_time": "0.2 ps"}
+    asked = finished.with_changes(evaluation={"wasserstein": short})
+    picture = "results/small/figures/default/energies/AV.png"
+    assert asked.planned(picture) == {"wasserstein": 1, "plot_energies": 1}
+    asked.run("--cores", "1", picture)
+    result = json.loads((finished.folder / "results/small/evaluation/default/wasserstein/AV.json").read_text())
+    assert all(estimate["value"] > 0 for estimate in result["distances"].values())
+    # The MD with drawn hydrogens and with its own: of 40 frames each, whose energies have a standard deviation of 6 kT.
+    assert result["energy"]["hydrogens_w2"]["value"] < 4
+    assert result["energy"]["md"]["frames"] == result["energy"]["md_own"]["frames"] == 40
+    assert (finished.folder / picture).read_bytes().startswith(b"\x89PNG")
