@@ -28,6 +28,7 @@ DISTANCES = {"energy_w2": euclidean_cost, "torus_w2": torsion_cost, "tica_w2": e
 LABELS = {"energy_w2": "E-W2", "torus_w2": "T-W2", "tica_w2": "TICA-W2"}
 # Atoms whose distances are features of the published TICA.
 _ELEMENTS = ("C", "N", "S")
+_CHUNK = 10_000
 
 
 class Potential(Protocol):
@@ -95,8 +96,13 @@ def published_features(ensemble: Ensemble) -> np.ndarray:
 
 def fit_published_tica(md: Ensemble, lag: int) -> Projection:
     """TICA of the MD on the published features, `lag` in frames. Raises TICAError where there can be none."""
-    values = published_features(md)
-    return fit_features([values[md.chains == replica] for replica in np.unique(md.chains)], lag)
+    return fit_features([published_features(md.chosen(md.chains == one)) for one in np.unique(md.chains)], lag)
+
+
+def _components(ensemble: Ensemble, projection: Projection) -> np.ndarray:
+    """The two slowest components (F, 2), some frames at a time: eight residues have two thousand features."""
+    parts = np.array_split(np.arange(len(ensemble)), -(-len(ensemble) // _CHUNK))
+    return np.concatenate([projection.of_features(published_features(ensemble.chosen(part)))[:, :2] for part in parts])
 
 
 def _some_frames(ensemble: Ensemble, number: int) -> np.ndarray:
@@ -108,7 +114,7 @@ def _spaces(
     ensemble: Ensemble, projection: Projection | None, potential: Potential | None, settings: WassersteinSettings
 ) -> _Spaces:
     angles = ensemble.angles[:, [torsion.kind in ("phi", "psi") for torsion in ensemble.torsions]]
-    components = None if projection is None else projection.of_features(published_features(ensemble))[:, :2]
+    components = None if projection is None else _components(ensemble, projection)
     frames, energies = np.zeros(0, dtype=np.int64), np.zeros(0)
     if potential is not None and ensemble.positions is not None:
         frames = _some_frames(ensemble, settings.energy_frames)
