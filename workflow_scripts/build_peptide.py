@@ -6,10 +6,10 @@ from jamun.io.log import job_log
 
 with job_log(snakemake.log[0]):
     from jamun.peptides.build import build_to_files
-    from jamun.peptides.sequences import Peptide, parse_sequence
+    from jamun.peptides.sequences import parse_sequence
 
     build_to_files(
-        Peptide(snakemake.wildcards.peptide, parse_sequence(snakemake.params.sequence).residues),
+        parse_sequence(snakemake.params.sequence, snakemake.wildcards.peptide),
         snakemake.params.form,
         snakemake.params.ph,
         Path(snakemake.output.pdb),

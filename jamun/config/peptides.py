@@ -16,7 +16,9 @@ class PeptideSettings(Section):
     """Which peptides a dataset holds. A split is a list of sequences, the path of a CSV or FASTA file, or a count
     drawn from `pool`."""
 
-    form: Literal["capped", "uncapped"] = Field("capped", description="ACE and NME caps, or a zwitterion.")
+    form: Literal["capped", "uncapped"] = Field(
+        "capped", description="ACE and NME caps, or a zwitterion; a head-to-tail ring has neither."
+    )
     ph: float = Field(7.0, ge=0, le=14, description="pH at which hydrogens are added.")
     train: Split = Field(default_factory=list, description="Training peptides: a list, a file, or a count from `pool`.")
     validation: Split = Field(

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jamun.io.log import UserError
+from jamun.peptides.closures import Closures
 from jamun.peptides.residues import hand, natural_centres
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import mdtraj
 
 
@@ -31,18 +30,6 @@ def heavy_atoms(topology: mdtraj.Topology) -> np.ndarray:
 def atom_labels(topology: mdtraj.Topology) -> list[str]:
     """Labels such as ``ALA2-CB`` of all atoms, residues counted from 1 with caps: equal for equal molecules."""
     return [f"{atom.residue.name}{atom.residue.index + 1}-{atom.name}" for atom in topology.atoms]
-
-
-def save_structure(structure: mdtraj.Trajectory, path: Path) -> None:
-    """Write the structure as PDB, numbering atoms from 1.
-
-    MDTraj keeps the serial numbers of the file that atoms came from; after hydrogens are left out they have gaps, and
-    the bonds that it writes by place would then join other atoms.
-    """
-    renumbered = structure[:]
-    for atom in renumbered.topology.atoms:
-        atom.serial = None
-    renumbered.save_pdb(str(path))
 
 
 @dataclass(frozen=True)
@@ -120,6 +107,11 @@ class Molecule:
         for centre, neighbours in natural_centres(self.atom_names, self.residue_names, self.residue_indices):
             hands[centre] = hand(positions.astype(np.float64), centre, neighbours)
         return replace(self, hands=hands)
+
+    @property
+    def closures(self) -> Closures:
+        """Disulphides, and the bond of a ring."""
+        return Closures.of(self.atom_names, self.residue_indices, self.bonds)
 
     @property
     def d_residues(self) -> list[str]:

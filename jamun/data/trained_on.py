@@ -9,18 +9,27 @@ from typing import Any, Self
 import numpy as np
 
 from jamun.data.molecule import Molecule
+from jamun.peptides.closures import RING
 from jamun.peptides.sequences import CAPS, ONE_LETTER, PARENTS, THREE_LETTER
 
 _ENDS = ("NME", "NH2")
+# A cysteine of a disulphide, by Amber's name, and in words.
+_BRIDGED = "CYX"
+_WORDS = {_BRIDGED: "disulphides"}
 
 
 def _residues(molecule: Molecule) -> list[str]:
-    """Names of a molecule's residues, caps included."""
+    """Names of a molecule's residues, caps included; CYX of cysteines in disulphides."""
     names: dict[int, str] = dict(zip(molecule.residue_indices.tolist(), molecule.residue_names, strict=True))
-    return [PARENTS.get(name, name) for _, name in sorted(names.items())]
+    names = {place: PARENTS.get(name, name) for place, name in names.items()}
+    for sulphur in (atom for pair in molecule.closures.disulphides for atom in pair):
+        names[int(molecule.residue_indices[sulphur])] = _BRIDGED
+    return [name for _, name in sorted(names.items())]
 
 
-def _form(residues: list[str]) -> str:
+def _form(molecule: Molecule, residues: list[str]) -> str:
+    if molecule.closures.ring is not None:
+        return RING
     first, last = residues[0] == "ACE", residues[-1] in _ENDS
     return {(True, True): "capped", (False, False): "uncapped"}.get((first, last), "capped at one end")
 
@@ -36,8 +45,8 @@ class TrainedOn:
     """The molecules of a training.
 
     lengths: numbers of residues, caps not counted.
-    residues: three-letter codes.
-    forms: capped, uncapped, or capped at one end.
+    residues: three-letter codes; CYX of a cysteine in a disulphide.
+    forms: capped, uncapped, capped at one end, or head-to-tail ring.
     hands: L, D, or mixed where one molecule has both. All-D and all-L are one: models mirror.
     solvent: of the MD, where it is known.
     """
@@ -57,7 +66,7 @@ class TrainedOn:
         return cls(
             tuple(sorted({sum(name not in CAPS for name in chain) for chain in chains})),
             tuple(sorted(kinds)),
-            tuple(sorted({_form(chain) for chain in chains})),
+            tuple(sorted({_form(*each) for each in zip(molecules, chains, strict=True)})),
             tuple(sorted({hand for hand in map(_hand, molecules) if hand})),
             solvent,
         )
@@ -105,10 +114,11 @@ class TrainedOn:
         if len(amino_acids) not in self.lengths:
             sizes = " or ".join(map(str, self.lengths))
             found.append(f"{len(amino_acids)} residues (trained on {sizes})")
-        if _form(chain) not in self.forms:
-            found.append(f"{_form(chain)} (trained on {' and '.join(self.forms)})")
-        if unknown := sorted({name for name in amino_acids if name in ONE_LETTER} - set(self.residues)):
-            found.append(f"{', '.join(unknown)} (not in training)")
+        if (form := _form(molecule, chain)) not in self.forms:
+            found.append(f"{form} (trained on {' and '.join(self.forms)})")
+        known = {name for name in amino_acids if name in ONE_LETTER or name in _WORDS}
+        if unknown := sorted(known - set(self.residues)):
+            found.append(f"{', '.join(_WORDS.get(name, name) for name in unknown)} (not in training)")
         hand = _hand(molecule)
         if hand == "mixed" and hand not in self.hands:
             found.append(f"both D and L residues (trained on {' and '.join(self.hands)})")

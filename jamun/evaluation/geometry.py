@@ -122,7 +122,6 @@ def _bond_type(first: mdtraj.core.topology.Atom, second: mdtraj.core.topology.At
 
 def _angle_type(atoms: list[mdtraj.core.topology.Atom]) -> str:
     names = tuple("O" if atom.name == "OXT" else atom.name for atom in atoms)
-    spans = {atom.residue.index for atom in atoms}
     if all(atom.residue.name in CAPS for atom in atoms):
         return "caps"
     for key in (names, names[::-1]):
@@ -130,7 +129,7 @@ def _angle_type(atoms: list[mdtraj.core.topology.Atom]) -> str:
             return _BACKBONE_ANGLES[key]
     if names == ("O", "C", "O"):
         return "O–C–O"
-    return "side chain" if len(spans) == 1 else "caps"
+    return "caps" if any(atom.residue.name in CAPS for atom in atoms) else "side chain"
 
 
 def _neighbours(atoms: int, bonds: np.ndarray) -> list[list[int]]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -22,8 +24,11 @@ from pdbfixer import PDBFixer
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.checks import check, stereocentres, templates
+from jamun.peptides.closing import closed, closing_bonds
+from jamun.peptides.closures import RING, Closures
 from jamun.peptides.sequences import CAPS, NO_FREE_AMINO_ACID, Peptide, PeptideError
 from jamun.peptides.turning import torsion, turned
+from jamun.peptides.writing import tell_ring
 
 Form = Literal["capped", "uncapped"]
 # One-letter codes of the caps in fab, and the one atom whose name differs between PyMOL and PDB.
@@ -31,6 +36,10 @@ _ACE, _NME = "B", "Z"
 _NME_CARBON = ("CH3", "C")
 # Force on the heavy atoms at which the relaxation stops, kJ/mol/nm: enough to take clashes away, no more.
 _RELAXATION_TOLERANCE = 50.0
+# Where a chain was closed through a ring no minimisation leads out: bonds of it stay longer by more than this, nm.
+_STRETCHED = 0.03
+# Closed chains of which the one of lowest energy is taken, and how many are completed at most.
+_CLOSED, _MOST_CLOSED = 4, 12
 
 
 @cache
@@ -99,18 +108,36 @@ def with_d_residues(positions: np.ndarray, topology: mdtraj.Topology, residues: 
     return positions
 
 
-def relax(topology: app.Topology, positions: unit.Quantity, held: openmm.Force | None = None) -> unit.Quantity:
+def _system(topology: app.Topology) -> openmm.System:
+    return force_field().createSystem(topology, nonbondedMethod=app.NoCutoff, constraints=None)
+
+
+def relax(topology: app.Topology, positions: unit.Quantity, held: openmm.Force | None = None) -> openmm.State:
     """A short minimisation in implicit solvent: fab leaves close contacts in bulky residues.
 
-    `held`, if given, is a force that acts beside the force field.
+    `held`, if given, is a force that acts beside the force field. The state has positions and the potential energy.
     """
-    system = force_field().createSystem(topology, nonbondedMethod=app.NoCutoff, constraints=None)
+    system = _system(topology)
     if held is not None:
         system.addForce(held)
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     context.setPositions(positions)
     openmm.LocalEnergyMinimizer.minimize(context, _RELAXATION_TOLERANCE, 500)
-    return context.getState(positions=True).getPositions(asNumpy=True)
+    return context.getState(positions=True, energy=True)
+
+
+def _hydrogens_of_ring(modeller: app.Modeller, ph: float) -> list[list[tuple[str, str]] | None] | None:
+    """What Modeller is to be told of each residue's hydrogens: without a word it takes the first residue of a ring for
+    the charged end of a chain. None where there is no ring."""
+    if Closures.of_topology(mdtraj.Topology.from_openmm(modeller.topology)).ring is None:
+        return None
+    probe = app.Modeller(modeller.topology, modeller.positions)
+    probe.addHydrogens(None, pH=ph, platform=openmm.Platform.getPlatformByName("Reference"))
+    first, *others = probe.topology.residues()
+    bonds = [bond for bond in first.internal_bonds() if app.element.hydrogen in (bond[0].element, bond[1].element)]
+    pairs = [sorted(bond, key=lambda atom: atom.element is not app.element.hydrogen) for bond in bonds]
+    named = [(hydrogen.name, parent.name) for hydrogen, parent in pairs]
+    return [[pair for pair in named if pair not in (("H2", "N"), ("H3", "N"))], *(None for _ in others)]
 
 
 def add_hydrogens(modeller: app.Modeller, ph: float) -> None:
@@ -118,29 +145,66 @@ def add_hydrogens(modeller: app.Modeller, ph: float) -> None:
     state = random.getstate()
     random.seed(1)  # Modeller starts hydrogens from random places
     try:
-        modeller.addHydrogens(force_field(), pH=ph, platform=openmm.Platform.getPlatformByName("Reference"))
+        modeller.addHydrogens(
+            force_field(),
+            pH=ph,
+            variants=_hydrogens_of_ring(modeller, ph),
+            platform=openmm.Platform.getPlatformByName("Reference"),
+        )
     finally:
         random.setstate(state)
 
 
-def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology, np.ndarray, dict[str, object]]:
-    """Build one peptide with hydrogens.
+def _closed_chains(peptide: Peptide, topology: app.Topology, open_chain: np.ndarray) -> Iterator[app.Modeller]:
+    """The peptide's heavy atoms, closed in several ways; one chain as it is where nothing closes it.
 
-    Returns the OpenMM topology (one chain, caps as residues of their own), positions (atoms, 3) in nm, and the record
-    of the checks. Raises PeptideError if the force field lacks a template for a residue, or a check fails.
+    Args:
+        topology, open_chain: heavy atoms of the open chain, (atoms, 3) in nm; that of a ring has ACE and NME.
     """
-    if form == "uncapped" and len(peptide.residues) == 1:
-        raise PeptideError(NO_FREE_AMINO_ACID.format(peptide.name))
-    fixer = PDBFixer(pdbfile=io.StringIO(_heavy_atoms_pdb(peptide, form)))
-    fixer.missingResidues = {}
-    fixer.findMissingAtoms()
-    if form == "capped":
-        fixer.missingTerminals = {}
-    fixer.addMissingAtoms(seed=1)
-    built = np.asarray(fixer.positions.value_in_unit(unit.nanometer))
-    topology = mdtraj.Topology.from_openmm(fixer.topology)
-    built = with_d_residues(built, topology, peptide.hands)
-    modeller = app.Modeller(fixer.topology, built * unit.nanometer)
+    whole = mdtraj.Topology.from_openmm(topology)
+    bonds = closing_bonds(whole, peptide)
+    atoms = list(topology.atoms())
+    for first, second in bonds:
+        topology.addBond(atoms[first], atoms[second])
+    caps = [residue for residue in topology.residues() if residue.name in CAPS]
+    for positions in closed(open_chain, whole, peptide) if bonds else [open_chain]:
+        modeller = app.Modeller(topology, positions * unit.nanometer)
+        if peptide.ring:
+            modeller.delete(caps)
+        yield modeller
+
+
+def _require_bonds(topology: app.Topology, positions: np.ndarray, name: str) -> None:
+    """Raises PeptideError where a bond is stretched, as of a chain that was closed through a ring of its own."""
+    force = next(force for force in _system(topology).getForces() if isinstance(force, openmm.HarmonicBondForce))
+    terms = [force.getBondParameters(number)[:3] for number in range(force.getNumBonds())]
+    first, second = np.array([(one, other) for one, other, _ in terms]).T
+    usual = np.array([length.value_in_unit(unit.nanometer) for *_, length in terms])
+    longer = np.linalg.norm(positions[first] - positions[second], axis=1) - usual
+    worst = int(longer.argmax())
+    if longer[worst] > _STRETCHED:
+        atoms = list(topology.atoms())
+        one, other = (
+            f"{atom.residue.name}{atom.residue.id} {atom.name}" for atom in (atoms[first[worst]], atoms[second[worst]])
+        )
+        raise PeptideError(
+            f"{name}: closed, the bond {one} to {other} is {longer[worst]:.2f} nm too long; give the molecule as a "
+            "structure."
+        )
+
+
+@dataclass(frozen=True)
+class _Built:
+    """A peptide with hydrogens: topology, positions (atoms, 3) in nm, record of the checks, energy in kJ/mol."""
+
+    topology: app.Topology
+    positions: np.ndarray
+    record: dict[str, object]
+    energy: float
+
+
+def _completed(modeller: app.Modeller, peptide: Peptide, form: str, ph: float) -> _Built:
+    """Heavy atoms with hydrogens, relaxed and checked. Raises PeptideError as `build_peptide`."""
     try:
         add_hydrogens(modeller, ph)
     except ValueError as error:
@@ -150,16 +214,61 @@ def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology
             "set peptides.ph nearer to 7, or cap the chain."
         ) from None
     matched = templates(modeller.topology, force_field(), peptide.name)
-    positions = np.asarray(relax(modeller.topology, modeller.positions).value_in_unit(unit.nanometer))
+    state = relax(modeller.topology, modeller.positions)
+    positions = np.asarray(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
     whole = mdtraj.Topology.from_openmm(modeller.topology)
+    if Closures.of_topology(whole):
+        _require_bonds(modeller.topology, positions, peptide.name)
     record = {"templates": matched} | check(positions, whole, peptide.name, wanted_hands(whole, peptide.hands))
-    return modeller.topology, positions - positions.mean(0), record
+    energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
+    return _Built(modeller.topology, positions - positions.mean(0), record, energy)
+
+
+def _form(peptide: Peptide, form: Form) -> str:
+    return RING if peptide.ring else form
+
+
+def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology, np.ndarray, dict[str, object]]:
+    """Build one peptide with hydrogens; a ring has no caps, whatever the form.
+
+    Returns the OpenMM topology (one chain, caps as residues of their own), positions (atoms, 3) in nm, and the record
+    of the checks. Raises PeptideError if the force field lacks a template for a residue, a check fails, or the chain
+    cannot be closed.
+    """
+    if form == "uncapped" and len(peptide.residues) == 1:
+        raise PeptideError(NO_FREE_AMINO_ACID.format(peptide.name))
+    open_form: Form = "capped" if peptide.ring else form
+    fixer = PDBFixer(pdbfile=io.StringIO(_heavy_atoms_pdb(peptide, open_form)))
+    fixer.missingResidues = {}
+    fixer.findMissingAtoms()
+    if open_form == "capped":
+        fixer.missingTerminals = {}
+    fixer.addMissingAtoms(seed=1)
+    heavy = np.asarray(fixer.positions.value_in_unit(unit.nanometer))
+    heavy = with_d_residues(heavy, mdtraj.Topology.from_openmm(fixer.topology), peptide.hands)
+    built: list[_Built] = []
+    failed: PeptideError | None = None
+    for modeller in islice(_closed_chains(peptide, fixer.topology, heavy), _MOST_CLOSED):
+        try:
+            built.append(_completed(modeller, peptide, _form(peptide, form), ph))
+        except PeptideError as error:
+            failed = error
+        if len(built) == _CLOSED:
+            break
+    if not built:
+        raise failed or PeptideError(
+            f"{peptide.name}: the chain cannot be closed with trans peptide bonds; give the molecule as a structure."
+        )
+    best = min(built, key=lambda one: one.energy)
+    return best.topology, best.positions, best.record
 
 
 def write_peptide(topology: app.Topology, positions: np.ndarray, pdb: Path) -> None:
     """Publish a peptide with hydrogens, positions (atoms, 3) in nm, with its own residue numbers."""
-    with atomic_path(pdb) as temporary, open(temporary, "w", encoding="utf-8") as handle:
-        app.PDBFile.writeFile(topology, positions * unit.nanometer, handle, keepIds=True)
+    with atomic_path(pdb) as temporary:
+        with open(temporary, "w", encoding="utf-8") as handle:
+            app.PDBFile.writeFile(topology, positions * unit.nanometer, handle, keepIds=True)
+        tell_ring(temporary, Closures.of_topology(mdtraj.Topology.from_openmm(topology)).ring)
 
 
 def build_to_files(peptide: Peptide, form: Form, ph: float, pdb: Path, record: Path) -> None:
@@ -172,7 +281,7 @@ def build_to_files(peptide: Peptide, form: Form, ph: float, pdb: Path, record: P
             "peptide": peptide.name,
             "sequence": peptide.letters,
             "residues": [residue.name for residue in topology.residues()],
-            "form": form,
+            "form": _form(peptide, form),
             "ph": ph,
             "atoms": topology.getNumAtoms(),
             "checks": checks,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import mdtraj
 import numpy as np
 
+from jamun.peptides.closures import Closures
 from jamun.peptides.residues import hand, natural_centres
 from jamun.peptides.sequences import PeptideError
 
@@ -35,10 +36,12 @@ def stereocentres(topology: mdtraj.Topology) -> list[tuple[str, int, tuple[int, 
 
 
 def peptide_bonds(topology: mdtraj.Topology) -> list[tuple[str, tuple[int, int, int, int]]]:
-    """(label, the four atoms of omega) of every peptide bond, those to the caps included."""
+    """(label, the four atoms of omega) of every peptide bond, those to the caps included, and last that of a ring."""
     quartets: list[tuple[str, tuple[int, int, int, int]]] = []
     residues = list(topology.residues)
-    for before, after in pairwise(residues):
+    ring = Closures.of_topology(topology).ring
+    closing = [] if ring is None else [tuple(topology.atom(atom).residue for atom in ring)]
+    for before, after in [*pairwise(residues), *closing]:
         first = {atom.name: atom.index for atom in before.atoms}
         second = {atom.name: atom.index for atom in after.atoms}
         left = first.get("CA", first.get("CH3"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 
 import mdtraj
@@ -12,8 +11,9 @@ from openmm import app, unit
 
 from jamun.peptides.build import relax
 from jamun.peptides.checks import check, peptide_bonds
+from jamun.peptides.closures import Closures
 from jamun.peptides.sequences import PeptideError
-from jamun.peptides.turning import Quartet, torsion, turned
+from jamun.peptides.turning import Quartet, backbone_torsions, beyond, torsion, turned
 
 # phi and psi in degrees, of L residues; those of D residues have the other sign.
 CONFORMATIONS = {
@@ -43,36 +43,9 @@ _WIDE_ENOUGH = 0.25  # nm
 Angles = list[tuple[Quartet, float]]
 
 
-def backbone_torsions(topology: mdtraj.Topology) -> list[tuple[str, Quartet]]:
-    """("phi" or "psi", the four atoms) of every residue that has it, in the order of the chain."""
-    residues = [{atom.name: atom.index for atom in residue.atoms} for residue in topology.residues]
-    found: list[tuple[str, Quartet]] = []
-    for place, own in enumerate(residues):
-        if not {"N", "CA", "C"} <= own.keys():
-            continue
-        if place and "C" in residues[place - 1]:
-            found.append(("phi", (residues[place - 1]["C"], own["N"], own["CA"], own["C"])))
-        if place + 1 < len(residues) and "N" in residues[place + 1]:
-            found.append(("psi", (own["N"], own["CA"], own["C"], residues[place + 1]["N"])))
-    return found
-
-
-def _beyond(topology: mdtraj.Topology, first: int, second: int) -> list[int] | None:
-    """Atoms on the side of `second` of the bond first-second; None if the bond is in a ring."""
-    neighbours = defaultdict(set)
-    for bond in topology.bonds:
-        neighbours[bond.atom1.index].add(bond.atom2.index)
-        neighbours[bond.atom2.index].add(bond.atom1.index)
-    reached, edge = {second}, neighbours[second] - {first}
-    while edge:
-        reached |= edge
-        edge = set().union(*(neighbours[atom] for atom in edge)) - reached
-    return None if first in reached else sorted(reached)
-
-
 def _with_torsion(positions: np.ndarray, topology: mdtraj.Topology, quartet: Quartet, angle: float) -> np.ndarray:
     """Positions with that torsion at `angle`, radians; as they are where a ring sets it."""
-    atoms = _beyond(topology, quartet[1], quartet[2])
+    atoms = beyond(topology, quartet[1], quartet[2])
     if atoms is None:
         return positions
     return turned(positions, quartet[1], quartet[2], atoms, angle - torsion(positions, quartet))
@@ -83,7 +56,7 @@ def _side_chains_away(positions: np.ndarray, topology: mdtraj.Topology, first: s
     is widest."""
     for residue in topology.residues:
         atoms = {atom.name: atom.index for atom in residue.atoms}
-        side = _beyond(topology, atoms[first], atoms[second]) if {first, second} <= atoms.keys() else None
+        side = beyond(topology, atoms[first], atoms[second]) if {first, second} <= atoms.keys() else None
         if side is None:
             continue
         rest = np.setdiff1d(np.arange(len(positions)), [*side, atoms[first]])
@@ -112,7 +85,7 @@ def _free_chi1(positions: np.ndarray, topology: mdtraj.Topology) -> list[Quartet
     """The four atoms of chi1 of every side chain that makes no ring with the backbone."""
     quartets, _ = mdtraj.compute_chi1(mdtraj.Trajectory(positions[None], topology))
     found = [(first, second, third, fourth) for first, second, third, fourth in quartets.tolist()]
-    return [quartet for quartet in found if _beyond(topology, quartet[1], quartet[2]) is not None]
+    return [quartet for quartet in found if beyond(topology, quartet[1], quartet[2]) is not None]
 
 
 def _alpha_carbon(kind: str, quartet: Quartet) -> int:
@@ -151,9 +124,17 @@ def _posed(
         positions = _side_chains_away(positions, structure, "CB", "CG")
     held = [quartet for quartet, _ in [*backbone, *chi1]] + [quartet for _, quartet in peptide_bonds(structure)]
     relaxed = relax(topology, positions * unit.nanometer, _holding(positions, held))
-    posed = np.asarray(relaxed.value_in_unit(unit.nanometer))
+    posed = np.asarray(relaxed.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
     _check_bonds(posed, given, structure, name)
     return posed
+
+
+def _open_chain(topology: app.Topology, name: str) -> mdtraj.Topology:
+    """The topology. Raises PeptideError, which gives `name`, for a ring or a disulphide, which set the backbone."""
+    structure = mdtraj.Topology.from_openmm(topology)
+    if Closures.of_topology(structure):
+        raise PeptideError(f"{name}: a ring or a disulphide sets its backbone, so it can start as built alone.")
+    return structure
 
 
 def conformed(
@@ -170,10 +151,10 @@ def conformed(
 
     Starts from `positions` of the same shape. phi of proline stays, as its ring sets it. Contacts are relaxed while
     the backbone, and chi1 of a rotamer, are held. `expected` are the hands of its stereocentres, as of `checks.hands`:
-    natural where it tells nothing. Raises PeptideError, which gives `name`, if the result fails the checks of a built
-    peptide.
+    natural where it tells nothing. Raises PeptideError, which gives `name`, for a ring or a disulphide, and if the
+    result fails the checks of a built peptide.
     """
-    structure = mdtraj.Topology.from_openmm(topology)
+    structure = _open_chain(topology, name)
     expected = expected or {}
     phi, psi = CONFORMATIONS[conformation]
     backbone = []
@@ -199,9 +180,10 @@ def drawn(
 
     The torsions of the backbone scatter by 12 degrees about the conformation. Chains of several residues so start in
     many of their combinations, where `conformed` gives all residues the same. A draw that fails the checks of a built
-    peptide, as one that runs through itself, is drawn again. Raises PeptideError, which gives `name`, if none passes.
+    peptide, as one that runs through itself, is drawn again. Raises PeptideError, which gives `name`, for a ring or a
+    disulphide, and if none passes.
     """
-    structure = mdtraj.Topology.from_openmm(topology)
+    structure = _open_chain(topology, name)
     expected = expected or {}
     generator = np.random.default_rng(seed)
     torsions, side_chains = backbone_torsions(structure), _free_chi1(positions, structure)

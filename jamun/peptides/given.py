@@ -13,7 +13,8 @@ from jamun.io.atomic import write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.build import add_hydrogens, force_field, write_peptide
 from jamun.peptides.checks import peculiarities, stereocentres, templates
-from jamun.peptides.sequences import PeptideError, one_letter
+from jamun.peptides.closures import RING
+from jamun.peptides.sequences import PeptideError
 from jamun.peptides.structures import Structure, read_structure
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,12 @@ def _named_hands(structure: Structure, whole: mdtraj.Topology) -> dict[int, int]
     }
 
 
+def _form(structure: Structure) -> str:
+    if structure.closures.ring is not None:
+        return RING
+    return "capped" if len(structure.residues) > len(structure.amino_acids) else "uncapped"
+
+
 def take_structure(source: Path, ph: float, name: str) -> tuple[app.Topology, np.ndarray, dict[str, object]]:
     """The peptide of a PDB file with hydrogens at `ph` in place of its own.
 
@@ -66,9 +73,9 @@ def take_structure(source: Path, ph: float, name: str) -> tuple[app.Topology, np
     for sentence in (*notes, *strange):
         logger.warning("%s: %s", name, sentence)
     record = {
-        "sequence": "".join(one_letter(residue) for residue in structure.amino_acids),
+        "sequence": structure.peptide(name).letters,
         "residues": list(structure.residues),
-        "form": "capped" if len(structure.residues) > len(structure.amino_acids) else "uncapped",
+        "form": _form(structure),
         "checks": {"templates": matched, "peculiarities": strange},
         "source": {"file": str(source), "models": structure.models, "notes": notes},
     }

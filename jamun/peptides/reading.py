@@ -59,16 +59,22 @@ class FoundResidue:
 
 @dataclass(frozen=True)
 class FoundModel:
-    """The residues of one model of a file, and what was chosen in it, in words."""
+    """One model of a file.
+
+    residues: its residues; notes: what was chosen in it, in words; bonds: pairs of atoms that records of the file bond
+    (CONECT, SSBOND, LINK), by their index.
+    """
 
     residues: list[FoundResidue]
     notes: list[str]
+    bonds: frozenset[frozenset[int]] = frozenset()
 
 
 @dataclass(frozen=True)
 class _Line:
     """An atom's line of a PDB file."""
 
+    serial: str
     atom: FoundAtom
     residue: str
     place: tuple[str, ...]
@@ -104,14 +110,18 @@ def _line(line: str, part: int, index: int, where: str) -> _Line:
     atom = FoundAtom(line[12:16].strip(), line[76:78].strip(), index, position)
     # The chain's letter and segment, whatever they are: blank in files of CHARMM and GROMACS.
     place = (str(part), line[21:22], line[72:76].strip(), line[22:27].strip())
-    return _Line(atom, line[17:21].strip(), place, line[16:17].strip(), _number(line[54:60]))
+    return _Line(line[6:11].strip(), atom, line[17:21].strip(), place, line[16:17].strip(), _number(line[54:60]))
+
+
+def _file_lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def _models_of_pdb(text: str, path: Path) -> Iterator[list[_Line]]:
     """Atoms' lines of each model of a PDB file."""
     lines: list[_Line] = []
     part = 0
-    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+    for number, line in enumerate(_file_lines(text), 1):
         record = line[:6].strip()
         if record in ("MODEL", "ENDMDL", "END"):
             if lines:
@@ -123,6 +133,34 @@ def _models_of_pdb(text: str, path: Path) -> Iterator[list[_Line]]:
             lines.append(_line(line, part, len(lines), f"{path}, line {number}"))
     if lines:
         yield lines
+
+
+def _joined_in_records(text: str) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Pairs that records of a PDB file bond, each a serial number, or chain, number and name."""
+    pairs: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    for line in _file_lines(text):
+        record = line[:6].strip()
+        if record == "CONECT":
+            serials = [line[start : start + 5].strip() for start in range(6, 31, 5)]
+            pairs += [((serials[0],), (other,)) for other in serials[1:] if other]
+        elif record == "SSBOND":
+            pairs.append(((line[15:16], line[17:22].strip(), "SG"), (line[29:30], line[31:36].strip(), "SG")))
+        elif record == "LINK":
+            first = (line[21:22], line[22:27].strip(), line[12:16].strip())
+            pairs.append((first, (line[51:52], line[52:57].strip(), line[42:46].strip())))
+    return pairs
+
+
+def _bonds_of_records(
+    pairs: list[tuple[tuple[str, ...], tuple[str, ...]]], lines: list[_Line]
+) -> frozenset[frozenset[int]]:
+    """Pairs of `_joined_in_records` by the atoms' indices; a pair of which one is no atom, or several, is left out."""
+    found: dict[tuple[str, ...], list[int]] = {}
+    for line in lines if pairs else []:
+        for key in ((line.serial,), (line.place[1], line.place[-1], line.atom.name)):
+            found.setdefault(key, []).append(line.atom.index)
+    both = ((found.get(first, []), found.get(second, [])) for first, second in pairs)
+    return frozenset(frozenset((*one, *other)) for one, other in both if len(one) == len(other) == 1)
 
 
 def _begins_another(residue: list[_Line], line: _Line) -> bool:
@@ -161,7 +199,7 @@ def _one_place(lines: list[_Line]) -> tuple[str, list[FoundAtom], str | None]:
     return name, list(atoms.values()), note
 
 
-def _model(lines: list[_Line]) -> FoundModel:
+def _model(lines: list[_Line], joined: list[tuple[tuple[str, ...], tuple[str, ...]]]) -> FoundModel:
     groups: list[list[_Line]] = []
     for line in lines:
         if not groups or _begins_another(groups[-1], line):
@@ -173,7 +211,7 @@ def _model(lines: list[_Line]) -> FoundModel:
         *chain, number = group[0].place
         residues.append(FoundResidue(name, number, "/".join(chain), atoms))
         notes += [note] if note else []
-    return FoundModel(residues, notes)
+    return FoundModel(residues, notes, _bonds_of_records(joined, lines))
 
 
 def _by_mdtraj(path: Path, suffix: str) -> list[FoundModel]:
@@ -226,7 +264,8 @@ def read_models(path: Path) -> list[FoundModel]:
     except (OSError, EOFError, gzip.BadGzipFile) as error:
         raise PeptideError(f"{path}: not readable ({error}); give a PDB file.") from None
     if suffix in PDB_SUFFIXES:
-        models = [_model(lines) for lines in _models_of_pdb(text, path)]
+        joined = _joined_in_records(text)
+        models = [_model(lines, joined) for lines in _models_of_pdb(text, path)]
     else:
         models = _by_mdtraj(path, suffix)
     if not models:

@@ -34,6 +34,11 @@ PARENTS = {
 }  # fmt: skip
 _RESIDUE_SYNONYMS = PARENTS | {"NMA": "NME", "NHE": "NH2", "HISD": "HIS", "HISE": "HIS", "HISH": "HIS", "CYSH": "CYS",
                                "CYS2": "CYS", "ASPH": "ASP", "GLUH": "GLU", "LYSH": "LYS"}  # fmt: skip
+# Around the residues of a head-to-tail ring, and after them for each disulphide, the places of its two cysteines.
+_RING = re.compile(r"CYCLO(?:\(-?(.*?)-?\)|[-_](.*))", re.DOTALL)
+_BRIDGES = re.compile(r"(?:[-_]SS\d+-\d+)+$")
+_BRIDGE = re.compile(r"SS(\d+)-(\d+)")
+SMALLEST_RING = 5
 # What people write for caps in a sequence.
 _CAP_NAMES = (*CAPS, "AC", "NMA", "NHE", "NHME", "NHCH3", "COCH3")
 # First rows that could be sequences by their letters.
@@ -54,21 +59,52 @@ class PeptideError(UserError):
 
 @dataclass(frozen=True)
 class Peptide:
-    """A named peptide; `residues` are three-letter codes, those of D residues as the PDB has them (DAL), caps not among
-    them."""
+    """A named peptide.
+
+    residues: three-letter codes, those of D residues as the PDB has them (DAL), caps not among them.
+    ring: whether the last residue is bonded to the first, head to tail.
+    disulphides: pairs of cysteines whose sulphurs are bonded, by their places from 1, the lower first.
+    """
 
     name: str
     residues: tuple[str, ...]
+    ring: bool = False
+    disulphides: tuple[tuple[int, int], ...] = ()
 
     @property
     def letters(self) -> str:
-        """The one-letter sequence, such as ``A(D)W`` of D-alanine and L-tryptophan."""
-        return "".join(one_letter(residue) for residue in self.residues)
+        """The one-letter sequence, such as ``A(D)W`` of D-alanine and L-tryptophan, ``CAAC-SS1-4`` of a disulphide and
+        ``cyclo-GAGAF`` of a ring."""
+        return self._closed("".join(one_letter(residue) for residue in self.residues))
 
     @property
     def natural_letters(self) -> str:
-        """The one-letter sequence of the L peptide."""
-        return self.letters.replace(D_MARK, "")
+        """The one-letter sequence of the open L peptide."""
+        return "".join(one_letter(residue) for residue in self.residues).replace(D_MARK, "")
+
+    @property
+    def usual_name(self) -> str:
+        """The sequence as it can stand in paths: the letters, or the names of residues where some are D."""
+        return self._closed("-".join(self.residues)) if D_MARK in self.letters else self.letters
+
+    @property
+    def molecule(self) -> str:
+        """The same for every spelling of one molecule: a ring has as many as it has residues."""
+        if not self.ring:
+            return self.letters
+        count = len(self.residues)
+        return min(self._begun_at(place).letters for place in range(count))
+
+    def _begun_at(self, first: int) -> Peptide:
+        """The same ring, spelled from another residue, counted from 0."""
+        count = len(self.residues)
+        moved = (sorted((place - 1 - first) % count + 1 for place in pair) for pair in self.disulphides)
+        pairs = tuple(sorted((low, high) for low, high in moved))
+        return replace(self, residues=self.residues[first:] + self.residues[:first], disulphides=pairs)
+
+    def _closed(self, chain: str) -> str:
+        bridges = "".join(f"-SS{first}-{second}" for first, second in self.disulphides)
+        return f"{'cyclo-' if self.ring else ''}{chain}{bridges}"
 
     @property
     def hands(self) -> tuple[int, ...]:
@@ -98,30 +134,13 @@ def standard_residue(name: str) -> str:
     return name
 
 
-def parse_sequence(text: str, name: str | None = None) -> Peptide:
-    """Read ``AW``, ``ALA-TRP`` or ``ALA_TRP``; the name is the one-letter sequence unless given.
-
-    ``A(D)W`` and ``DAL-TRP`` have a D residue, which the latter names as the PDB does; it is also the peptide's name,
-    since names become part of paths.
-
-    Without a separator every letter is a residue, so ``ALA`` is Ala-Leu-Ala and a single alanine is ``A``: otherwise a
-    tripeptide whose letters spell a three-letter code could not be told from that residue. Raises PeptideError for an
-    empty or overlong sequence, an unknown residue, or a name unfit for a path.
-    """
-    stripped = text.strip().upper()
-    if not stripped:
-        raise PeptideError("a sequence is empty: give 1 to 10 residues, such as AW or ALA-TRP.")
-    # Beyond ASCII, capitals of other letters can be amino acids' letters: those of a German sharp s are SS.
-    foreign = next((letter for letter in text.strip() if not letter.isascii()), None)
-    if foreign is not None:
-        raise PeptideError(
-            f"sequence {shown(text)} holds {shown(foreign)} (U+{ord(foreign):04X}), which is no amino acid's letter."
-        )
-    if re.search(r"[-_]", stripped):
-        residues = tuple(re.split(r"[-_]", stripped))
+def _residues_of(chain: str, text: str) -> tuple[str, ...]:
+    """Names of the residues in `chain`, capitals alone, of the sequence `text`; raises as `parse_sequence`."""
+    if re.search(r"[-_]", chain):
+        residues = tuple(re.split(r"[-_]", chain))
         bad = next((part for part in residues if part not in ONE_LETTER and part not in D_RESIDUES), None)
     else:
-        found = re.findall(rf"(.)({re.escape(D_MARK)})?", stripped, re.DOTALL)
+        found = re.findall(rf"(.)({re.escape(D_MARK)})?", chain, re.DOTALL)
         bad = next((letter for letter, _ in found if letter not in THREE_LETTER), None)
         if bad is None and ("G", D_MARK) in found:
             raise PeptideError(f"sequence {shown(text)} holds a D glycine, which there is not; write G.")
@@ -129,15 +148,80 @@ def parse_sequence(text: str, name: str | None = None) -> Peptide:
             "" if bad else D_NAMES[THREE_LETTER[letter]] if mark else THREE_LETTER[letter] for letter, mark in found
         )
     if bad is not None:
-        hint = f"; for the single residue write {ONE_LETTER[stripped]}" if stripped in ONE_LETTER else ""
+        hint = f"; for the single residue write {ONE_LETTER[chain]}" if chain in ONE_LETTER else ""
         if bad in _CAP_NAMES:
             hint = "; caps are not written here: peptides.form says whether peptides have ACE and NME"
         raise PeptideError(f"sequence {shown(text)} holds {shown(bad)}, which is none of the 20 amino acids{hint}.")
-    if len(residues) > MAX_RESIDUES:
-        raise PeptideError(f"sequence {shown(text)} has {len(residues)} residues; at most {MAX_RESIDUES} can be built.")
-    peptide = Peptide("", residues)
-    usual = "-".join(residues) if D_MARK in peptide.letters else peptide.letters
-    peptide = replace(peptide, name=usual if name is None else name)
+    return residues
+
+
+def _require_possible(peptide: Peptide, text: str) -> None:
+    """Raises PeptideError for a chain too long, a ring too small, or a disulphide that cannot be."""
+    count = len(peptide.residues)
+    if count > MAX_RESIDUES:
+        raise PeptideError(f"sequence {shown(text)} has {count} residues; at most {MAX_RESIDUES} can be built.")
+    if peptide.ring and count < SMALLEST_RING:
+        raise PeptideError(
+            f"sequence {shown(text)} is a ring of {count} residues, which needs cis peptide bonds; rings of "
+            f"{SMALLEST_RING} to {MAX_RESIDUES} residues are built, others are given as structures."
+        )
+    places = [place for pair in peptide.disulphides for place in pair]
+    for first, second in peptide.disulphides:
+        for place in (first, second):
+            if not 1 <= place <= count or standard_residue(peptide.residues[place - 1]) != "CYS":
+                raise PeptideError(
+                    f"sequence {shown(text)} has a disulphide of residue {place}, which is no cysteine; give the "
+                    "places of two cysteines, counted from 1."
+                )
+            if places.count(place) > 1:
+                raise PeptideError(
+                    f"sequence {shown(text)} has residue {place} twice in disulphides; a cysteine is in one at most."
+                )
+        if second - first in ((1, count - 1) if peptide.ring else (1,)):
+            raise PeptideError(
+                f"sequence {shown(text)} has a disulphide of two neighbours, {first} and {second}, which bends the "
+                "peptide bond between them; give the molecule as a structure."
+            )
+
+
+def parse_sequence(text: str, name: str | None = None) -> Peptide:
+    """Read ``AW``, ``ALA-TRP`` or ``ALA_TRP``; the name is the one-letter sequence unless given.
+
+    ``A(D)W`` and ``DAL-TRP`` have a D residue, which the latter names as the PDB does; it is also the peptide's name,
+    since names become part of paths. ``CAAC-SS1-4`` has a disulphide of the cysteines 1 and 4. ``cyclo-GAGAF``, or
+    ``cyclo(GAGAF)``, is a ring: its last residue is bonded to its first.
+
+    Without a separator every letter is a residue, so ``ALA`` is Ala-Leu-Ala and a single alanine is ``A``: otherwise a
+    tripeptide whose letters spell a three-letter code could not be told from that residue. Raises PeptideError for an
+    empty or overlong sequence, an unknown residue, small letters among capitals, a ring or disulphide that cannot be
+    built, or a name unfit for a path.
+    """
+    stripped = text.strip()
+    if not stripped:
+        raise PeptideError("a sequence is empty: give 1 to 10 residues, such as AW or ALA-TRP.")
+    # Beyond ASCII, capitals of other letters can be amino acids' letters: those of a German sharp s are SS.
+    foreign = next((letter for letter in stripped if not letter.isascii()), None)
+    if foreign is not None:
+        raise PeptideError(
+            f"sequence {shown(text)} holds {shown(foreign)} (U+{ord(foreign):04X}), which is no amino acid's letter."
+        )
+    bridges = _BRIDGES.search(stripped.upper())
+    chain = stripped[: bridges.start()] if bridges else stripped
+    ring = _RING.fullmatch(chain.upper())
+    if ring:
+        start, end = ring.span(1 if ring[1] is not None else 2)
+        chain = chain[start:end]
+    letters = re.sub(re.escape(D_MARK), "", chain, flags=re.IGNORECASE)
+    if not re.search(r"[-_]", chain) and letters not in (letters.upper(), letters.lower()):
+        raise PeptideError(
+            f"sequence {shown(text)} has small letters among capitals, by which many mean D residues; write F(D) for "
+            "D-phenylalanine, and capitals for L residues."
+        )
+    pairs = (sorted(map(int, pair)) for pair in _BRIDGE.findall(bridges[0] if bridges else ""))
+    disulphides = tuple(sorted((first, second) for first, second in pairs))
+    peptide = Peptide("", _residues_of(chain.upper(), text), ring is not None, disulphides)
+    _require_possible(peptide, text)
+    peptide = replace(peptide, name=peptide.usual_name if name is None else name)
     if not is_name(peptide.name):
         raise PeptideError(
             f"name {shown(peptide.name)} of sequence {shown(text)} is not 1 to 64 letters, digits, '-' and '_', the "

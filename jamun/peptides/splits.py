@@ -112,7 +112,7 @@ def draw(
     A sequence that `pool` holds under several names is drawn under the first of them only: it must not reach two
     splits. Raises PeptideError if the pool is too small.
     """
-    pool = list({peptide.residues: peptide for peptide in reversed(pool)}.values())
+    pool = list({peptide.molecule: peptide for peptide in reversed(pool)}.values())
     if sum(counts.values()) > len(pool):
         raise PeptideError(
             f"peptides: the splits ask for {sum(counts.values())} peptides, but the pool has {len(pool)} different "
@@ -163,21 +163,21 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
         if not isinstance(getattr(settings, split), int)
     }
     counts = {split: getattr(settings, split) for split in SPLITS if split not in fixed}
-    owner: dict[tuple[str, ...], str] = {}
+    owner: dict[str, str] = {}
     names: dict[str, str] = {}
     for split, members in fixed.items():
         for peptide in members:
-            if owner.setdefault(peptide.residues, split) != split:
+            if owner.setdefault(peptide.molecule, split) != split:
                 raise PeptideError(
-                    f"peptides: {peptide.letters} is in both {owner[peptide.residues]} and {split}; leave it in one, "
+                    f"peptides: {peptide.letters} is in both {owner[peptide.molecule]} and {split}; leave it in one, "
                     "or the evaluation is on peptides seen in training."
                 )
             if names.setdefault(peptide.name, split) != split:
                 raise PeptideError(f"peptides: {split} and {names[peptide.name]} both have a peptide {peptide.name!r}.")
     for peptide in given:
-        if owner.setdefault(peptide.residues, "test") != "test":
+        if owner.setdefault(peptide.molecule, "test") != "test":
             raise PeptideError(
-                f"peptides: the sequence of structure {peptide.name} is in {owner[peptide.residues]} too; leave it in "
+                f"peptides: the sequence of structure {peptide.name} is in {owner[peptide.molecule]} too; leave it in "
                 "one, or the evaluation is on peptides seen in training."
             )
         if peptide.name in names:
@@ -187,7 +187,7 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
     pool = dipeptides() if settings.pool == "dipeptides" else _listed(settings.pool, "peptides.pool", root)
     taken = set(owner)
     taken_names = names.keys() | {peptide.name for peptide in given}
-    free = [peptide for peptide in pool if peptide.residues not in taken and peptide.name not in taken_names]
+    free = [peptide for peptide in pool if peptide.molecule not in taken and peptide.name not in taken_names]
     known = fixed | {"test": fixed.get("test", []) + given}
     drawn = draw(free, counts, settings.split_seed, settings.unshared_substring, known)
     splits = {split: (fixed | drawn)[split] for split in SPLITS}

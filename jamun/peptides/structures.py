@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jamun.io.text import is_file, is_folder
+from jamun.peptides.closures import Closures
 from jamun.peptides.reading import (
     STRUCTURE_SUFFIXES,
     SUFFIX_RULE,
@@ -53,11 +54,16 @@ if TYPE_CHECKING:
 SHORTEST_BOND_NM = 0.09
 LONGEST_BOND_NM = 0.25
 _TYPICAL_BOND_NM = 0.15
+# Of a bond between residues that is neither a peptide bond nor a disulphide, such as a thioether's.
+_LONGEST_LINK_NM = 0.2
 # Of the bond to an end's second oxygen, nm.
 _CARBOXYLATE_NM = 0.125
 _ENDS = ("NME", "NH2")
 # What makes a residue part of a chain, whatever its name.
 _BACKBONE = {"N", "CA", "C"}
+# Names of the heavy atoms of each residue; and pairs of atoms that a file bonds, by their index.
+AtomNames = tuple[tuple[str, ...], ...]
+Bonds = frozenset[frozenset[int]]
 # Atoms of CHARMM's patches ACE (or ACP), CT3 and CT2, which write caps as atoms of the first and the last residue.
 _ACE_PATCH, _END_PATCH = {"CAY", "CY", "OY"}, {"NT", "CAT"}
 
@@ -97,7 +103,7 @@ class Structure:
     residues: standard names of its residues, caps included.
     atom_names: names of the heavy atoms of each residue.
     positions: (models, atoms, 3) in nm.
-    bonds: (bonds, 2), pairs of atoms.
+    bonds: (bonds, 2), pairs of atoms, those of disulphides and of a ring among them.
     notes: what was left out, chosen or added, in words.
     named_d: places of the residues that the file names as D residues, and which are.
     """
@@ -115,6 +121,19 @@ class Structure:
         owners = [place for place, names in enumerate(self.atom_names) for _ in names]
         centres = natural_centres(names, [self.residues[place] for place in owners], owners)
         return [(centre, owners[centre], hand(self.positions[0], centre, neighbours)) for centre, neighbours in centres]
+
+    @property
+    def closures(self) -> Closures:
+        """Disulphides, and the bond of a ring."""
+        owners = [place for place, names in enumerate(self.atom_names) for _ in names]
+        return Closures.of([name for names in self.atom_names for name in names], owners, self.bonds)
+
+    def peptide(self, name: str) -> Peptide:
+        """What a sequence would say of it."""
+        owners = [place for place, names in enumerate(self.atom_names) for _ in names]
+        first = next(place for place, kind in enumerate(self.residues) if kind not in CAPS)
+        pairs = tuple((owners[one] - first + 1, owners[other] - first + 1) for one, other in self.closures.disulphides)
+        return Peptide(name, self.amino_acids, self.closures.ring is not None, pairs)
 
     @property
     def amino_acids(self) -> tuple[str, ...]:
@@ -324,7 +343,7 @@ def spelled(residues: list[ChainResidue]) -> str:
 
 
 def _one_chain(kept: list[ChainResidue], path: str) -> list[ChainResidue]:
-    """The one chain that all residues are of. Raises PeptideError for none, several, a gap, or a ring."""
+    """The one chain that all residues are of. Raises PeptideError for none, several, or a gap."""
     chains = chains_by_bonds(kept)
     if len(chains) > 1:
         # What breaks within what the file tells to be one chain is a gap; else the file holds several molecules.
@@ -342,14 +361,7 @@ def _one_chain(kept: list[ChainResidue], path: str) -> list[ChainResidue]:
             f"{path}: {first.label} and {second.label} are not bonded{apart}; give one connected peptide, with every "
             "residue of it."
         )
-    (chain,) = chains
-    first, last = chain[0], chain[-1]
-    ends = "N" in first.atoms and last.kind not in _ENDS and len(chain) > 2
-    if ends and _distance(last.atoms["C"], first.atoms["N"]) <= LONGEST_BOND_NM:
-        raise PeptideError(
-            f"{path}: {spelled(chain)} is a ring, {last.label} bonded to {first.label}; give an open chain."
-        )
-    return chain
+    return chains[0]
 
 
 def _second_oxygen(residue: ChainResidue) -> FoundAtom:
@@ -361,52 +373,99 @@ def _second_oxygen(residue: ChainResidue) -> FoundAtom:
     return FoundAtom("OXT", "O", -1, carbon + _CARBOXYLATE_NM * direction)
 
 
-def _sulphurs(chain: list[ChainResidue]) -> list[tuple[ChainResidue, ChainResidue]]:
-    """Pairs of cysteines whose sulphurs are bonded, by their distance."""
+# A bond that closes a chain: two residues, and the name of the atom of each.
+Closure = tuple[tuple[ChainResidue, str], tuple[ChainResidue, str]]
+
+
+def _told(one: FoundAtom, other: FoundAtom, told: Bonds) -> bool:
+    return frozenset((one.index, other.index)) in told
+
+
+def closures(chain: list[ChainResidue], told: Bonds) -> list[Closure]:
+    """The bond of a ring, and those of disulphides.
+
+    Args:
+        chain: residues in their order, with positions or without.
+        told: pairs of atoms that the file bonds, by their index. Without it, distances decide.
+    """
+
+    def bonded(one: FoundAtom, other: FoundAtom) -> bool:
+        known = one.position is not None and other.position is not None
+        return _told(one, other, told) or (known and _distance(one, other) <= LONGEST_BOND_NM)
+
+    found: list[Closure] = []
+    first, last = chain[0], chain[-1]
+    ends = len(chain) > 1 and first.kind in ONE_LETTER and last.kind in ONE_LETTER and "OXT" not in last.atoms
+    if ends and bonded(last.atoms["C"], first.atoms["N"]):
+        found.append(((last, "C"), (first, "N")))
     cysteines = [residue for residue in chain if residue.kind == "CYS"]
-    return [
-        (first, second)
-        for first, second in combinations(cysteines, 2)
-        if _distance(first.atoms["SG"], second.atoms["SG"]) <= LONGEST_BOND_NM
+    found += [
+        ((one, "SG"), (other, "SG"))
+        for one, other in combinations(cysteines, 2)
+        if bonded(one.atoms["SG"], other.atoms["SG"])
     ]
+    return found
 
 
-def with_disulfides(
-    bonds: np.ndarray, chain: list[ChainResidue], atom_names: tuple[tuple[str, ...], ...]
-) -> np.ndarray:
-    """Bonds (bonds, 2) of a chain, and those between sulphurs that are near enough."""
-    starts = np.cumsum([0, *map(len, atom_names)])
-    place = {
-        residue.place: int(starts[number]) + atom_names[number].index("SG")
-        for number, residue in enumerate(chain)
-        if residue.kind == "CYS"
-    }
-    pairs = [sorted((place[first.place], place[second.place])) for first, second in _sulphurs(chain)]
+def with_closures(bonds: np.ndarray, chain: list[ChainResidue], names: AtomNames, closing: list[Closure]) -> np.ndarray:
+    """Bonds (bonds, 2) of an open chain of atoms `names`, and those that close it."""
+    starts = dict(zip((residue.place for residue in chain), np.cumsum([0, *map(len, names)]).tolist(), strict=False))
+    own = dict(zip((residue.place for residue in chain), names, strict=True))
+    pairs = [sorted(starts[end.place] + own[end.place].index(name) for end, name in pair) for pair in closing]
     return np.concatenate([bonds, np.array(pairs, dtype=np.int64).reshape(-1, 2)])
 
 
-def _disulfide_notes(chain: list[ChainResidue], path: str) -> list[str]:
-    """Disulphides, in words. Raises PeptideError for a residue that is in one by its name alone."""
-    pairs = _sulphurs(chain)
-    bonded = {residue.place for pair in pairs for residue in pair}
+def _closure_notes(chain: list[ChainResidue], closing: list[Closure], told: Bonds, path: str) -> list[str]:
+    """Bonds that distances alone tell, in words. Raises PeptideError for a residue that is in a disulphide by its name
+    alone, and for a cysteine of two."""
+    near = [pair for pair in closing if _distance(*(residue.atoms[name] for residue, name in pair)) <= LONGEST_BOND_NM]
+    ends = [residue.place for pair in near for residue, name in pair if name == "SG"]
     for residue in chain:
-        if residue.name.upper() in ("CYX", "CYS2") and residue.place not in bonded:
+        if residue.name.upper() in ("CYX", "CYS2") and residue.place not in ends:
             raise PeptideError(
                 f"{path}: {residue.label} is a cysteine of a disulphide by its name, but no other sulphur is within "
                 f"{LONGEST_BOND_NM:g} nm of its own; name it CYS, or give the structure with the bond."
             )
-    return [f"a disulphide joins {first.label} and {second.label}" for first, second in pairs]
+        if ends.count(residue.place) > 1:
+            raise PeptideError(
+                f"{path}: the sulphur of {residue.label} is bonded to those of two other cysteines; one is possible."
+            )
+    notes = []
+    for (first, one), (second, other) in closing:
+        if not _told(first.atoms[one], second.atoms[other], told):
+            told_as = f"a ring: {first.label} is bonded to" if one == "C" else f"a disulphide joins {first.label} and"
+            notes.append(f"{told_as} {second.label}")
+    return notes
+
+
+def _refuse_other_bonds(peptide: _Peptide, bonds: np.ndarray, told: Bonds, path: str) -> None:
+    """Raises PeptideError for a bond between residues that the file tells, and that no peptide here has."""
+    names = zip(peptide.chain, peptide.atom_names, strict=True)
+    owners = [(residue, residue.atoms[name]) for residue, own in names for name in own]
+    place = {atom.index: number for number, (_, atom) in enumerate(owners)}
+    known = {frozenset(pair) for pair in bonds.tolist()}
+    for pair in told:
+        if len(pair) < 2 or not pair <= place.keys() or frozenset(place[atom] for atom in pair) in known:
+            continue
+        (first, one), (second, other) = (owners[number] for number in sorted(place[atom] for atom in pair))
+        # Numbers of a file whose atoms were thinned out mean other atoms, which are far apart.
+        if first is not second and _distance(one, other) <= _LONGEST_LINK_NM:
+            raise PeptideError(
+                f"{path}: {first.label} {one.name} is bonded to {second.label} {other.name}; between residues, peptide "
+                "bonds, disulphides and the bond from the last to the first are known, no others."
+            )
 
 
 @dataclass(frozen=True)
 class _Peptide:
-    """One model's peptide: its chain, with OXT where one was added, and what is told of it."""
+    """One model's peptide: its chain, with OXT where one was added, the bonds that close it, what is told of it."""
 
     chain: list[ChainResidue]
+    closing: list[Closure]
     notes: list[str]
 
     @property
-    def atom_names(self) -> tuple[tuple[str, ...], ...]:
+    def atom_names(self) -> AtomNames:
         return tuple(
             tuple(name for name in (*RESIDUE_KINDS[residue.kind].atoms, "OXT") if name in residue.atoms)
             for residue in self.chain
@@ -460,17 +519,20 @@ def _peptide(model: FoundModel, path: str) -> _Peptide:
         raise PeptideError(
             f"{path}: {spelled(chain)} holds OXT, the oxygen of a chain's end, before its end; remove it."
         )
+    closing = closures(chain, model.bonds)
     last = chain[-1]
-    if last.kind in ONE_LETTER and "OXT" not in last.atoms:
+    if last.kind in ONE_LETTER and "OXT" not in last.atoms and not any(name == "C" for (_, name), _ in closing):
         last.atoms["OXT"] = _second_oxygen(last)
         notes.append("added OXT to the end of the chain")
-    notes += _disulfide_notes(chain, path)
-    return _Peptide(chain, notes)
+    notes += _closure_notes(chain, closing, model.bonds, path)
+    peptide = _Peptide(chain, closing, notes)
+    _refuse_other_bonds(peptide, _bonds(peptide), model.bonds, path)
+    return peptide
 
 
 def _bonds(peptide: _Peptide) -> np.ndarray:
     kinds = tuple(residue.kind for residue in peptide.chain)
-    return with_disulfides(chain_bonds(kinds, peptide.atom_names), peptide.chain, peptide.atom_names)
+    return with_closures(chain_bonds(kinds, peptide.atom_names), peptide.chain, peptide.atom_names, peptide.closing)
 
 
 def _require_lengths(residues: list[ChainResidue], where: str) -> None:
@@ -542,6 +604,11 @@ def read_structure(path: Path) -> Structure:
                 f"{where}: {spelled(peptide.chain)} with {len(peptide.labels)} heavy atoms, but the first model is "
                 f"{spelled(first.chain)} with {len(labels)}; keep models of one molecule."
             )
+        if not np.array_equal(_bonds(peptide), bonds):
+            raise PeptideError(
+                f"{where}: other disulphides than in the first model; keep models of one molecule, or name bonds by "
+                "CONECT or SSBOND records."
+            )
         _require_molecule(peptide.positions, bonds, peptide.labels, where)
     notes = dict.fromkeys(note for peptide in peptides for note in peptide.notes)
     structure = Structure(
@@ -606,7 +673,4 @@ def read_structures(structures: list[str] | str, root: Path) -> list[Peptide]:
 
     Raises PeptideError as it does, and as `read_structure`.
     """
-    return [
-        Peptide(name, read_structure(root / path).amino_acids)
-        for name, path in structure_files(structures, root).items()
-    ]
+    return [read_structure(root / path).peptide(name) for name, path in structure_files(structures, root).items()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import mdtraj
 import numpy as np
 
+from jamun.peptides.closures import Closures
 from jamun.peptides.sequences import CAPS
 
 _COMPUTE = {
@@ -53,10 +54,42 @@ class Torsion:
         return {"residue": self.residue, "residue_name": self.residue_name}
 
 
+def closing_torsions(topology: mdtraj.Topology) -> list[tuple[str, tuple[int, int, int, int]]]:
+    """(kind, the four atoms) of the torsions about and beside the bonds that close a chain, which MDTraj does not see.
+
+    Of a ring phi of its first residue, psi and omega of its last; of a disulphide chi2 of both cysteines,
+    CA-CB-SG-SG, and CB-SG-SG-CB as chi3 of the first.
+    """
+    closed = Closures.of_topology(topology)
+
+    def beside(atom: int, *names: str) -> list[int]:
+        own = {other.name: other.index for other in topology.atom(atom).residue.atoms}
+        return [own[name] for name in names]
+
+    found: list[tuple[str, tuple[int, int, int, int]]] = []
+    if closed.ring is not None:
+        carbon, nitrogen = closed.ring
+        (n, ca), (next_ca, next_c) = beside(carbon, "N", "CA"), beside(nitrogen, "CA", "C")
+        found += [
+            ("phi", (carbon, nitrogen, next_ca, next_c)),
+            ("psi", (n, ca, carbon, nitrogen)),
+            ("omega", (ca, carbon, nitrogen, next_ca)),
+        ]
+    for first, second in closed.disulphides:
+        (ca, cb), (other_ca, other_cb) = beside(first, "CA", "CB"), beside(second, "CA", "CB")
+        found += [
+            ("chi2", (ca, cb, first, second)),
+            ("chi2", (other_ca, other_cb, second, first)),
+            ("chi3", (cb, first, second, other_cb)),
+        ]
+    return found
+
+
 def compute_torsions(trajectory: mdtraj.Trajectory) -> tuple[list[Torsion], np.ndarray]:
     """Every torsion (K) of the residues and its angles (F, K) in radians on (-pi, pi].
 
-    Torsions of the caps alone are left out; phi of the first and psi of the last residue exist with caps only.
+    Torsions of the caps alone are left out; phi of the first and psi of the last residue exist with caps, or in a ring,
+    only. Those of one kind are in the order of the sequence.
     """
     places = {
         residue.index: place
@@ -64,11 +97,17 @@ def compute_torsions(trajectory: mdtraj.Trajectory) -> tuple[list[Torsion], np.n
             (residue for residue in trajectory.topology.residues if residue.name not in CAPS), start=1
         )
     }
+    closing = closing_torsions(trajectory.topology)
     torsions, columns = [], []
     for kind, compute in _COMPUTE.items():
         indices, angles = compute(trajectory, periodic=False)
-        for quartet, column in zip(indices, np.asarray(angles).T, strict=True):
-            residue = trajectory.topology.atom(quartet[_OWNER.get(kind, 1)]).residue
+        found = list(zip(np.asarray(indices).tolist(), np.asarray(angles).T, strict=True))
+        if own := [quartet for name, quartet in closing if name == kind]:
+            more = mdtraj.compute_dihedrals(trajectory, own, periodic=False)
+            found += zip(map(list, own), np.asarray(more).T, strict=True)
+        residues = [trajectory.topology.atom(quartet[_OWNER.get(kind, 1)]).residue for quartet, _ in found]
+        order = sorted(range(len(found)), key=lambda place: residues[place].index)
+        for residue, (_, column) in ((residues[place], found[place]) for place in order):
             if residue.index in places:
                 torsions.append(Torsion(kind, places[residue.index], residue.name))
                 columns.append(column)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    import mdtraj
 
 Quartet = tuple[int, int, int, int]
 
@@ -26,3 +32,30 @@ def turned(positions: np.ndarray, first: int, second: int, atoms: list[int], ang
         positions[second] + along + (relative - along) * np.cos(angle) + np.cross(axis, relative) * np.sin(angle)
     )
     return result
+
+
+def backbone_torsions(topology: mdtraj.Topology) -> list[tuple[str, Quartet]]:
+    """("phi" or "psi", the four atoms) of every residue that has it, in the order of the chain."""
+    residues = [{atom.name: atom.index for atom in residue.atoms} for residue in topology.residues]
+    found: list[tuple[str, Quartet]] = []
+    for place, own in enumerate(residues):
+        if not {"N", "CA", "C"} <= own.keys():
+            continue
+        if place and "C" in residues[place - 1]:
+            found.append(("phi", (residues[place - 1]["C"], own["N"], own["CA"], own["C"])))
+        if place + 1 < len(residues) and "N" in residues[place + 1]:
+            found.append(("psi", (own["N"], own["CA"], own["C"], residues[place + 1]["N"])))
+    return found
+
+
+def beyond(topology: mdtraj.Topology, first: int, second: int) -> list[int] | None:
+    """Atoms on the side of `second` of the bond first-second; None if the bond is in a ring."""
+    neighbours = defaultdict(set)
+    for bond in topology.bonds:
+        neighbours[bond.atom1.index].add(bond.atom2.index)
+        neighbours[bond.atom2.index].add(bond.atom1.index)
+    reached, edge = {second}, neighbours[second] - {first}
+    while edge:
+        reached |= edge
+        edge = set().union(*(neighbours[atom] for atom in edge)) - reached
+    return None if first in reached else sorted(reached)

@@ -28,6 +28,7 @@ from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
 from jamun.peptides.hydrogens import AllAtoms, SeedError
 from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
+from jamun.peptides.writing import save_structure
 from jamun.populations.basins import residue_states
 from jamun.populations.basins_table import basins
 from jamun.populations.residues import (
@@ -365,7 +366,7 @@ def publish(
         maps |= {"samples": _maps(angles, None), "samples_weighted": _maps(angles, weights["samples"])}
     _save_runs(md, out / "md.xtc")
     with atomic_path(out / "topology.pdb") as temporary:
-        mdtraj.Trajectory(md.runs[0][:1], md.topology).save_pdb(str(temporary))
+        save_structure(mdtraj.Trajectory(md.runs[0][:1], md.topology), temporary)
     write_npz(out / "weights.npz", weights)
     write_npz(out / "populations.npz", maps)
     write_json(

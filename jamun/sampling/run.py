@@ -17,12 +17,13 @@ from tqdm import tqdm
 
 from jamun.config.sampling import SamplingSettings
 from jamun.config.training import within
-from jamun.data.molecule import Molecule, save_structure
+from jamun.data.molecule import Molecule
 from jamun.io.atomic import atomic_path, read_json, write_json, write_npz
 from jamun.io.disk import disk_errors, locked
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import stop_requests
+from jamun.peptides.writing import save_structure
 from jamun.sampling.block import Walkers, reject_mask
 from jamun.sampling.checks import REASONS, Checks
 from jamun.sampling.memory import choose_batch

@@ -13,6 +13,7 @@ import numpy as np
 from jamun.data.molecule import atom_labels
 from jamun.io.log import UserError
 from jamun.peptides.checks import hands, inverted, peculiarities
+from jamun.peptides.closures import Closures
 from jamun.peptides.structures import read_structure
 
 
@@ -68,6 +69,11 @@ def read_starts(paths: Sequence[Path], reference: mdtraj.Trajectory | None = Non
         for there, here in zip(expected, found, strict=True):
             if there != here:
                 raise SamplingError(f"{path}: has {here} where {first} has {there}; the atoms must be of one molecule.")
+        if Closures.of_topology(trajectory.topology) != Closures.of_topology(topology):
+            raise SamplingError(
+                f"{path}: other disulphides than in {first}; all starts must be one molecule (a disulphide is named in "
+                "the sequence, as in CAAC-SS1-4)."
+            )
         frames = trajectory.xyz.astype(np.float64)
         for frame in frames:
             if other := inverted(frame, topology, hand):

@@ -20,6 +20,7 @@ from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
+from jamun.peptides.writing import save_structure
 from jamun.simulate.devices import devices, multi_process_service
 from jamun.simulate.engine import Engine
 from jamun.simulate.identity import differences, identity, read_identity, start_of, write_identity
@@ -211,7 +212,7 @@ def _publish_frames(
     with openable(trajectory) as name:
         first = mdtraj.load_frame(name, 0, top=peptide_topology(done[0][0].solvated))
     with atomic_path(topology) as temporary:
-        first.save_pdb(str(temporary))
+        save_structure(first, temporary)
     publish_table(folders, settings.n_frames, settings.frame_interval, state)
 
 

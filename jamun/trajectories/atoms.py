@@ -11,18 +11,21 @@ import numpy as np
 
 from jamun.data.molecule import heavy_atoms
 from jamun.io.names import ending, openable
+from jamun.peptides.closures import Closures
 from jamun.peptides.reading import STRUCTURE_SUFFIXES, FoundResidue, found_residues, read_models
 from jamun.peptides.residues import RESIDUE_KINDS
 from jamun.peptides.sequences import CAPS, ONE_LETTER, PeptideError
 from jamun.peptides.structures import (
+    Bonds,
     ChainResidue,
     chain_bonds,
     chains_by_bonds,
     chains_by_order,
+    closures,
     peptide_topology,
     sort_out,
     spelled,
-    with_disulfides,
+    with_closures,
     wrong_atoms,
 )
 from jamun.trajectories.checks import TrajectoryError
@@ -32,11 +35,13 @@ from jamun.trajectories.checks import TrajectoryError
 class FoundTopology:
     """A topology as its file has it.
 
-    residues: all residues, waters and ions too; n_atoms: atoms in all, as a frame of its trajectory has them.
+    residues: all residues, waters and ions too; n_atoms: atoms in all, as a frame of its trajectory has them; bonds:
+    pairs of atoms that it bonds, by their index, where it tells any.
     """
 
     residues: list[FoundResidue]
     n_atoms: int
+    bonds: Bonds = frozenset()
 
     @property
     def has_positions(self) -> bool:
@@ -64,10 +69,11 @@ def read_topology(path: Path) -> FoundTopology:
         raise TrajectoryError(f"{path}: a topology is not read from HDF5; write it as PDB beside the trajectory.")
     if suffix in STRUCTURE_SUFFIXES:
         try:
-            residues = read_models(path)[0].residues
+            model = read_models(path)[0]
         except PeptideError as error:
             raise TrajectoryError(f"{error} It is needed as the topology of a trajectory.") from None
-        return FoundTopology(residues, 1 + max(atom.index for residue in residues for atom in residue.atoms))
+        last = max(atom.index for residue in model.residues for atom in residue.atoms)
+        return FoundTopology(model.residues, 1 + last, model.bonds)
     try:
         with openable(path, suffix) as name:
             topology = mdtraj.load_topology(name)
@@ -78,7 +84,8 @@ def read_topology(path: Path) -> FoundTopology:
         ) from None
     if topology.n_atoms == 0:
         raise TrajectoryError(f"{path}: no atoms; give the topology of the trajectory.")
-    return FoundTopology(found_residues(topology), topology.n_atoms)
+    bonds = frozenset(frozenset((first.index, second.index)) for first, second in topology.bonds)
+    return FoundTopology(found_residues(topology), topology.n_atoms, bonds)
 
 
 @dataclass(frozen=True)
@@ -164,7 +171,7 @@ def map_atoms(foreign: FoundTopology, own: mdtraj.Topology, where: Path) -> Atom
 
     Waters, ions and other chains are left out, hydrogens too; atoms are told by residue and name, with the usual
     variants. Raises TrajectoryError naming `where`: another sequence, several copies, an unknown residue or atom, a
-    missing heavy atom.
+    missing heavy atom, a disulphide that `own` has not.
     """
     chains = _Chains.of(foreign, where)
     own_residues = list(own.residues)
@@ -174,6 +181,14 @@ def map_atoms(foreign: FoundTopology, own: mdtraj.Topology, where: Path) -> Atom
         for theirs, ours in zip(chain, own_residues, strict=True)
     ]
     indices = np.array([index for residue in matched for index in residue], dtype=np.int64)
+    sulphurs = Closures.of_topology(own).disulphides
+    known = {frozenset((int(indices[first]), int(indices[second]))) for first, second in sulphurs}
+    for (first, name), (second, other) in closures(chain, foreign.bonds):
+        if name == "SG" and frozenset((first.atoms[name].index, second.atoms[other].index)) not in known:
+            raise TrajectoryError(
+                f"{where}: a disulphide joins {first.label} and {second.label}, which the peptide has not; name it in "
+                "the sequence, as in CAAC-SS1-4."
+            )
     return AtomMap(indices, chains.notes(chain, indices), sum(residue.hydrogens for residue in chain))
 
 
@@ -196,11 +211,7 @@ def map_peptide(foreign: FoundTopology, where: Path) -> tuple[mdtraj.Topology, A
     matched = [_match_residue(residue, list(own), where) for residue, own in zip(chain, names, strict=True)]
     indices = np.array([index for residue in matched for index in residue], dtype=np.int64)
     residues = tuple(residue.kind for residue in chain)
-    bonds = (
-        with_disulfides(chain_bonds(residues, names), chain, names)
-        if foreign.has_positions
-        else chain_bonds(residues, names)
-    )
+    bonds = with_closures(chain_bonds(residues, names), chain, names, closures(chain, foreign.bonds))
     return peptide_topology(residues, names, bonds), AtomMap(indices, chains.notes(chain, indices))
 
 

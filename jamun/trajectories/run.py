@@ -16,13 +16,14 @@ from mdtraj.formats import XTCTrajectoryFile
 from tqdm import tqdm
 
 from jamun.config.source import SourceSettings
-from jamun.data.molecule import Molecule, heavy_atoms, save_structure
+from jamun.data.molecule import Molecule, heavy_atoms
 from jamun.io.atomic import publish, write_json
 from jamun.io.disk import file_sha256
 from jamun.io.md_files import MdFiles
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.peptides.checks import hands, stereocentres
+from jamun.peptides.writing import save_structure
 from jamun.trajectories.atoms import AtomMap, FoundTopology, map_atoms, own_heavy_atoms, read_topology
 from jamun.trajectories.checks import (
     FrameTimes,

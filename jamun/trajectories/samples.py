@@ -13,11 +13,11 @@ import numpy as np
 from mdtraj.formats import XTCTrajectoryFile
 from tqdm import tqdm
 
-from jamun.data.molecule import save_structure
 from jamun.io.atomic import publish, write_json, write_npz
 from jamun.io.disk import file_sha256
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
+from jamun.peptides.writing import save_structure
 from jamun.trajectories.atoms import AtomMap, FoundTopology, map_atoms, read_topology
 from jamun.trajectories.checks import TrajectoryError, make_whole, nm_per_unit, require_finite
 from jamun.trajectories.frames import read_frames

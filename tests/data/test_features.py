@@ -15,11 +15,12 @@ import pytest
 from jamun.config.features import FeatureSettings
 from jamun.data import featurize
 from jamun.data.featurize import featurize_to_file, kept_frames, summarize_to_file
-from jamun.data.molecule import Molecule, MoleculeError, heavy_atoms, save_structure
+from jamun.data.molecule import Molecule, MoleculeError, heavy_atoms
 from jamun.data.store import FeatureError, FeatureFile, mean_squared_pair_distance, write_features
 from jamun.data.trained_on import TrainedOn
 from jamun.data.vocabulary import ATOM_NAMES, ELEMENTS, RESIDUES, VocabularyError, encode
 from jamun.model import denoiser
+from jamun.peptides.writing import save_structure
 
 
 def topology() -> mdtraj.Topology:

@@ -18,7 +18,7 @@ from jamun.config.configuration import ConfigurationError, parse
 from jamun.config.network import NetworkSettings
 from jamun.config.sampling import SamplingSettings
 from jamun.config.training import TrainingSettings
-from jamun.data.molecule import Molecule, save_structure
+from jamun.data.molecule import Molecule
 from jamun.io.atomic import read_json, read_npz
 from jamun.io.seeds import derived_seed
 from jamun.model.checkpoint import save_denoiser
@@ -26,6 +26,7 @@ from jamun.model.denoiser import Denoiser
 from jamun.model.score import HandError, NetworkScore
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import PeptideError, parse_sequence
+from jamun.peptides.writing import save_structure
 from jamun.sampling import block, progress, run
 from jamun.sampling.memory import choose_batch
 from jamun.sampling.noise import ChainNoise
