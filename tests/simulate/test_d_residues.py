@@ -24,7 +24,7 @@ def test_hands_are_those_asked_for_from_building_to_features(sequence, tmp_path)
     build_to_files(peptide, "capped", 7.0, pdb, tmp_path / "built.json")
     settings = SimulateSettings(
         solvent="implicit",
-        timestep=0.002,
+        timestep=2.0,
         equilibration=[],
         ensemble="NVT",
         replicas=2,
