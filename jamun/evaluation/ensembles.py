@@ -10,6 +10,7 @@ import numpy as np
 from jamun.data.molecule import atom_labels
 from jamun.io.atomic import read_npz
 from jamun.io.log import UserError
+from jamun.peptides.closures import Closures
 from jamun.trajectories.checks import TrajectoryError
 from jamun.trajectories.peptide import PeptideTrajectory, read_peptide, recorded_chains
 
@@ -35,9 +36,15 @@ def load_heavy(trajectory: Path, topology: Path) -> mdtraj.Trajectory:
 
 
 def require_same_molecule(reference: mdtraj.Topology, samples: mdtraj.Topology, where: Path) -> None:
-    """Raises EvaluationError, naming the first difference, unless heavy atoms agree in name, residue and order."""
+    """Raises EvaluationError, naming the first difference, unless heavy atoms agree in name, residue and order, and
+    disulphides and the bond of a ring are the same."""
     first, second = atom_labels(reference), atom_labels(samples)
     if first == second:
+        if Closures.of_topology(reference) != Closures.of_topology(samples):
+            raise EvaluationError(
+                f"{where}: other disulphides than in the reference, or a ring: another molecule; give the topology of "
+                "each with its bonds (CONECT records)."
+            )
         return
     if sorted(first) == sorted(second):
         raise EvaluationError(f"{where}: the atoms of the reference in another order; write them in its order.")

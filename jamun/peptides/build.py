@@ -171,12 +171,15 @@ def _closed_chains(peptide: Peptide, topology: app.Topology, open_chain: np.ndar
         modeller = app.Modeller(topology, positions * unit.nanometer)
         if peptide.ring:
             modeller.delete(caps)
+            for number, residue in enumerate(modeller.topology.residues(), 1):
+                residue.id = str(number)
         yield modeller
 
 
 def _require_bonds(topology: app.Topology, positions: np.ndarray, name: str) -> None:
     """Raises PeptideError where a bond is stretched, as of a chain that was closed through a ring of its own."""
-    force = next(force for force in _system(topology).getForces() if isinstance(force, openmm.HarmonicBondForce))
+    system = _system(topology)  # to which its forces belong
+    force = next(force for force in system.getForces() if isinstance(force, openmm.HarmonicBondForce))
     terms = [force.getBondParameters(number)[:3] for number in range(force.getNumBonds())]
     first, second = np.array([(one, other) for one, other, _ in terms]).T
     usual = np.array([length.value_in_unit(unit.nanometer) for *_, length in terms])

@@ -70,10 +70,12 @@ def _cover(order: list[Peptide], count: int) -> list[Peptide]:
 
 
 def substrings(peptide: Peptide, length: int | None) -> set[tuple[str, ...]]:
-    """The stretches of `length` residues in a row of `peptide`; none for a length of None."""
-    if length is None:
+    """The stretches of `length` residues in a row of `peptide`, in a ring those across its closing bond too; none for a
+    length of None."""
+    if length is None or length > len(peptide.residues):
         return set()
-    return {peptide.residues[start : start + length] for start in range(len(peptide.residues) - length + 1)}
+    chain = peptide.residues + (peptide.residues[: length - 1] if peptide.ring else ())
+    return {chain[start : start + length] for start in range(len(chain) - length + 1)}
 
 
 def _without(pool: list[Peptide], taken: Iterable[Peptide], length: int | None) -> list[Peptide]:

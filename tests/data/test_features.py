@@ -156,6 +156,31 @@ def chain(residues: list[str], hands: list[int]) -> Molecule:
     )
 
 
+def closed(residues: list[str], names: list[str]) -> Molecule:
+    """Two atoms a residue: CA, and one of this name; those are bonded in a row, and the last of them to the first."""
+    count = len(residues)
+    kinds = [kind for residue in residues for kind in (residue, residue)]
+    atoms = [name for pair in zip(["CA"] * count, names, strict=True) for name in pair]
+    bonds = [(2 * place, 2 * place + 1) for place in range(count)] + [(1, 2 * count - 1)]
+    return Molecule(np.full(2 * count, 6), tuple(atoms), tuple(kinds), np.arange(2 * count) // 2, np.array(bonds))
+
+
+def test_disulphides_and_rings_outside_of_a_training() -> None:
+    free = closed(["CYS", "ALA", "CYS"], ["CB", "CB", "CB"])
+    bridged = closed(["CYS", "ALA", "CYS"], ["SG", "CB", "SG"])
+    ring = closed(["CYS", "ALA", "CYS"], ["N", "CB", "C"])
+    before = "Outside of what the model was trained on, so extrapolated:"
+    trained = TrainedOn.of([free])
+    assert trained.outside(free) is None
+    assert trained.outside(bridged) == f"{before} disulphides (not in training)."
+    assert trained.outside(ring) == f"{before} head-to-tail ring (trained on uncapped)."
+    both = TrainedOn.of([bridged, ring])
+    assert both.residues == ("ALA", "CYS", "CYX")
+    assert both.outside(bridged) is None
+    assert both.outside(ring) is None
+    assert TrainedOn.of([bridged]).outside(free) == f"{before} CYS (not in training)."
+
+
 def test_ends_outside_of_a_training() -> None:
     trained = TrainedOn.of([Molecule.from_topology(topology())])
     said = trained.outside(chain(["ALA", "HIS"], [1, 1]))

@@ -267,6 +267,18 @@ def test_another_topology(tmp_path, built, imported, other, form, words):
     assert words in str(caught.value)
 
 
+def test_a_disulphide_that_the_peptide_has_not(tmp_path, built, imported):
+    """And the other way round: a bond that the MD has not is one of no bond's length."""
+    closed, open_chain = built("CAAC-SS1-4"), built("CAAC")
+    case = Case(tmp_path, closed)
+    imported(closed, case.topology, case.path, **case.settings)
+    with pytest.raises(TrajectoryError, match=r"run\.pdb: a disulphide joins CYS2 and CYS5, which the peptide has not"):
+        imported(open_chain, case.topology, case.path, **case.settings)
+    case = Case(tmp_path, open_chain)
+    with pytest.raises(TrajectoryError, match="bond CYS2 SG to CYS5 SG is"):
+        imported(closed, case.topology, case.path, **case.settings)
+
+
 def test_replicas_of_two_intervals(tmp_path, built, imported):
     case = Case(tmp_path, built("IT"))
     other = tmp_path / "other.xtc"
