@@ -31,5 +31,5 @@ class WassersteinSettings(TransportSettings):
         1000, ge=20, le=100_000, description="Frames of each ensemble, evenly spaced, that get hydrogens and energies."
     )
     hydrogen_time: Annotated[float, Quantity("ps", gt=0, le=100)] = Field(
-        1.0, description="How long the hydrogens of a frame move at the MD's temperature while its heavy atoms stay."
+        3.0, description="How long the hydrogens of a frame move at the MD's temperature while its heavy atoms stay."
     )

@@ -13,7 +13,7 @@ from jamun.config.figures import FigureSettings
 from jamun.figures.style import REFERENCE, SAMPLES, headline, in_words, save, styled
 from jamun.io.atomic import read_json, read_npz
 
-# The axis spans the MD and all but so many of the samples above it, and not more than so many times the MD alone.
+# The axis spans the MD, and of the samples within so many times its range these but for the highest hundredth.
 _BELOW_END = 0.99
 _WIDEST = 4.0
 # Frames of a bin on average.
@@ -24,9 +24,11 @@ def _range(md: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
     """What the axis spans: all of the MD, and of the samples what lies within reach of it."""
     low, high = float(md.min()), float(md.max())
     reach = _WIDEST * (high - low)
+    near = samples[(samples > high - reach) & (samples < low + reach)]
+    samples = near if len(near) else md
     below, above = samples.min(), np.quantile(samples, _BELOW_END)
     margin = 0.03 * (high - low)
-    return max(min(low, below), high - reach) - margin, min(max(high, above), low + reach) + margin
+    return min(low, below) - margin, max(high, above) + margin
 
 
 def _words(result: dict[str, Any]) -> str:
@@ -35,7 +37,9 @@ def _words(result: dict[str, Any]) -> str:
     for name, label, unit in (("energy_w2", "E-W2", " kT"), ("torus_w2", "T-W2", " rad"), ("tica_w2", "TICA-W2", "")):
         own, floor = result["distances"][name]["value"], result["baselines"]["md_halves"][name]["value"]
         if own is not None:
-            lines.append(f"{label} {own:.2f}{unit}" + ("" if floor is None else f"  (MD's halves {floor:.2f})"))
+            # Energies of bad samples have no bound.
+            written = f"{own:.2f}" if own < 1e4 else f"{own:.1e}"
+            lines.append(f"{label} {written}{unit}" + ("" if floor is None else f"  (MD's halves {floor:.2f})"))
     return "\n".join(lines)
 
 
@@ -55,7 +59,8 @@ def plot_energies(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
             for name in ("md", "md_own", "samples")
             if len(arrays[f"energy_{name}"])
         }
-        span = _range(shown["md"][0], shown["samples"][0])
+        of_md = np.concatenate([values for name, (values, _) in shown.items() if name != "samples"])
+        span = _range(of_md, shown["samples"][0])
         inside = ((shown["md"][0] >= span[0]) & (shown["md"][0] <= span[1])).sum()
         width = max(np.ptp(shown["md"][0]) / max(12, min(60, inside / _FRAMES_PER_BIN)), 1e-9)
         edges = np.linspace(*span, max(12, min(200, round((span[1] - span[0]) / width))) + 1)

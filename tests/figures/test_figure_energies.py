@@ -73,3 +73,15 @@ def test_no_energies_are_told(tmp_path):
     pictures = tmp_path / "energies.png", tmp_path / "energies.pdf"
     energies_to_files(*paths, SETTINGS, *pictures)
     assert all(picture.stat().st_size > 1000 for picture in pictures)
+
+
+def test_samples_that_are_all_far_off():
+    """The MD is shown all the same, and a distance of twenty digits does not leave the page."""
+    result, arrays = made(np.full(500, 1e20))
+    result["distances"]["energy_w2"]["value"] = 4e19
+    figure = plot_energies(result, arrays, SETTINGS)
+    assert "E-W2 4.0e+19 kT" in words(figure)
+    assert "100.0 % of the samples lie outside of the axis" in words(figure)
+    low, high = figure.axes[0].get_xlim()
+    assert high - low < 1.2 * np.ptp(arrays["energy_md"]) / KT
+    assert misplaced_texts(figure) == []
