@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any
 
 from jamun.config.configuration import Configuration
 from jamun.config.sampling import SamplingSettings
+from jamun.data.molecule import Molecule as Atoms
+from jamun.data.trained_on import trained_on_such
 from jamun.evaluation.describe_samples import describe_to_files
 from jamun.evaluation.pair import Files
 from jamun.figures.ramachandran import ramachandran_to_files
@@ -23,7 +26,9 @@ from jamun.peptides.reading import structure_name
 from jamun.peptides.sequences import parse_sequence
 from jamun.sampling.all_atoms import AllAtomFiles, all_atoms_to_files
 from jamun.sampling.run import SamplingFiles, sample_to_files
-from jamun.sampling.starts import start_files
+from jamun.sampling.starts import read_start, start_files
+
+logger = logging.getLogger(__name__)
 
 # A minute or two on two cores.
 FEW_SAMPLES = 1_500
@@ -144,6 +149,17 @@ def write_all_atoms(molecule: Molecule, settings: Configuration, out: Path) -> N
         all_atoms_to_files(whole, *files)
 
 
+def _tell_of_others(molecule: Molecule, score: NetworkScore) -> None:
+    """Log which models that come with the program were trained on such a peptide, where this one was not."""
+    start = read_start(molecule.starts[0])
+    atoms = Atoms.from_topology(start.topology, start.xyz[0])
+    others = trained_on_such(atoms) if score.outside(atoms) else []
+    if others:
+        logger.warning(
+            "%s: another model was trained on such peptides: --model %s.", molecule.name, " or ".join(others)
+        )
+
+
 def sample_peptide(
     molecule: Molecule,
     weights: Path,
@@ -166,8 +182,10 @@ def sample_peptide(
         UserError: what `sample_to_files` and `describe_to_files` raise.
     """
     files = SampleFiles(out)
+    score = NetworkScore.read(weights)
+    _tell_of_others(molecule, score)
     sample_to_files(
-        NetworkScore.read(weights),
+        score,
         molecule.starts,
         molecule.name,
         sampling,

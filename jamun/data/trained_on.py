@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from jamun.data.molecule import Molecule
+from jamun.io.shipped import shipped_models
 from jamun.peptides.closures import RING
 from jamun.peptides.sequences import CAPS, ONE_LETTER, PARENTS, THREE_LETTER
 
@@ -125,3 +126,9 @@ class TrainedOn:
         if not found:
             return None
         return f"Outside of what the model was trained on, so extrapolated: {'; '.join(found)}."
+
+
+def trained_on_such(molecule: Molecule) -> list[str]:
+    """The names of the models that come with the program whose training has shown all that a molecule is made of."""
+    known = {name: TrainedOn.from_card(model.card) for name, model in shipped_models().items()}
+    return [name for name, training in known.items() if training is not None and training.outside(molecule) is None]
