@@ -36,8 +36,10 @@ _ACE, _NME = "B", "Z"
 _NME_CARBON = ("CH3", "C")
 # Force on the heavy atoms at which the relaxation stops, kJ/mol/nm: enough to take clashes away, no more.
 _RELAXATION_TOLERANCE = 50.0
-# Where a chain was closed through a ring no minimisation leads out: bonds of it stay longer by more than this, nm.
+# Where a chain runs through a ring no minimisation leads out: bonds of it stay longer by more than this, nm.
 _STRETCHED = 0.03
+# Of the hydrogens, before building is given up.
+_PLACINGS = 5
 # Closed chains of which the one of lowest energy is taken, and how many are completed at most.
 _CLOSED, _MOST_CLOSED = 4, 12
 
@@ -140,10 +142,10 @@ def _hydrogens_of_ring(modeller: app.Modeller, ph: float) -> list[list[tuple[str
     return [[pair for pair in named if pair not in (("H2", "N"), ("H3", "N"))], *(None for _ in others)]
 
 
-def add_hydrogens(modeller: app.Modeller, ph: float) -> None:
+def add_hydrogens(modeller: app.Modeller, ph: float, seed: int = 1) -> None:
     """Add hydrogens at `ph`, to the same places in every run. Raises ValueError for a residue without a template."""
     state = random.getstate()
-    random.seed(1)  # Modeller starts hydrogens from random places
+    random.seed(seed)  # Modeller starts hydrogens from random places
     try:
         modeller.addHydrogens(
             force_field(),
@@ -176,8 +178,14 @@ def _closed_chains(peptide: Peptide, topology: app.Topology, open_chain: np.ndar
         yield modeller
 
 
-def _require_bonds(topology: app.Topology, positions: np.ndarray, name: str) -> None:
-    """Raises PeptideError where a bond is stretched, as of a chain that was closed through a ring of its own."""
+def require_bonds(topology: app.Topology, positions: np.ndarray, name: str) -> None:
+    """Raise PeptideError, which gives `name`, where a bond is stretched, as of a chain that runs through a ring of its
+    own. No minimisation leads out of that.
+
+    Args:
+        topology: with hydrogens.
+        positions: (atoms, 3) in nm.
+    """
     system = _system(topology)  # to which its forces belong
     force = next(force for force in system.getForces() if isinstance(force, openmm.HarmonicBondForce))
     terms = [force.getBondParameters(number)[:3] for number in range(force.getNumBonds())]
@@ -191,8 +199,8 @@ def _require_bonds(topology: app.Topology, positions: np.ndarray, name: str) -> 
             f"{atom.residue.name}{atom.residue.id} {atom.name}" for atom in (atoms[first[worst]], atoms[second[worst]])
         )
         raise PeptideError(
-            f"{name}: closed, the bond {one} to {other} is {longer[worst]:.2f} nm too long; give the molecule as a "
-            "structure."
+            f"{name}: the bond {one} to {other} is {longer[worst]:.2f} nm too long, as where a chain runs through a ring "
+            "of its own."
         )
 
 
@@ -206,10 +214,24 @@ class _Built:
     energy: float
 
 
-def _completed(modeller: app.Modeller, peptide: Peptide, form: str, ph: float) -> _Built:
-    """Heavy atoms with hydrogens, relaxed and checked. Raises PeptideError as `build_peptide`."""
+def _completed(heavy: app.Modeller, peptide: Peptide, form: str, ph: float) -> _Built:
+    """Heavy atoms with hydrogens, relaxed and checked. Raises PeptideError as `build_peptide`.
+
+    From some places of the hydrogens the relaxation of a crowded chain turns a stereocentre over: others then.
+    """
+    for seed in range(1, _PLACINGS + 1):
+        try:
+            return _with_hydrogens(app.Modeller(heavy.topology, heavy.positions), peptide, form, ph, seed)
+        except PeptideError:
+            if seed == _PLACINGS:
+                raise
+    raise AssertionError("no placing was tried")
+
+
+def _with_hydrogens(modeller: app.Modeller, peptide: Peptide, form: str, ph: float, seed: int) -> _Built:
+    """As `_completed`, from the places that `seed` gives the hydrogens first."""
     try:
-        add_hydrogens(modeller, ph)
+        add_hydrogens(modeller, ph, seed)
     except ValueError as error:
         raise PeptideError(
             f"{peptide.name}: amber99sbildn does not know this peptide, {form}, at pH {ph:g} "
@@ -220,8 +242,10 @@ def _completed(modeller: app.Modeller, peptide: Peptide, form: str, ph: float) -
     state = relax(modeller.topology, modeller.positions)
     positions = np.asarray(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
     whole = mdtraj.Topology.from_openmm(modeller.topology)
-    if Closures.of_topology(whole):
-        _require_bonds(modeller.topology, positions, peptide.name)
+    try:
+        require_bonds(modeller.topology, positions, peptide.name)
+    except PeptideError as error:
+        raise PeptideError(f"{error} Give the molecule as a structure.") from None
     record = {"templates": matched} | check(positions, whole, peptide.name, wanted_hands(whole, peptide.hands))
     energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
     return _Built(modeller.topology, positions - positions.mean(0), record, energy)

@@ -9,7 +9,7 @@ import numpy as np
 import openmm
 from openmm import app, unit
 
-from jamun.peptides.build import relax
+from jamun.peptides.build import relax, require_bonds
 from jamun.peptides.checks import check, peptide_bonds
 from jamun.peptides.closures import Closures
 from jamun.peptides.sequences import PeptideError
@@ -28,8 +28,6 @@ _SHARES = {"alpha": 0.35, "beta": 0.3, "ppii": 0.25, "left-handed": 0.1}
 _SPREAD = 12.0  # degrees, of what is drawn about the conformation
 # Drawn chains can run through themselves: another draw then, up to so many.
 _DRAWS = 20
-# Where a chain runs through a ring no minimisation leads out: bonds of it stay longer than they were by more than this.
-_STRETCHED = 0.03  # nm
 # chi1 in degrees, of L residues.
 ROTAMERS = {"gauche+": 60.0, "trans": 180.0, "gauche-": -60.0}
 # Of the torsions while contacts relax, kJ/mol: stiff, so that side chains give way and not the backbone.
@@ -93,20 +91,6 @@ def _alpha_carbon(kind: str, quartet: Quartet) -> int:
     return quartet[2] if kind == "phi" else quartet[1]
 
 
-def _check_bonds(positions: np.ndarray, given: np.ndarray, structure: mdtraj.Topology, name: str) -> None:
-    """Raise PeptideError where a bond is much longer than in the given positions, both (atoms, 3) in nm."""
-    bonds = [(bond.atom1, bond.atom2) for bond in structure.bonds]
-    first, second = np.array([(one.index, other.index) for one, other in bonds]).T
-    stretch = np.linalg.norm(positions[first] - positions[second], axis=1)
-    stretch -= np.linalg.norm(given[first] - given[second], axis=1)
-    worst = int(stretch.argmax())
-    if stretch[worst] > _STRETCHED:
-        raise PeptideError(
-            f"{name}: the bond {bonds[worst][0]} to {bonds[worst][1]} is {stretch[worst]:.2f} nm longer than as built; "
-            "the chain may run through a ring."
-        )
-
-
 def _posed(
     topology: app.Topology, given: np.ndarray, structure: mdtraj.Topology, backbone: Angles, chi1: Angles, name: str
 ) -> np.ndarray:
@@ -125,7 +109,7 @@ def _posed(
     held = [quartet for quartet, _ in [*backbone, *chi1]] + [quartet for _, quartet in peptide_bonds(structure)]
     relaxed = relax(topology, positions * unit.nanometer, _holding(positions, held))
     posed = np.asarray(relaxed.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
-    _check_bonds(posed, given, structure, name)
+    require_bonds(topology, posed, name)
     return posed
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from openmm import app
 
+from jamun.peptides import build
 from jamun.peptides.build import build_peptide, build_to_files, force_field
 from jamun.peptides.checks import check, peptide_bonds, stereocentres
 from jamun.peptides.sequences import PeptideError, parse_sequence
@@ -73,6 +74,13 @@ def test_building_twice_gives_the_same_and_leaves_the_random_state():
     first, second = (build_peptide(parse_sequence("HR"), "uncapped", 7.0)[1] for _ in range(2))
     assert np.array_equal(first, second)
     assert random.getstate() == state
+
+
+def test_hydrogens_are_placed_otherwise_where_relaxing_turns_a_stereocentre_over(monkeypatch):
+    build_peptide(parse_sequence("RKIM"), "capped", 7.0)
+    monkeypatch.setattr(build, "_PLACINGS", 1)
+    with pytest.raises(PeptideError, match="LYS3 CA came out inverted"):
+        build_peptide(parse_sequence("RKIM"), "capped", 7.0)
 
 
 def test_nothing_is_printed(capfd):
