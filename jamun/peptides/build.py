@@ -199,8 +199,8 @@ def require_bonds(topology: app.Topology, positions: np.ndarray, name: str) -> N
             f"{atom.residue.name}{atom.residue.id} {atom.name}" for atom in (atoms[first[worst]], atoms[second[worst]])
         )
         raise PeptideError(
-            f"{name}: the bond {one} to {other} is {longer[worst]:.2f} nm too long, as where a chain runs through a ring "
-            "of its own."
+            f"{name}: the bond {one} to {other} is {longer[worst]:.2f} nm too long, as where a chain runs through a "
+            "ring of its own."
         )
 
 
