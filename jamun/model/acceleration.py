@@ -62,6 +62,7 @@ def compiler_works(device_type: str) -> str | None:
 def accelerated(denoiser: Network, mode: Compile, device: torch.device) -> Callable[..., Tensor]:
     """A call of `denoiser` by torch.compile (default) or CUDA graphs; as it is where that is off or cannot work here,
     which is logged in one sentence. Never the module itself, which an attribute of another module would take in."""
+    denoiser.fixed_shapes = False
     if mode == "cuda_graphs":
         if device.type == "cuda":
             return CudaGraphs(denoiser)
@@ -72,5 +73,6 @@ def accelerated(denoiser: Network, mode: Compile, device: torch.device) -> Calla
     if problem is not None:
         logger.warning("torch.compile does not work here (%s); going on without it, slower but the same.", problem)
         return denoiser.__call__
+    denoiser.fixed_shapes = True
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _KEPT_KERNELS)
     return torch.compile(denoiser.forward, dynamic=False)

@@ -12,7 +12,9 @@ sums can be taken in another order. For each output degree the cheaper of two is
 - aggregate first (wide outputs, such as scalars):  sum_k A_k [ sum_j h_ij[k] (x_j (x) Y_ij) ]
 - transform first (narrow outputs, such as vectors): sum_j sum_k h_ij[k] ((A_k x_j) (x) Y_ij)
 
-Both are batched matrix products on a dense [graph, atom, atom] layout, where h_ij = 0 for pairs that are no edge.
+Both are batched matrix products on a dense [graph, atom, atom] layout, where h_ij = 0 for pairs that are no edge. In
+large molecules with a cutoff the last axis has an atom's M neighbours only ([graph, atom, neighbour], as long as the
+longest list; h_ij = 0 on what is left over), so that time and memory grow with the number of atoms.
 Weights, paths and normalisation are those of e3nn's FullyConnectedTensorProduct ('component' irreps, 'element' paths).
 """
 
@@ -25,6 +27,7 @@ from dataclasses import dataclass
 import torch
 from e3nn import o3
 from torch import Tensor, nn
+from torch_geometric.utils import scatter
 
 from jamun.model.layers import Features
 
@@ -73,23 +76,40 @@ def _sum_of_products(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
 
 @dataclass
 class Edges:
-    """What a convolution needs to know of the pairs of atoms.
+    """What a convolution needs to know of the pairs of atoms: M = N of them an atom, or its M neighbours.
 
-    hidden: (G, N, N, K), of receiver i and sender j, zero where there is no edge.
-    harmonics: for each degree (2l+1, G, N, N), of r_i - r_j: symmetric for even degrees, antisymmetric for odd ones.
+    hidden: (G, N, M, K), of receiver i and sender j, zero where there is no edge.
+    harmonics: for each degree (2l+1, G, N, M), of r_i - r_j: symmetric for even degrees, antisymmetric for odd ones.
     by_sender: `hidden` with the sender first, where it is not symmetric in the atoms; None where it is.
     hand: (G or 1, N, 1), 1 or -1, of receiver i: a pseudoscalar that paths of odd degrees are multiplied by; None is 1.
+    neighbours: (G N M) int64, the second atom of each pair, numbered through all graphs (jamun.model.neighbours), where
+        `hidden` is symmetric in the atoms; None where M is all atoms in their order.
     """
 
     hidden: Tensor
     harmonics: list[Tensor]
     by_sender: Tensor | None = None
     hand: Tensor | None = None
+    neighbours: Tensor | None = None
 
     @property
     def sent(self) -> Tensor:
         """The hidden units (G, N, N, K) of sender j and receiver i."""
         return self.hidden if self.by_sender is None else self.by_sender
+
+    def of_senders(self, features: Tensor) -> Tensor:
+        """Features (G, N, U) of atoms -> those of the sender of each pair, (G, 1 or N, M, U)."""
+        if self.neighbours is None:
+            return features[:, None]
+        return features.flatten(0, 1).index_select(0, self.neighbours).view(*self.hidden.shape[:3], -1)
+
+    def received(self, messages: Tensor) -> Tensor:
+        """Messages (G, N, M, W) from the first atom of each pair to the second -> their sums by receiver, (G, N, W)."""
+        if self.neighbours is None:
+            return messages.sum(1)
+        graphs, atoms = messages.shape[:2]
+        summed: Tensor = scatter(messages.flatten(0, 2), self.neighbours, dim_size=graphs * atoms)
+        return summed.view(graphs, atoms, -1)
 
 
 class Convolution(nn.Module):
@@ -196,9 +216,10 @@ class Convolution(nn.Module):
         """Aggregate first: components of sum_k A_k sum_j h_ij[k] (x_j (x) Y_ij)."""
         graphs, atoms, _, width = edges.hidden.shape
         weight = self.weight[path.name].flatten(0, 1)
+        senders = [edges.of_senders(component) for component in features]
         parts = []
         for m3 in range(2 * path.l3 + 1):
-            if path.l2 == 0:
+            if path.l2 == 0 and edges.neighbours is None:
                 # Y is constant, so the sum over j is one matrix product a graph; by sender, nothing is copied for it
                 ((m1, _, value),) = path.of_component(m3)
                 flat = edges.sent.reshape(graphs, atoms, atoms * width)
@@ -206,10 +227,10 @@ class Convolution(nn.Module):
             else:
                 value = 1.0
                 product = _sum_of_products(
-                    ((coefficient * edges.harmonics[path.l2][m2])[..., None], features[m1][:, None])
+                    ((coefficient * edges.harmonics[path.l2][m2])[..., None], senders[m1])
                     for m1, m2, coefficient in path.of_component(m3)
                 )
-                hidden = edges.hidden.reshape(graphs * atoms, atoms, width)
+                hidden = edges.hidden.flatten(0, 1)
                 summed = (hidden.transpose(1, 2) @ product.flatten(0, 1)).reshape(graphs * atoms, -1)
             parts.append((summed @ weight).view(graphs, atoms, -1) * value)
         return parts
@@ -217,7 +238,7 @@ class Convolution(nn.Module):
     def _spread(self, path: Path, transformed: list[Tensor], edges: Edges) -> list[Tensor]:
         """Transform first: components of sum_j sum_k h_ij[k] ((A_k x_j) (x) Y_ij)."""
         graphs, atoms, _, width = edges.hidden.shape
-        if path.l2 == 0:
+        if path.l2 == 0 and edges.neighbours is None:
             parts = []
             for m3 in range(2 * path.l3 + 1):
                 ((m1, _, value),) = path.of_component(m3)
@@ -229,16 +250,18 @@ class Convolution(nn.Module):
                 parts.append(summed.view(graphs, atoms, -1) * value)
             return parts
         # with j in the batch of the products, spread[j, i] = sum_k h_ij[k] (A_k x_j)
-        hidden = edges.sent.reshape(graphs * atoms, atoms, width)
+        hidden = edges.sent.reshape(graphs * atoms, -1, width)
         spread = []
         for source in transformed:
             product = hidden @ source.expand(graphs, -1, -1, -1).flatten(0, 1)
-            spread.append(product.view(graphs, atoms, atoms, -1))
+            spread.append(product.view(*edges.hidden.shape[:3], -1))
         sign = (-1.0) ** path.l2  # Y_ij, read at [j, i]
         return [
-            _sum_of_products(
-                ((sign * coefficient * edges.harmonics[path.l2][m2])[..., None], spread[m1])
-                for m1, m2, coefficient in path.of_component(m3)
-            ).sum(1)
+            edges.received(
+                _sum_of_products(
+                    ((sign * coefficient * edges.harmonics[path.l2][m2])[..., None], spread[m1])
+                    for m1, m2, coefficient in path.of_component(m3)
+                )
+            )
             for m3 in range(2 * path.l3 + 1)
         ]

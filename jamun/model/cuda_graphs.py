@@ -86,11 +86,12 @@ class CudaGraphs:
     and those of several calls must not be added up, since replays share the memory of their results. A graph reads the
     weights where they lie: they may change in place, as an optimizer does. There are no higher derivatives and no
     gradient with respect to y. What a network computes in `forward` must have shapes that follow from those of its
-    input.
+    input: it is told so (Network.fixed_shapes).
     """
 
     def __init__(self, denoiser: Network) -> None:
         self.denoiser = denoiser
+        denoiser.fixed_shapes = True
         self._trained: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._replays: dict[tuple[Any, ...], _Replay] = {}
 

@@ -14,8 +14,9 @@ from torch.nn import functional
 from jamun.config.network import NetworkSettings
 from jamun.model.conditioning import Conditioning
 from jamun.model.convolution import Convolution, Edges
-from jamun.model.geometry import centre, pair_geometry
+from jamun.model.geometry import centre, edge_geometry, pair_geometry
 from jamun.model.layers import SILU_GAIN, Features, Gate, Linear, NoiseScale, harmonics_parity, multiplicities
+from jamun.model.neighbours import neighbour_lists
 from jamun.model.network import Network
 from jamun.model.radial import BASES, envelope
 
@@ -23,6 +24,10 @@ __all__ = ["Conditioning", "Denoiser", "Prepared", "preconditioning"]
 
 # Sizes of the embedding tables: room for the vocabulary to grow without changing the shape of published weights.
 ELEMENT_CODES, ATOM_NAME_CODES, RESIDUE_CODES, RESIDUE_PLACES = 16, 96, 48, 32
+
+# Up to so many atoms all pairs are computed, edges or not; beyond, those within the cutoff, unless an atom has more
+# than this part of all atoms for neighbours (benchmarks/longer_chains.py).
+MOST_ATOMS_DENSE, MOST_NEIGHBOURS = 100, 0.5
 
 
 def preconditioning(sigma: Tensor, mean_squared_distance: Tensor | float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -55,6 +60,36 @@ class Prepared:
     kept: dict[str, list[Tensor]] | None
 
 
+@dataclass
+class Pairs:
+    """Pairs of atoms: M = N of them an atom, or its M neighbours.
+
+    distance: (G, N, M) without unit.
+    harmonics: for each degree (2l+1, G, N, M), of r_i - r_j.
+    weight: (G or 1, N, M), zero where there can be no edge.
+    bonded: (G or 1, N, M, 2), one-hot.
+    neighbours: as of jamun.model.convolution.Edges.
+    """
+
+    distance: Tensor
+    harmonics: list[Tensor]
+    weight: Tensor
+    bonded: Tensor
+    neighbours: Tensor | None
+
+
+def _listed(positions: Tensor, prepared: Prepared, lists: Tensor, lmax: int) -> Pairs:
+    """The pairs of atoms (G, N, 3) with those in their `lists` (G, N, M) of neighbours."""
+    graphs, atoms, _ = positions.shape
+    first = torch.arange(graphs, device=lists.device)[:, None, None]
+    neighbours = (lists + first * atoms).flatten()
+    second = positions.flatten(0, 1).index_select(0, neighbours).view(*lists.shape, 3)
+    distance, harmonics = edge_geometry((positions[:, :, None] - second).movedim(-1, 0), lmax)
+    weight = prepared.edge_weight.expand(graphs, -1, -1).gather(2, lists)
+    bonded = prepared.bonded.expand(graphs, -1, -1, -1).gather(2, lists[..., None].expand(-1, -1, -1, 2))
+    return Pairs(distance, harmonics, weight, bonded, neighbours)
+
+
 class Radial(nn.Module):
     """The hidden layer of a convolution's radial network: SiLU([bond embedding, radial basis] W / sqrt(fan-in))."""
 
@@ -64,7 +99,7 @@ class Radial(nn.Module):
         self.distance = nn.Parameter(torch.randn(settings.n_radial, settings.radial_width))
 
     def forward(self, edge_features: Tensor, bond_table: Tensor) -> Tensor:
-        """`edge_features` (G, N, N, n_radial + 2): the basis, then bonded or not as one-hot; `bond_table` (2, size).
+        """`edge_features` (G, N, M, n_radial + 2): the basis, then bonded or not as one-hot; `bond_table` (2, size).
         Embedding and first layer are both linear in the one-hot, so they are one small matrix."""
         scale = (self.bond.shape[0] + self.distance.shape[0]) ** -0.5
         matrix = torch.cat([self.distance, bond_table @ self.bond]) * scale
@@ -92,13 +127,11 @@ class Block(nn.Module):
     def forward(
         self,
         features: Features,
-        hidden_edges: Tensor,
-        harmonics: list[Tensor],
-        hand: Tensor,
+        edges: Edges,
         c_noise: Tensor,
         kept: dict[str, list[Tensor]] | None = None,
     ) -> Features:
-        messages = self.convolution(features, Edges(hidden_edges, harmonics, hand=hand), kept)
+        messages = self.convolution(features, edges, kept)
         update = self.scale(self.interaction(self.gate(messages)), c_noise)
         before = features if self.skip is None else self.skip(features)
         return {degree: before[degree] + value if degree in before else value for degree, value in update.items()}
@@ -216,23 +249,33 @@ class Denoiser(Network):
 
     def network(self, positions: Tensor, c_noise: Tensor, prepared: Prepared) -> Tensor:
         """F: positions (G, N, 3) without unit, c_noise (G or 1, 1, 1) -> (G, N, 3) without unit."""
-        distance, harmonics = pair_geometry(positions, self.settings.lmax)
+        pairs = self._pairs(positions, prepared)
         graphs = positions.shape[0]
-        edge_weight = prepared.edge_weight
+        edge_weight = pairs.weight
         if self.cutoff is not None:
-            edge_weight = edge_weight * envelope(distance / self.cutoff)
+            edge_weight = edge_weight * envelope(pairs.distance / self.cutoff)
         edge_weight = edge_weight[..., None]
-        bonded = prepared.bonded.expand(graphs, -1, -1, -1)
-        edge_features = torch.cat([self.basis(distance), bonded], -1)
+        edge_features = torch.cat([self.basis(pairs.distance), pairs.bonded.expand(graphs, -1, -1, -1)], -1)
         features, kept = prepared.nodes, prepared.kept
         if kept is None:
             features = {degree: value.expand(-1, graphs, -1, -1) for degree, value in features.items()}
         for block in self._blocks():
             hidden_edges = block.radial(edge_features, self.bond_table) * edge_weight
-            features = block(features, hidden_edges, harmonics, prepared.hand, c_noise, kept)
+            edges = Edges(hidden_edges, pairs.harmonics, hand=prepared.hand, neighbours=pairs.neighbours)
+            features = block(features, edges, c_noise, kept)
             kept = None
         vectors: Tensor = self.head(features)
         return vectors * self.gain
+
+    def _pairs(self, positions: Tensor, prepared: Prepared) -> Pairs:
+        """All pairs, or those within the cutoff where the molecule is so large that they are far fewer."""
+        atoms = positions.shape[1]
+        if self.cutoff is not None and atoms > MOST_ATOMS_DENSE and not self.fixed_shapes:
+            lists = neighbour_lists(positions, prepared.edge_weight, self.cutoff)
+            if lists.shape[2] <= MOST_NEIGHBOURS * atoms:
+                return _listed(positions, prepared, lists, self.settings.lmax)
+        distance, harmonics = pair_geometry(positions, self.settings.lmax)
+        return Pairs(distance, harmonics, prepared.edge_weight, prepared.bonded, None)
 
     def _blocks(self) -> list[Block]:
         return cast("list[Block]", list(self.blocks))
@@ -251,7 +294,8 @@ class Denoiser(Network):
 
         These have a number for each pair of atoms and: function of the radial basis, once; hidden radial unit, three
         times while a convolution's are made; feature of an atom, with its components in the harmonics' place, five
-        times while messages are. The rest is small beside them.
+        times while messages are. The rest is small beside them. Lists of neighbours take less, but how much is known
+        with the positions only, so all pairs are counted.
         """
         settings = self.settings
         features = sum(multiplicities(settings.hidden_irreps).values())

@@ -21,14 +21,18 @@ def centre(positions: Tensor, mask: Tensor) -> Tensor:
 
 
 def pair_geometry(positions: Tensor, lmax: int) -> tuple[Tensor, list[Tensor]]:
-    """Distances and spherical harmonics of all pairs.
+    """`edge_geometry` of all pairs: positions (G, N, 3) -> distances (G, N, N), harmonics of r_i - r_j."""
+    coordinates = positions.permute(2, 0, 1)
+    return edge_geometry(coordinates[..., :, None] - coordinates[..., None, :], lmax)
 
-    Parameters: positions (G, N, 3). Returns distances (G, N, N) and, for each degree l = 0..lmax, the harmonics of
-    r_i - r_j, shape (2l+1, G, N, N), in e3nn's order of components and 'component' normalisation (squares sum to 2l+1).
+
+def edge_geometry(difference: Tensor, lmax: int) -> tuple[Tensor, list[Tensor]]:
+    """Distances and spherical harmonics of pairs.
+
+    Parameters: difference (3, ...), r_i - r_j. Returns distances (...) and, for each degree l = 0..lmax, the harmonics
+    of r_i - r_j, shape (2l+1, ...), in e3nn's order of components and 'component' normalisation (squares sum to 2l+1).
     For coincident atoms the distance and all harmonics with l >= 1 are zero, and so are their gradients.
     """
-    coordinates = positions.permute(2, 0, 1)
-    difference = coordinates[..., :, None] - coordinates[..., None, :]
     squared = difference.square().sum(0)
     apart = squared > COINCIDENT**2
     distance = torch.where(apart, squared, 1.0).sqrt()

@@ -40,10 +40,13 @@ class Network(nn.Module, ABC):
     mean_squared_distance: () float64, of pairs of atoms in clean structures, nm^2; the unit of length of its weights.
     knows_hands: whether it is equivariant under reflections of positions and of the molecule's hands together; one that
         is not knows the hand of its training alone.
+    fixed_shapes: whether shapes inside must follow from those of the input, as CUDA graphs and compilers ask; those of
+        lists of neighbours do not. Set by jamun.model.acceleration.
     """
 
     mean_squared_distance: Tensor
     knows_hands: bool = False
+    fixed_shapes: bool = False
 
     @abstractmethod
     def prepare(self, conditioning: Any) -> Any:

@@ -215,7 +215,7 @@ def test_natural_hands_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     y = points(2, 8, torch.float32)
     with torch.no_grad():
         told = denoiser(y, 0.04, conditioning)
-        monkeypatch.setattr("jamun.model.denoiser.Edges", lambda hidden, harmonics, hand: Edges(hidden, harmonics))
+        monkeypatch.setattr("jamun.model.denoiser.Edges", lambda hidden, harmonics, **_: Edges(hidden, harmonics))
         assert torch.equal(denoiser(y, 0.04, conditioning), told)
 
 
