@@ -27,7 +27,6 @@ from dataclasses import dataclass
 import torch
 from e3nn import o3
 from torch import Tensor, nn
-from torch_geometric.utils import scatter
 
 from jamun.model.layers import Features
 
@@ -108,7 +107,9 @@ class Edges:
         if self.neighbours is None:
             return messages.sum(1)
         graphs, atoms = messages.shape[:2]
-        summed: Tensor = scatter(messages.flatten(0, 2), self.neighbours, dim_size=graphs * atoms)
+        summed = messages.new_zeros(graphs * atoms, messages.shape[-1])
+        # Not in place: gradients of the messages pass through it.
+        summed = summed.index_add(0, self.neighbours, messages.flatten(0, 2))
         return summed.view(graphs, atoms, -1)
 
 
