@@ -39,7 +39,7 @@ study-%: install pyemma opengl
 	@echo "The results: $(CURDIR)/studies/capped_dipeptides/$*.md"
 
 # Two processes, each a folder of tests at a time: while one waits for Slurm or Snakemake, the other computes.
-PYTEST = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadgroup \
+PYTEST = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope \
 	--no-loadscope-reorder
 
 test: install dev pyemma opengl chromium slurm

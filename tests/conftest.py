@@ -19,15 +19,30 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 LONGEST = ("workflow", "slurm", "simulate")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items):
-    """Side by side (`make test`), a folder stays with one process: what its tests share is made once."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    folders = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
-    items.sort(key=lambda item: LONGEST.index(folders[item]) if folders[item] in LONGEST else len(LONGEST))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(folders[item]))
+def folder_of(nodeid):
+    """The folder of tests, or the module beside the folders, that a test is in."""
+    return nodeid.removeprefix("tests/").partition("::")[0].partition("/")[0]
+
+
+def pytest_collection_modifyitems(items):
+    """The longest folders first."""
+    order = {folder: place for place, folder in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(folder_of(item.nodeid), len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Side by side (`make test`), a folder stays with one process: what its tests share is made once.
+
+    Groups of pytest-xdist would say that too, but it finds none with this version of pytest.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFolder(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return folder_of(nodeid)
+
+    return ByFolder(config, log)
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
