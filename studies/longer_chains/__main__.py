@@ -1,0 +1,151 @@
+"""The results and the model of configs/chains.yaml, from a finished workflow:
+
+    snakemake --configfile configs/chains.yaml samples
+    python studies/longer_chains
+
+Run it in the repository's root. It writes summary.csv beside this file and the model to models/chains, and prints the
+table of docs/longer_chains.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jamun import layout
+from jamun.config import load
+from jamun.config.configuration import Configuration
+from jamun.data.trained_on import TrainedOn
+from jamun.io.atomic import read_json, write_json, write_text
+from jamun.io.shipped import CARD, WEIGHTS
+from jamun.model.checkpoint import load_denoiser, read_content
+from jamun.model.weights import write_weights
+from jamun.peptides.sequences import Peptide
+from jamun.peptides.splits import resolve_splits
+
+CONFIGURATION = Path("configs/chains.yaml")
+FOLDER = Path(__file__).parent
+MODEL = "default"
+# Faults of samples by their record, and what the table calls them.
+FAULTS = {"broken": "broken", "inverted": "inverted", "clash": "clashes"}
+
+
+def faults(results: Path, models: list[str], peptides: list[Peptide]) -> pd.DataFrame:
+    """For each model and peptide the number of samples, and the share of them with each fault."""
+    rows = []
+    for model in models:
+        for peptide in peptides:
+            record = read_json(results / "samples" / model / peptide.name / "sampling.json")
+            shares = {name: record["flaws"][name]["share"] for name in FAULTS}
+            rows.append(
+                {
+                    "model": model,
+                    "peptide": peptide.letters,
+                    "samples": record["samples"]["written"],
+                    **shares,
+                    "seconds_a_sample": record["seconds"] / record["samples"]["written"],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def rows(summary: pd.DataFrame) -> list[list[str]]:
+    """Rows of the table: for each model, means over the peptides of each length."""
+    found = []
+    for model, of_model in summary.groupby("model"):
+        for length, part in of_model.groupby(of_model["peptide"].str.len()):
+            shares = [f"{part[name].mean():.1%}" for name in FAULTS]
+            found.append([str(model), f"{length}", f"{len(part)}", f"{part['samples'].sum():,}", *shares])
+    return found
+
+
+def table(summary: pd.DataFrame) -> str:
+    """The table of the page, in Markdown."""
+    head = ["model", "residues", "peptides", "samples", *FAULTS.values()]
+    lines = [head, [":---", *["---:"] * (len(head) - 1)], *rows(summary)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def card(settings: Configuration, results: Path, summary: pd.DataFrame, weights: bytes) -> dict[str, Any]:
+    """What `jamun models` tells of the model, of JSON's types."""
+    splits = resolve_splits(settings.peptides, Path())
+    training = read_json(results / "models" / MODEL / "training.json")
+    simulate = settings.simulate_of("train")
+    trained = TrainedOn.from_json(training["trained_on"])
+    own = summary[summary["model"] == MODEL]
+    peptides = [peptide.letters for peptide in splits["train"]]
+    md = [read_json(results / "md" / name / "md.json") for name in peptides]
+    seconds = sum(record["production"]["seconds"] for record in md)
+    return {
+        "title": "Denoiser for walk-jump sampling of peptides (JAMUN)",
+        "license": "MIT",
+        "use": "jamun sample --sequence DFPN --model chains",
+        "file": {"name": WEIGHTS, "bytes": len(weights), "sha256": hashlib.sha256(weights).hexdigest()},
+        "data": {
+            "dataset": settings.dataset,
+            "forms": list(trained.forms),
+            "trained_on": len(peptides),
+            "peptides": {
+                split: {"count": len(members), "sequences": sorted(peptide.letters for peptide in members)}
+                for split, members in splits.items()
+            },
+            "md": {
+                "train": {
+                    "ns": len(peptides) * simulate.replicas * simulate.production * 1e-3,
+                    "frames": len(peptides) * simulate.replicas * simulate.n_frames,
+                    "platforms": sorted({record["platform"] for record in md}),
+                    "settings": [simulate.model_dump(mode="json")],
+                }
+            },
+        },
+        "settings": {
+            key: training[key] for key in ("network", "training", "parameters", "initial", "steps", "best_step")
+        }
+        | {"validation_loss": training["best_validation_loss"], "loss": training["loss"]},
+        "metrics": {
+            "peptides": sorted(own["peptide"]),
+            "unseen": True,
+            "entries": [{"metric": name, "mean": float(own[name].mean()), "peptides": len(own)} for name in FAULTS],
+        },
+        "limits": [
+            f"Its MD is {simulate.replicas} runs of {simulate.production:g} ps a peptide, which stay in the basins "
+            "where they begin: populations of basins are those of the drawn starts and of the model it began with.",
+            "Capped chains of 1 to 5 residues in implicit solvent; other sizes, ends and solvents are extrapolation.",
+            f"Of its samples {own['broken'].mean():.1%} are broken and {own['inverted'].mean():.1%} inverted; they are "
+            "left out where sampling.reject says so, as it does for this model.",
+        ],
+        "compute": {
+            "md_core_hours": round(seconds / 3600, 2),
+            "training_core_hours": round(training["seconds"] * training["threads"] / 3600, 2),
+            "median_ns_per_day_of_a_core": statistics.median(record["production"]["ns_per_day"] for record in md),
+        },
+        "trained_on": trained.to_json(),
+        "provenance": {"training": training["provenance"]},
+    }
+
+
+def main() -> None:
+    """Write all of it."""
+    settings = load(CONFIGURATION)
+    results = Path("results") / settings.dataset
+    test = resolve_splits(settings.peptides, Path())["test"]
+    summary = faults(results, list(settings.models), test)
+    write_text(FOLDER / "summary.csv", summary.to_csv(index=False, float_format="%.6g"))
+    checkpoint = layout.place(layout.MODEL["checkpoint"], Path(), dataset=settings.dataset, model=MODEL)
+    load_denoiser(checkpoint)
+    # Who samples with it wants samples that are whole.
+    sampling = settings.sampling_of(MODEL).model_dump(mode="json", exclude_defaults=True)
+    sampling |= {"reject": ["inverted", "broken"], "samples": 1000}
+    target = Path("models/chains")
+    target.mkdir(parents=True, exist_ok=True)
+    write_weights(target / WEIGHTS, read_content(checkpoint) | {"sampling": sampling})
+    write_json(target / CARD, card(settings, results, summary, (target / WEIGHTS).read_bytes()))
+    print(table(summary), end="")
+
+
+if __name__ == "__main__":
+    main()
