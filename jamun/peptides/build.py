@@ -214,22 +214,10 @@ class _Built:
     energy: float
 
 
-def _completed(heavy: app.Modeller, peptide: Peptide, form: str, ph: float) -> _Built:
-    """Heavy atoms with hydrogens, relaxed and checked. Raises PeptideError as `build_peptide`.
-
-    From some places of the hydrogens the relaxation of a crowded chain turns a stereocentre over: others then.
-    """
-    for seed in range(1, _PLACINGS + 1):
-        try:
-            return _with_hydrogens(app.Modeller(heavy.topology, heavy.positions), peptide, form, ph, seed)
-        except PeptideError:
-            if seed == _PLACINGS:
-                raise
-    raise AssertionError("no placing was tried")
-
-
-def _with_hydrogens(modeller: app.Modeller, peptide: Peptide, form: str, ph: float, seed: int) -> _Built:
-    """As `_completed`, from the places that `seed` gives the hydrogens first."""
+def _with_hydrogens(heavy: app.Modeller, peptide: Peptide, form: str, ph: float, seed: int) -> app.Modeller:
+    """Heavy atoms with hydrogens, from the places that `seed` gives these first. Raises PeptideError where the force
+    field does not know the peptide so."""
+    modeller = app.Modeller(heavy.topology, heavy.positions)
     try:
         add_hydrogens(modeller, ph, seed)
     except ValueError as error:
@@ -238,6 +226,11 @@ def _with_hydrogens(modeller: app.Modeller, peptide: Peptide, form: str, ph: flo
             f"({str(error).split('.')[0]}): at the ends of an uncapped chain it has the usual protonation states only; "
             "set peptides.ph nearer to 7, or cap the chain."
         ) from None
+    return modeller
+
+
+def _relaxed(modeller: app.Modeller, peptide: Peptide) -> _Built:
+    """All atoms relaxed and checked. Raises PeptideError where a check fails."""
     matched = templates(modeller.topology, force_field(), peptide.name)
     state = relax(modeller.topology, modeller.positions)
     positions = np.asarray(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
@@ -249,6 +242,21 @@ def _with_hydrogens(modeller: app.Modeller, peptide: Peptide, form: str, ph: flo
     record = {"templates": matched} | check(positions, whole, peptide.name, wanted_hands(whole, peptide.hands))
     energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
     return _Built(modeller.topology, positions - positions.mean(0), record, energy)
+
+
+def _completed(heavy: app.Modeller, peptide: Peptide, form: str, ph: float) -> _Built:
+    """Heavy atoms with hydrogens, relaxed and checked. Raises PeptideError as `build_peptide`.
+
+    From some places of the hydrogens the relaxation of a crowded chain turns a stereocentre over: others then. What
+    the force field does not know is refused at once, as no place changes that.
+    """
+    for seed in range(1, _PLACINGS + 1):
+        modeller = _with_hydrogens(heavy, peptide, form, ph, seed)
+        try:
+            return _relaxed(modeller, peptide)
+        except PeptideError as error:
+            failure = error
+    raise failure
 
 
 def _form(peptide: Peptide, form: Form) -> str:

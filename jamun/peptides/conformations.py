@@ -92,13 +92,18 @@ def _alpha_carbon(kind: str, quartet: Quartet) -> int:
 
 
 def _posed(
-    topology: app.Topology, given: np.ndarray, structure: mdtraj.Topology, backbone: Angles, chi1: Angles, name: str
+    topology: app.Topology,
+    positions: np.ndarray,
+    backbone: Angles,
+    chi1: Angles,
+    name: str,
+    expected: Mapping[int, int],
 ) -> np.ndarray:
-    """Positions (atoms, 3) in nm with these torsions in radians, contacts relaxed while they are held.
+    """Centred positions (atoms, 3) in nm with these torsions in radians, contacts relaxed while they are held.
 
-    Raises PeptideError, which gives `name`, where a bond is stretched.
+    Raises PeptideError, which gives `name`, where a bond is stretched or another check of a built peptide fails.
     """
-    positions = given
+    structure = mdtraj.Topology.from_openmm(topology)
     for quartet, angle in backbone:
         positions = _with_torsion(positions, structure, quartet, angle)
     positions = _side_chains_away(positions, structure, "CA", "CB")
@@ -110,7 +115,8 @@ def _posed(
     relaxed = relax(topology, positions * unit.nanometer, _holding(positions, held))
     posed = np.asarray(relaxed.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
     require_bonds(topology, posed, name)
-    return posed
+    check(posed, structure, name, expected)
+    return posed - posed.mean(0)
 
 
 def _open_chain(topology: app.Topology, name: str) -> mdtraj.Topology:
@@ -152,9 +158,7 @@ def conformed(
             (quartet, expected.get(quartet[1], 1) * np.deg2rad(ROTAMERS[rotamer]))
             for quartet in _free_chi1(positions, structure)
         ]
-    posed = _posed(topology, positions, structure, backbone, chi1, name)
-    check(posed, structure, name, expected)
-    return posed - posed.mean(0)
+    return _posed(topology, positions, backbone, chi1, name, expected)
 
 
 def drawn(
@@ -171,8 +175,8 @@ def drawn(
     expected = expected or {}
     generator = np.random.default_rng(seed)
     torsions, side_chains = backbone_torsions(structure), _free_chi1(positions, structure)
+    carbons = sorted({_alpha_carbon(kind, quartet) for kind, quartet in torsions})
     for _ in range(_DRAWS):
-        carbons = sorted({_alpha_carbon(kind, quartet) for kind, quartet in torsions})
         chosen = dict(
             zip(carbons, generator.choice(list(_SHARES), len(carbons), p=list(_SHARES.values())), strict=True)
         )
@@ -187,10 +191,7 @@ def drawn(
             for quartet, degrees in zip(side_chains, rotamers, strict=True)
         ]
         try:
-            posed = _posed(topology, positions, structure, backbone, chi1, name)
-            check(posed, structure, name, expected)
+            return _posed(topology, positions, backbone, chi1, name, expected)
         except PeptideError as error:
             failure = error
-            continue
-        return posed - posed.mean(0)
     raise failure
