@@ -55,10 +55,10 @@ lint: dev
 	@$(BIN)/mypy
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(SNAKEMAKE) --lint
 
-# The generated pages, and the site of them all in site/.
+# The generated pages, and the site of them all in site/. --quiet would hide warnings from --strict.
 docs: dev
 	@$(BIN)/python -m jamun.config.schema
-	@$(BIN)/mkdocs build --strict --quiet
+	@$(BIN)/mkdocs build --strict
 
 # The tests that need neither PyEMMA nor pinned versions, on other Pythons: make test-pythons PYTHONS="python3.12 python3.13".
 # Each gets the newest versions that pyproject.toml allows, from pip's registry; PyTorch alone may be 3 GB.

@@ -92,9 +92,11 @@ def aligned_to_files(reference: Files, samples: Files, frames: int, md: Path, dr
     """Write at most `frames` heavy-atom frames of MD and of samples, aligned, as PDBs with a model a frame.
 
     Args:
-        reference, samples: Files of both.
+        reference: Files of the MD.
+        samples: Files of the samples.
         frames: How many of each.
-        md, drawn: PDBs to write.
+        md: PDB of MD frames to write.
+        drawn: PDB of samples to write.
 
     Raises:
         EvaluationError: The files are not two ensembles of one molecule.

@@ -105,7 +105,8 @@ def describe_to_files(
         structure: PDB that they started from.
         names: Entries dataset, model and peptide of the result.
         settings: Of the evaluation.
-        result, arrays: Files to write.
+        result: JSON file to write.
+        arrays: NPZ file to write.
 
     Raises:
         EvaluationError: The samples cannot be read, or are not of the structure's molecule.

@@ -15,7 +15,8 @@ def js_distance(p: np.ndarray, q: np.ndarray, dims: int = 1) -> np.ndarray:
     """Jensen-Shannon distance, sqrt((KL(P|M) + KL(Q|M)) / 2) with M = (P + Q) / 2 and the natural logarithm.
 
     Args:
-        p, q: Counts or probabilities of one shape (..., bins) or, with `dims` 2, (..., bins, bins); normalised here.
+        p: Counts or probabilities (..., bins) or, with `dims` 2, (..., bins, bins); normalised here.
+        q: Counts or probabilities of the same shape.
         dims: Trailing axes that one histogram has.
 
     Returns:
@@ -37,7 +38,8 @@ def w1_distance(p: np.ndarray, q: np.ndarray, width: float) -> np.ndarray:
     """1-Wasserstein distance of histograms, sum_i |P_i - Q_i| width with cumulative shares P and Q.
 
     Args:
-        p, q: Counts (..., bins).
+        p: Counts (..., bins).
+        q: Counts (..., bins).
         width: Width of a bin, in the unit of the result.
 
     Returns:

@@ -92,7 +92,8 @@ def compare_models_to_files(
         models: Files of the samples by each model.
         names: Entries dataset and peptide of the result.
         settings: Bins.
-        result, arrays: Files to write.
+        result: JSON file to write.
+        arrays: NPZ file to write.
 
     Raises:
         EvaluationError: The files are not ensembles of one molecule.

@@ -206,7 +206,9 @@ def read_pair(reference: Files, samples: Files, dataset: str, model: str, peptid
     Args:
         reference: Files of the MD; its record is needed.
         samples: Files of the samples.
-        dataset, model, peptide: Their names, for the result.
+        dataset: Name of the dataset, for the result.
+        model: Name of the model, for the result.
+        peptide: Name of the peptide, for the result.
 
     Raises:
         EvaluationError: The files cannot be read, do not fit each other or are of two molecules.

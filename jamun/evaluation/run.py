@@ -36,7 +36,8 @@ def analyse_to_files(
         name: Of ANALYSES.
         pair: Reference MD and samples.
         settings: Of the evaluation.
-        result, arrays: Files to write.
+        result: JSON file to write.
+        arrays: NPZ file to write.
         md_distances: What md_distances_to_file wrote of this MD (JSON), where the analysis needs it.
     """
     module, packages = ANALYSES[name]

@@ -107,7 +107,8 @@ def distances(first: Segment, second: Segment, no_tica: str | None, settings: Dy
     """The four distances between two segments of one molecule.
 
     Args:
-        first, second: The frames, along the same components.
+        first: The frames of one ensemble.
+        second: The frames of the other, along the same components.
         no_tica: Why there are no components, where there are none.
         settings: Bins, frames and repeats.
 

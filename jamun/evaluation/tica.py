@@ -144,7 +144,8 @@ def component_js(first: Points, second: Points, bins: int) -> tuple[dict[str, An
     The projection and the edges are held fixed while blocks are drawn.
 
     Args:
-        first, second: Components (F, d) of the ensembles, d 1 or 2.
+        first: Components (F, d) of one ensemble, d 1 or 2.
+        second: Components (G, d) of the other.
         bins: Bins an axis, over the joint range.
 
     Returns:

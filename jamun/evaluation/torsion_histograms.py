@@ -107,7 +107,8 @@ class Binning:
         """Distances of samples to MD, both counted by block, with their intervals.
 
         Args:
-            samples, reference: Histograms by block.
+            samples: Histograms by block.
+            reference: Histograms by block.
             equal: Histograms of the MD at equal wall clock, whose distances stand beside each torsion and pair.
 
         Returns:

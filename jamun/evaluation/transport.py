@@ -66,7 +66,8 @@ def transport_distance(first: Points, second: Points, cost: Cost, settings: Tran
     wide side. Two draws of one distribution are not at 0: compare with the distance between the MD's halves.
 
     Args:
-        first, second: Torsions or components of the ensembles.
+        first: Torsions or components of one ensemble.
+        second: Those of the other.
         cost: Squared distances of two sets of points.
         settings: How many frames and repeats, and the seed.
 

@@ -272,7 +272,8 @@ def analyse_to_files(
         settings: Of the evaluation.
         potential: What gives heavy atoms their energies, or why there is nothing.
         reference: The MD's files, from which its own hydrogens are read.
-        result, arrays: Files to write.
+        result: JSON file to write.
+        arrays: NPZ file to write.
     """
     own, topology = None, mdtraj.load_topology(str(reference.topology))
     if not isinstance(potential, str) and any(atom.element.symbol == "H" for atom in topology.atoms):

@@ -93,7 +93,8 @@ def fit(
 
     Args:
         data: what to learn from.
-        network, training: settings.
+        network: its settings.
+        training: settings of the training.
         work: folder of the resumable state; a training of other settings there is thrown away.
         gpus: indices of the GPUs; without any, those that Lightning takes.
         initial: the network whose weights training starts from; without it, from random ones.

@@ -115,7 +115,8 @@ def train_to_files(
 
     Args:
         inputs: what to learn from.
-        network, training: settings.
+        network: its settings.
+        training: settings of the training.
         files: what is written.
         threads: of the processor.
         gpus: indices of the GPUs to train on; none leaves them to Lightning.

@@ -61,7 +61,8 @@ class Sampler:
     Args:
         name: of the peptide, for messages.
         settings: how many samples, and which count.
-        state, progress: what was made so far, and where it is saved.
+        state: what was made so far.
+        progress: where the state is saved.
         clock: when to save.
         stop: a signal that asks to end.
         accepted: called with how many samples were accepted since the last time.

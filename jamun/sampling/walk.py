@@ -270,7 +270,8 @@ def walk_jump(
         sigma: nm, whatever the settings say.
         settings: how the walk goes.
         seed: of the chains' noise.
-        remove_translation, allowed: see Dynamics.
+        remove_translation: see Dynamics.
+        allowed: see Dynamics.
     """
     noise = ChainNoise(seed, range(settings.chains), start.shape[0], start.dtype, start.device)
     dynamics = Dynamics.from_settings(denoise, sigma, settings, remove_translation, allowed)
