@@ -16,7 +16,7 @@ from targets import MET, median, targets_of
 
 from jamun import layout
 from jamun.data.trained_on import TrainedOn
-from jamun.io.shipped import CARD, WEIGHTS
+from jamun.io.shipped import CARD, DEFAULT_MODEL, WEIGHTS
 from jamun.model.checkpoint import load_denoiser, read_content
 from jamun.model.weights import write_model
 from jamun.peptides.sequences import THREE_LETTER
@@ -40,7 +40,7 @@ def _card(collected: Collected, shipped: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": TITLE,
         "license": "MIT",
-        "use": "jamun sample --sequence WF",
+        "use": usage(collected.folder.name),
         "file": shipped,
         "data": {
             "dataset": study["dataset"],
@@ -113,6 +113,11 @@ def _metrics(collected: Collected) -> list[dict[str, Any]]:
     return entries
 
 
+def usage(name: str) -> str:
+    """The command that samples with the model of a study."""
+    return "jamun sample --sequence WF" + ("" if name == DEFAULT_MODEL else f" --model {name}")
+
+
 def limits(collected: Collected) -> list[str]:
     """What the model was not made for, or does not do well enough: sentences, each from the data."""
     study, training = collected.study, collected.training.get(collected.model)
@@ -123,14 +128,18 @@ def limits(collected: Collected) -> list[str]:
         strangers = {one["model"] for one in lineage(training)[:-1]} - set(collected.training)
         if strangers:
             others = ", ".join(sorted(strangers))
-            found.append(f"Its weights come from {others}, whose training peptides are not in here.")
-        found.append(f"Walks at sigma {' to '.join(f'{one:g}' for one in sigma)} nm; not at other noise levels.")
+            found.append(
+                f"Its training began with the weights of earlier models: {others}. Their training peptides are not "
+                "listed here."
+            )
+        levels = " to ".join(f"{one:g}" for one in sigma)
+        found.append(f"Trained at sigma {levels} nm. Do not sample at other noise levels.")
     if not collected.unseen:
-        found.append("Some test peptides were seen in training, so the metrics do not tell of new ones.")
+        found.append("Some test peptides were seen in training. So the metrics do not hold for new peptides.")
     for entry in _metrics(collected):
         if entry["verdict"] not in (None, MET):
             value = "no value" if entry["mean"] is None else f"{entry['mean']:.3g}"
-            found.append(f"{entry['name']}: {value}, where the study asks for {entry['target']}.")
+            found.append(f"{entry['name']}: {value}. The study's target was {entry['target']}.")
     return found
 
 
@@ -144,9 +153,9 @@ def _residue_limits(study: dict[str, Any]) -> list[str]:
     missing = [THREE_LETTER[letter] for letter in sorted(set(THREE_LETTER) - residues)]
     seen = ", ".join(THREE_LETTER.get(letter, letter) for letter in sorted(residues))
     found = [
-        f"Trained on {' and '.join(study['forms'])} peptides of {' or '.join(map(str, sizes))} residues; other "
-        "sizes and ends are extrapolation.",
-        f"Residues seen: {seen}" + (f"; never seen: {', '.join(missing)}." if missing else "."),
+        f"Trained on {' and '.join(study['forms'])} peptides of {' or '.join(map(str, sizes))} residues. Other "
+        "lengths and ends are extrapolation.",
+        *([f"Residues seen: {seen}; never seen: {', '.join(missing)}."] if missing else []),
     ]
     lacking = [
         f"{THREE_LETTER[letter]} at place {place + 1}"
@@ -162,11 +171,12 @@ def _md_limits(study: dict[str, Any]) -> list[str]:
     md = study["md"].get("train") or next(iter(study["md"].values()))
     settings = md["settings"][0]
     if "forcefield" not in settings:
-        return ["The MD was imported; its samples follow that MD's force field and temperature."]
+        return ["Trained on imported MD. Its samples follow the force field and the temperature of that MD."]
     return [
-        f"Samples follow the MD that it learned: {settings['forcefield']}, {settings['solvent']} solvent, "
-        f"{settings['temperature']:g} K, and its errors; other temperatures and solvents need other training.",
-        f"Training MD was {md['ns'] / md['peptides']:.3g} ns a peptide: what it did not reach, the model has not seen.",
+        f"Trained on MD with {settings['forcefield']}, {settings['solvent']} solvent, {settings['temperature']:g} K. "
+        "Its samples have the errors of that MD. Other temperatures and solvents need other training.",
+        f"Its training MD was {md['ns'] / md['peptides']:.3g} ns a peptide. It has not learned what "
+        "that MD did not visit.",
     ]
 
 

@@ -147,7 +147,7 @@ def _verdict_words(target: Target, found: Verdict | None) -> str:
     if found is None or found.by is None:
         return found.word if found else ""
     by = f"{found.by:.3f}" if target.kind == "distance" else number(found.by, target.kind)
-    doubt = ", its interval on both sides" if found.sure is False else ""
+    doubt = ", within its interval" if found.sure is False else ""
     return f"**{found.word}** by {by}{doubt}" if found.by else f"**{found.word}**, just{doubt}"
 
 
@@ -170,7 +170,7 @@ def target_table(collected: Collected) -> str:
                 "" if published is None else number(published, target.kind),
             ]
         )
-    names = ["metric", "mean over peptides", "MD against itself", "target", "", "JAMUN v2"]
+    names = ["metric", "mean over peptides", "MD against itself", "target", "result", "JAMUN v2"]
     return markdown(names, rows)
 
 

@@ -1,6 +1,6 @@
 """The results and the model of configs/chains.yaml, from a finished workflow:
 
-    snakemake --configfile configs/chains.yaml samples
+    snakemake samples --configfile configs/chains.yaml
     python studies/longer_chains
 
 Run it in the repository's root. It writes summary.csv beside this file and the model to models/chains, and prints the
@@ -30,6 +30,7 @@ from jamun.peptides.splits import resolve_splits
 CONFIGURATION = Path("configs/chains.yaml")
 FOLDER = Path(__file__).parent
 MODEL = "default"
+SHIPPED = "chains"  # its name in models/
 # Faults of samples by their record, and what the table calls them.
 FAULTS = {"broken": "broken", "inverted": "inverted", "clash": "clashes"}
 
@@ -59,7 +60,8 @@ def rows(summary: pd.DataFrame) -> list[list[str]]:
     for model, of_model in summary.groupby("model"):
         for length, part in of_model.groupby(of_model["peptide"].str.len()):
             shares = [f"{part[name].mean():.1%}" for name in FAULTS]
-            found.append([str(model), f"{length}", f"{len(part)}", f"{part['samples'].sum():,}", *shares])
+            name = SHIPPED if model == MODEL else str(model)
+            found.append([name, f"{length}", f"{len(part)}", f"{part['samples'].sum():,}", *shares])
     return found
 
 
@@ -83,7 +85,7 @@ def card(settings: Configuration, results: Path, summary: pd.DataFrame, weights:
     return {
         "title": "Denoiser for walk-jump sampling of peptides (JAMUN)",
         "license": "MIT",
-        "use": "jamun sample --sequence DFPN --model chains",
+        "use": f"jamun sample --sequence DFPN --model {SHIPPED}",
         "file": {"name": WEIGHTS, "bytes": len(weights), "sha256": hashlib.sha256(weights).hexdigest()},
         "data": {
             "dataset": settings.dataset,
@@ -112,11 +114,12 @@ def card(settings: Configuration, results: Path, summary: pd.DataFrame, weights:
             "entries": [{"metric": name, "mean": float(own[name].mean()), "peptides": len(own)} for name in FAULTS],
         },
         "limits": [
-            f"Its MD is {simulate.replicas} runs of {simulate.production:g} ps a peptide, which stay in the basins "
-            "where they begin: populations of basins are those of the drawn starts and of the model it began with.",
+            f"Its MD is {simulate.replicas} runs of {simulate.production:g} ps a peptide. Such short runs stay in the "
+            "basins where they start. So the populations of basins are those of the drawn starts and of the model "
+            "whose weights its training began with, not those of MD.",
             "Capped chains of 1 to 5 residues in implicit solvent; other sizes, ends and solvents are extrapolation.",
-            f"Of its samples {own['broken'].mean():.1%} are broken and {own['inverted'].mean():.1%} inverted; they are "
-            "left out where sampling.reject says so, as it does for this model.",
+            f"{own['broken'].mean():.1%} of its samples are broken and {own['inverted'].mean():.1%} are inverted. "
+            "Its setting sampling.reject leaves them out.",
         ],
         "compute": {
             "md_core_hours": round(seconds / 3600, 2),
@@ -140,7 +143,7 @@ def main() -> None:
     # Who samples with it wants samples that are whole.
     sampling = settings.sampling_of(MODEL).model_dump(mode="json", exclude_defaults=True)
     sampling |= {"reject": ["inverted", "broken"], "samples": 1000}
-    target = Path("models/chains")
+    target = Path("models") / SHIPPED
     target.mkdir(parents=True, exist_ok=True)
     write_weights(target / WEIGHTS, read_content(checkpoint) | {"sampling": sampling})
     write_json(target / CARD, card(settings, results, summary, (target / WEIGHTS).read_bytes()))

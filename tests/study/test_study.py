@@ -298,7 +298,7 @@ def test_a_model_that_started_from_another_is_told_with_it(tmp_path):
     assert page.index("| first |") < page.index("| second |") < page.index("| default |")
     card = make_card(collected, {})
     assert card["settings"]["initial"]["initial"]["model"] == "first"
-    assert "weights come from first, second, whose training peptides are not in here" in " ".join(card["limits"])
+    assert "weights of earlier models: first, second. Their training peptides are not" in " ".join(card["limits"])
 
 
 def test_the_shipped_model_is_the_trained_one(finished):
