@@ -16,18 +16,20 @@ VariantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.
 
 
 class AblationSettings(Section):
-    """Test peptides sampled again with one thing changed at a time, and what that does (docs/evaluation.md). Beside the
-    variants there is always `plain`, the settings of `sampling` with as many samples."""
+    """Test peptides sampled again, with one change at a time (docs/evaluation.md). The variant `plain`, with the
+    settings of `sampling` and as many samples, is always there."""
 
-    model: str | None = Field(None, description="Model that is sampled; null takes the first of `models`.")
-    samples: int = Field(20000, ge=1, le=1_000_000_000, description="Accepted samples a peptide of every variant.")
+    model: str | None = Field(None, description="Model that is sampled. null: the first of `models`.")
+    samples: int = Field(
+        20000, ge=1, le=1_000_000_000, description="Number of accepted samples of a peptide, for each variant."
+    )
     chains: int | None = Field(
-        None, ge=1, le=10000, description="Independent chains; null takes as many as `sampling.chains`."
+        None, ge=1, le=10000, description="Number of independent chains. null: `sampling.chains`."
     )
     variants: dict[VariantName, dict[str, Any]] = Field(
         default_factory=dict,
-        description="Keys of `sampling` that differ, and `model` where it is another, by the variant's name. Without "
-        "variants there is no ablation. A name may hold dots, such as friction-0.1.",
+        description="Variants by name, each with the keys of `sampling` that differ and, if it is another, the "
+        "`model`. Without variants there is no ablation. A name may contain dots, such as friction-0.1.",
     )
 
     @model_validator(mode="after")

@@ -40,34 +40,34 @@ SHIPPED = "shipped"
 
 
 class ModelEntry(Section):
-    """One model of the dataset: trained here, or brought from elsewhere as a checkpoint."""
+    """A model of the dataset: trained here, or trained before and given as a checkpoint."""
 
     checkpoint: str | None = Field(
         None,
-        description="Path of a checkpoint to use, or `shipped` for the model that comes with the program, "
-        "`shipped:NAME` for another one that does (`jamun models` lists them), sampled as in its study where its own "
-        "`sampling` does not differ; null trains the model here.",
+        description="Path of a checkpoint. `shipped` is the default model of the program, `shipped:NAME` another of "
+        "its models (`jamun models` lists them); these are sampled with the settings of their study, "
+        "except for keys of `sampling` below. null: the model is trained here.",
     )
     samples: str | None = Field(
         None,
-        description="Samples that another program made, a trajectory of each test peptide, whose name {peptide} stands "
-        "for: compared as they are, in place of sampling.",
+        description="Samples of another program, in place of sampling: a trajectory for each test peptide. {peptide} "
+        "stands for its name. They are compared as they are.",
     )
     topology: str | None = Field(
         None,
-        description="Structure that names the atoms of `samples`, with {peptide} in it; null is the PDB of the same "
-        "name beside them.",
+        description="Structure that names the atoms of `samples`, with {peptide} for the name. null: the PDB of the "
+        "same name beside them.",
     )
     seconds: Annotated[float, Quantity("s", gt=0, le=1e9)] | None = Field(
-        None, description="Wall clock that the `samples` of one peptide took; null is not known."
+        None, description="Wall clock of the `samples` of one peptide. null: not known."
     )
     device: str | None = Field(
-        None, max_length=100, description="What the `samples` were made on, in words; null is not known."
+        None, max_length=100, description="What the `samples` were made on, in words. null: not known."
     )
     simulate: dict[str, Any] | None = Field(
         None,
-        description="Plain MD of each test peptide in place of samples, made here: keys of `simulate` that differ for "
-        "it, such as {production: 100 ps}. It shows what MD reaches on this machine without a model.",
+        description="Plain MD of each test peptide in place of samples, made here: keys of `simulate` that differ, "
+        "such as {production: 100 ps}. It shows what MD reaches on this machine without a model.",
     )
     network: dict[str, Any] = Field(default_factory=dict, description="Keys of `network` that differ for this model.")
     training: dict[str, Any] = Field(default_factory=dict, description="Keys of `training` that differ for this model.")
@@ -93,25 +93,27 @@ class ModelEntry(Section):
 
 
 class SplitEntry(Section):
-    """What differs for the peptides of one split."""
+    """Settings that differ for the peptides of one split."""
 
     simulate: dict[str, Any] = Field(default_factory=dict, description="Keys of `simulate` that differ for this split.")
 
 
 class Configuration(Section):
-    """A dataset, the models on it, and every stage's settings."""
+    """A dataset, its models, and the settings of every stage."""
 
     dataset: Name = Field("capped_demo", description="Name of the dataset: the folder below results/.")
     peptides: PeptideSettings = Field(default_factory=PeptideSettings, description="Sequences and splits.")
     source: SourceSettings = Field(default_factory=SourceSettings, description="Where the MD comes from.")
     simulate: SimulateSettings = Field(default_factory=SimulateSettings, description="Molecular dynamics.")
     splits: dict[Split, SplitEntry] = Field(
-        default_factory=dict, description="What differs for a split, by its name, such as longer MD of test peptides."
+        default_factory=dict,
+        description="Settings that differ for a split, by its name, such as longer MD of test peptides.",
     )
     frame_weights: FrameWeightSettings | None = Field(
         None,
-        description="Weigh frames of the MD, in training and as the reference, by a Markov model of their transitions, "
-        "as simulations need that are shorter than their slow motions; null weighs all alike.",
+        description="Weights of MD frames from a Markov model of their transitions, for training and for the "
+        "reference. Use them if simulations are shorter than their slow motions. null: all frames count "
+        "alike.",
     )
     features: FeatureSettings = Field(default_factory=FeatureSettings, description="Training features.")
     network: Annotated[SerializeAsAny[NetworkSettings], WrapValidator(of_its_architecture)] = Field(
@@ -122,19 +124,21 @@ class Configuration(Section):
         default_factory=lambda: {"default": ModelEntry()}, min_length=1, description="Models, by name."
     )
     checkpoint: str | None = Field(
-        None, description="On the command line: a checkpoint to evaluate, under the name given as `model`."
+        None, description="For the command line: a checkpoint to evaluate, under the name given as `model`."
     )
-    model: Name | None = Field(None, description="On the command line: the one model that the targets are about.")
+    model: Name | None = Field(None, description="For the command line: the only model that targets are made for.")
     partial: bool = Field(
         False,
-        description="On the command line: evaluate the test peptides whose MD and samples are there, leave out the "
-        "others, and make nothing that evaluation starts from.",
+        description="For the command line: evaluate only test peptides that already have MD and samples. Nothing is "
+        "simulated, trained or sampled.",
     )
     sampling: SamplingSettings = Field(default_factory=SamplingSettings, description="Walk-jump sampling.")
     populations: PopulationSettings = Field(
         default_factory=PopulationSettings, description="Populations by short MD from samples."
     )
-    ablation: AblationSettings = Field(default_factory=AblationSettings, description="Sampling with other settings.")
+    ablation: AblationSettings = Field(
+        default_factory=AblationSettings, description="Test peptides sampled again with other settings."
+    )
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="Comparison with MD.")
     figures: FigureSettings = Field(default_factory=FigureSettings, description="Looks of the figures.")
 

@@ -14,10 +14,14 @@ class TransportSettings(Section):
         2000,
         ge=10,
         le=5000,
-        description="Frames of each ensemble between which mass is transported; cost grows by more than their square.",
+        description="Number of frames of each ensemble in the optimal transport. Its cost grows faster than the "
+        "square.",
     )
     transport_repeats: int = Field(
-        10, ge=3, le=200, description="Subsamples, of half as many frames, for the interval of a transport distance."
+        10,
+        ge=3,
+        le=200,
+        description="Number of subsamples, of half as many frames, for the interval of a transport distance.",
     )
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the subsamples.")
 
@@ -29,5 +33,8 @@ class DynamicsSettings(TransportSettings):
     tica_bins: int = Field(100, ge=10, le=1000, description="Bins of TIC 0 over the joint range.")
     tica_map_bins: int = Field(50, ge=10, le=360, description="Bins along each of TIC 0 and TIC 1 of their map.")
     minimum_frames: int = Field(
-        100, ge=10, le=1_000_000_000, description="With fewer reference frames no TICA is made, and the result says so."
+        100,
+        ge=10,
+        le=1_000_000_000,
+        description="With fewer reference frames no TICA is computed, and the result says so.",
     )

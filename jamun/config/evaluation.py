@@ -17,21 +17,23 @@ class MSMSettings(Section):
 
     backend: Literal["auto", "pyemma", "deeptime"] = Field(
         "auto",
-        description="Library: deeptime, PyEMMA, which needs an environment of its own, or `auto`, PyEMMA where that "
-        "environment is and else deeptime; results name the one that was used.",
+        description="Library. `auto`: PyEMMA if its environment is there, else deeptime. Results name the one that "
+        "was used.",
     )
     tica_lag: int = Field(10, ge=1, le=1_000_000, description="Lag time of TICA in frames.")
-    tica_dimensions: int = Field(5, ge=1, le=1000, description="Independent components kept.")
-    clusters: int = Field(200, ge=2, le=100_000, description="k-means clusters.")
+    tica_dimensions: int = Field(5, ge=1, le=1000, description="Number of independent components that are kept.")
+    clusters: int = Field(200, ge=2, le=100_000, description="Number of k-means clusters.")
     lag: int = Field(10, ge=1, le=1_000_000, description="Lag time of the MSM in frames.")
-    macrostates: int = Field(10, ge=2, le=20, description="Macrostates of PCCA+, whose cost grows steeply with them.")
+    macrostates: int = Field(
+        10, ge=2, le=20, description="Number of PCCA+ macrostates. The cost grows steeply with it."
+    )
     its_lags: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
         default_factory=lambda: [1, 2, 5, 10, 20, 50],
         min_length=1,
         description="Lag times in frames at which implied timescales are checked.",
     )
     minimum_frames: int = Field(
-        100, ge=10, le=1_000_000_000, description="With fewer reference frames no MSM is made, and the result says so."
+        100, ge=10, le=1_000_000_000, description="With fewer reference frames no MSM is built, and the result says so."
     )
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of k-means.")
 
@@ -45,10 +47,13 @@ class MSMSettings(Section):
 class EvaluationSettings(Section):
     """Comparison of samples with the reference MD (definitions: docs/evaluation.md)."""
 
-    torsion_bins: int = Field(100, ge=10, le=1000, description="Bins of a torsion's histogram on (-pi, pi).")
-    ramachandran_bins: int = Field(50, ge=10, le=360, description="Bins along phi and psi of a pair's histogram.")
+    torsion_bins: int = Field(100, ge=10, le=1000, description="Bins of the histogram of a torsion on (-pi, pi).")
+    ramachandran_bins: int = Field(50, ge=10, le=360, description="Bins along phi and along psi.")
     convergence_points: int = Field(
-        12, ge=2, le=100, description="Points, evenly spaced in the logarithm of time, of the JS-against-time curves."
+        12,
+        ge=2,
+        le=100,
+        description="Number of points of the JS-against-time curves, evenly spaced in the logarithm of time.",
     )
     msm: MSMSettings = Field(default_factory=MSMSettings, description="Markov state model.")
     dynamics: DynamicsSettings = Field(default_factory=DynamicsSettings, description="Slow motions and transport.")

@@ -10,17 +10,18 @@ from jamun.config.base import Quantity, Section
 
 
 class FrameWeightSettings(Section):
-    """Weights of MD frames by Markov state models of the residues' slow states, which take the starts of short
-    simulations out of the populations: of training frames, and of the reference that samples are compared with."""
+    """Weights of MD frames from Markov state models of the slow coordinates of residues. They remove the effect of the
+    starts of short simulations on populations, in training and in the reference for samples."""
 
     lag: Annotated[float, Quantity("ps", gt=0, le=1_000_000)] = Field(50.0, description="Lag time of the models.")
     strength: float = Field(
         2.0,
         gt=0,
         le=1000,
-        description="Transitions out of a state that those of the same step in other peptides count as.",
+        description="Weight of the prior, in transitions out of a state. The prior comes from the same coordinate of "
+        "other peptides.",
     )
     smallest: float = Field(
-        0.02, gt=0, le=1, description="Smallest weight of a frame: what is rare has to be learned from something."
+        0.02, gt=0, le=1, description="Smallest weight of a frame. Rare states keep at least this weight in training."
     )
-    largest: float = Field(10.0, ge=1, le=1000, description="Largest weight of a frame, whose mean is 1.")
+    largest: float = Field(10.0, ge=1, le=1000, description="Largest weight of a frame. The mean weight is 1.")

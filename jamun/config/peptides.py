@@ -13,11 +13,13 @@ Split = list[Sequence] | Annotated[int, Field(ge=0, le=1_000_000)] | Sequence
 
 
 class PeptideSettings(Section):
-    """Which peptides a dataset holds. A split is a list of sequences, the path of a CSV or FASTA file, or a count
-    drawn from `pool`."""
+    """The peptides of a dataset. A split is a list of sequences, the path of a CSV or FASTA file, or a count drawn from
+    `pool`."""
 
     form: Literal["capped", "uncapped"] = Field(
-        "capped", description="ACE and NME caps, or a zwitterion; a head-to-tail ring has neither."
+        "capped",
+        description="`capped`: ACE and NME caps. `uncapped`: zwitterion. A head-to-tail ring has neither caps nor "
+        "ends.",
     )
     ph: float = Field(7.0, ge=0, le=14, description="pH at which hydrogens are added.")
     train: Split = Field(default_factory=list, description="Training peptides: a list, a file, or a count from `pool`.")
@@ -27,20 +29,19 @@ class PeptideSettings(Section):
     test: Split = Field(default_factory=list, description="Test peptides: a list, a file, or a count from `pool`.")
     structures: list[Sequence] | Sequence = Field(
         default_factory=list,
-        description="Test peptides given as structure files (PDB, mmCIF, GRO), a list or a folder of them, each named "
-        "as its file: sampling starts from them, and MD where it is made. They keep their caps or have none, whatever "
-        "`form` says.",
+        description="Test peptides given as structure files (PDB, mmCIF, GRO): a list of files, or a folder. Each is "
+        "named after its file. Sampling starts from them, and so does MD if it is made here. Their ends "
+        "stay as they are, whatever `form` says.",
     )
     pool: list[Sequence] | Sequence = Field(
         "dipeptides",
-        description="Where counts are drawn from: `dipeptides` (all 400), a list, or the path of a CSV or FASTA file.",
+        description="What counts are drawn from: `dipeptides` (all 400), a list, or the path of a CSV or FASTA file.",
     )
-    split_seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the draw of splits given as counts.")
+    split_seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the draw, for splits given as counts.")
     unshared_substring: int | None = Field(
         None,
         ge=1,
         le=100,
-        description="No peptide of one split may have so many residues in a row that a peptide of another split has "
-        "too; counts are drawn accordingly. Peptides shorter than that must only differ. null asks for no more than "
-        "different sequences.",
+        description="Peptides of two splits must not share this many residues in a row. Splits given as counts are "
+        "drawn accordingly. Shorter peptides must only differ. null: all sequences must only differ.",
     )

@@ -13,41 +13,47 @@ OF_SIMULATE = ("forcefield", "temperature", "friction", "timestep", "hydrogen_ma
 
 
 class PopulationSettings(Section):
-    """Short MD from samples, and a Markov model of its transitions, by which samples and MD get weights. Force field,
-    solvent and temperature are those of `simulate`."""
+    """Short MD from samples and a Markov model of its transitions, which give weights to samples and MD
+    (docs/populations.md). Force field, solvent and temperature are those of `simulate`."""
 
     models: list[str] = Field(
         default_factory=list,
-        description="Models whose samples of the test peptides get populations in the workflow, in implicit solvent. "
-        "The weighted MD of each is evaluated as a model of its own, NAME+md; empty is off.",
+        description="Models for which the workflow makes populations of the test peptides, in implicit solvent. The "
+        "weighted MD of each is evaluated as a model of its own, NAME+md. Empty: none.",
     )
     budget: Annotated[float, Quantity("ps", gt=0, le=1e9)] = Field(
-        10_000.0, description="MD of a peptide at most, all runs together."
+        10_000.0, description="Largest amount of MD of a peptide, over all runs."
     )
     target: float = Field(
         0.02,
         gt=0,
         le=0.5,
-        description="Standard error at which no more MD is done: that of the least certain population of a residue.",
+        description="No more MD is made when the standard error of the least certain population of a residue is "
+        "below this.",
     )
     run: Annotated[float, Quantity("ps", gt=0, le=1e6)] = Field(100.0, description="Length of each run.")
     warm_up: Annotated[float, Quantity("ps", ge=0, le=1e5)] = Field(
-        2.0, description="What is left out at the start of each run, in which bonds and angles become those of the MD."
+        2.0, description="Time left out at the start of each run. In it, bonds and angles become those of the MD."
     )
     frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e4)] = Field(
         0.5, description="Time between frames of the runs."
     )
-    seeds: int = Field(24, ge=1, le=100_000, description="Runs of a round, after each of which the error is looked at.")
+    seeds: int = Field(
+        24, ge=1, le=100_000, description="Number of runs in a round. The error is computed after each round."
+    )
     lag: Annotated[float, Quantity("ps", gt=0, le=1e6)] | None = Field(
-        None, description="Lag time of the models; null takes the shortest at which implied timescales have converged."
+        None, description="Lag time of the models. null: the shortest at which implied timescales have converged."
     )
     strength: float = Field(
         0.5,
         gt=0,
         le=100,
-        description="Transitions that count as much as what the samples say of a barrier's two sides.",
+        description="Weight of the prior, in transitions. The prior has the populations of the samples on the two "
+        "sides of a barrier.",
     )
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the choice of starts, of velocities and noise.")
+    seed: int = Field(
+        0, ge=0, le=LARGEST_SEED, description="Random seed of the choice of starts, of velocities and noise."
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> PopulationSettings:

@@ -22,7 +22,10 @@ class PublicNetworkSettings(ArchitectureSettings):
 
     architecture: Literal["public"] = Field("public", description="The network of the authors' public program.")
     generation: int = Field(
-        4, ge=1, le=LATEST_GENERATION, description="Generation of the public program whose function the network has."
+        4,
+        ge=1,
+        le=LATEST_GENERATION,
+        description="Generation of the public program whose network is reproduced (docs/other_models.md).",
     )
     hidden_irreps: str = Field(
         "120x0e + 32x1e",
@@ -30,22 +33,26 @@ class PublicNetworkSettings(ArchitectureSettings):
         description="Hidden features of an atom: scalars (0e) and vectors (1e).",
     )
     n_convolutions: int = Field(6, ge=1, le=50, description="Message-passing blocks, the initial one included.")
-    n_radial: int = Field(32, ge=1, le=512, description="Gaussians in which distances are embedded.")
+    n_radial: int = Field(32, ge=1, le=512, description="Number of Gaussians in which distances are embedded.")
     radial_width: int = Field(64, ge=1, le=1024, description="Hidden units of the radial layer of a convolution.")
-    bond_embedding: int = Field(32, ge=1, le=512, description="Size of the embedding of bonded or not.")
+    bond_embedding: int = Field(
+        32, ge=1, le=512, description="Size of the embedding that tells whether two atoms are bonded."
+    )
     element_embedding: int = Field(8, ge=1, le=512, description="Size of the embedding of the element.")
     atom_name_embedding: int = Field(8, ge=1, le=512, description="Size of the embedding of the PDB atom name.")
     residue_embedding: int = Field(32, ge=1, le=512, description="Size of the embedding of the residue type.")
     residue_index_embedding: int = Field(
-        8, ge=1, le=512, description="Size of the embedding of the residue's place in the chain."
+        8, ge=1, le=512, description="Size of the embedding of the position of the residue in the chain."
     )
     residue_index: bool = Field(
-        False, description="Tell the network the residue's place in the chain, of ten at most; else all have the first."
+        False,
+        description="Give the network the position of the residue in the chain, up to the tenth. false: all residues "
+        "have the first position.",
     )
     max_radius: Annotated[float, Quantity("nm", gt=0, le=100)] = Field(
         1.0,
-        description="Radius of the public program: atoms are joined, and the gaussians end, where a scaled distance "
-        "reaches sqrt(max_radius^2 + 6 sigma^2), which means 0.59 nm for its own settings.",
+        description="Radius of the public program. An edge joins atoms, and the Gaussians end, where a scaled "
+        "distance reaches sqrt(max_radius^2 + 6 sigma^2); for the public settings that is 0.59 nm.",
     )
 
     @model_validator(mode="after")

@@ -21,36 +21,38 @@ _OF_A_RUN |= {"checkpoint_interval", "precision", "compile", "device", "seed", "
 class SamplingSettings(Section):
     """Walk-jump sampling of each test peptide (paper: section 3.2, Appendices E, G and H)."""
 
-    samples: int = Field(100000, ge=1, le=1_000_000_000, description="Accepted samples a peptide, over all chains.")
-    chains: int = Field(100, ge=1, le=10000, description="Independent chains.")
+    samples: int = Field(
+        100000, ge=1, le=1_000_000_000, description="Number of accepted samples of a peptide, over all chains."
+    )
+    chains: int = Field(100, ge=1, le=10000, description="Number of independent chains.")
     batch: int | None = Field(
         None,
         ge=1,
         le=10000,
-        description="Chains that walk side by side in one process; the samples are the same, up to rounding. null "
-        "shares the chains out among the processes, one a thread, as far as they are estimated to fit 2 GiB in all, or "
-        "takes as many as fit half of the free memory of a GPU.",
+        description="Number of chains that one process evaluates together; it changes samples by rounding only. "
+        "null: on processors the chains are shared among the processes (one a thread) within an "
+        "estimated 2 GiB in all; on a GPU as many as fit half of its free memory.",
     )
     starts: list[str] = Field(
         default_factory=list,
-        description="PDB files to start from instead of the built peptide, every model of each; {peptide} in a path "
-        "stands for the peptide's name. Chain i starts from structure i modulo their number.",
+        description="Structure files to start from instead of the built peptide, every model of each. {peptide} "
+        "stands for the name of the peptide. Chain i starts from structure i modulo their number.",
     )
     sigma: Annotated[float, Quantity("nm", gt=0, le=1)] | None = Field(
-        None, description="Noise level of the walk; null is the one at which the model was trained."
+        None, description="Noise level of the walk. null: the `sigma` of the training."
     )
-    integrator: Literal["BAOAB", "ABOBA"] = Field("BAOAB", description="Splitting of the underdamped Langevin walk.")
-    step: float = Field(1.0, gt=0, le=10, description="Walk step dt in units of sigma.")
+    integrator: Literal["BAOAB", "ABOBA"] = Field("BAOAB", description="Splitting of underdamped Langevin dynamics.")
+    step: float = Field(1.0, gt=0, le=10, description="Time step dt of the walk, in units of sigma.")
     friction: float = Field(
         1.0,
         gt=0,
         le=1e6,
-        description="Friction in the convention of `friction_convention`.",
+        description="Friction, in the convention of `friction_convention`.",
     )
     friction_convention: Literal["per_step", "gamma"] = Field(
         "per_step",
-        description="per_step: velocities keep exp(-friction) at each step (the public code); gamma: they keep "
-        "exp(-friction * dt), dt in nm as in the paper's equations.",
+        description="`per_step`: a step multiplies velocities by exp(-friction), as in the public code. `gamma`: by "
+        "exp(-friction * dt), dt in nm, as in the equations of the paper.",
     )
     mass: float = Field(1.0, gt=0, le=1e6, description="Mass M of the walk; u = 1/M.")
     score_clip: float | None = Field(
@@ -58,71 +60,81 @@ class SamplingSettings(Section):
         gt=0,
         le=1e6,
         allow_inf_nan=False,
-        description="Largest norm of an atom's score, in units of 1/sigma; longer ones are shortened; null is off.",
+        description="Largest norm of the score of an atom, in units of 1/sigma. Longer scores are shortened. null: "
+        "no limit.",
     )
     inverse_temperature: float = Field(
         1.0,
         ge=0,
         le=100,
-        description="Factor beta of the (clipped) score: the walk samples the noisy density to the power of beta.",
+        description="Factor beta of the (clipped) score. The walk then samples the noisy density to the power of beta.",
     )
     keep_chirality: bool = Field(
         False,
-        description="Keep the walk to where its estimate clearly has the stereocentres of the chain's start: a "
-        "step to elsewhere is rejected and its velocity flipped (integrator BAOAB); false walks freely, as the paper.",
+        description="Reject a step if its denoised estimate does not clearly have the stereocentres of the start of "
+        "the chain, and flip the velocity (BAOAB only). false: a free walk, as in the paper.",
     )
     burn_in: int = Field(0, ge=0, le=1_000_000_000, description="Walk steps of each chain before its first sample.")
     stride: int = Field(1, ge=1, le=1_000_000, description="Walk steps between samples.")
     jump_sigmas: list[Annotated[float, Quantity("nm", gt=0, le=1)]] = Field(
         default_factory=list,
-        description="Decreasing noise levels below that of the walk through which a jump goes down, one more "
-        "evaluation of the network each; empty jumps at once. They need a network that was trained at these levels.",
+        description="Noise levels below that of the walk, in decreasing order, through which a jump goes down. Each "
+        "costs one more network evaluation, and needs a network that was trained there. Empty: the jump "
+        "is one step.",
     )
     jump_order: int = Field(
         1,
         ge=1,
         le=2,
-        description="Order of the steps between jump_sigmas: 1 is Euler's; 2 also uses the estimate before the last "
-        "(DPM-Solver++(2M)), which is what a long way down from a high level wants, at no more evaluations.",
+        description="Order of the steps between jump_sigmas. 1: Euler. 2: DPM-Solver++(2M), which also uses the "
+        "estimate before; better for many levels, at no extra evaluations.",
     )
     corrector_steps: list[Annotated[int, Field(ge=0, le=10000)]] = Field(
         default_factory=list,
-        description="Steps of the walk at each of jump_sigmas on the way down (Song et al., arXiv:2011.13456), one "
-        "number a level and one evaluation a step (integrator BAOAB); empty goes down without.",
+        description="Steps of the walk at each of jump_sigmas on the way down (Song et al., arXiv:2011.13456): one "
+        "number for each level, one evaluation for each step (BAOAB only). Empty: none.",
     )
     reject: list[Reason] = Field(
         default_factory=list,
-        description="What makes a sample not count: a broken bond, an inverted stereocentre, a clash. More are drawn "
-        "in place of rejected ones; samples.xtc holds all, flags.npz tells which count. All are reported always.",
+        description="Faults for which a sample does not count: broken bond, inverted stereocentre, clash. More "
+        "samples are drawn instead. samples.xtc holds all samples, and flags.npz says which count. "
+        "Faults are always reported.",
     )
     bond_tolerance: Annotated[float, Quantity("nm", gt=0, le=1)] = Field(
-        0.05, description="A bond is broken when its length differs by more from that in the chain's start."
+        0.05,
+        description="A bond is broken if its length differs by more than this from that in the start of the chain.",
     )
     clash_distance: Annotated[float, Quantity("nm", ge=0, le=1)] = Field(
-        0.22, description="Heavy atoms more than three bonds apart clash when they are nearer."
+        0.22, description="Heavy atoms more than three bonds apart clash if they are closer than this."
     )
     most_generated: float = Field(
-        4.0, ge=1, le=1000, description="Samples generated at most, as a multiple of `samples`; more is an error."
+        4.0,
+        ge=1,
+        le=1000,
+        description="Largest number of generated samples, as a multiple of `samples`. More is an error.",
     )
     checkpoint_interval: Annotated[float, Quantity("s", gt=0, le=3600)] = Field(
-        30.0, description="Wall-clock time between saved states, from which a stopped run goes on."
+        30.0, description="Wall-clock time between saved states. A stopped run continues from the last one."
     )
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32",
-        description="Matrix products: full, or rounded operands (tf32 on GPUs that have it; bfloat16 by autocast).",
+        description="Precision of matrix products. `float32`: full. `tf32`: rounded operands, on GPUs that have it. "
+        "`bfloat16`: autocast.",
     )
     compile: Literal["off", "default", "cuda_graphs"] = Field(
         "off",
-        description="default: torch.compile of the network, which pays where sampling lasts longer than a minute of "
-        "compiling; cuda_graphs: on a GPU, its kernels recorded once and replayed.",
+        description="`default`: torch.compile of the network; it takes about a minute and helps if sampling lasts "
+        "longer. `cuda_graphs`: on a GPU, kernels are recorded once and replayed.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs.")
     hydrogens: bool = Field(
         False,
-        description="Also write the accepted samples with hydrogens, their contacts relaxed, and potential energies: "
-        "all_atoms.xtc, .pdb, .npz and .json.",
+        description="Also write the accepted samples with hydrogens and relaxed contacts, and their potential "
+        "energies: all_atoms.xtc, .pdb, .npz and .json.",
     )
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed; each peptide derives its own from it and its name.")
+    seed: int = Field(
+        0, ge=0, le=LARGEST_SEED, description="Random seed. Each peptide derives its own from it and from its name."
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> SamplingSettings:

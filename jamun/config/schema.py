@@ -36,6 +36,8 @@ def _type_name(annotation: Any) -> str:
         return " \\| ".join(_type_name(part) for part in typing.get_args(annotation))
     if origin in (list, dict):
         return f"{origin.__name__} of {_type_name(typing.get_args(annotation)[-1])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "section"
     name: str = annotation.__name__
     return {"NoneType": "null", "float": "number", "int": "integer", "str": "string"}.get(name, name)
 
@@ -64,13 +66,18 @@ def _default(field: FieldInfo) -> str:
     return f"`{json.dumps(value)}`"
 
 
+def _words(field: FieldInfo) -> str:
+    """The description, in a cell of a table."""
+    return (field.description or "").replace("|", "\\|")
+
+
 def _sections(model: type[BaseModel], prefix: str) -> list[str]:
     lines = [f"## {prefix or 'Top level'}", "", " ".join((model.__doc__ or "").split()), ""]
     lines += ["| key | type | unit | range | default | what it is |", "|---|---|---|---|---|---|"]
     nested = []
     for name, field in model.model_fields.items():
         unit, bounds = _extras(field, name, model)
-        cells = [f"`{name}`", _type_name(field.annotation), unit, bounds, _default(field), field.description or ""]
+        cells = [f"`{name}`", _type_name(field.annotation), unit, bounds, _default(field), _words(field)]
         lines.append(f"| {' | '.join(cells)} |")
         inner = [field.annotation, *typing.get_args(field.annotation)]
         nested += [
@@ -92,11 +99,13 @@ def reference_page() -> str:
     head = [
         "# Configuration",
         "",
-        "Generated from `jamun/config` by `python -m jamun.config.schema`; do not edit. A quantity may be a number in",
-        "the unit given here, or text with a unit of the same kind (`4 fs`, `0.004 ps`, `8.5 angstrom`). `null` in",
-        "YAML is an empty value. Unknown keys are refused. `jamun check --config FILE` says in one sentence what is",
-        "wrong, also with a file that Snakemake cannot read (missing, not UTF-8, not YAML, holding itself), for which",
-        "Snakemake itself has a message of its own or a traceback.",
+        "All settings of a configuration file. The demo's `config.yaml` is an example.",
+        "",
+        "- A quantity is a number in the unit of the table, or text with a unit (`4 fs`, `0.004 ps`, `8.5 angstrom`).",
+        "- `null` in YAML is an empty value. Unknown keys are refused.",
+        "- `jamun check --config FILE` says in one sentence what is wrong with a file.",
+        "",
+        "This page is generated from `jamun/config` by `python -m jamun.config.schema`; do not edit it.",
         "",
     ]
     return "\n".join(head + _sections(Configuration, ""))

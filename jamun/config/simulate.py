@@ -27,11 +27,13 @@ class EquilibrationStage(Section):
 
     ensemble: Literal["NVT", "NPT"] = Field(description="With (NPT) or without (NVT) a barostat.")
     duration: Annotated[float, Quantity("ps", gt=0, le=1e9)] = Field(description="Length of the stage.")
-    restrained: bool = Field(False, description="Hold the heavy atoms of the peptide, caps included, by springs.")
+    restrained: bool = Field(
+        False, description="Hold the heavy atoms of the peptide, caps included, by harmonic restraints."
+    )
     temperature: Annotated[float, Quantity("K", gt=0, le=1000)] | None = Field(
         None,
-        description="Temperature of the stage; null is that of the production. Hot stages before cooler ones let each "
-        "replica forget where it started.",
+        description="Temperature of the stage. null: that of the production. A hot stage before cooler ones lets "
+        "each replica forget its start.",
     )
 
 
@@ -44,29 +46,38 @@ def _paper_equilibration() -> list[EquilibrationStage]:
 
 
 class SimulateSettings(Section):
-    """Molecular dynamics of each peptide with OpenMM; the defaults are the paper's capped set (reference: section 4
-    and the settings of the public code)."""
+    """Molecular dynamics of each peptide with OpenMM. The defaults are those of the paper's capped set and its public
+    code."""
 
     renamed: ClassVar[dict[str, str]] = {"together": "batched"}
 
-    solvent: Literal["explicit", "implicit"] = Field("explicit", description="TIP3P water, or GBSA-OBC.")
+    solvent: Literal["explicit", "implicit"] = Field(
+        "explicit", description="`explicit`: TIP3P water. `implicit`: generalised Born (OBC)."
+    )
     forcefield: str = Field(
         "amber99sbildn",
-        description="Force field of the peptide: amber99sbildn (implicit solvent: OBC2), or amber14 (ff14SB; OBC1).",
+        description="Force field of the peptide: `amber99sbildn` (in implicit solvent with OBC2) or `amber14` "
+        "(ff14SB; with OBC1).",
         json_schema_extra={"enum": list(FORCE_FIELDS)},
     )
     padding: Annotated[float, Quantity("nm", gt=0, le=5)] = Field(
-        1.0, description="Least distance between the peptide and its periodic copies (OpenMM's padding)."
+        1.0,
+        description="Smallest distance between the peptide and its periodic copies (OpenMM's padding); explicit "
+        "solvent only.",
     )
-    box: Literal["cube", "dodecahedron", "octahedron"] = Field("cube", description="Shape of the periodic box.")
+    box: Literal["cube", "dodecahedron", "octahedron"] = Field(
+        "cube", description="Shape of the periodic box; explicit solvent only."
+    )
     ionic_strength: Annotated[float, Quantity("M", ge=0, le=2)] = Field(
-        0.0, description="Salt (NaCl) beyond the ions that neutralise the peptide; explicit solvent only."
+        0.0, description="NaCl in addition to the ions that neutralise the peptide; explicit solvent only."
     )
     cutoff: Annotated[float, Quantity("nm", gt=0.3, le=3)] = Field(
         0.85, description="Direct-space cutoff of PME; explicit solvent only."
     )
     switch_distance: Annotated[float, Quantity("nm", ge=0, le=3)] = Field(
-        0.8, description="Where the Lennard-Jones switching function starts; 0 turns it off; explicit solvent only."
+        0.8,
+        description="Distance at which the Lennard-Jones switching function starts; 0 turns it off; explicit solvent "
+        "only.",
     )
     temperature: Annotated[float, Quantity("K", gt=0, le=1000)] = Field(
         300.0, description="Temperature of the thermostat."
@@ -82,7 +93,8 @@ class SimulateSettings(Section):
     )
     hydrogen_mass: Annotated[float, Quantity("amu", ge=1, le=4)] | None = Field(
         None,
-        description="Mass of a hydrogen, taken from its heavy atom; null leaves 1.008. Steps beyond 2.5 fs need it.",
+        description="Mass of a hydrogen; the difference is taken from its heavy atom. null: 1.008. Time steps above "
+        "2.5 fs need 3 amu or more.",
     )
     minimize_tolerance: Annotated[float, Quantity("kJ/mol/nm", gt=0, le=1e6)] = Field(
         10.0, description="Force tolerance of the minimisation."
@@ -100,42 +112,49 @@ class SimulateSettings(Section):
     )
     platform: Literal["auto", "CUDA", "OpenCL", "CPU", "Reference"] = Field(
         "auto",
-        description="OpenMM platform; auto takes the fastest present: CUDA, OpenCL, then Reference for implicit and "
-        "CPU for explicit solvent.",
+        description="OpenMM platform. `auto`: the fastest that is present, in this order: CUDA, OpenCL, Reference "
+        "(implicit solvent), CPU.",
     )
     precision: Literal["single", "mixed", "double"] = Field("mixed", description="Precision on CUDA and OpenCL.")
     jobs_per_gpu: int = Field(
-        1, ge=1, le=64, description="Simulations that share a GPU of one machine; more of them wait for a free place."
+        1,
+        ge=1,
+        le=64,
+        description="Number of simulations that share a GPU of one machine. Further ones wait for a free place.",
     )
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed; each peptide derives its own from it and its name.")
+    seed: int = Field(
+        0, ge=0, le=LARGEST_SEED, description="Random seed. Each peptide derives its own from it and from its name."
+    )
     replicas: int = Field(
         1,
         ge=1,
         le=100,
-        description="Independent simulations of each peptide, each as long; one after another, or `batched`.",
+        description="Independent simulations of each peptide, each of the full length; one after another, or all at "
+        "once if `batched`.",
     )
     batched: bool = Field(
         False,
-        description="Simulate many replicas of many peptides that have the same settings in one OpenMM system, far "
-        "apart from each other: many times the throughput of a GPU that small peptides leave idle. In explicit solvent "
-        "they share a box of water, each tethered at one atom.",
+        description="Simulate many replicas of many peptides as one OpenMM system, far apart from each other. Small "
+        "peptides do not fill a GPU, so this is many times faster there. In explicit solvent they share "
+        "a box of water, and each is tethered at one atom. Their settings must agree, except `replicas` "
+        "and `starts`.",
     )
     peptides_per_box: int = Field(
         220,
         ge=1,
         le=10000,
-        description="Simulations that share a box of water, at most; `batched` in explicit solvent only. Each box "
-        "is a job, and can have a GPU of its own.",
+        description="Largest number of simulations in a box of water; for `batched` in explicit solvent. Each box is "
+        "a job and can have a GPU of its own.",
     )
     starts: list[Start] = Field(
         ["built"],
         min_length=1,
-        description="Conformations in which the replicas start, in turn: as built; with phi and psi of a conformation "
-        "(extended, alpha, beta, ppii, left-handed); with chi1 of a rotamer too (`alpha gauche+`, `beta trans`, ...); "
-        "or random: a conformation and a rotamer drawn for each residue and replica.",
+        description="Conformations in which the replicas start, in turn. `built`: as built. `extended`, `alpha`, "
+        "`beta`, `ppii`, `left-handed`: phi and psi of the backbone. `alpha gauche+`, `beta trans`, ...: "
+        "also chi1. `random`: a conformation and a rotamer drawn for each residue and replica.",
     )
     checkpoint_interval: Annotated[float, Quantity("s", gt=0, le=3600)] = Field(
-        60.0, description="Wall-clock time between saved states, from which a stopped simulation goes on."
+        60.0, description="Wall-clock time between saved states. A stopped simulation continues from the last one."
     )
 
     @field_validator("forcefield")

@@ -10,32 +10,39 @@ from jamun.config.base import Quantity, Section
 
 
 class SourceSettings(Section):
-    """Where the molecular dynamics comes from: made here from the sequences (`simulation`), or imported. `timewarp`
-    reads NAME-traj-state0.pdb and NAME-traj-arrays.npz in `folder`, `mdgen` reads NAME/NAME.pdb and NAME/NAME.xtc in
-    `folder`, `manypeptides` reads pdbs/test/NAME.pdb and trajectories_subsampled/test/4AA/NAME_subsampled.npz (or val,
-    and the number of residues) in `folder`, `files` reads what the CSV file `table` lists; NAME is the peptide's in the
-    splits. `none` has no MD: test peptides are sampled with checkpoints, and samples described alone."""
+    """Where the molecular dynamics comes from, `NAME` being the name of a peptide in the splits:
+    `simulation` makes it here from the sequences;
+    `files` reads what the CSV file `table` lists;
+    `timewarp` reads NAME-traj-state0.pdb and NAME-traj-arrays.npz in `folder`;
+    `mdgen` reads NAME/NAME.pdb and NAME/NAME.xtc in `folder`;
+    `manypeptides` reads pdbs/test/NAME.pdb and trajectories_subsampled/test/4AA/NAME_subsampled.npz in `folder` (or
+    `val` in place of `test`, and the number of residues in place of 4);
+    `none` has no MD: test peptides are sampled with checkpoints, and samples are described alone."""
 
     kind: Literal["simulation", "timewarp", "mdgen", "manypeptides", "files", "none"] = Field(
-        "simulation", description="`simulation` makes the MD here; `none` has none; the others import it."
+        "simulation", description="`simulation`: MD is made here. `none`: there is no MD. Other kinds import MD."
     )
-    folder: str | None = Field(None, description="Folder of the trajectories; for all kinds but `files`.")
+    folder: str | None = Field(
+        None, description="Folder of the trajectories, for `timewarp`, `mdgen` and `manypeptides`."
+    )
     table: str | None = Field(
         None,
-        description="CSV file with the columns peptide, topology, trajectory (several replicas separated by `;`) and, "
-        "where wanted, frame_interval_ps; paths are relative to the table; `files` only.",
+        description="For `files`: a CSV file with the columns peptide, topology, trajectory (replicas separated by "
+        "`;`) and, optionally, frame_interval_ps. Paths are relative to the table.",
     )
     frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e6)] | None = Field(
         None,
-        description="Time between frames of the files; null takes the times that the files carry. NPZ and DCD need it. "
-        "Of `timewarp`, frames at multiples of it are kept where the files tell times.",
+        description="Time between frames. null: the times in the files. NPZ without times and DCD need it. For "
+        "`timewarp`, only frames at multiples of it are kept if the files tell times.",
     )
-    stride: int = Field(1, ge=1, le=1_000_000, description="Every how many-th frame of each file is kept.")
+    stride: int = Field(1, ge=1, le=1_000_000, description="Keep every n-th frame of each file.")
     length_unit: Literal["nm", "angstrom"] = Field(
-        "nm", description="Unit of the positions as MDTraj reads them; NPZ: as they are stored."
+        "nm", description="Unit of positions as MDTraj reads them; for NPZ, as they are stored."
     )
     seconds_per_frame: Annotated[float, Quantity("s", gt=0, le=1e6)] | None = Field(
-        None, description="Wall clock of the MD for each frame of the files; null where it is not known."
+        None,
+        description="Wall clock of the MD for each frame of the files. null: not known, so nothing is compared at "
+        "equal wall clock.",
     )
 
     @model_validator(mode="after")

@@ -26,68 +26,72 @@ class TrainingSettings(Section):
         None,
         min_length=2,
         max_length=2,
-        description="Lowest and highest noise level between which each training frame draws its own, evenly in the "
-        "logarithm; validation stays at `sigma`. null trains at `sigma` alone.",
+        description="Lowest and highest noise level. Each training frame draws its own level between them, evenly in "
+        "the logarithm. Validation stays at `sigma`. null: all frames have `sigma`.",
     )
     sigma_share: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="Share of the training frames that are noised at `sigma`, at which samples walk, where sigma_range "
-        "spreads the others.",
+        description="With `sigma_range`: share of the training frames that have noise `sigma`, the level of the walk.",
     )
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Learning rate of Adam.")
     warmup_steps: int = Field(0, ge=0, le=1_000_000_000, description="Steps over which the learning rate rises from 0.")
     decay: Literal["none", "cosine"] = Field("none", description="How the learning rate falls after the warm-up.")
-    batch_size: int = Field(32, ge=1, le=100_000, description="Graphs (frames) in a training step of one process.")
+    batch_size: int = Field(32, ge=1, le=100_000, description="Frames in a training step of one process.")
     max_steps: int = Field(100000, ge=1, le=1_000_000_000, description="Training steps in all.")
     validation_interval: int = Field(
         1000, ge=1, le=1_000_000_000, description="Training steps between validations and checkpoints."
     )
     validation_frames: int = Field(
-        2048, ge=1, le=1_000_000_000, description="Frames, spread over the validation peptides, in each."
+        2048, ge=1, le=1_000_000_000, description="Frames in a validation, spread over the validation peptides."
     )
     ema_decay: float = Field(
-        0.999, ge=0, lt=1, description="Decay of the moving average of the weights; 0 turns it off."
+        0.999, ge=0, lt=1, description="Decay of the exponential moving average of the weights; 0 turns it off."
     )
     gradient_clip: float = Field(1.0, ge=0, le=1e6, description="Largest norm of the gradient; 0 turns clipping off.")
-    align: bool = Field(True, description="Rotate each noisy frame onto its clean one before denoising.")
+    align: bool = Field(True, description="Align each noisy frame with its clean frame before denoising.")
     accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="Lightning's accelerator.")
-    devices: int = Field(1, ge=1, le=1024, description="Processes, one a device (DDP when more than one).")
-    accumulate: int = Field(1, ge=1, le=10_000, description="Batches whose gradients are added up before a step.")
+    devices: int = Field(
+        1, ge=1, le=1024, description="Number of devices, with one process each (DDP if more than one)."
+    )
+    accumulate: int = Field(
+        1, ge=1, le=10_000, description="Number of batches whose gradients are added up for a step."
+    )
     early_stopping: int = Field(
         0,
         ge=0,
         le=1_000_000,
-        description="Validations without a better loss after which training stops; 0 never stops early.",
+        description="Stop after this many validations without a better loss; 0 never stops early.",
     )
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32",
-        description="Matrix products: full, or rounded operands (tf32 on GPUs that have it; bfloat16 by autocast).",
+        description="Precision of matrix products. `float32`: full. `tf32`: rounded operands, on GPUs that have it. "
+        "`bfloat16`: autocast.",
     )
     compile: Literal["off", "default", "cuda_graphs"] = Field(
         "off",
-        description="default: torch.compile of the network, which pays where training lasts longer than minutes of "
-        "compiling; cuda_graphs: on one GPU, its kernels recorded once and replayed.",
+        description="`default`: torch.compile of the network; it takes minutes and helps in long trainings. "
+        "`cuda_graphs`: on one GPU, kernels are recorded once and replayed.",
     )
     num_workers: int = Field(
         0,
         ge=0,
         le=256,
-        description="Processes that read batches ahead of a GPU that would wait for them; 0 reads in "
-        "the training process.",
+        description="Number of processes that read batches ahead, so that a GPU does not wait; 0 reads in the "
+        "training process.",
     )
     initial_weights: str | None = Field(
         None,
-        description="Name of another of the models, of the same network, whose weights training starts from, such as "
-        "one that `checkpoint` brings; null starts from random ones.",
+        description="Name of another model of the configuration, with the same network. Training starts with its "
+        "weights. null: random weights.",
     )
     peptides: int | None = Field(
         None,
         ge=1,
         le=1_000_000,
-        description="Train on the first so many peptides of the training split, in its order; null trains on all. "
-        "Lengths are scaled as for all of them.",
+        description="Train on the first n peptides of the training split only. null: on all. Lengths are scaled as "
+        "for all of them.",
     )
     seed: int = Field(
         0, ge=0, le=LARGEST_SEED, description="Seed of the initial weights, the order of frames and the noise."
