@@ -1,4 +1,4 @@
-"""The Python interface: samples and evaluations as objects, in a notebook or a script.
+"""The Python interface, for notebooks and scripts.
 
 ```python
 import jamun
@@ -9,7 +9,8 @@ evaluation = jamun.evaluate("md.xtc", samples, topology="peptide.pdb")
 evaluation.table
 ```
 
-Nothing is written to the current folder: files are made in a temporary one, and kept where `out` names a folder.
+Nothing is written to the current folder. `out` names a folder if you want to keep the files. Lengths are nm, angles
+radians, times ps. F is the number of frames.
 """
 
 from __future__ import annotations
@@ -44,26 +45,44 @@ class Samples:
     """Samples of one peptide."""
 
     trajectory: mdtraj.Trajectory
-    """All samples, heavy atoms, nm; chain after chain."""
+    """All F samples, heavy atoms, nm. First samples of all chains come first; the column `chain` of `table` tells them
+    apart."""
     accepted: np.ndarray
-    """(F,) bool: which samples count."""
+    """(F,) bool: which samples have none of the faults that the settings reject."""
     table: pd.DataFrame
-    """A row a sample: its chain, whether it is accepted, its flaws, and every torsion in radians."""
+    """F rows, one for each sample. Columns: `chain`, a number; `accepted`, `broken` (a bond), `inverted` (a
+    stereocentre) and `clash`, bool; and each torsion in radians, such as `phi Trp1` and `chi1 Phe2`."""
     record: dict[str, Any]
-    """sampling.json: settings, counts, chains, wall clock, provenance."""
+    """sampling.json: settings, counts of samples and faults, chains, wall clock in s, versions."""
     description: dict[str, Any]
-    """samples.json: torsions and geometry of the samples."""
+    """samples.json: torsions, and shares of samples with a fault."""
     _histograms: dict[str, np.ndarray] = field(repr=False)
     _files: dict[str, bytes] = field(repr=False)
 
     def plot_ramachandran(self, settings: FigureSettings | None = None) -> Figure:
-        """Free energy over phi and psi, a map a residue; a cross marks the structure that the chains started from."""
+        """Draw the free energy over phi and psi, one map for each residue, in kT.
+
+        A cross marks the structure from which sampling started.
+
+        Args:
+            settings: appearance of the figure; None for the defaults.
+
+        Returns:
+            A Matplotlib figure; axes are in degrees.
+        """
         from jamun.figures.ramachandran import plot_samples
 
         return plot_samples(self.description, self._histograms, settings or FigureSettings())
 
     def save(self, folder: str | Path) -> Path:
-        """Write samples.xtc, topology.pdb, flags.npz and sampling.json, as `jamun sample` does; returns the folder."""
+        """Write samples.xtc, topology.pdb, flags.npz and sampling.json, as `jamun sample` does.
+
+        Args:
+            folder: where to write; it is made if needed.
+
+        Returns:
+            The folder.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in self._files.items():
@@ -73,23 +92,32 @@ class Samples:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Samples held against reference MD."""
+    """Samples compared with reference MD."""
 
     trajectory: mdtraj.Trajectory
     """The samples, heavy atoms, nm."""
     table: pd.DataFrame
-    """A row a metric: its value, the ends of its 95 % interval, and the value between halves of the reference."""
+    """One row for each metric; its name has the unit. Columns: `value`; `low` and `high`, the ends of its 95 %
+    interval; `md_halves`, the same metric between the halves of the reference. NaN where there is no number."""
     results: dict[str, dict[str, Any]]
-    """comparison, physicality, msm and dynamics: every number, as `jamun evaluate` writes them."""
+    """All numbers, by analysis: `comparison`, `physicality`, `msm`, `dynamics`. docs/evaluation.md defines them."""
     _arrays: dict[str, dict[str, np.ndarray]] = field(repr=False)
 
     @property
     def notes(self) -> list[str]:
-        """What was noticed on the way."""
+        """Remarks on the data, one sentence each, such as an unknown wall clock."""
         return list(dict.fromkeys(note for result in self.results.values() for note in result["notes"]))
 
     def plot_ramachandran(self, settings: FigureSettings | None = None) -> Figure:
-        """Free energy over phi and psi of all MD, of MD cut to the sampler's wall clock, and of the samples."""
+        """Draw the free energy over phi and psi of each residue, in kT: of the reference MD, of the MD cut to the wall
+        clock of the sampler (if it is known), and of the samples.
+
+        Args:
+            settings: appearance of the figure; None for the defaults.
+
+        Returns:
+            A Matplotlib figure; axes are in degrees.
+        """
         from jamun.figures.ramachandran import plot_ramachandran
 
         return plot_ramachandran(self.results["comparison"], self._arrays["comparison"], settings or FigureSettings())
@@ -103,20 +131,22 @@ def sample(
     out: str | Path | None = None,
     threads: int | None = None,
 ) -> Samples:
-    """Sample a peptide by walk-jump sampling with a trained denoiser.
+    """Sample the conformations of a peptide with a trained model.
 
     Args:
-        molecule: a sequence in one-letter (``"WF"``) or three-letter (``"TRP-PHE"``) code, the path of a structure
-            file, or an MDTraj trajectory whose frames chains start from in turn.
-        samples: how many; None for what `config` says, and 1,500 without one.
-        model: the name of a model that comes with the program (``jamun models`` lists them), or the path of a
-            checkpoint.
-        config: a configuration or its file; without it, the settings that the model brings.
-        out: folder that keeps the files; there a sampling that was interrupted goes on. Without it none are kept.
-        threads: threads to use; None for all cores of this process.
+        molecule: a sequence in one-letter (``"WF"``) or three-letter (``"TRP-PHE"``) code; or the path of a structure
+            file (PDB, mmCIF, GRO); or an MDTraj trajectory, from whose frames the chains start in turn.
+        samples: number of samples; None for that of `config`, or 1,500 without one.
+        model: name of a shipped model (``jamun models`` lists them), or path of a checkpoint.
+        config: a configuration or the path of its file; None for the settings of the model.
+        out: folder that keeps the files; an interrupted sampling continues there. None keeps no files.
+        threads: number of threads; None for all cores of this process.
+
+    Returns:
+        The samples, with their torsions and faults.
 
     Raises:
-        UserError: a molecule, a model or a setting that cannot be used, in one sentence.
+        UserError: the molecule, the model or a setting cannot be used; the message says why.
     """
     from jamun.commands.sample import Molecule, sample_peptide, sampling_settings
 
@@ -144,18 +174,21 @@ def evaluate(
     config: str | Path | Configuration | None = None,
     out: str | Path | None = None,
 ) -> Evaluation:
-    """Evaluate samples against reference MD of the same molecule.
+    """Compare samples with reference MD of the same molecule.
 
     Args:
-        reference: the MD: a file in any format that MDTraj reads, or an MDTraj trajectory.
-        samples: what `sample` returned, a file or an MDTraj trajectory.
-        topology: structure of the reference, such as a PDB; needed where the reference is a file.
-        samples_topology: structure of the samples, where they are a file and it is another than `topology`.
-        config: a configuration or its file; without it, the defaults.
-        out: folder that keeps results and figures; without it none are kept.
+        reference: the MD: an MDTraj trajectory, or the path of a file that MDTraj reads.
+        samples: what `sample` returned, an MDTraj trajectory, or the path of a file that MDTraj reads.
+        topology: path of a structure of the reference, such as a PDB; needed if the reference is a file.
+        samples_topology: path of a structure of the samples; None for `topology`.
+        config: a configuration or the path of its file; None for the defaults.
+        out: folder that keeps results and figures; None keeps none.
+
+    Returns:
+        Every metric, with its 95 % interval and its value between the halves of the reference.
 
     Raises:
-        UserError: files that cannot be read, or are of two molecules, in one sentence.
+        UserError: a file cannot be read, or the molecules differ; the message says which.
     """
     from jamun.commands.evaluate import evaluate_to_files, main_numbers
 

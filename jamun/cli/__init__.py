@@ -9,7 +9,7 @@ from jamun.config import ConfigurationError
 from jamun.io.log import Interrupted, UserError, system_sentence
 
 app = typer.Typer(
-    help="Walk-jump sampling of peptides. Settings are read from a configuration file, as the workflow reads them.",
+    help="Walk-jump sampling of peptides. Commands read the same configuration file as the workflow.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -8,7 +8,10 @@ from jamun.cli.options import Config, Out, Sequence, settings_of
 
 
 def build(sequence: Sequence, out: Out, config: Config = None) -> None:
-    """Build one peptide: OUT/NAME.pdb and OUT/NAME.json."""
+    """Build a peptide from its sequence.
+
+    Writes OUT/NAME.pdb and OUT/NAME.json.
+    """
     from jamun.io.disk import require_folder
     from jamun.peptides.build import build_to_files
     from jamun.peptides.sequences import parse_sequence

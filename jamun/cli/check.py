@@ -11,7 +11,7 @@ from jamun.config import read
 
 
 def check(config: Annotated[Path, typer.Option("--config", help="Configuration file.")]) -> None:
-    """Check a configuration and the files that it names, as the workflow does before its first job."""
+    """Check a configuration and the files that it names. The workflow does the same before its first job."""
     from jamun.workflow import resolve
 
     resolved = resolve(read(config), str(config), Path.cwd())

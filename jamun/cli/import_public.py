@@ -14,28 +14,27 @@ def import_public(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of the authors' public program (Lightning's .ckpt).")],
     out: Annotated[Path, typer.Option("--out", help="File to write, such as model.safetensors.")],
     sigma: Annotated[
-        float | None, typer.Option("--sigma", help="Noise level of its training in nm, if the file does not tell.")
+        float | None, typer.Option("--sigma", help="Noise level of the training in nm, if the file does not have it.")
     ] = None,
     max_radius: Annotated[
-        float | None, typer.Option("--max-radius", help="Radius of its graph in nm, if the file does not tell.")
+        float | None, typer.Option("--max-radius", help="Radius of the graph in nm, if the file does not have it.")
     ] = None,
     mean_squared_distance: Annotated[
         float | None,
         typer.Option(
             "--mean-squared-distance",
-            help="Its average_squared_distance, that of pairs of atoms in the training data in nm^2, if the file does "
-            "not tell.",
+            help="average_squared_distance of the training data in nm^2, if the file does not have it.",
         ),
     ] = None,
     generation: Annotated[
         int | None,
-        typer.Option("--generation", help="Generation of the program, 1 to 5, if the file does not tell."),
+        typer.Option("--generation", help="Generation of the public program, 1 to 5, if the file does not show it."),
     ] = None,
 ) -> None:
-    """Turn a checkpoint of the authors' public program into a model of this one, for `jamun sample --checkpoint` and
-    `checkpoint:` of a configuration.
+    """Convert a checkpoint of the authors' public program.
 
-    Nothing in the file is executed, and every weight is checked.
+    The result is a model for `jamun sample --checkpoint` and for `checkpoint:` in a configuration. Nothing in the file
+    is executed, and every weight is checked.
     """
     from jamun.model.checkpoint import public_content
     from jamun.model.public.importer import Told

@@ -16,9 +16,9 @@ _WIDTH = 100
 
 
 def models(
-    as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the complete cards as JSON.")] = False,
 ) -> None:
-    """List the models that come with the program, with what they were trained on: names for `jamun sample --model`."""
+    """List the shipped models: names for `jamun sample --model`, training data, quality, limits."""
     found = shipped_models()
     if as_json:
         typer.echo(json.dumps({name: model.card for name, model in found.items()}, indent=2))

@@ -27,42 +27,44 @@ def _simulate(settings: Configuration, solvent: str) -> SimulateSettings:
 
 
 def populations(
-    sequence: Annotated[str | None, typer.Option("--sequence", help="Sequence to build, and to sample.")] = None,
+    sequence: Annotated[str | None, typer.Option("--sequence", help="Sequence of the peptide.")] = None,
     samples: Annotated[
-        Path | None, typer.Option("--samples", help="Your own samples, heavy atoms in the order of the built peptide.")
+        Path | None, typer.Option("--samples", help="Your own samples; heavy atoms in the order of the built peptide.")
     ] = None,
     md: Annotated[
         list[Path] | None,
-        typer.Option("--md", help="Your own MD instead of short runs: one file a run; repeat the option."),
+        typer.Option("--md", help="Your own MD instead of short runs, one file for each run; repeat the option."),
     ] = None,
     topology: Annotated[
         Path | None, typer.Option("--topology", help="Structure of --samples or --md, such as a PDB.")
     ] = None,
     frame_interval: Annotated[
-        float | None, typer.Option("--frame-interval", help="ps between the frames of --md.", min=1e-6)
+        float | None, typer.Option("--frame-interval", help="Time between the frames of --md in ps.", min=1e-6)
     ] = None,
-    solvent: Annotated[Literal["implicit", "explicit"], typer.Option("--solvent", help="Solvent of the MD.")] = (
-        "implicit"
-    ),
+    solvent: Annotated[
+        Literal["implicit", "explicit"], typer.Option("--solvent", help="Solvent of the short MD; explicit is refused.")
+    ] = ("implicit"),
     budget: Annotated[
-        str | None, typer.Option("--budget", help="MD at most, such as 10ns; overrides the settings.")
+        str | None, typer.Option("--budget", help="Largest amount of MD, such as 10ns. Default: populations.budget.")
     ] = None,
     target: Annotated[
-        float | None, typer.Option("--target", help="Standard error to reach; overrides the settings.")
+        float | None,
+        typer.Option("--target", help="Standard error of populations to reach. Default: populations.target."),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder to write to; without it, NAME_populations.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write to. Default: NAME_populations.")] = None,
     config: Config = None,
     processes: Annotated[
-        int | None, typer.Option("--processes", min=1, help="Cores to use; without it, all of this process.")
+        int | None, typer.Option("--processes", min=1, help="Number of processes. Default: one for each core.")
     ] = None,
 ) -> None:
-    """Populations of one peptide: a table of basins with free energies and intervals here; weights.npz, md.xtc,
-    populations.json and a figure in OUT.
+    """Estimate populations and free energies of a peptide by short MD from samples.
 
-    Samples are drawn by the model that comes with the program, unless --samples gives some. Short MD starts from all
-    their states; a Markov model of its transitions weighs MD and samples. With --md nothing is simulated.
+    Prints a table of basins with 95 % intervals, and writes weights.npz, md.xtc, populations.json and a figure to OUT.
 
-    Stopped, the same command goes on from what is saved in OUT/work.
+    Short MD starts from all states of the samples. A Markov model of its transitions gives weights to MD and samples.
+    Without --samples, the shipped implicit model draws them. With --md nothing is sampled or simulated.
+
+    After a stop, the same command continues from OUT/work.
     """
     from jamun.commands.populations import populations_table
     from jamun.config.base import to_unit

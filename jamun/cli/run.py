@@ -26,9 +26,9 @@ def run(
 ) -> None:
     """Run the workflow in the current folder: jamun run --config mine.yaml --cores 4 all
 
-    Without --config, config.yaml in this folder, or else the demo's. All other words are Snakemake's own: targets,
-    -n to plan, --config KEY=VALUE. --profile slurm and --profile workstation are the profiles that come with the
-    program, unless a folder of that name is here. Stopped, the same command goes on.
+    Without --config, it takes config.yaml of this folder, or else the demo's. All other words go to Snakemake: targets,
+    -n to plan, --config KEY=VALUE. --profile slurm and --profile workstation are the package's profiles, unless a
+    folder of that name is here. After a stop, the same command continues.
     """
     command = snakemake_command(words or [])
     sys.stdout.flush()

@@ -7,47 +7,54 @@ from typing import Annotated, Literal
 
 import typer
 
-from jamun.cli.options import Config, settings_of
+from jamun.cli.options import settings_of
 from jamun.io.log import UserError
 from jamun.io.shipped import DEFAULT_MODEL, shipped_model
 
 
 def sample(
-    sequence: Annotated[str | None, typer.Option("--sequence", help="Sequence to build and sample.")] = None,
+    sequence: Annotated[
+        str | None, typer.Option("--sequence", help="Sequence of the peptide, such as WF or TRP-PHE.")
+    ] = None,
     pdb: Annotated[
         list[Path] | None,
         typer.Option(
             "--pdb",
-            help="Structure (PDB, mmCIF, GRO) to start from; repeated, or with several models, chains take turns.",
+            help="Structure (PDB, mmCIF, GRO) to start from. Several files or models are used in turn.",
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="A model that comes with the program, by its name (`jamun models`).")
+        str | None, typer.Option("--model", help="Name of a shipped model; `jamun models` lists them.")
     ] = None,
     solvent: Annotated[
         Literal["explicit", "implicit"] | None,
-        typer.Option("--solvent", help="The model that comes with the program and knows MD in this solvent."),
+        typer.Option("--solvent", help="The shipped model for this solvent, instead of --model."),
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="A trained denoiser of yours, instead of --model.")
+        Path | None, typer.Option("--checkpoint", help="File of your own model, instead of --model.")
     ] = None,
-    samples: Annotated[int | None, typer.Option("--samples", min=1, help="Samples; overrides the settings.")] = None,
+    samples: Annotated[
+        int | None, typer.Option("--samples", min=1, help="Number of samples. Default: 1,500, or that of --config.")
+    ] = None,
     hydrogens: Annotated[
-        bool, typer.Option("--hydrogens", help="Also write the samples with hydrogens: all_atoms.xtc.")
+        bool, typer.Option("--hydrogens", help="Also write the samples with hydrogens, all_atoms.xtc.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write to; without it, the peptide's name.")
+        Path | None, typer.Option("--out", help="Folder to write to. Default: the name of the peptide.")
     ] = None,
-    config: Config = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Configuration file. Default: the settings of the model.")
+    ] = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Threads to use; without it, all of this process.")
+        int | None, typer.Option("--threads", min=1, help="Number of threads. Default: all cores.")
     ] = None,
 ) -> None:
-    """Sample one peptide: samples.xtc, topology.pdb, flags.npz and sampling.json in OUT, with samples.json and
-    ramachandran.png, which tell what they are like.
+    """Sample the conformations of a peptide with a trained model.
 
-    Without --config, 1,500 samples by the settings that the model brings. Stopped, the same command goes on from what
-    is saved in OUT/work.
+    Give --sequence or --pdb. Writes samples.xtc, topology.pdb, flags.npz and sampling.json to OUT, and describes the
+    samples in samples.json and ramachandran.png.
+
+    After a stop, the same command continues from OUT/work.
     """
     from jamun.commands.sample import Molecule, sample_peptide, sampling_settings
     from jamun.io.disk import require_folder

@@ -13,20 +13,20 @@ from jamun.cli.options import Config, Out, Threads, settings_of
 def simulate(
     pdb: Annotated[
         Path,
-        typer.Option(
-            "--pdb", help="Structure of the peptide (PDB, mmCIF, GRO); hydrogens are added where `jamun build` has not."
-        ),
+        typer.Option("--pdb", help="Structure of the peptide (PDB, mmCIF, GRO)."),
     ],
     out: Out,
     config: Config = None,
     threads: Threads = 1,
 ) -> None:
-    """Simulate one peptide: trajectory.xtc, topology.pdb, state.csv and md.json in OUT.
+    """Simulate a peptide by molecular dynamics.
 
-    Of a structure that is not as `jamun build` writes it, the peptide alone is taken, with hydrogens at peptides.ph, to
-    OUT/NAME.pdb.
+    Writes trajectory.xtc, topology.pdb, state.csv and md.json to OUT.
 
-    Stopped, the same command goes on from what is saved in OUT/work; with a longer production it extends.
+    A file of `jamun build` is simulated as it is. From any other structure the peptide alone is taken, with hydrogens
+    at peptides.ph, and written to OUT/NAME.pdb.
+
+    After a stop, the same command continues from OUT/work. With a longer production it extends the simulation.
     """
     from jamun.io.disk import require_folder
     from jamun.io.md_files import MdFiles

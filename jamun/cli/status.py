@@ -15,17 +15,18 @@ from jamun.status.jobs import State
 def status(
     config: Annotated[
         Path | None,
-        typer.Option("--config", "--configfile", help="Configuration file; without it, config.yaml in the directory."),
+        typer.Option("--config", "--configfile", help="Configuration file. Default: config.yaml in the directory."),
     ] = None,
     directory: Annotated[Path, typer.Option("--directory", help="Folder in which Snakemake works.")] = Path(),
     only: Annotated[
-        list[State] | None, typer.Option("--only", help="Show peptides with a stage in this state; may be repeated.")
+        list[State] | None,
+        typer.Option("--only", help="Show only peptides with a stage in this state; may be repeated."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """How far a run is: each stage of each peptide and model, what is simulated, and how long the rest will take.
+    """Show the progress of a run: each stage of each peptide and model, and the time left.
 
-    Reads what the run leaves, and disturbs nothing: use it while Snakemake works.
+    It only reads files, so you can use it while Snakemake works.
     """
     from jamun.status.survey import survey
     from jamun.status.text import status_text
