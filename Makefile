@@ -1,6 +1,6 @@
 # make demo   the demo workflow, from sequences to a report (installs what it needs first)
 # make study-NAME  the study of configs/NAME.yaml, its page studies/capped_dipeptides/NAME.md and its model models/NAME;
-#             resumes. NAME is implicit (a machine with a GPU; `jamun sample` uses its model) or implicit_cpu (two cores)
+#             resumes. NAME is explicit (`jamun sample` uses its model), implicit (a machine with a GPU) or implicit_cpu
 # make test   the tests (installs what they need first)
 # make docs   the documentation's generated pages, and its site in site/
 # make test-pythons  what needs no PyEMMA, on other versions of Python
