@@ -80,33 +80,28 @@ rule all:
         summary_results(),
         figure_results(),
         report_results(),
-    localrule: True
 
 
 rule peptides:
     input:
         expand(layout.PEPTIDE["pdb"], dataset=DATASET, peptide=PEPTIDES),
-    localrule: True
 
 
 rule simulations:
     input:
         expand(layout.MD["record"], dataset=DATASET, peptide=PEPTIDES_WITH_MD),
-    localrule: True
 
 
 # The MD in time of every peptide; the target figures has that of the test peptides only.
 rule simulation_figures:
     input:
         expand(layout.MD_FIGURE, dataset=DATASET, peptide=PEPTIDES_WITH_MD),
-    localrule: True
 
 
 rule features:
     input:
         [layout.FEATURES.format(dataset=DATASET, split=SPLIT_OF[name], peptide=name) for name in PEPTIDES_WITH_MD],
         expand(layout.DATASET, dataset=DATASET) if PEPTIDES_WITH_MD else [],
-    localrule: True
 
 
 rule models:
@@ -116,14 +111,12 @@ rule models:
             dataset=DATASET,
             model=[name for name in SETTINGS.active_models() if name not in OUTSIDE_MODELS],
         ),
-    localrule: True
 
 
 rule samples:
     input:
         over_test_peptides(layout.SAMPLES["record"]),
         all_atom_results(),
-    localrule: True
 
 
 rule evaluate:
@@ -131,22 +124,18 @@ rule evaluate:
         summary_results(),
         # A checkpoint brought on the command line is wanted with its figures.
         figure_results() if config["checkpoint"] else [],
-    localrule: True
 
 
 rule ablation:
     input:
         ablation_results(),
-    localrule: True
 
 
 rule figures:
     input:
         figure_results(),
-    localrule: True
 
 
 rule report:
     input:
         report_results(),
-    localrule: True

@@ -71,6 +71,10 @@ POPULATIONS = {
     "result": "results/{dataset}/populations/{model}/{peptide}/populations.json",
 }
 POPULATED = "+md"
+WEIGHTED_SAMPLES = {
+    name: path.replace("{model}", f"{{model}}{POPULATED}")
+    for name, path in {**SAMPLES, "weights": "results/{dataset}/samples/{model}/{peptide}/weights.npz"}.items()
+}
 
 
 def _result(stem: str) -> dict[str, str]:
@@ -85,6 +89,8 @@ EVALUATION = {
     "dynamics": _result("results/{dataset}/evaluation/{model}/dynamics/{peptide}"),
     "physicality": _result("results/{dataset}/evaluation/{model}/physicality/{peptide}"),
 }
+# The torsions that the MSM is built from, kept until it is.
+MSM_FEATURES = "results/{dataset}/evaluation/{model}/msm/{peptide}.torsions.npz"
 # With evaluation.wasserstein.enabled.
 WASSERSTEIN = _result("results/{dataset}/evaluation/{model}/wasserstein/{peptide}")
 ENSEMBLE = {

@@ -1,10 +1,6 @@
 # Needs:  results/{dataset}/models/{model}/checkpoint.ckpt, peptides/{peptide}.pdb and md/{peptide}/
-# Makes:  results/{dataset}/ablation/{variant}/{model}/{peptide}/: samples as the rule sample makes them, and
-#         comparison, dynamics and physicality as .json and .npz; ablation/ablation.csv; figures/ablation.png and .pdf
-
-
-wildcard_constraints:
-    variant=one_of(SETTINGS.ablation.rows),
+# Makes:  results/{dataset}/ablation/{variant}/{model}/{peptide}/: samples as the rule sample makes them, which
+#         rules/evaluation.smk analyses; ablation/ablation.csv
 
 
 use rule sample as ablation_sample with:
@@ -32,47 +28,6 @@ use rule sample as ablation_sample with:
         "Sample {wildcards.peptide} with model {wildcards.model}, variant {wildcards.variant}"
 
 
-# Each analysis of the rows, as of the models.
-use rule compare as ablation_compare with:
-    input:
-        **md_against_recorded(layout.ABLATION_SAMPLES),
-    output:
-        **layout.ABLATION_EVALUATION["compare"],
-    log:
-        "logs/{dataset}/ablation_compare/{variant}/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/ablation_compare/{variant}/{model}/{peptide}.tsv"
-    message:
-        "Compare samples of {wildcards.peptide}, variant {wildcards.variant}, with its MD"
-
-
-use rule dynamics as ablation_dynamics with:
-    input:
-        **md_against_recorded(layout.ABLATION_SAMPLES),
-        baselines=layout.MD_DISTANCES,
-    output:
-        **layout.ABLATION_EVALUATION["dynamics"],
-    log:
-        "logs/{dataset}/ablation_dynamics/{variant}/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/ablation_dynamics/{variant}/{model}/{peptide}.tsv"
-    message:
-        "Compare the slow motions of {wildcards.peptide}, variant {wildcards.variant}, with its MD"
-
-
-use rule physicality as ablation_physicality with:
-    input:
-        **md_against_recorded(layout.ABLATION_SAMPLES),
-    output:
-        **layout.ABLATION_EVALUATION["physicality"],
-    log:
-        "logs/{dataset}/ablation_physicality/{variant}/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/ablation_physicality/{variant}/{model}/{peptide}.tsv"
-    message:
-        "Check how physical samples of {wildcards.peptide} are, variant {wildcards.variant}"
-
-
 rule tabulate_ablation:
     input:
         records=over_ablation(layout.ABLATION_SAMPLES["record"]),
@@ -80,12 +35,7 @@ rule tabulate_ablation:
         dynamics=over_ablation(layout.ABLATION_EVALUATION["dynamics"]["result"]),
         physicality=over_ablation(layout.ABLATION_EVALUATION["physicality"]["result"]),
     output:
-        table=report(
-            layout.ABLATION_TABLE,
-            caption="../docs/captions/ablation_table.rst",
-            category="Summary",
-            labels={"question": "3. Which settings?", "figure": "Table of the ablation (CSV)", "model": "all"},
-        ),
+        table=in_report(layout.ABLATION_TABLE, "ablation_table", "3. Which settings?", "Table of the ablation (CSV)"),
     log:
         "logs/{dataset}/tabulate_ablation.log",
     benchmark:

@@ -19,10 +19,11 @@ from jamun import layout
 from jamun.config import ConfigurationError
 from jamun.config.base import NAME
 from jamun.config.command_line import with_types
+from jamun.figures import report as html_report
 from jamun.figures import threedmol
 from jamun.io.active import begin, require_plain_path
 from jamun.io.log import UserError
-from jamun.io.shipped import importable_folder, pyemma_interpreter
+from jamun.io.shipped import importable_folder, msm_backend
 from jamun.status.failures import failures_text
 from jamun.status.ready import ready_at_first
 from jamun.workflow import resolve
@@ -83,8 +84,7 @@ if not HAS_VIEWER and workflow.is_main_process and SETTINGS.source.exists:
     print(f"The viewer's pages are left out: {threedmol.missing()}.", file=sys.stderr)
 
 # Known before the first job, so that what made a result is in its parameters.
-if config["evaluation"]["msm"]["backend"] == "auto":
-    config["evaluation"]["msm"]["backend"] = "pyemma" if CONDA or pyemma_interpreter() else "deeptime"
+config["evaluation"]["msm"]["backend"], MSM_PYTHON = msm_backend(config["evaluation"]["msm"]["backend"], CONDA)
 
 DATASET = config["dataset"]
 SPLITS = {split: [peptide.name for peptide in members] for split, members in RESOLVED.splits.items()}
@@ -135,6 +135,7 @@ wildcard_constraints:
     peptide=NAME.strip("^$"),
     model=one_of([*NEEDED_MODELS, *MODELS]),
     split=one_of(SPLITS),
+    variant=one_of(SETTINGS.ablation.rows),
 
 
 def simulate_settings(wildcards):
@@ -161,11 +162,6 @@ def md_against(samples):
         "samples_topology": samples["topology"],
         **MD_WEIGHTS,
     }
-
-
-def md_against_recorded(samples):
-    """The same with the record of the sampling: its wall clock."""
-    return md_against(samples) | {"sampling_record": samples["record"]}
 
 
 def over_test_peptides(pattern):
@@ -216,11 +212,6 @@ def ablation_results():
     return [f"results/{DATASET}/figures/ablation.png"] if compared and compared <= set(MODELS) else []
 
 
-def gpus(wanted, devices=1):
-    """One GPU, or `devices`, for a job whose settings ask for it, else none."""
-    return devices if wanted else 0
-
-
 def brought_checkpoint(wildcards):
     """The file that a model is brought as. A shipped one by its way from here, so that a clone may be moved."""
     path = SETTINGS.checkpoint_of(wildcards.model)
@@ -233,12 +224,6 @@ def initial_checkpoint(wildcards):
     return [] if initial is None else layout.MODEL["checkpoint"].format(dataset=wildcards.dataset, model=initial)
 
 
-def training_gpus(wildcards):
-    """GPUs of a training: one, unless training.devices says more."""
-    settings = SETTINGS.training_of(wildcards.model)
-    return gpus(settings.accelerator == "gpu", settings.devices)
-
-
 def tries_again(times):
     """So many retries of a job by the Snakemake that the user started.
 
@@ -248,32 +233,26 @@ def tries_again(times):
     return times if workflow.is_main_process else 0
 
 
-def growing(first):
-    """Memory or run time that is `first` at the first attempt of a job, twice that at the second, then three times.
+def needs(megabytes, minutes):
+    """Memory and run time that a job asks for at its first attempt; twice as much at the second, then three times.
 
     Not more: a job that was preempted time and again has not run out of anything.
     """
-    return lambda wildcards, attempt: first * min(attempt, 3)
+    return {
+        "mem_mb": lambda wildcards, attempt: megabytes * min(attempt, 3),
+        "runtime": lambda wildcards, attempt: minutes * min(attempt, 3),
+    }
 
 
-def needs(megabytes, minutes):
-    """What a job asks for: memory, MB, and run time, min; more when it is tried again."""
-    return {"mem_mb": growing(megabytes), "runtime": growing(minutes)}
+def in_report(path, caption, question, title, category="Summary", model="all"):
+    """A file that the report shows: its caption in docs/captions, its title below a question, and the model it is of."""
+    labels = {"question": question, "figure": title, "model": model}
+    return report(path, caption=f"../docs/captions/{caption}.rst", category=category, labels=labels)
 
 
 def report_results():
     """The report, unless it is another workflow's."""
     return [] if IS_MODULE else expand(layout.REPORT, dataset=DATASET)
-
-
-def msm_interpreter():
-    """The interpreter of the msm rule: with --sdm conda that of the rule's environment, else the one that holds the
-    backend. Without it, the workflow's own: the script then says which command builds what is missing."""
-    if config["evaluation"]["msm"]["backend"] == "pyemma":
-        if CONDA:
-            return "python"
-        return str(pyemma_interpreter() or sys.executable)
-    return sys.executable
 
 
 # files: what it is drawn from, by the arguments of its function; place: where it lies, without a suffix; section,

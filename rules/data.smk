@@ -17,10 +17,8 @@ rule featurize:
     priority: 1  # before samples of models that come from elsewhere
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        **needs(2000, 60),
     params:
         settings=config["features"],
     message:
@@ -43,10 +41,8 @@ rule describe_dataset:
     priority: 1  # before samples of models that come from elsewhere
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **needs(2000, 30),
     message:
         "Count the training frames and average their squared distances"
     script:
@@ -76,7 +72,7 @@ rule weigh_training:
 
 
 # Only with frame_weights does an evaluation ask for it.
-rule weigh_reference:
+use rule weigh_training as weigh_reference with:
     input:
         **{name: layout.MD[name] for name in ("trajectory", "topology", "record")},
         pool=layout.TRAINING_WEIGHTS["pool"],
@@ -86,13 +82,5 @@ rule weigh_reference:
         "logs/{dataset}/weigh_reference/{peptide}.log",
     benchmark:
         "logs/{dataset}/weigh_reference/{peptide}.tsv"
-    conda:
-        "../envs/main.yaml"
-    resources:
-        **needs(4000, 60),
-    params:
-        settings=config["frame_weights"],
     message:
         "Weigh the MD of {wildcards.peptide} by a Markov model of its transitions"
-    script:
-        "../workflow_scripts/weigh_frames.py"

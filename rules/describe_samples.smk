@@ -31,18 +31,8 @@ rule summarize:
     input:
         results=over_test_peptides(layout.EVALUATION["compare"]["result"]),
     output:
-        summary=report(
-            layout.SUMMARY,
-            caption="../docs/captions/samples_table.rst",
-            category="Summary",
-            labels={"question": "1. What came out?", "figure": "Table of results (CSV)", "model": "all"},
-        ),
-        page=report(
-            layout.TABLES["page"],
-            caption="../docs/captions/samples_table.rst",
-            category="Summary",
-            labels={"question": "1. What came out?", "figure": "Tables of results", "model": "all"},
-        ),
+        summary=in_report(layout.SUMMARY, "samples_table", "1. What came out?", "Table of results (CSV)"),
+        page=in_report(layout.TABLES["page"], "samples_table", "1. What came out?", "Tables of results"),
         markdown=layout.TABLES["markdown"],
         latex=layout.TABLES["latex"],
     log:

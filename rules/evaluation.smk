@@ -9,7 +9,6 @@ COMPARE_SETTINGS = {
     for key, value in config["evaluation"].items()
     if key not in ("msm", "dynamics", "physicality", "wasserstein")
 }
-MSM_FEATURES = "results/{dataset}/evaluation/{model}/msm/{peptide}.torsions.npz"
 
 
 rule describe_simulation:
@@ -18,9 +17,9 @@ rule describe_simulation:
     output:
         series=layout.MD_SERIES,
     log:
-        "logs/{dataset}/describe_simulation/{peptide}.log",
+        layout.log_of("describe_simulation", layout.MD_SERIES),
     benchmark:
-        "logs/{dataset}/describe_simulation/{peptide}.tsv"
+        layout.log_of("describe_simulation", layout.MD_SERIES, ".tsv")
     conda:
         "../envs/main.yaml"
     resources:
@@ -39,9 +38,9 @@ rule md_distances:
     output:
         result=layout.MD_DISTANCES,
     log:
-        "logs/{dataset}/md_distances/{peptide}.log",
+        layout.log_of("md_distances", layout.MD_DISTANCES),
     benchmark:
-        "logs/{dataset}/md_distances/{peptide}.tsv"
+        layout.log_of("md_distances", layout.MD_DISTANCES, ".tsv")
     conda:
         "../envs/main.yaml"
     resources:
@@ -54,69 +53,55 @@ rule md_distances:
         "../workflow_scripts/md_distances.py"
 
 
-rule compare:
-    input:
-        **md_against_recorded(layout.SAMPLES),
-    output:
-        **layout.EVALUATION["compare"],
-    log:
-        "logs/{dataset}/compare/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/compare/{model}/{peptide}.tsv"
-    conda:
-        "../envs/main.yaml"
-    resources:
-        **needs(4000, 60),
-    params:
-        settings=COMPARE_SETTINGS,
-    message:
-        "Compare samples of {wildcards.peptide} by model {wildcards.model} with its MD"
-    script:
-        "../workflow_scripts/evaluate.py"
+# Each analysis of samples against MD: what it reads of the configuration, its longest run time in minutes, what it does.
+ANALYSES = {
+    "compare": (
+        {"settings": COMPARE_SETTINGS},
+        60,
+        "Compare samples of {wildcards.peptide} by model {wildcards.model} with its MD",
+    ),
+    "dynamics": (
+        {"settings": config["evaluation"]["dynamics"]},
+        60,
+        "Compare the slow motions of {wildcards.peptide} in its MD and in samples by model {wildcards.model}",
+    ),
+    "physicality": (
+        {"settings": config["evaluation"]["physicality"], "bins": config["evaluation"]["ramachandran_bins"]},
+        30,
+        "Check how physical samples of {wildcards.peptide} by model {wildcards.model} are, and which basins they cover",
+    ),
+}
+# The samples of the models, and those of the rows of the ablation.
+ANALYSED = {"": (layout.SAMPLES, layout.EVALUATION)}
+if not SETTINGS.partial:
+    ANALYSED["ablation_"] = (layout.ABLATION_SAMPLES, layout.ABLATION_EVALUATION)
 
+for prefix, (SAMPLED, MADE) in ANALYSED.items():
+    for analysis, (SECTIONS, minutes, does) in ANALYSES.items():
 
-rule dynamics:
-    input:
-        **md_against_recorded(layout.SAMPLES),
-        baselines=layout.MD_DISTANCES,
-    output:
-        **layout.EVALUATION["dynamics"],
-    log:
-        "logs/{dataset}/dynamics/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/dynamics/{model}/{peptide}.tsv"
-    conda:
-        "../envs/main.yaml"
-    resources:
-        **needs(4000, 60),
-    params:
-        settings=config["evaluation"]["dynamics"],
-    message:
-        "Compare the slow motions of {wildcards.peptide} in its MD and in samples by model {wildcards.model}"
-    script:
-        "../workflow_scripts/evaluate.py"
-
-
-rule physicality:
-    input:
-        **md_against_recorded(layout.SAMPLES),
-    output:
-        **layout.EVALUATION["physicality"],
-    log:
-        "logs/{dataset}/physicality/{model}/{peptide}.log",
-    benchmark:
-        "logs/{dataset}/physicality/{model}/{peptide}.tsv"
-    conda:
-        "../envs/main.yaml"
-    resources:
-        **needs(4000, 30),
-    params:
-        settings=config["evaluation"]["physicality"],
-        bins=config["evaluation"]["ramachandran_bins"],
-    message:
-        "Check how physical samples of {wildcards.peptide} by model {wildcards.model} are, and which basins they cover"
-    script:
-        "../workflow_scripts/evaluate.py"
+        rule:
+            name:
+                f"{prefix}{analysis}"
+            input:
+                **md_against(SAMPLED),
+                **({"baselines": layout.MD_DISTANCES} if analysis == "dynamics" else {}),
+                sampling_record=SAMPLED["record"],
+            output:
+                **MADE[analysis],
+            log:
+                layout.log_of(f"{prefix}{analysis}", SAMPLED["record"]),
+            benchmark:
+                layout.log_of(f"{prefix}{analysis}", SAMPLED["record"], ".tsv")
+            conda:
+                "../envs/main.yaml"
+            resources:
+                **needs(4000, minutes),
+            params:
+                **SECTIONS,
+            message:
+                does + (", variant {wildcards.variant}" if prefix else "")
+            script:
+                "../workflow_scripts/evaluate.py"
 
 
 if WASSERSTEIN:
@@ -128,9 +113,9 @@ if WASSERSTEIN:
         output:
             **layout.WASSERSTEIN,
         log:
-            "logs/{dataset}/wasserstein/{model}/{peptide}.log",
+            layout.log_of("wasserstein", layout.SAMPLES["record"]),
         benchmark:
-            "logs/{dataset}/wasserstein/{model}/{peptide}.tsv"
+            layout.log_of("wasserstein", layout.SAMPLES["record"], ".tsv")
         conda:
             "../envs/main.yaml"
         resources:
@@ -149,11 +134,11 @@ rule msm_features:
     input:
         **md_against(layout.SAMPLES),
     output:
-        features=temp(MSM_FEATURES),
+        features=temp(layout.MSM_FEATURES),
     log:
-        "logs/{dataset}/msm_features/{model}/{peptide}.log",
+        layout.log_of("msm_features", layout.MSM_FEATURES),
     benchmark:
-        "logs/{dataset}/msm_features/{model}/{peptide}.tsv"
+        layout.log_of("msm_features", layout.MSM_FEATURES, ".tsv")
     conda:
         "../envs/main.yaml"
     resources:
@@ -166,26 +151,25 @@ rule msm_features:
 
 rule msm:
     input:
-        features=MSM_FEATURES,
+        features=layout.MSM_FEATURES,
     output:
         **layout.EVALUATION["msm"],
     log:
-        "logs/{dataset}/msm/{model}/{peptide}.log",
+        layout.log_of("msm", layout.MSM_FEATURES),
     benchmark:
-        "logs/{dataset}/msm/{model}/{peptide}.tsv"
+        layout.log_of("msm", layout.MSM_FEATURES, ".tsv")
     conda:
         "../envs/pyemma.yaml"
     resources:
         **needs(4000, 60),
         # A resource and not a param: it differs between machines, and must not cause a rerun.
-        python=msm_interpreter(),
+        python=MSM_PYTHON,
     params:
-        script=ROOT / "workflow_scripts" / "msm.py",
         settings=json.dumps(config["evaluation"]["msm"]),
     message:
         "Build the Markov state model of {wildcards.peptide}, samples by model {wildcards.model}"
     shell:
-        "{resources.python} {params.script:q} --features {input.features:q} --settings {params.settings:q} "
+        "{resources.python} -P -m jamun.evaluation.msm --features {input.features:q} --settings {params.settings:q} "
         "--result {output.result:q} --arrays {output.arrays:q} --log {log:q}"
 
 
@@ -203,9 +187,9 @@ if SIDE_BY_SIDE:
         output:
             **layout.COMPARISON,
         log:
-            "logs/{dataset}/compare_models/{peptide}.log",
+            layout.log_of("compare_models", layout.COMPARISON["result"]),
         benchmark:
-            "logs/{dataset}/compare_models/{peptide}.tsv"
+            layout.log_of("compare_models", layout.COMPARISON["result"], ".tsv")
         conda:
             "../envs/main.yaml"
         resources:
@@ -225,9 +209,9 @@ rule superpose:
     output:
         **layout.ENSEMBLE,
     log:
-        "logs/{dataset}/superpose/{model}/{peptide}.log",
+        layout.log_of("superpose", layout.SAMPLES["record"]),
     benchmark:
-        "logs/{dataset}/superpose/{model}/{peptide}.tsv"
+        layout.log_of("superpose", layout.SAMPLES["record"], ".tsv")
     conda:
         "../envs/main.yaml"
     resources:
@@ -249,16 +233,11 @@ rule summarize:
         wasserstein=over_test_peptides(layout.WASSERSTEIN["result"]) if WASSERSTEIN else [],
         records=over_test_peptides(layout.SAMPLES["record"]),
     output:
-        summary=report(
-            layout.SUMMARY,
-            caption="../docs/captions/table.rst",
-            category="Summary",
-            labels={"question": "1. How close to MD?", "figure": "Table of results (CSV)", "model": "all"},
-        ),
+        summary=in_report(layout.SUMMARY, "table", "1. How close to MD?", "Table of results (CSV)"),
     log:
-        "logs/{dataset}/summarize.log",
+        layout.log_of("summarize", layout.SUMMARY),
     benchmark:
-        "logs/{dataset}/summarize.tsv"
+        layout.log_of("summarize", layout.SUMMARY, ".tsv")
     conda:
         "../envs/main.yaml"
     resources:
@@ -279,19 +258,14 @@ rule tabulate:
         msm=over_test_peptides(layout.EVALUATION["msm"]["result"]),
         records=over_test_peptides(layout.SAMPLES["record"]),
     output:
-        page=report(
-            layout.TABLES["page"],
-            caption="../docs/captions/tables.rst",
-            category="Summary",
-            labels={"question": "1. How close to MD?", "figure": "Tables of results", "model": "all"},
-        ),
+        page=in_report(layout.TABLES["page"], "tables", "1. How close to MD?", "Tables of results"),
         markdown=layout.TABLES["markdown"],
         latex=layout.TABLES["latex"],
         timing=layout.TIMING,
     log:
-        "logs/{dataset}/tabulate.log",
+        layout.log_of("tabulate", layout.TIMING),
     benchmark:
-        "logs/{dataset}/tabulate.tsv"
+        layout.log_of("tabulate", layout.TIMING, ".tsv")
     conda:
         "../envs/main.yaml"
     resources:

@@ -70,15 +70,13 @@ for name, figure in FIGURES.items():
         input:
             **figure.files,
         output:
-            png=report(
+            png=in_report(
                 f"{figure.place}.png",
-                caption=f"../docs/captions/{name}.rst",
-                category=figure.section,
-                labels={
-                    "question": figure.question,
-                    "figure": figure.title,
-                    "model": "{model}" if "model" in KIND else "MD" if name == "simulation" else "all",
-                },
+                name,
+                figure.question,
+                figure.title,
+                figure.section,
+                "{model}" if "model" in KIND else "MD" if name == "simulation" else "all",
             ),
             pdf=f"{figure.place}.pdf",
         log:
@@ -104,15 +102,13 @@ if SETTINGS.source.exists:
             **layout.ENSEMBLE,
             **RESULT,
         output:
-            page=report(
+            page=in_report(
                 layout.VIEWER,
-                caption="../docs/captions/viewer.rst",
-                category="Peptide {peptide}",
-                labels={
-                    "question": "1. What do they look like?",
-                    "figure": "Conformations to turn and play",
-                    "model": "{model}",
-                },
+                "viewer",
+                "1. What do they look like?",
+                "Conformations to turn and play",
+                "Peptide {peptide}",
+                "{model}",
             ),
         log:
             layout.log_of("make_viewer", layout.VIEWER),

@@ -28,9 +28,8 @@ rule train:
         "../envs/main.yaml"
     threads: 16
     resources:
-        mem_mb=growing(16000),
-        runtime=growing(1440),
-        gpu=training_gpus,
+        **needs(16000, 1440),
+        gpu=lambda wildcards: SETTINGS.training_of(wildcards.model).gpus,
     params:
         network=lambda wildcards: SETTINGS.network_of(wildcards.model).model_dump(mode="json"),
         training=lambda wildcards: SETTINGS.training_of(wildcards.model).model_dump(mode="json"),
@@ -55,10 +54,8 @@ rule import_checkpoint:
         model=one_of(BROUGHT_MODELS),
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        **needs(2000, 10),
     message:
         "Check {input.checkpoint} and take it in as model {wildcards.model}"
     script:

@@ -23,7 +23,7 @@ rule simulate_plain_md:
         "../envs/main.yaml"
     resources:
         **needs(4000, 1440),
-        gpu=lambda wildcards: gpus(PLAIN_MD_OF_MODEL[wildcards.model].platform in ("CUDA", "OpenCL")),
+        gpu=lambda wildcards: PLAIN_MD_OF_MODEL[wildcards.model].gpus,
     params:
         settings=lambda wildcards: PLAIN_MD_OF_MODEL[wildcards.model].model_dump(mode="json"),
         work=f"{WORK}/plain_md/{{dataset}}/{{model}}/{{peptide}}",
@@ -51,7 +51,6 @@ rule import_samples:
         model=one_of(OUTSIDE_MODELS),
     conda:
         "../envs/main.yaml"
-    threads: 1
     resources:
         **needs(2000, 60),
     params:

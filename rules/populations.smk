@@ -5,9 +5,6 @@
 from jamun.config.populations import OF_SIMULATE
 
 SHORT_MD = SETTINGS.simulate_of("test")
-POPULATED_SAMPLES = {
-    name: path.replace("{model}", f"{{model}}{layout.POPULATED}") for name, path in layout.SAMPLES.items()
-}
 
 
 rule populate:
@@ -29,7 +26,7 @@ rule populate:
     threads: 8
     resources:
         **needs(4000, 240),
-        gpu=gpus(SHORT_MD.platform in ("CUDA", "OpenCL")),
+        gpu=SHORT_MD.gpus,
     params:
         settings={key: value for key, value in config["populations"].items() if key != "models"},
         # Of simulate what decides the runs, so that longer MD of the test peptides makes none of them anew.
@@ -46,8 +43,7 @@ rule weighted_samples:
         **layout.POPULATIONS,
         sampling=layout.SAMPLES["record"],
     output:
-        **POPULATED_SAMPLES,
-        weights=f"{POPULATED_SAMPLES['record'].removesuffix('sampling.json')}weights.npz",
+        **layout.WEIGHTED_SAMPLES,
     log:
         layout.log_of("weighted_samples", layout.SAMPLES["record"]),
     benchmark:

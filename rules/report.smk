@@ -1,4 +1,4 @@
-# Needs:  every figure and the summary of the active models; workflow_scripts/report.js and report.css
+# Needs:  every figure and the summary of the active models
 # Makes:  results/{dataset}/report.html
 
 
@@ -9,8 +9,7 @@ rule report_html:
         figures=figure_results(),
         summary=expand(layout.SUMMARY, dataset=DATASET),
         # What the report looks like is an input, not code: it costs seconds to make anew.
-        script=workflow.source_path("../workflow_scripts/report.js"),
-        style=workflow.source_path("../workflow_scripts/report.css"),
+        looks=[str(html_report.SCRIPT), str(html_report.STYLE)],
     output:
         report=layout.REPORT,
     log:

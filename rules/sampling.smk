@@ -27,7 +27,7 @@ rule sample:
     threads: 8
     resources:
         **needs(8000, 240),
-        gpu=lambda wildcards: gpus(SETTINGS.sampling_of(wildcards.model).device == "cuda"),
+        gpu=lambda wildcards: SETTINGS.sampling_of(wildcards.model).gpus,
     params:
         settings=lambda wildcards: SETTINGS.sampling_of(wildcards.model).model_dump(mode="json", exclude={"hydrogens"}),
         work=f"{WORK}/sample/{{dataset}}/{{model}}/{{peptide}}",

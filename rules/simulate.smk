@@ -30,7 +30,7 @@ rule simulate:
         "../envs/main.yaml"
     resources:
         **needs(4000, 1440),
-        gpu=lambda wildcards: gpus(simulate_settings(wildcards)["platform"] in ("CUDA", "OpenCL")),
+        gpu=lambda wildcards: SIMULATE_SETTINGS[SPLIT_OF[wildcards.peptide]].gpus,
     params:
         settings=simulate_settings,
         work=f"{WORK}/simulate/{{dataset}}/{{peptide}}",
@@ -61,7 +61,7 @@ for number, members in enumerate(BATCHES, 1):
         resources:
             **needs(16000, 1440),
             # Without one it would take as long as all the peptides one after another.
-            gpu=gpus(SIMULATE_OF_SPLIT[SPLIT_OF[members[0]]]["platform"] not in ("CPU", "Reference")),
+            gpu=int(SIMULATE_SETTINGS[SPLIT_OF[members[0]]].platform not in ("CPU", "Reference")),
         params:
             names=members,
             settings=[SIMULATE_OF_SPLIT[SPLIT_OF[name]] for name in members],
@@ -88,7 +88,7 @@ rule benchmark_single:
         "../envs/main.yaml"
     resources:
         **needs(4000, 10),
-        gpu=lambda wildcards: gpus(simulate_settings(wildcards)["platform"] in ("CUDA", "OpenCL")),
+        gpu=lambda wildcards: SIMULATE_SETTINGS[SPLIT_OF[wildcards.peptide]].gpus,
     params:
         settings=simulate_settings,
     message:

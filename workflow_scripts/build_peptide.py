@@ -1,17 +1,10 @@
 """Build one peptide."""
 
-from pathlib import Path
+from jamun.io.job import job
 
-from jamun.io.log import job_log
-
-with job_log(snakemake.log[0]):
+with job(snakemake) as (inputs, outputs):
     from jamun.peptides.build import build_to_files
     from jamun.peptides.sequences import parse_sequence
 
-    build_to_files(
-        parse_sequence(snakemake.params.sequence, snakemake.wildcards.peptide),
-        snakemake.params.form,
-        snakemake.params.ph,
-        Path(snakemake.output.pdb),
-        Path(snakemake.output.record),
-    )
+    peptide = parse_sequence(snakemake.params.sequence, snakemake.wildcards.peptide)
+    build_to_files(peptide, snakemake.params.form, snakemake.params.ph, **outputs)

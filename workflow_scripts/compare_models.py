@@ -1,21 +1,17 @@
 """Compare one peptide's samples by several models at equal wall clock with its MD."""
 
-from pathlib import Path
+from jamun.io.job import job
 
-from jamun.io.log import job_log
-
-with job_log(snakemake.log[0]):
+with job(snakemake) as (inputs, outputs):
     from jamun.config.evaluation import EvaluationSettings
     from jamun.evaluation.models import compare_models_to_files
     from jamun.evaluation.pair import Files
 
-    given = snakemake.input
-    samples = zip(given.samples, given.samples_topologies, given.sampling_records, strict=True)
+    samples = map(Files, inputs.samples, inputs.samples_topologies, inputs.sampling_records)
     compare_models_to_files(
-        Files(Path(given.reference), Path(given.reference_topology), Path(given.md_record)),
-        {name: Files(*map(Path, paths)) for name, paths in zip(snakemake.params.models, samples, strict=True)},
+        Files(inputs.reference, inputs.reference_topology, inputs.md_record),
+        dict(zip(snakemake.params.models, samples, strict=True)),
         {name: snakemake.wildcards[name] for name in ("dataset", "peptide")},
         EvaluationSettings(**snakemake.params.settings),
-        Path(snakemake.output.result),
-        Path(snakemake.output.arrays),
+        **outputs,
     )

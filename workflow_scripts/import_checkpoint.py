@@ -1,10 +1,8 @@
 """Take in a checkpoint from elsewhere, once it is seen to be one of ours."""
 
-from pathlib import Path
+from jamun.io.job import job
 
-from jamun.io.log import job_log
-
-with job_log(snakemake.log[0]):
+with job(snakemake) as (inputs, outputs):
     from jamun.model.checkpoint import import_checkpoint
 
-    import_checkpoint(Path(snakemake.input.checkpoint), Path(snakemake.output.checkpoint))
+    import_checkpoint(inputs.checkpoint, outputs.checkpoint)

@@ -2,28 +2,16 @@
 
 from pathlib import Path
 
-from jamun.io.log import job_log
+from jamun.io.job import job
 
-with job_log(snakemake.log[0]):
+with job(snakemake) as (inputs, outputs):
     from jamun.io.atomic import read_json
     from jamun.trajectories.samples import OutsideSamples, SampleFiles, import_samples_to_files
 
-    trajectory, topology = Path(snakemake.input.outside), Path(snakemake.input.outside_topology)
-    record = snakemake.input.get("md_record")
-    if record:
-        outside = OutsideSamples.of_simulation(trajectory, topology, read_json(Path(record)))
+    files, params, wildcards = (inputs.outside, inputs.outside_topology), snakemake.params, snakemake.wildcards
+    if inputs.md_record:
+        outside = OutsideSamples.of_simulation(*files, read_json(inputs.md_record))
     else:
-        outside = OutsideSamples(trajectory, topology, snakemake.params.seconds, snakemake.params.device)
-    import_samples_to_files(
-        Path(snakemake.input.pdb),
-        snakemake.wildcards.peptide,
-        snakemake.wildcards.model,
-        outside,
-        SampleFiles(
-            Path(snakemake.output.samples),
-            Path(snakemake.output.topology),
-            Path(snakemake.output.flags),
-            Path(snakemake.output.record),
-            Path(snakemake.params.work),
-        ),
-    )
+        outside = OutsideSamples(*files, params.seconds, params.device)
+    published = SampleFiles(**outputs, work=Path(params.work))
+    import_samples_to_files(inputs.pdb, wildcards.peptide, wildcards.model, outside, published)

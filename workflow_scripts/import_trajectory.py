@@ -2,23 +2,20 @@
 
 from pathlib import Path
 
-from jamun.io.log import job_log
+from jamun.io.job import job
 
-with job_log(snakemake.log[0]):
+with job(snakemake) as (inputs, outputs):
     from jamun.config.source import SourceSettings
     from jamun.io.md_files import MdFiles
     from jamun.trajectories.run import import_to_files
     from jamun.trajectories.sources import SourceFiles
 
+    params = snakemake.params
     import_to_files(
-        Path(snakemake.input.pdb),
+        inputs.pdb,
         snakemake.wildcards.peptide,
-        SourceFiles(
-            Path(snakemake.input.source_topology),
-            tuple(Path(path) for path in snakemake.input.source_trajectories),
-            snakemake.params.frame_interval_ps,
-        ),
-        SourceSettings(**snakemake.params.settings),
-        MdFiles(*(Path(getattr(snakemake.output, name)) for name in ("trajectory", "topology", "state", "record"))),
-        Path(snakemake.params.work),
+        SourceFiles(inputs.source_topology, tuple(inputs.source_trajectories), params.frame_interval_ps),
+        SourceSettings(**params.settings),
+        MdFiles(**outputs),
+        Path(params.work),
     )

@@ -2,16 +2,12 @@
 
 import re
 
-from jamun.io.log import job_log
+from jamun.io.job import job
 
-with job_log(snakemake.log[0]):
+with job(snakemake) as (inputs, outputs):
     from jamun.config.figures import FigureSettings
     from jamun.figures import to_files
 
-    to_files(
-        # A workflow that uses this one as a module may have put a name of its own before.
-        re.sub(r".*(plot|make)_", "", snakemake.rule),
-        dict(snakemake.input.items()),
-        dict(snakemake.output.items()),
-        FigureSettings(**snakemake.config["figures"]),
-    )
+    # A workflow that uses this one as a module may have put a name of its own before.
+    name = re.sub(r".*(plot|make)_", "", snakemake.rule)
+    to_files(name, inputs, outputs, FigureSettings(**snakemake.config["figures"]))

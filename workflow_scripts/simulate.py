@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from jamun.io.log import job_log
+from jamun.io.job import job
 
-with job_log(snakemake.log[0]):
+with job(snakemake) as (inputs, outputs):
     from jamun.config.simulate import SimulateSettings
     from jamun.io.gpu import slot_folder
     from jamun.io.md_files import MdFiles
@@ -12,11 +12,11 @@ with job_log(snakemake.log[0]):
 
     name, model = snakemake.wildcards.peptide, snakemake.wildcards.get("model")
     simulate_to_files(
-        Path(snakemake.input.pdb),
+        inputs.pdb,
         # Seeds derive from the name: plain MD must not repeat the reference that it is compared with.
         f"{name} by {model}" if model else name,
         SimulateSettings(**snakemake.params.settings),
-        MdFiles(*(Path(getattr(snakemake.output, name)) for name in ("trajectory", "topology", "state", "record"))),
+        MdFiles(**outputs),
         work=Path(snakemake.params.work),
         threads=snakemake.threads,
         slots=slot_folder(),

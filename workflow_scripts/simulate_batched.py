@@ -2,26 +2,18 @@
 
 from pathlib import Path
 
-from jamun.io.log import job_log
+from jamun.io.job import job
 
-with job_log(snakemake.log[0]):
+with job(snakemake) as (inputs, outputs):
     from jamun.config.simulate import SimulateSettings
     from jamun.io.gpu import slot_folder
     from jamun.io.md_files import MdFiles
     from jamun.simulate.batched import Peptide, simulate_batched_to_files
 
-    made = snakemake.output
-    files = [
-        MdFiles(*map(Path, paths))
-        for paths in zip(made.trajectory, made.topology, made.state, made.record, strict=True)
+    work, params = Path(snakemake.params.work), snakemake.params
+    files = map(MdFiles, outputs.trajectory, outputs.topology, outputs.state, outputs.record)
+    peptides = [
+        Peptide(name, pdb, SimulateSettings(**settings), work / name, published)
+        for name, pdb, settings, published in zip(params.names, inputs.pdb, params.settings, files, strict=True)
     ]
-    simulate_batched_to_files(
-        [
-            Peptide(name, Path(pdb), SimulateSettings(**settings), Path(snakemake.params.work) / name, published)
-            for name, pdb, settings, published in zip(
-                snakemake.params.names, snakemake.input.pdb, snakemake.params.settings, files, strict=True
-            )
-        ],
-        threads=snakemake.threads,
-        slots=slot_folder(),
-    )
+    simulate_batched_to_files(peptides, threads=snakemake.threads, slots=slot_folder())

@@ -1,18 +1,11 @@
 """Align some frames of one peptide's MD and of its samples."""
 
-from pathlib import Path
+from jamun.io.job import job
 
-from jamun.io.log import job_log
-
-with job_log(snakemake.log[0]):
+with job(snakemake) as (inputs, outputs):
     from jamun.evaluation.alignment import aligned_to_files
     from jamun.evaluation.pair import Files
 
-    given = snakemake.input
-    aligned_to_files(
-        Files(Path(given.reference), Path(given.reference_topology), Path(given.md_record)),
-        Files(Path(given.samples), Path(given.samples_topology)),
-        snakemake.params.frames,
-        Path(snakemake.output.md),
-        Path(snakemake.output.samples),
-    )
+    reference = Files(inputs.reference, inputs.reference_topology, inputs.md_record)
+    samples = Files(inputs.samples, inputs.samples_topology)
+    aligned_to_files(reference, samples, snakemake.params.frames, outputs.md, outputs.samples)

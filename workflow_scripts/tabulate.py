@@ -2,16 +2,9 @@
 
 from pathlib import Path
 
-from jamun.io.log import job_log
+from jamun.io.job import job
 
-with job_log(snakemake.log[0]):
+with job(snakemake) as (inputs, outputs):
     from jamun.evaluation.tables import tables_to_files
 
-    tables_to_files(
-        Path(snakemake.input.summary),
-        Path(snakemake.params.samples),
-        Path(snakemake.output.markdown),
-        Path(snakemake.output.latex),
-        Path(snakemake.output.page),
-        Path(snakemake.output.timing),
-    )
+    tables_to_files(inputs.summary, Path(snakemake.params.samples), **outputs)

@@ -1,16 +1,10 @@
 """Publish one peptide's weighted MD as the samples of a model of its own."""
 
-from pathlib import Path
+from jamun.io.job import job
 
-from jamun.io.log import job_log
-
-with job_log(snakemake.log[0]):
+with job(snakemake) as (inputs, outputs):
     from jamun.populations.samples import Published, weighted_samples_to_files
 
-    given, out = snakemake.input, snakemake.output
-    weighted_samples_to_files(
-        Published(*map(Path, (given.trajectory, given.topology, given.weights, given.result))),
-        Path(given.sampling),
-        Published(*map(Path, (out.samples, out.topology, out.weights, out.record))),
-        Path(out.flags),
-    )
+    found = Published(inputs.trajectory, inputs.topology, inputs.weights, inputs.result)
+    samples = Published(outputs.samples, outputs.topology, outputs.weights, outputs.record)
+    weighted_samples_to_files(found, inputs.sampling, samples, outputs.flags)

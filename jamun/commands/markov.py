@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,22 +14,11 @@ import numpy as np
 from jamun.evaluation.msm.inputs import MSMInput
 from jamun.io.atomic import read_json, read_npz
 from jamun.io.log import UserError, last_lines
-from jamun.io.shipped import importable_folder, pyemma_interpreter, workflow_folder
+from jamun.io.shipped import importable_folder, msm_backend
 
 
 class MarkovModelError(UserError):
     """A model whose process failed."""
-
-
-def choose_backend(wanted: str) -> tuple[str, Path]:
-    """The library that `evaluation.msm.backend` means here, and the interpreter that has it.
-
-    `auto` is PyEMMA where its environment is, else deeptime.
-    """
-    pyemma = pyemma_interpreter()
-    if wanted == "auto":
-        wanted = "deeptime" if pyemma is None else "pyemma"
-    return wanted, pyemma if wanted == "pyemma" and pyemma is not None else Path(sys.executable)
 
 
 class MarkovModel:
@@ -49,16 +37,11 @@ class MarkovModel:
         self._scratch = tempfile.TemporaryDirectory(prefix="jamun-msm-")
         folder = Path(self._scratch.name)
         self._result, self._arrays, self._log = folder / "msm.json", folder / "arrays.npz", folder / "msm.log"
-        backend, interpreter = choose_backend(settings["backend"])
+        backend, interpreter = msm_backend(settings["backend"])
         inputs.save(folder / "torsions.npz")
         package = str(importable_folder(folder / "package"))
-        command = [str(interpreter), str(workflow_folder() / "workflow_scripts" / "msm.py")]
-        command += [
-            "--features",
-            str(folder / "torsions.npz"),
-            "--settings",
-            json.dumps({**settings, "backend": backend}),
-        ]
+        command = [interpreter, "-P", "-m", "jamun.evaluation.msm", "--features", str(folder / "torsions.npz")]
+        command += ["--settings", json.dumps({**settings, "backend": backend})]
         command += ["--result", str(self._result), "--arrays", str(self._arrays), "--log", str(self._log)]
         path = os.pathsep.join(filter(None, [package, os.getenv("PYTHONPATH")]))
         self._process = subprocess.Popen(

@@ -158,6 +158,11 @@ class SamplingSettings(Section):
             raise ValueError("reject names a reason twice; give each once")
         return self
 
+    @property
+    def gpus(self) -> int:
+        """GPUs that a job asks for: one where the device is a GPU."""
+        return int(self.device == "cuda")
+
     def of_a_model(self) -> dict[str, Any]:
         """The keys, of JSON's types, that a model brings with it: how the walk goes and how its jumps end."""
         return self.model_dump(mode="json", exclude=_OF_A_RUN)

@@ -13,6 +13,8 @@ from jamun.io.text import shown
 # Above this, bonds to hydrogen of ordinary mass make LangevinMiddle integration inaccurate even when constrained.
 LARGEST_STEP_FS = 2.5
 HEAVY_HYDROGEN_AMU = 2.5
+# OpenMM's platforms that run on a GPU.
+GPU_PLATFORMS = ("CUDA", "OpenCL")
 # Of 20 heavy atoms these are 24 GB of features.
 MOST_FRAMES = 100_000_000
 
@@ -203,6 +205,11 @@ class SimulateSettings(Section):
                     f"{'timesteps' if name == 'frame_interval' else 'frame intervals'} ({unit:g} ps)"
                 )
         return self
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that a job asks for: one on a platform that needs it."""
+        return int(self.platform in GPU_PLATFORMS)
 
     @property
     def steps_per_frame(self) -> int:

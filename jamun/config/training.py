@@ -115,6 +115,11 @@ class TrainingSettings(Section):
         return self
 
     @property
+    def gpus(self) -> int:
+        """GPUs that a job asks for: one a device where the accelerator is the GPU."""
+        return self.devices if self.accelerator == "gpu" else 0
+
+    @property
     def levels(self) -> tuple[float, float]:
         """Lowest and highest noise level of the training, nm."""
         low, high = self.sigma_range or (self.sigma, self.sigma)

@@ -9,6 +9,7 @@ from typing import Any
 import mdtraj
 import numpy as np
 
+from jamun.config.simulate import GPU_PLATFORMS
 from jamun.data.weights import effective_share
 from jamun.evaluation.ensembles import (
     EvaluationError,
@@ -304,7 +305,7 @@ def _clock_notes(md: dict[str, Any], sampling: dict[str, Any]) -> list[str]:
     notes = []
     if first != second:
         notes.append(f"MD ran on {first}, sampling on {second}: wall clocks are of different machines.")
-    if (platform in ("CUDA", "OpenCL")) != (device != "cpu"):
+    if (platform in GPU_PLATFORMS) != (device != "cpu"):
         notes.append(f"MD ran on {platform}, sampling on {device}: wall clocks are of different devices.")
     if md["threads"] != sampling["threads"] and device == "cpu":
         notes.append(f"MD ran on {plural(md['threads'], 'thread')}, sampling on {sampling['threads']}.")

@@ -71,6 +71,14 @@ def summarize(
     return pd.concat([table, pd.DataFrame(means)], ignore_index=True)
 
 
+def results_beside(summary: Path, results: Iterable[Path]) -> list[Path]:
+    """The results of every model that lie beside the summary, of the peptides of `results`: those of models that were
+    evaluated in earlier runs too. In order of model, then of peptide."""
+    peptides = sorted({path.name for path in results})
+    found = (folder / peptide for folder in sorted(summary.parent.glob("*/")) for peptide in peptides)
+    return [path for path in found if path.exists()]
+
+
 def summarize_to_files(
     results: list[Path], target: Path, of: int | None = None, on_request: tuple[str, ...] = ()
 ) -> None:

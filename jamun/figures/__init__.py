@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -19,8 +19,8 @@ def function_of(name: str) -> Callable[..., None]:
 
 def to_files(
     name: str,
-    inputs: Mapping[str, str | Sequence[str]],
-    outputs: Mapping[str, str],
+    inputs: Mapping[str, Path | list[Path]],
+    outputs: Mapping[str, Path],
     settings: FigureSettings,
 ) -> None:
     """Draw the figure `name` with the function of its name.
@@ -34,7 +34,6 @@ def to_files(
     Raises:
         FigureError: a figure that cannot be drawn as asked.
     """
-    files = {key: Path(path) if isinstance(path, str) else list(map(Path, path)) for key, path in inputs.items()}
     # The viewer is a page and no picture: no setting of figures is about it.
     looks = {"settings": settings} if "png" in outputs else {}
-    function_of(name)(**files, **looks, **{key: Path(value) for key, value in outputs.items()})
+    function_of(name)(**inputs, **looks, **outputs)

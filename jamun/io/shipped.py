@@ -6,6 +6,7 @@ In a clone they lie at its top, in an installed package in ``jamun/_workflow``; 
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -59,6 +60,23 @@ def pyemma_interpreter(folder: Path | None = None) -> Path | None:
         if python.exists():
             return python.absolute()
     return None
+
+
+def msm_backend(wanted: str, conda: bool = False) -> tuple[str, str]:
+    """The library that `evaluation.msm.backend` means here, and the interpreter that has it.
+
+    Args:
+        wanted: `auto` is PyEMMA where its environment is, else deeptime, which this interpreter has.
+        conda: Whether Snakemake makes PyEMMA's environment, whose interpreter is the `python` of the job.
+
+    Returns:
+        pyemma or deeptime, and the interpreter. Where PyEMMA has none it is this one: the model then says which command
+        builds what is missing.
+    """
+    pyemma = "python" if conda else pyemma_interpreter()
+    if wanted == "auto":
+        wanted = "pyemma" if pyemma else "deeptime"
+    return wanted, str(pyemma if wanted == "pyemma" and pyemma else sys.executable)
 
 
 def card_beside(weights: Path) -> dict[str, Any]:

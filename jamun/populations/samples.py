@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jamun.config.simulate import GPU_PLATFORMS
 from jamun.io.atomic import atomic_path, read_json, read_npz, write_json, write_npz
 from jamun.io.disk import link_or_copy
 from jamun.io.provenance import provenance
@@ -59,7 +60,7 @@ def _record(record: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
     """The same keys as of a sampling."""
     known = drawn["seconds"] is not None
     seconds = drawn["seconds"] + record["seconds"] if known else None
-    gpu = record["platform"] in ("CUDA", "OpenCL")
+    gpu = record["platform"] in GPU_PLATFORMS
     return {
         "peptide": record["peptide"],
         "seed": record["settings"]["seed"],

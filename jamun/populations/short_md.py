@@ -16,7 +16,7 @@ import openmm
 from openmm import unit
 
 from jamun.config.populations import OF_SIMULATE
-from jamun.config.simulate import SimulateSettings
+from jamun.config.simulate import GPU_PLATFORMS, SimulateSettings
 from jamun.io.atomic import read_npz, write_npz
 from jamun.io.log import UserError
 from jamun.simulate.batch import DRIFT, ApartBatch
@@ -60,7 +60,7 @@ class RunSettings:
     @property
     def batched(self) -> bool:
         """Whether runs are made as one system: on a GPU, which one peptide leaves idle."""
-        return self.platform in ("CUDA", "OpenCL")
+        return self.platform in GPU_PLATFORMS
 
     def context(self, system: openmm.System, seed: int) -> openmm.Context:
         """A context with an integrator of its own, whose noise is of this seed."""

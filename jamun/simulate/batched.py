@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from jamun.config.simulate import SimulateSettings
+from jamun.config.simulate import GPU_PLATFORMS, SimulateSettings
 from jamun.io.disk import disk_errors, locked
 from jamun.io.md_files import MdFiles
 from jamun.io.signals import stop_requests
@@ -53,7 +53,7 @@ def simulate_batched_to_files(peptides: Sequence[Peptide], threads: int, slots: 
                 f"than {' and '.join(OWN)}."
             )
     platform, properties = choose(settings, threads)
-    if platform.getName() not in ("CUDA", "OpenCL"):
+    if platform.getName() not in GPU_PLATFORMS:
         logger.warning(
             "On %s, batched simulations are no faster than one after another, and use one core; with "
             "simulate.batched off each peptide is a job of its own.",

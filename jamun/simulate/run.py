@@ -11,7 +11,7 @@ from typing import Any
 import mdtraj
 import openmm
 
-from jamun.config.simulate import SimulateSettings, Start
+from jamun.config.simulate import GPU_PLATFORMS, SimulateSettings, Start
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.disk import disk_errors, locked
 from jamun.io.gpu import slots as gpu_slots
@@ -45,7 +45,7 @@ def on_device(
     platform: openmm.Platform, properties: dict[str, str], settings: SimulateSettings, slots: Path | None
 ) -> Iterator[dict[str, str]]:
     """The platform's properties with the index of a GPU that has a free slot; on processors as they are."""
-    if slots is None or platform.getName() not in ("CUDA", "OpenCL"):
+    if slots is None or platform.getName() not in GPU_PLATFORMS:
         yield properties
         return
     with gpu_slots(slots, devices(platform), settings.jobs_per_gpu) as (index,):
@@ -236,7 +236,7 @@ def _publish_record(
             "platform": engine.platform.getName(),
             "precision": engine.properties.get("Precision", "platform's own"),
             "threads": threads,
-            "jobs_per_gpu": settings.jobs_per_gpu if engine.platform.getName() in ("CUDA", "OpenCL") else None,
+            "jobs_per_gpu": settings.jobs_per_gpu if engine.platform.getName() in GPU_PLATFORMS else None,
             "multi_process_service": multi_process_service(),
             "batched": batched,
             "n_atoms": engine.solvated.system.getNumParticles(),

@@ -13,6 +13,7 @@ import numpy as np
 from mdtraj.formats import XTCTrajectoryFile
 from tqdm import tqdm
 
+from jamun.config.simulate import GPU_PLATFORMS
 from jamun.io.atomic import publish, write_json, write_npz
 from jamun.io.disk import file_sha256
 from jamun.io.names import openable
@@ -48,7 +49,7 @@ class OutsideSamples:
     @classmethod
     def of_simulation(cls, trajectory: Path, topology: Path, record: dict[str, Any]) -> OutsideSamples:
         """Plain MD of this machine, whose `record` (md.json) tells its wall clock and platform."""
-        device = "cuda" if record["platform"] in ("CUDA", "OpenCL") else "cpu"
+        device = "cuda" if record["platform"] in GPU_PLATFORMS else "cpu"
         return cls(trajectory, topology, record["production"]["seconds"], device, record["threads"])
 
 

@@ -19,7 +19,6 @@ from jamun.evaluation.tica import features
 from jamun.io.atomic import read_json, read_npz
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "workflow_scripts" / "msm.py"
 PYEMMA = Path(os.environ.get("JAMUN_PYEMMA_PYTHON", ROOT / ".venv-pyemma" / "bin" / "python"))
 
 # A reversible chain of three states: populations by detailed balance, timescales from its eigenvalues.
@@ -173,11 +172,13 @@ def run_script(interpreter, folder, backend, angles, **changes):
         "",
     )
     inputs.save(folder / "features.npz")
-    command = [str(interpreter), str(SCRIPT), "--features", str(folder / "features.npz")]
+    command = [str(interpreter), "-P", "-m", "jamun.evaluation.msm", "--features", str(folder / "features.npz")]
     command += ["--settings", json.dumps(SETTINGS | {"backend": backend} | changes)]
     command += ["--result", str(folder / f"{backend}.json"), "--arrays", str(folder / f"{backend}.npz")]
     command += ["--log", str(folder / "msm.log")]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    path = os.pathsep.join(filter(None, [str(ROOT), os.getenv("PYTHONPATH")]))
+    environment = os.environ | {"PYTHONPATH": path}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 @pytest.mark.skipif(not PYEMMA.exists(), reason="no PyEMMA environment: run `make pyemma` to test its backend")

@@ -41,7 +41,7 @@ def test_a_new_figure_is_a_module_of_its_name(tmp_path, monkeypatch):
     module.bars_to_files = bars_to_files
     monkeypatch.setitem(sys.modules, "jamun.figures.bars", module)
     write_json(tmp_path / "result.json", {"heights": [1.0, 3.0]})
-    files = {suffix: str(tmp_path / f"bars.{suffix}") for suffix in ("png", "pdf")}
-    figures.to_files("bars", {"result": str(tmp_path / "result.json")}, files, FigureSettings(dpi=100))
+    files = {suffix: tmp_path / f"bars.{suffix}" for suffix in ("png", "pdf")}
+    figures.to_files("bars", {"result": tmp_path / "result.json"}, files, FigureSettings(dpi=100))
     assert Image.open(files["png"]).size == (200, 100)
-    assert Path(files["pdf"]).read_bytes().startswith(b"%PDF")
+    assert files["pdf"].read_bytes().startswith(b"%PDF")

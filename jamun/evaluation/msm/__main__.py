@@ -1,12 +1,11 @@
-"""Markov state model of one peptide. Run by the interpreter that holds the library: PyEMMA has an environment of its
-own, in which only NumPy, SciPy, deeptime and PyEMMA can be counted on."""
+"""Markov state model of one peptide, by a process of its own: PyEMMA has an environment in which only NumPy, SciPy,
+deeptime and PyEMMA can be counted on, and the interpreter of that environment runs this module."""
+
+from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from jamun.io.imports import without
 from jamun.io.log import job_log
