@@ -10,10 +10,10 @@ from jamun.config.base import Quantity, Section
 
 
 class PhysicalitySettings(Section):
-    """What counts as broken, clashing and covered (definitions: docs/evaluation.md)."""
+    """What counts as a bond outlier, as a clash and as covered (definitions: docs/evaluation.md)."""
 
     bond_tolerance: Annotated[float, Quantity("nm", gt=0, le=0.2)] = Field(
-        0.03, description="A bond is broken if its length differs by more than this from its mean in the MD."
+        0.03, description="A bond is an outlier if its length differs by more than this from its mean in the MD."
     )
     angle_tolerance: float = Field(
         0.5,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from jamun.evaluation.metrics import ABLATION, columns, estimate_at, metrics_of
+from jamun.evaluation.metrics import ABLATION, columns, estimate_at, metrics_of, read_result
 from jamun.evaluation.summary import MEAN, mean_of_peptides
 from jamun.io.atomic import atomic_path, read_json
 
@@ -167,7 +167,7 @@ def read_sampled(folder: Path) -> Sampled:
         folder.parent.parent.name,
         read_json(folder / "sampling.json"),
         read_json(folder / "comparison.json"),
-        **{name: read_json(path) if path.exists() else None for name, path in others.items()},
+        **{name: read_result(path) if path.exists() else None for name, path in others.items()},
     )
 
 

@@ -20,7 +20,7 @@ from jamun.io.atomic import write_json, write_npz
 from jamun.io.provenance import provenance
 from jamun.peptides.torsions import compute_torsions
 
-# Not `broken`: that is said of a bond held against the MD's mean length, or of a chain that the sampler stops.
+# A bond is an outlier against its mean length in the MD, and broken where the sampler's own, wider tolerance says so.
 DEFINITIONS = {
     "strained": "a bond differs from its length in the structure by more than bond_tolerance",
     "bent": "an angle differs from that in the structure by more than angle_tolerance",
@@ -46,7 +46,7 @@ def _flaws(samples: MeasuredEnsemble, structure: mdtraj.Trajectory, terms: Terms
     right = measure(structure.xyz, terms)
     found = flaws(samples.measured, right.bonds, right.angles, right.volumes, settings.physicality)
     found["physical"] = physical(found)
-    return {"strained": found.pop("broken")} | found
+    return {"strained": found.pop("bond_outlier")} | found
 
 
 def describe(

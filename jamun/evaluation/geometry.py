@@ -241,7 +241,7 @@ def flaws(
     """What is wrong with each frame, (F,) bool each, against what is right: lengths of `bonds` (B,) in nm, `angles`
     (A,) in radians, and `volumes` (S,), of which only the signs matter. The words are docs/evaluation.md's."""
     return {
-        "broken": (np.abs(measured.bonds - bonds) > settings.bond_tolerance).any(1),
+        "bond_outlier": (np.abs(measured.bonds - bonds) > settings.bond_tolerance).any(1),
         "bent": (np.abs(measured.angles - angles) > settings.angle_tolerance).any(1),
         "cis": (np.abs(measured.omegas) < np.pi / 2).any(1),
         "inverted": (measured.volumes * volumes <= 0).any(1),
@@ -250,5 +250,5 @@ def flaws(
 
 
 def physical(flaws: dict[str, np.ndarray]) -> np.ndarray:
-    """Whether each frame is neither broken, inverted nor clashing: (F,) bool."""
-    return ~(flaws["broken"] | flaws["inverted"] | flaws["clash"])
+    """Whether each frame is has no bond outlier, no inverted centre and no clash: (F,) bool."""
+    return ~(flaws["bond_outlier"] | flaws["inverted"] | flaws["clash"])

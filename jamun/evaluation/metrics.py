@@ -6,7 +6,11 @@ A new metric is a function of arrays in its analysis, a test of it, and one entr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from jamun.io.atomic import read_json
+from jamun.io.log import UserError
 
 # Groups of torsions, with the words for their means.
 GROUP_LABELS = {
@@ -116,7 +120,7 @@ METRICS = (
     _published("e_w2", "E-W2 (kT)", "kT", "energy_w2"),
     _published("t_w2", "T-W2 (rad)", "rad", "torus_w2"),
     _published("tica_w2", "TICA-W2", "", "tica_w2"),
-    _share("broken", "broken"),
+    _share("bond_outlier", "bond outlier"),
     _share("inverted", "inverted"),
     _share("clash", "clash"),
     _share("physical", "physical", "higher", summary=False),
@@ -129,6 +133,17 @@ METRICS = (
 def metrics_of(table: str, analysis: str | None = None) -> list[Metric]:
     """The metrics that a table shows, in their order; with `analysis`, those of one."""
     return [one for one in METRICS if table in one.shown and analysis in (None, one.analysis)]
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """A result of an analysis (JSON). Raises UserError for one of an earlier version, whose words are others."""
+    result: dict[str, Any] = read_json(path)
+    if "broken" in result.get("raw", {}).get("shares", {}):
+        raise UserError(
+            f"{path}: an earlier version made it, which called bond_outlier broken; delete it and run the same command "
+            "again."
+        )
+    return result
 
 
 def estimate_at(results: dict[str, dict[str, Any] | None], path: tuple[str, ...]) -> dict[str, Any]:

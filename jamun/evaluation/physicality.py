@@ -57,13 +57,13 @@ CONTACT_QUANTILE = 1e-4
 # The temperature of MD whose record names none.
 ASSUMED_TEMPERATURE = 300.0
 DEFINITIONS = {
-    "broken": "a bond differs from its mean length in the MD by more than bond_tolerance",
+    "bond_outlier": "a bond differs from its mean length in the MD by more than bond_tolerance",
     "bent": "an angle differs from its mean in the MD by more than angle_tolerance",
     "cis": "a peptide bond has |omega| below pi/2",
     "inverted": "a stereocentre's v1.(v2 x v3) has not the sign of its mean in the MD",
     "clash": "heavy atoms more than three bonds apart are nearer than clash_distance",
     "nearer_than_md": "they are nearer than in all but 0.01 % of the MD's frames",
-    "physical": "neither broken, inverted nor clash",
+    "physical": "none of bond_outlier, inverted and clash",
     "w1": "1-Wasserstein distance of a distribution in the samples and in the MD, nm or radians",
     "js": "Jensen-Shannon distance, natural logarithm",
     "basins": "cells within basin_energy of the minimum of -kT ln p over phi, psi in the MD, grouped by watershed",

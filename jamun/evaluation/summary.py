@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jamun.evaluation.metrics import BASELINES, SUMMARY, columns, estimate_at, metrics_of
-from jamun.io.atomic import atomic_path, read_json
+from jamun.evaluation.metrics import BASELINES, SUMMARY, columns, estimate_at, metrics_of, read_result
+from jamun.io.atomic import atomic_path
 
 MEAN = "mean"
 # The analyses whose results a row is made of beside the comparison, by the folders that they lie in beside it.
@@ -90,6 +90,8 @@ def summarize_to_files(
     rows = []
     for path in results:
         others = {stage: path.parent / stage / path.name for stage in (*STAGES, *on_request)}
-        rows.append((read_json(path), {stage: read_json(other) for stage, other in others.items() if other.exists()}))
+        rows.append(
+            (read_result(path), {stage: read_result(other) for stage, other in others.items() if other.exists()})
+        )
     with atomic_path(target) as temporary:
         summarize(rows, of).to_csv(temporary, index=False, float_format="%.6g")

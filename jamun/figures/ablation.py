@@ -19,7 +19,11 @@ from jamun.figures.style import CYCLE, FLOOR, FigureError, below_legend, headlin
 _ROWS = (
     ((("js_backbone", "backbone torsions", CYCLE[0]), ("js_all", "all torsions", CYCLE[1])), "JS distance to MD", 1.0),
     (
-        (("broken", "bond broken", CYCLE[2]), ("inverted", "centre inverted", CYCLE[3]), ("clash", "clash", CYCLE[4])),
+        (
+            ("bond_outlier", "bond outlier", CYCLE[2]),
+            ("inverted", "centre inverted", CYCLE[3]),
+            ("clash", "clash", CYCLE[4]),
+        ),
         "samples (%)",
         100.0,
     ),
@@ -246,7 +250,7 @@ def ablation_to_files(table: Path, settings: FigureSettings, png: Path, pdf: Pat
         read = pd.read_csv(table, keep_default_na=False, na_values=[""], dtype={"family": str, "jump_sigmas_nm": str})
     except pd.errors.EmptyDataError:
         read = pd.DataFrame()
-    needed = ("variant", "model", "peptide", "family", "js_backbone", "broken", "ess_per_evaluation")
+    needed = ("variant", "model", "peptide", "family", "js_backbone", "bond_outlier", "ess_per_evaluation")
     absent = [name for name in needed if name not in read.columns]
     if absent or read.empty:
         lack = f"no column {absent[0]}" if absent else "no rows"

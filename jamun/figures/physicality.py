@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from jamun.config.figures import FigureSettings
+from jamun.evaluation.metrics import read_result
 from jamun.figures.style import (
     EQUAL,
     FLOOR,
@@ -30,7 +31,7 @@ from jamun.figures.style import (
     square_degrees,
     styled,
 )
-from jamun.io.atomic import read_json, read_npz
+from jamun.io.atomic import read_npz
 
 _GREY = "#b8b8b8"
 _MD = {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0}
@@ -143,7 +144,7 @@ def _shares(result: dict[str, Any]) -> list[tuple[str, dict[str, dict[str, Any]]
     settings = result["settings"]
     judged = {"samples": result["raw"]} | ({"accepted": result["accepted"]} if result["accepted"] else {})
     words = {
-        "broken": f"bond off by > {1000 * settings['bond_tolerance']:.3g} pm",
+        "bond_outlier": f"bond off by > {1000 * settings['bond_tolerance']:.3g} pm",
         "bent": f"angle off by > {np.rad2deg(settings['angle_tolerance']):.2g}°",
         "clash": f"contact < {1000 * settings['clash_distance']:.3g} pm",
         "cis": "a peptide bond cis",
@@ -344,4 +345,4 @@ def _omega_panel(panel: Axes, omegas: list[dict[str, Any]], arrays: dict[str, np
 def physicality_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw one peptide's physicality from its files (JSON, NPZ). Raises FigureError for an unknown colour map."""
     with styled():
-        save(plot_physicality(read_json(result), read_npz(arrays), settings), settings, png, pdf)
+        save(plot_physicality(read_result(result), read_npz(arrays), settings), settings, png, pdf)

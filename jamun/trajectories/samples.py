@@ -68,7 +68,7 @@ def import_samples_to_files(pdb: Path, name: str, model: str, outside: OutsideSa
     """Take in the samples of peptide `name` by the model `model`.
 
     The heavy atoms come out under the names and in the order of the built peptide, centred, whole and in nm. Nothing is
-    judged: broken bonds and inverted stereocentres stay, and are counted with every other model's. The record comes
+    judged: bond outliers and inverted stereocentres stay, and are counted with every other model's. The record comes
     last.
 
     Args:

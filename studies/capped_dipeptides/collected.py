@@ -161,7 +161,7 @@ class Collected:
         if key == "js_msm":
             table = self.table("macrostate_self_distance")
             return {} if table is None else {name: mean(table[name]).value for name in halves}
-        if key in ("broken", "inverted"):
+        if key in ("bond_outlier", "inverted"):
             return {"md": mean(record["raw"]["shares"][key]["md"]["value"] for record in physicality).value}
         if key == "basin_coverage":
             covered = [record["raw"]["basins"]["coverage"] for record in physicality]

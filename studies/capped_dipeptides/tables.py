@@ -195,7 +195,7 @@ def peptide_table(collected: Collected) -> str:
         "js_msm": ("MSM", "distance"),
         "basin_coverage": ("basins", "share"),
         "inverted": ("inverted", "share"),
-        "broken": ("broken", "share"),
+        "bond_outlier": ("bond outlier", "share"),
         "ms_per_sample": ("ms a sample", "number"),
     }
     rows = []
@@ -310,12 +310,12 @@ def model_table(collected: Collected) -> str:
                 DASH if model == collected.model else change,
                 *(
                     number(mean(own[key]).value, "share") if key in own else DASH
-                    for key in ("basin_coverage", "inverted", "broken")
+                    for key in ("basin_coverage", "inverted", "bond_outlier")
                 ),
             ]
         )
     names = ["model", "features", "training peptides", "steps", "sigma, nm", "validation loss", "JS backbone", "JS all"]
-    names += ["JS MSM", f"JS backbone − {collected.model}", "basins", "inverted", "broken"]
+    names += ["JS MSM", f"JS backbone − {collected.model}", "basins", "inverted", "bond outlier"]
     return markdown(names, rows, texts=2)
 
 
@@ -344,7 +344,7 @@ def sampling_table(collected: Collected) -> str:
         "js_all": ("JS all", "distance"),
         "ess_per_second": ("ESS a second", "number"),
         "ess_per_evaluation": ("ESS an evaluation", "number"),
-        "broken": ("broken", "share"),
+        "bond_outlier": ("bond outlier", "share"),
         "inverted": ("inverted", "share"),
         "ms_per_sample": ("ms a sample", "number"),
     }
@@ -411,15 +411,15 @@ def misjudged_table(collected: Collected, most: int = 10) -> str:
 
 
 def share_table(collected: Collected) -> str:
-    """Each peptide's shares of broken, inverted and clashing samples, the worst first."""
+    """Each peptide's shares of samples with bond outliers, inverted centres and clashes, the worst first."""
     rows = []
     for peptide, record in collected.records["physicality"].items():
-        shares = [record["raw"]["shares"][name]["value"] for name in ("broken", "inverted", "clash")]
+        shares = [record["raw"]["shares"][name]["value"] for name in ("bond_outlier", "inverted", "clash")]
         sampling = collected.records["sampling"].get(peptide)
         stopped = f"{sampling['chains_stopped']['count']} of {sampling['chains']}" if sampling else DASH
         cells = [peptide, *(number(share, "share") for share in shares), stopped]
         rows.append((max(shares[0] or 0.0, shares[1] or 0.0), cells))
-    names = ["peptide", "broken", "inverted", "clashing", "chains stopped"]
+    names = ["peptide", "bond outlier", "inverted", "clashing", "chains stopped"]
     return markdown(names, [cells for _, cells in sorted(rows, key=lambda row: -row[0])])
 
 

@@ -115,7 +115,7 @@ TARGETS = (
     Target("js_msm", "JS, MSM macrostates", "distance", "<=", 0.15),
     Target("basin_coverage", "basins visited", "share", ">=", 0.95),
     Target("inverted", "samples with a wrong chirality", "share", "<", 0.001),
-    Target("broken", "samples with a broken topology", "share", "<", 0.01),
+    Target("bond_outlier", "samples with a bond outlier", "share", "<", 0.01),
     SPEED_UP,
     Target("ms_per_sample", "ms a sample", "number"),
 )

@@ -20,7 +20,7 @@ def made(variant, peptide="AW", model="default", js=0.2, ess=100.0, broken=0.02,
     low, high = RANGES[model]
     untrained = [level for level in [sigma, *chosen["jump_sigmas"]] if not low <= level <= high]
     distances = {group: estimate(js + 0.03 * place) for place, group in enumerate(GROUPS)}
-    shares = {"broken": broken, "inverted": 0.2 * broken, "clash": 0.5 * broken, "physical": 1 - 1.5 * broken}
+    shares = {"bond_outlier": broken, "inverted": 0.2 * broken, "clash": 0.5 * broken, "physical": 1 - 1.5 * broken}
     length = chosen["samples"] // chosen["chains"]
     return Sampled(
         variant,

@@ -83,7 +83,7 @@ def test_numbers_and_cost():
     assert plain["ess_per_evaluation_high"] == pytest.approx(0.22)
     assert down["ess_per_evaluation"] == pytest.approx(51 / 1010)
     assert down["ess_per_second"] == 25.5
-    assert (plain["broken"], plain["inverted"], plain["clash"], plain["physical"]) == pytest.approx(
+    assert (plain["bond_outlier"], plain["inverted"], plain["clash"], plain["physical"]) == pytest.approx(
         (0.02, 0.004, 0.01, 0.97)
     )
 

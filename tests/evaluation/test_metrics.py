@@ -6,9 +6,11 @@ from ablation_inputs import estimate, made
 from jamun.commands import evaluate
 from jamun.evaluation import metrics
 from jamun.evaluation.ablation import ablation_table
-from jamun.evaluation.metrics import ABLATION, COMMAND, METRICS, SUMMARY, Metric
+from jamun.evaluation.metrics import ABLATION, COMMAND, METRICS, SUMMARY, Metric, read_result
 from jamun.evaluation.summary import summarize
 from jamun.evaluation.tables import make_tables
+from jamun.io.atomic import write_json
+from jamun.io.log import UserError
 
 NEW = Metric(
     "twisted",
@@ -45,3 +47,13 @@ def test_a_new_metric_is_in_every_table_by_its_declaration(monkeypatch):
     assert (words, factor, number["value"]) == ("twisted rings (%)", 100, 0.04)
     assert halves == pytest.approx(0.02)
     assert NEW in metrics.metrics_of(COMMAND)
+
+
+def test_results_of_an_earlier_version_say_what_to_do(tmp_path):
+    """Their shares have other names: a summary would have no number without a word."""
+    path = tmp_path / "AV.json"
+    write_json(path, {"raw": {"shares": {"bond_outlier": estimate(0.1)}}, "samples": {"flags": {"broken": 3}}})
+    assert read_result(path)["samples"]["flags"] == {"broken": 3}
+    write_json(path, {"raw": {"shares": {"broken": estimate(0.1)}}})
+    with pytest.raises(UserError, match=r"AV\.json: .*which called bond_outlier broken; delete it"):
+        read_result(path)

@@ -63,7 +63,7 @@ def test_replicas_are_held_against_each_other(md):
     assert raw["bonds"]["w1"]["md_replicas"] > raw["bonds"]["w1"]["md_halves"]
     broken = (np.abs(bonds - bonds.mean(0)) > SETTINGS.physicality.bond_tolerance).any(1)
     expected = [broken[replicas == replica].mean() for replica in range(3)]
-    assert raw["shares"]["broken"]["md_replicas"] == pytest.approx(expected, abs=0.011)
+    assert raw["shares"]["bond_outlier"]["md_replicas"] == pytest.approx(expected, abs=0.011)
     assert result["md_replicas"] == {"replicas": 3, "reason": None}
     alone, _ = run(md, md)
     assert alone["md_replicas"] == {"replicas": 0, "reason": "the MD has one replica"}
@@ -161,7 +161,7 @@ def test_md_against_itself(md):
     assert raw["basins"]["coverage"]["value"] == raw["basins"]["weighted_coverage"]["value"] == 1
     assert raw["basins"]["unseen"]["value"] == raw["basins"]["js"]["value"] == 0
     assert raw["shares"]["physical"]["value"] == raw["shares"]["physical"]["md"]["value"] == 1
-    assert all(raw["shares"][name]["value"] == 0 for name in ("broken", "bent", "cis", "inverted", "clash"))
+    assert all(raw["shares"][name]["value"] == 0 for name in ("bond_outlier", "bent", "cis", "inverted", "clash"))
     assert result["accepted"] is None
     assert "not judged" in result["accepted_reason"]
     np.testing.assert_array_equal(arrays["bond_reference"], arrays["bond_samples"])
@@ -216,7 +216,7 @@ def test_each_fault_is_found_in_its_frames(md):
     assert centres["Thr1 CB"] == 0.2
     assert centres["Trp2 CA"] == 0
     assert raw["shares"]["clash"]["value"] == pytest.approx(0.1)
-    assert raw["shares"]["broken"]["value"] >= 0.1
+    assert raw["shares"]["bond_outlier"]["value"] >= 0.1
     assert raw["shares"]["physical"]["value"] == pytest.approx(0.6, abs=0.01)
     assert raw["contacts"]["minimum"]["samples"] == pytest.approx(0.1, abs=1e-6)
 
@@ -277,8 +277,8 @@ def test_few_frames_give_reasons(md):
     raw = run(md, md[:5])[0]["raw"]
     assert raw["bonds"]["w1"]["value"] is None
     assert "only 5 frames" in raw["bonds"]["w1"]["reason"]
-    assert raw["shares"]["broken"]["value"] == 0
-    assert raw["shares"]["broken"]["low"] is None
+    assert raw["shares"]["bond_outlier"]["value"] == 0
+    assert raw["shares"]["bond_outlier"]["low"] is None
     assert raw["basins"]["coverage"]["value"] == 1
 
 

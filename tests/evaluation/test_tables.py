@@ -98,7 +98,7 @@ def test_every_format_has_every_cell():
 
 @pytest.mark.parametrize("peptides", [("AW", "NA"), tuple(f"P{k}" for k in range(30))])
 def test_latex_is_balanced_and_escaped(peptides):
-    latex = to_latex(make_tables(summary(peptides, broken=0.031)), "a_b & 5 %")
+    latex = to_latex(make_tables(summary(peptides, bond_outlier=0.031)), "a_b & 5 %")
     bare = re.sub(r"\\[\\&%$#_{}]", "", re.sub(r"^%.*$", "", latex, flags=re.M))
     assert bare.count("{") == bare.count("}")
     assert bare.count("$") % 2 == 0
@@ -143,11 +143,13 @@ def test_a_missing_value_is_a_dash_with_its_reason():
 def test_columns_that_were_added_appear_and_absent_ones_do_not():
     titles = [table.title for table in make_tables(summary())]
     assert len(titles) == 3
-    added = summary(js_tica_0=0.3, js_tica_0_1=0.4, speed_up=12.345, broken=0.0314, inverted=0.0, new_score=1234.5)
+    added = summary(
+        js_tica_0=0.3, js_tica_0_1=0.4, speed_up=12.345, bond_outlier=0.0314, inverted=0.0, new_score=1234.5
+    )
     dynamics, geometry, *_, other = make_tables(added)[2:]
     assert [column.key for column in dynamics.columns[2:]] == ["js_tica_0", "js_tica_0_1", "speed_up"]
     assert [text for text, _ in dynamics.rows[0][2:]] == ["0.300", "0.400", "12.3×"]
-    assert [column.key for column in geometry.columns[2:]] == ["broken", "inverted"]
+    assert [column.key for column in geometry.columns[2:]] == ["bond_outlier", "inverted"]
     assert [text for text, _ in geometry.rows[0][2:]] == ["3.1 %", "0 %"]
     assert [(column.key, column.name) for column in other.columns[2:]] == [("new_score", "new score")]
     few = make_tables(summary()[["dataset", "model", "peptide", "js_backbone", "notes"]])

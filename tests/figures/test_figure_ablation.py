@@ -11,7 +11,7 @@ from jamun.figures.style import FigureError
 
 SETTINGS = FigureSettings(dpi=60)
 PLAIN = {"family": "", "model": "default", "sigma_nm": 0.04, "friction": 1.0, "jump_sigmas_nm": "none"}
-ESTIMATES = {"js_backbone": 0.2, "js_all": 0.26, "broken": 0.02, "inverted": 0.004, "clash": 0.01}
+ESTIMATES = {"js_backbone": 0.2, "js_all": 0.26, "bond_outlier": 0.02, "inverted": 0.004, "clash": 0.01}
 SWEEP = {
     "plain": {},
     "friction-0.1": {"family": "friction", "friction": 0.1},
@@ -94,7 +94,7 @@ def test_numbers_are_those_of_the_means():
     for row, column, factor, colour in (
         (0, "js_backbone", 1, "#D55E00"),
         (0, "js_all", 1, "#0072B2"),
-        (1, "broken", 100, "#009E73"),
+        (1, "bond_outlier", 100, "#009E73"),
         (2, "ess_per_evaluation", 1, "#000000"),
     ):
         drawn = points(panels[row, 0], colour)

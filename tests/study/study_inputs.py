@@ -74,7 +74,7 @@ def compared(shares, mirror, replicas, seed):
 
 def physicality(peptide, model, inverted=0.0, broken=0.002, visited=True):
     """Physicality of one peptide: two residues of two basins, of which the last may not be visited."""
-    shares = {"broken": broken, "inverted": inverted, "clash": 0.001, "physical": 1 - broken - inverted}
+    shares = {"bond_outlier": broken, "inverted": inverted, "clash": 0.001, "physical": 1 - broken - inverted}
     with_md = {"md": estimate(0.0005), "md_halves": [0.0005, 0.0005], "md_replicas": None}
     basins = [
         {

@@ -38,7 +38,7 @@ def test_a_difference_is_of_the_peptides_that_both_have():
         ("js_msm", 0.15, 0.16),
         ("basin_coverage", 0.95, 0.949),
         ("inverted", 0.00099, 0.001),
-        ("broken", 0.0099, 0.01),
+        ("bond_outlier", 0.0099, 0.01),
         ("speed_up_same_cores", 10.0, 9.99),
     ],
 )

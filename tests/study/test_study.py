@@ -66,7 +66,7 @@ def snapshot(folder):
         ("JS, MSM macrostates", True),
         ("basins visited", False),
         ("samples with a wrong chirality", False),
-        ("samples with a broken topology", True),
+        ("samples with a bond outlier", True),
         ("speed-up in ESS a second, same cores", True),
     ],
 )
