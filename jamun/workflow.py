@@ -13,7 +13,7 @@ from jamun.io.log import UserError
 from jamun.io.text import is_file, one_line, shown
 from jamun.peptides.sequences import Peptide
 from jamun.peptides.splits import resolve_splits
-from jamun.peptides.structures import structure_files
+from jamun.peptides.structure_files import structure_files
 from jamun.trajectories.sources import SourceFiles, locate
 
 

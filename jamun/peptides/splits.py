@@ -15,7 +15,7 @@ from jamun.peptides.sequences import (
     parse_sequence,
     read_table,
 )
-from jamun.peptides.structures import read_structures
+from jamun.peptides.structure_files import read_structures
 
 SPLITS = ("train", "validation", "test")
 # A greedy choice can paint itself into a corner when there is hardly room for every residue type; another order of

@@ -11,23 +11,14 @@ import numpy as np
 
 from jamun.data.molecule import heavy_atoms
 from jamun.io.names import ending, openable
+from jamun.peptides.chains import chains_by_bonds, chains_by_order
 from jamun.peptides.closures import Closures
+from jamun.peptides.links import Bonds, closures, with_closures
+from jamun.peptides.naming import ChainResidue, sort_out, spelled, wrong_atoms
 from jamun.peptides.reading import STRUCTURE_SUFFIXES, FoundResidue, found_residues, read_models
 from jamun.peptides.residues import RESIDUE_KINDS
 from jamun.peptides.sequences import CAPS, ONE_LETTER, PeptideError
-from jamun.peptides.structures import (
-    Bonds,
-    ChainResidue,
-    chain_bonds,
-    chains_by_bonds,
-    chains_by_order,
-    closures,
-    peptide_topology,
-    sort_out,
-    spelled,
-    with_closures,
-    wrong_atoms,
-)
+from jamun.peptides.topology import chain_bonds, peptide_topology
 from jamun.trajectories.checks import TrajectoryError
 
 

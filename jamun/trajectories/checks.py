@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from jamun.io.log import UserError
+from jamun.peptides.bond_lengths import LONGEST_BOND_NM, SHORTEST_BOND_NM, TYPICAL_BOND_NM
 from jamun.peptides.residues import chirality
-from jamun.peptides.structures import LONGEST_BOND_NM, SHORTEST_BOND_NM
 
 # A typical bond of 0.15 is in nm, one of 1.5 in angstroms; a factor of two to either side leaves no doubt.
-_TYPICAL_BOND = 0.15
 _NM_PER_UNIT = {"nm": 1.0, "angstrom": 0.1}
 # Times are single precision in most formats.
 _TIME_TOLERANCE = 1e-3
@@ -44,7 +43,7 @@ def bond_lengths(positions: np.ndarray, bonds: np.ndarray) -> np.ndarray:
 
 def _judged(typical: float) -> str | None:
     """The unit in which a bond of length `typical` is one; None where it is one in none."""
-    return next((name for name, nm in _NM_PER_UNIT.items() if 0.5 < typical * nm / _TYPICAL_BOND < 2.0), None)
+    return next((name for name, nm in _NM_PER_UNIT.items() if 0.5 < typical * nm / TYPICAL_BOND_NM < 2.0), None)
 
 
 def _no_unit(typical: float, where: str) -> TrajectoryError:

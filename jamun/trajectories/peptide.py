@@ -12,8 +12,8 @@ from mdtraj.formats import XTCTrajectoryFile
 from jamun.data.molecule import Molecule, MoleculeError, heavy_atoms
 from jamun.io.atomic import read_json
 from jamun.io.names import ending, openable
+from jamun.peptides.bond_lengths import LONGEST_BOND_NM
 from jamun.peptides.reading import PDB_SUFFIXES, STRUCTURE_SUFFIXES
-from jamun.peptides.structures import LONGEST_BOND_NM
 from jamun.trajectories.atoms import AtomMap, map_peptide, read_topology
 from jamun.trajectories.checks import (
     TrajectoryError,

@@ -18,7 +18,8 @@ from jamun.peptides.conformations import conformed, drawn
 from jamun.peptides.given import prepare_to_simulate, take_structure_to_files
 from jamun.peptides.sequences import PeptideError, parse_sequence, read_table
 from jamun.peptides.splits import resolve_splits
-from jamun.peptides.structures import chain_bonds, peptide_topology, read_structure
+from jamun.peptides.structures import read_structure
+from jamun.peptides.topology import chain_bonds, peptide_topology
 from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
 from jamun.peptides.writing import save_structure
 from jamun.sampling.starts import SamplingError, read_starts
