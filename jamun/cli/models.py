@@ -29,7 +29,7 @@ def models(
 def model_text(model: ShippedModel) -> str:
     """Name, training data, noise levels, quality and limits of a model, as its card tells them."""
     card = model.card
-    head = f"{model.name} (used where none is named)" if model.name == DEFAULT_MODEL else model.name
+    head = f"{model.name} (default)" if model.name == DEFAULT_MODEL else model.name
     lines = [
         ("trained on", _trained_on(card)),
         ("range", _range(card)),
@@ -64,8 +64,10 @@ def _range(card: dict[str, Any]) -> str:
         return ""
     hands = "L or all D" if "mixed" not in trained.hands else "L, D, or both"
     solvent = f", {trained.solvent} solvent" if trained.solvent else ""
-    sizes = " or ".join(map(str, trained.lengths))
-    return f"{' or '.join(trained.forms)} peptides of {sizes} residues, {hands}{solvent}"
+    sizes = sorted(trained.lengths)
+    in_a_row = len(sizes) > 2 and sizes[-1] - sizes[0] == len(sizes) - 1
+    told = f"{sizes[0]} to {sizes[-1]}" if in_a_row else " or ".join(map(str, sizes))
+    return f"{' or '.join(trained.forms)} peptides of {told} residues, {hands}{solvent}"
 
 
 def _physics(settings: dict[str, Any]) -> str:
