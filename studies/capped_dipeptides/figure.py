@@ -23,8 +23,8 @@ def _panel(panel: Axes, collected: Collected, peptide: str, group: str) -> tuple
     samples, md, independent = collected.curves(peptide, group)
     entries: dict[str, object] = {}
     for (seconds, js), colour, marker, words in (
-        (md, EQUAL, "o", "MD, first frames, on as many cores"),
-        (samples, SAMPLES, "s", f"model {collected.model}, first samples"),
+        (md, EQUAL, "o", "MD, first frames"),
+        (samples, SAMPLES, "s", "model, first samples"),
     ):
         if len(seconds):
             (entries[words],) = panel.plot(seconds, js, color=colour, marker=marker, markersize=3)
@@ -75,7 +75,8 @@ def plot_overtaking(collected: Collected, group: str = "backbone") -> Figure:
             panel.set_ylabel("JS distance to " + ("other MD" if all(held) else "MD"))
         axes[0, 0].set_ylim(bottom=0)
         below_legend(figure, entries)
-        headline(figure, f"{collected.study['dataset']}: {GROUPS[group]}, model against MD")
+        words = GROUPS[group] if "torsions" in GROUPS[group] else f"{GROUPS[group]} torsions"
+        headline(figure, f"{words.capitalize()}: model and MD on the same cores")
     return figure
 
 
