@@ -35,11 +35,12 @@ def _type_name(annotation: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         return " \\| ".join(_type_name(part) for part in typing.get_args(annotation))
     if origin in (list, dict):
-        return f"{origin.__name__} of {_type_name(typing.get_args(annotation)[-1])}"
+        inner = _type_name(typing.get_args(annotation)[-1])
+        return f"list of {inner}" if origin is list else f"{inner} by name"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "section"
     name: str = annotation.__name__
-    return {"NoneType": "null", "float": "number", "int": "integer", "str": "string"}.get(name, name)
+    return {"NoneType": "null", "float": "number", "int": "integer", "str": "string", "Any": "value"}.get(name, name)
 
 
 def _extras(field: FieldInfo, name: str, model: type[BaseModel]) -> tuple[str, str]:
