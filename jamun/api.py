@@ -48,14 +48,14 @@ class Samples:
     """All F samples, heavy atoms, nm. First samples of all chains come first; the column `chain` of `table` tells them
     apart."""
     accepted: np.ndarray
-    """(F,) bool: which samples have none of the faults that the settings reject."""
+    """(F,) bool: which samples have none of the flaws that the settings reject."""
     table: pd.DataFrame
     """F rows, one for each sample. Columns: `chain`, a number; `accepted`, `broken` (a bond), `inverted` (a
     stereocentre) and `clash`, bool; and each torsion in radians, such as `phi Trp1` and `chi1 Phe2`."""
     record: dict[str, Any]
-    """sampling.json: settings, counts of samples and faults, chains, wall clock in s, versions."""
+    """sampling.json: settings, counts of samples and flaws, chains, wall clock in s, versions."""
     description: dict[str, Any]
-    """samples.json: torsions, and shares of samples with a fault."""
+    """samples.json: torsions, and shares of samples with a flaw."""
     _histograms: dict[str, np.ndarray] = field(repr=False)
     _files: dict[str, bytes] = field(repr=False)
 
@@ -143,7 +143,7 @@ def sample(
         threads: number of threads; None for all cores of this process.
 
     Returns:
-        The samples, with their torsions and faults.
+        The samples, with their torsions and flaws.
 
     Raises:
         UserError: the molecule, the model or a setting cannot be used; the message says why.

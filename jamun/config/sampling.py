@@ -96,9 +96,9 @@ class SamplingSettings(Section):
     )
     reject: list[Reason] = Field(
         default_factory=list,
-        description="Faults for which a sample does not count: broken bond, inverted stereocentre, clash. More "
+        description="Flaws for which a sample does not count: broken bond, inverted stereocentre, clash. More "
         "samples are drawn instead. samples.xtc holds all samples, and flags.npz says which count. "
-        "Faults are always reported.",
+        "Flaws are always reported.",
     )
     bond_tolerance: Annotated[float, Quantity("nm", gt=0, le=1)] = Field(
         0.05,
