@@ -26,8 +26,13 @@ CHUNK_FRAMES = 1000
 def kept_frames(boundaries: list[int], discard: int, stride: int) -> tuple[np.ndarray, list[int]]:
     """Which frames of a trajectory of several replicas are kept.
 
-    Parameters: frame offsets of the replicas (R+1); `discard` frames go at the start of each replica, then every
-    `stride`-th stays. Returns a bool array over all frames, and the replicas' offsets among the kept frames.
+    Args:
+        boundaries: frame offsets of the replicas (R+1).
+        discard: frames left out at the start of each replica.
+        stride: every so many-th of the others is kept.
+
+    Returns:
+        Which of all frames are kept (F,) bool, and the offsets (R+1) of the replicas among the kept frames.
     """
     keep = np.zeros(boundaries[-1], dtype=bool)
     offsets = [0]
@@ -61,9 +66,16 @@ def featurize_to_file(
 ) -> None:
     """Write the features of one peptide.
 
-    Parameters: trajectory (XTC) and topology (PDB) of the peptide alone, the record of the simulation (md.json with
-    ``boundaries`` and ``production.frame_interval_ps``), which frames to keep, the peptide's name, the file to write.
-    Raises FeatureError naming the file and what is wrong with it.
+    Args:
+        trajectory: XTC of the peptide alone.
+        topology: PDB of the same atoms.
+        md_record: md.json of the simulation, with ``boundaries`` and ``production.frame_interval_ps``.
+        settings: which frames to keep.
+        peptide: its name.
+        target: HDF5 file to write.
+
+    Raises:
+        FeatureError: a file cannot be used; the message names it and says why.
     """
     try:
         structure = mdtraj.load(str(topology))
@@ -108,8 +120,16 @@ def _describe(paths: list[Path]) -> dict[str, Any]:
 
 
 def summarize_to_file(train: list[Path], validation: list[Path], target: Path) -> None:
-    """Describe the dataset: counts of both splits, and the mean squared distance A over pairs i != j, averaged over
-    training frames only (nm^2; Appendix B). Raises FeatureError where there are no training files."""
+    """Describe the dataset: counts of both splits, and the mean squared distance A over pairs i != j (Appendix B).
+
+    Args:
+        train: features files of the training peptides; A, in nm^2, is averaged over their frames.
+        validation: features files of the validation peptides.
+        target: JSON file to write.
+
+    Raises:
+        FeatureError: there are no training files.
+    """
     if not train:
         raise FeatureError("There are no training peptides; list some under peptides.train.")
     files = [FeatureFile(path) for path in train]

@@ -53,7 +53,17 @@ def block_weights(blocks: int, seed: int) -> np.ndarray:
 
 
 def block_sums(values: np.ndarray, blocks: np.ndarray, number: int, weights: np.ndarray | None = None) -> np.ndarray:
-    """Sums (number,) of values (F,), flags or numbers, by the block (F,) of each frame, with weights (F,) if any."""
+    """Sums of values over blocks of frames.
+
+    Args:
+        values: (F,), flags or numbers.
+        blocks: the block of each frame (F,), from 0.
+        number: number of blocks.
+        weights: of the frames (F,); None counts them alike.
+
+    Returns:
+        Sums (number,).
+    """
     weighted = values.astype(float) if weights is None else values * weights
     return np.bincount(blocks, weighted, minlength=number)
 

@@ -61,14 +61,21 @@ def _crossings(
 def decorrelation(
     angles: np.ndarray, runs: Runs, unit: float, seed: int
 ) -> tuple[dict[str, Any], np.ndarray, dict[str, np.ndarray]]:
-    """Decorrelation of one torsion (F,) in radians over all runs of an ensemble.
+    """Decorrelation of one torsion over all runs of an ensemble.
 
     C(t) = (<sin a_s sin a_(s+t)> + <cos a_s cos a_(s+t)> - b) / (1 - b), b = <sin a>^2 + <cos a>^2 (MDGen). Averages
     are over all pairs of frames of one run t frames apart, b over all frames of all runs; t goes to half the longest
     run.
-    Returns the time at which C first falls below 1/e, in frames times `unit`, its interval from blocks drawn with
-    replacement; those resampled times (R,) in frames; and `value`, `low`, `high` of C at `curve_lags`, NaN throughout
-    where the torsion does not move.
+
+    Args:
+        angles: (F,) in radians.
+        runs: chains or replicas of the frames.
+        unit: time of a frame, in the unit of the result.
+        seed: of the bootstrap over blocks.
+
+    Returns:
+        The time at which C first falls below 1/e, in frames times `unit`, with its interval; the resampled times (R,)
+        in frames; and `value`, `low`, `high` of C at `curve_lags`, NaN throughout where the torsion does not move.
     """
     lags = int(runs.lengths.max()) // 2
     kept = curve_lags(lags)
@@ -107,11 +114,19 @@ def effective(sums: np.ndarray, frames: float) -> np.ndarray:
 
 
 def effective_samples(signal: np.ndarray, runs: Runs, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Effective samples of each run (runs,) from a slow signal (F,), and bootstrap values of their sum (R,).
+    """Effective samples of each run from a slow signal.
 
     The signal is centred on the mean of all frames, not of a run: a run that stays in one place then counts as one
-    sample, not many. Runs of fewer than FEWEST_FRAMES are NaN. Whole runs are drawn where there are 8 or more, else
-    each run's stretches.
+    sample, not many. Whole runs are drawn where there are 8 or more, else each run's stretches.
+
+    Args:
+        signal: (F,), such as TIC 0.
+        runs: chains or replicas of the frames.
+        seed: of the bootstrap.
+
+    Returns:
+        Effective samples of each run (runs,), NaN for runs of fewer than FEWEST_FRAMES; bootstrap values of their sum
+        (R,).
     """
     lengths = runs.lengths
     lags = int(lengths.max()) - 1
@@ -136,7 +151,18 @@ def effective_samples(signal: np.ndarray, runs: Runs, seed: int) -> tuple[np.nda
 def effective_estimates(
     by_run: np.ndarray, resampled: np.ndarray, blocks: int, seconds: float | None, no_seconds: str
 ) -> dict[str, Any]:
-    """The sum of effective samples over runs, and over `seconds` of wall clock, each with its interval."""
+    """Effective samples in all, and a second.
+
+    Args:
+        by_run: effective samples of each run (runs,).
+        resampled: bootstrap values of their sum (R,).
+        blocks: number of blocks that were drawn.
+        seconds: wall clock of all runs, s; None where it is not known.
+        no_seconds: the reason for that, for the result.
+
+    Returns:
+        `samples`, their sum, and `per_second` (1/s), each with its interval; the numbers of `runs` and `runs_used`.
+    """
     usable = np.isfinite(by_run)
     reason = f"no run has {FEWEST_FRAMES} frames in which TIC 0 moves"
     total = positive(float(by_run[usable].sum()) if usable.any() else np.nan, resampled, blocks, reason)
@@ -152,7 +178,17 @@ def effective_estimates(
 def speed_up(
     samples: dict[str, Any], drawn_samples: np.ndarray, md: dict[str, Any], drawn_md: np.ndarray
 ) -> dict[str, Any]:
-    """Effective samples a second of sampler over MD, from `effective_estimates` and bootstrap values of both (R,)."""
+    """Effective samples a second, sampler over MD.
+
+    Args:
+        samples: `effective_estimates` of the samples.
+        drawn_samples: bootstrap values of their effective samples (R,).
+        md: `effective_estimates` of the MD.
+        drawn_md: bootstrap values of its effective samples (R,).
+
+    Returns:
+        The ratio with its interval, or the reason why there is none.
+    """
     rates = samples["per_second"], md["per_second"]
     count = min(rate["count"] for rate in rates)
     for name, rate in zip(("samples", "MD"), rates, strict=True):

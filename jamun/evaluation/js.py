@@ -56,7 +56,16 @@ def _bins_of(angles: np.ndarray, bins: int) -> np.ndarray:
 
 
 def histograms(angles: np.ndarray, bins: int, weights: np.ndarray | None = None) -> np.ndarray:
-    """Counts (K, bins) on (-pi, pi) of angles (F, K) in radians, each frame with its weight (F,) if there are any."""
+    """Histograms of angles on (-pi, pi).
+
+    Args:
+        angles: (F, K) in radians.
+        bins: number of bins.
+        weights: of the frames (F,); None counts them alike.
+
+    Returns:
+        Counts (K, bins).
+    """
     columns = angles.shape[1]
     flat = (_bins_of(angles, bins) + np.arange(columns) * bins).ravel()
     repeated = None if weights is None else np.repeat(weights, columns)
@@ -64,7 +73,17 @@ def histograms(angles: np.ndarray, bins: int, weights: np.ndarray | None = None)
 
 
 def pair_histograms(angles: np.ndarray, pairs: np.ndarray, bins: int, weights: np.ndarray | None = None) -> np.ndarray:
-    """Counts (P, bins, bins) on (-pi, pi)^2 of the pairs (P, 2) of columns of angles (F, K); [first, second]."""
+    """Histograms of pairs of angles on (-pi, pi)^2.
+
+    Args:
+        angles: (F, K) in radians.
+        pairs: columns (P, 2) of `angles`.
+        bins: number of bins along each axis.
+        weights: of the frames (F,); None counts them alike.
+
+    Returns:
+        Counts (P, bins, bins), the first angle of a pair first.
+    """
     places = _bins_of(angles, bins)
     counts = np.zeros((len(pairs), bins * bins), dtype=np.int64 if weights is None else float)
     for row, (first, second) in enumerate(pairs):

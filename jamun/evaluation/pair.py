@@ -168,7 +168,17 @@ class Files:
 
 
 def ensemble_of(trajectory: mdtraj.Trajectory, chains: np.ndarray, clock: Clock, path: Path) -> Ensemble:
-    """An ensemble of heavy atoms as they were read from `path`, with the weights beside it."""
+    """An ensemble, with the weights of weights.npz beside its file.
+
+    Args:
+        trajectory: F frames of heavy atoms, nm.
+        chains: the chain or replica of each frame (F,).
+        clock: how long the frames took.
+        path: the file of the trajectory.
+
+    Raises:
+        EvaluationError: the weights cannot be read, or are not those of the frames.
+    """
     torsions, angles = compute_torsions(trajectory)
     weights = read_weights(path, trajectory.n_frames)
     return Ensemble(torsions, angles, chains, clock, weights, trajectory.xyz, trajectory.topology)

@@ -116,11 +116,16 @@ class Edges:
 class Convolution(nn.Module):
     """sum_j W(h_ij)(x_j (x) Y_ij) with W linear in h; see the module's text.
 
-    Parameters: `inputs` and `outputs` map degree -> multiplicity, `lmax` is the highest degree of Y, `width` the
-    number K of hidden radial units, `parity` that of Y and the features (jamun.model.layers.harmonics_parity): with
-    -1, paths whose three degrees sum to an odd number, such as the cross product 1 x 1 -> 1, do not exist. Weights
-    are drawn from N(0, 1); ``weight[path]`` has shape (K, U, W) for outputs that are aggregated first and (U, K, W)
-    for those that are transformed first.
+    Weights are drawn from N(0, 1). ``weight[path]`` has shape (K, U, W) for outputs that are aggregated first and
+    (U, K, W) for those that are transformed first.
+
+    Args:
+        inputs: multiplicity of each degree of the input.
+        outputs: multiplicity of each degree of the output.
+        lmax: highest degree of Y.
+        width: number K of hidden radial units.
+        parity: that of Y and the features (jamun.model.layers.harmonics_parity). With -1, paths whose three degrees sum
+            to an odd number, such as the cross product 1 x 1 -> 1, do not exist.
     """
 
     def __init__(

@@ -155,8 +155,6 @@ class Head(nn.Module):
 class Denoiser(Network):
     """xhat(y) = c_skip y + c_out F(c_in y; c_noise), an estimate of E[X | Y = y] for Y = X + sigma eps.
 
-    Parameters: the network's settings and A, the mean squared distance of pairs in the training data (nm^2).
-
     F sees c_in y, whose mean squared pair distance is 1, so its radial basis acts on c_in |r_ij|. The settings' lengths
     (`radial_range`, `cutoff`) are those of clean structures, in nm, and become range / sqrt(A): the basis and the edges
     then fit at every noise level (Appendix B). With a cutoff, edges fade out smoothly. There are no self-edges; the sum
@@ -173,6 +171,10 @@ class Denoiser(Network):
     parity (0e, 1o, ...) there are no such paths, and the network cannot tell mirror images apart.
 
     The gain of the output starts at 0, so that a new denoiser is c_skip y, the best linear one.
+
+    Args:
+        settings: of the network.
+        mean_squared_distance: A, the mean squared distance of pairs of atoms in the training data, nm^2.
     """
 
     knows_hands = True
@@ -235,8 +237,13 @@ class Denoiser(Network):
     def forward(self, y: Tensor, sigma: float | Tensor, conditioning: Conditioning | Prepared) -> Tensor:
         """Denoise.
 
-        Parameters: y (G, N, 3) in nm; sigma in nm, one number or (G,); conditioning of G graphs or of one that all
-        share. Returns xhat (G, N, 3) in nm, mean-centred, zero on padding; y is mean-centred on the way in.
+        Args:
+            y: noisy positions (G, N, 3) in nm; they are mean-centred here.
+            sigma: noise level in nm, one number or (G,).
+            conditioning: of G graphs, or of one molecule that all share.
+
+        Returns:
+            xhat (G, N, 3) in nm, mean-centred, zero on padding.
         """
         prepared = conditioning if isinstance(conditioning, Prepared) else self.prepare(conditioning)
         sigma = torch.as_tensor(sigma, dtype=torch.float64, device=y.device).reshape(-1, 1, 1)

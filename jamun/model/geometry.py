@@ -29,9 +29,14 @@ def pair_geometry(positions: Tensor, lmax: int) -> tuple[Tensor, list[Tensor]]:
 def edge_geometry(difference: Tensor, lmax: int) -> tuple[Tensor, list[Tensor]]:
     """Distances and spherical harmonics of pairs.
 
-    Parameters: difference (3, ...), r_i - r_j. Returns distances (...) and, for each degree l = 0..lmax, the harmonics
-    of r_i - r_j, shape (2l+1, ...), in e3nn's order of components and 'component' normalisation (squares sum to 2l+1).
-    For coincident atoms the distance and all harmonics with l >= 1 are zero, and so are their gradients.
+    Args:
+        difference: (3, ...), r_i - r_j.
+        lmax: highest degree of the harmonics.
+
+    Returns:
+        Distances (...), in the unit of `difference`; and for each degree l = 0..lmax the harmonics of r_i - r_j, shape
+        (2l+1, ...), in e3nn's order of components and 'component' normalisation (squares sum to 2l+1). For coincident
+        atoms the distance and all harmonics with l >= 1 are zero, and so are their gradients.
     """
     squared = difference.square().sum(0)
     apart = squared > COINCIDENT**2
@@ -54,8 +59,14 @@ def edge_geometry(difference: Tensor, lmax: int) -> tuple[Tensor, list[Tensor]]:
 def superpose(moving: Tensor, fixed: Tensor, mask: Tensor) -> Tensor:
     """Rotate each `moving` structure onto `fixed`, with proper rotations only (Kabsch 1976; Umeyama 1991).
 
-    Parameters: moving and fixed (G, N, 3), each centred; mask (G or 1, N). Returns (G, N, 3) in the type of `moving`.
-    The decomposition runs in float64, where it is cheap and its error negligible.
+    Args:
+        moving: (G, N, 3), centred.
+        fixed: (G, N, 3), centred, in the same unit.
+        mask: (G or 1, N), false on padding.
+
+    Returns:
+        The rotated structures (G, N, 3), in the type of `moving`. The decomposition runs in float64, where it is cheap
+        and its error negligible.
     """
     weight = mask[..., None].double()
     covariance = (moving.double() * weight).transpose(1, 2) @ (fixed.double() * weight)

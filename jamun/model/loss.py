@@ -31,8 +31,15 @@ def drawn_sigmas(settings: TrainingSettings, graphs: int, number: int) -> Tensor
 def noisy(clean: Tensor, mask: Tensor, sigma: float | Tensor, seed: int, align: bool) -> Tensor:
     """y = x + sigma eps of Algorithm 1: centred, and rotated onto x where `align`.
 
-    Parameters: clean (G, N, 3) in nm, centred; mask (G, N); sigma in nm, one number or (G,). The noise depends on
-    `seed` and the shape alone, on every device.
+    Args:
+        clean: (G, N, 3) in nm, centred.
+        mask: (G, N), false on padding.
+        sigma: noise level in nm, one number or (G,).
+        seed: the noise depends on it and on the shape alone, on every device.
+        align: whether to rotate y onto x.
+
+    Returns:
+        y (G, N, 3) in nm.
     """
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(clean.shape, generator=generator).to(clean)
@@ -49,8 +56,18 @@ def squared_error(estimate: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
 def denoising_error(
     denoiser: Callable[..., Tensor], batch: Batch, sigma: float | Tensor, settings: TrainingSettings, purpose: str
 ) -> Tensor:
-    """Squared errors (G,) in nm^2 of a batch noised at sigma (nm, one number or (G,)); the noise depends on the seed,
-    what it is for, and the batch's number."""
+    """Squared errors of a noised batch.
+
+    Args:
+        denoiser: y (G, N, 3) in nm, sigma in nm and the conditioning to xhat of the shape of y.
+        batch: clean frames.
+        sigma: noise level in nm, one number or (G,).
+        settings: of the training; `align` and the seed are used.
+        purpose: what the noise is for; it depends on this, the seed and the number of the batch.
+
+    Returns:
+        Errors (G,) in nm^2, averaged over the atoms of each graph.
+    """
     mask = batch.conditioning.mask
     clean = centre(batch.positions, mask)
     y = noisy(clean, mask, sigma, derived_seed(settings.seed, purpose, batch.number), settings.align)
@@ -66,8 +83,19 @@ def trains_on_gpu(settings: TrainingSettings) -> bool:
 def validation_losses(
     denoiser: Network, conditioning: type[Conditioned], files: list[FeatureFile], settings: TrainingSettings
 ) -> dict[str, float]:
-    """Losses of a finished denoiser at the noise level of validation and at the ends of the range, by level in nm, with
-    the frames and the noise of every validation; on the GPU where it was trained on one."""
+    """Losses of a finished denoiser, with the frames and the noise of every validation.
+
+    It runs on the GPU if training did.
+
+    Args:
+        denoiser: the trained network.
+        conditioning: its input from molecules.
+        files: features of the validation peptides.
+        settings: of the training.
+
+    Returns:
+        By noise level in nm, |xhat - x|^2 / (3 sigma^2): at the level of validation and at the ends of the range.
+    """
     device = torch.device("cuda" if trains_on_gpu(settings) else "cpu")
     denoiser = denoiser.to(device)
     levels = sorted({settings.sigma, *settings.levels})

@@ -19,12 +19,16 @@ _FLAT = 0.25
 class Checks:
     """Tests samples against the structure that their chain started from.
 
-    Parameters: topology of heavy atoms, starts (S, atoms, 3) in nm, bond_tolerance and clash_distance in nm.
+    broken: the length of a bond differs from that in the start by more than `bond_tolerance`.
+    inverted: the sign of v1.(v2 x v3) at a stereocentre (alpha carbons with a side chain, the beta carbons of
+        isoleucine and threonine) differs from that in the start.
+    clash: two heavy atoms more than three bonds apart are nearer than `clash_distance`.
 
-    broken: a bond is longer or shorter than in the start by more than the tolerance, so what is bonded to what could
-    not be told from positions. inverted: the sign of v1.(v2 x v3) at a stereocentre (alpha carbons with a side chain,
-    the beta carbons of isoleucine and threonine) differs from the start's. clash: two heavy atoms more than three bonds
-    apart are nearer than the distance.
+    Args:
+        topology: of the heavy atoms.
+        starts: (S, atoms, 3) in nm.
+        bond_tolerance: nm.
+        clash_distance: nm.
     """
 
     def __init__(self, topology: mdtraj.Topology, starts: Tensor, bond_tolerance: float, clash_distance: float) -> None:

@@ -83,8 +83,8 @@ def _levels(
 ) -> tuple[float, list[float], list[str]]:
     """Noise level of the walk (nm), the levels outside those that the network was trained at, and sentences on them.
 
-    Parameters: the settings, the level where they name none, and the lowest and highest level of the training. Raises
-    SamplingError for jumps that do not begin below the walk's level.
+    `usual` is the level where the settings name none, `trained` the lowest and highest level of the training. Raises
+    SamplingError for jumps that do not begin below the level of the walk.
     """
     sigma = usual if settings.sigma is None else settings.sigma
     if settings.jump_sigmas and settings.jump_sigmas[0] >= sigma:

@@ -64,7 +64,15 @@ class Dynamics:
         remove_translation: bool = True,
         allowed: Allowed | None = None,
     ) -> Dynamics:
-        """Those of the settings, at sigma (nm) whatever they say of that."""
+        """The dynamics of the settings.
+
+        Args:
+            denoise: y (chains, atoms, 3) to xhat of the same shape, nm.
+            sigma: noise level in nm, whatever the settings say.
+            settings: integrator, step, friction, mass, clip and temperature.
+            remove_translation: whether to keep the centre of the atoms at the origin.
+            allowed: which estimates a step may lead to; None allows all.
+        """
         langevin, integrator = Langevin.from_settings(settings, sigma), INTEGRATORS[settings.integrator]
         return cls(denoise, sigma, langevin, integrator, remove_translation, allowed)
 

@@ -113,10 +113,17 @@ def make_whole(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Undo breaks over the periodic boundaries: each atom goes to the image nearest to the atom it is bonded to.
 
-    Parameters: positions (F, N, 3) and box vectors (F, 3, 3), rows a, b, c, in one unit of length, nm; bonds (B, 2);
-    tree (N-1, 2) of `spanning_tree`. Without a box, or where that of a frame is zero, nothing moves. Returns the
-    positions and which frames (F,) were changed. Bonds are short beside a box, so rounding the fractional difference
-    finds the right image in any box shape.
+    Bonds are short beside a box, so rounding the fractional difference finds the right image in any box shape. Without
+    a box, or where that of a frame is zero, nothing moves.
+
+    Args:
+        positions: (F, N, 3) in nm.
+        box: box vectors (F, 3, 3) in nm, rows a, b, c.
+        bonds: (B, 2) atoms.
+        tree: (N-1, 2) of `spanning_tree`.
+
+    Returns:
+        The positions (F, N, 3) in nm, and which frames (F,) were changed.
     """
     torn = (bond_lengths(positions, bonds) > LONGEST_BOND_NM).any(axis=1)
     if box is None:
