@@ -23,7 +23,7 @@ from jamun.figures.physicality import physicality_to_files
 from jamun.figures.ramachandran import ramachandran_to_files
 from jamun.figures.torsions import torsions_to_files
 from jamun.io.atomic import read_json
-from jamun.peptides.torsions import CAPS
+from jamun.peptides.sequences import CAPS
 from jamun.trajectories.peptide import PeptideTrajectory, recorded_chains
 
 # What a record may lack: of MD that says nothing of its machine, or of samples.

@@ -106,7 +106,7 @@ def aligned_to_files(reference: Files, samples: Files, frames: int, md: Path, dr
     chosen = [evenly(ensemble.chains, frames) for ensemble in (first, second)]
     # One molecule, so one topology: bonds are the MD's, whose file has every atom.
     pieces = [
-        mdtraj.Trajectory(ensemble.positions[indices], first.topology)
+        mdtraj.Trajectory(ensemble.placed()[indices], first.topology)
         for ensemble, indices in zip((first, second), chosen, strict=True)
     ]
     align(*pieces)

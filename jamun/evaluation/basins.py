@@ -130,7 +130,7 @@ def occupancies(counts: np.ndarray, basins: Basins) -> np.ndarray:
 
 
 def _metric(
-    value: float, resampled: np.ndarray, pieces: tuple[np.ndarray, np.ndarray | None], count: int, kind: str
+    value: float, resampled: np.ndarray, pieces: tuple[np.ndarray | None, np.ndarray | None], count: int, kind: str
 ) -> dict[str, Any]:
     """One number with its interval: percentiles of a share, whose bounds include the value; a distance is centred.
 
@@ -192,7 +192,8 @@ def cover(
     drawn = block_weights(len(samples), SAMPLES_SEED)
     drawn_reference = block_weights(len(reference), REFERENCE_SEED)
     kinds = {"coverage": "share", "weighted_coverage": "share", "outside": "share", "unseen": "share", "js": "distance"}
-    residues, parts = [], {name: [] for name in kinds}
+    residues: list[dict[str, Any]] = []
+    parts: dict[str, list[tuple[Any, ...]]] = {name: [] for name in kinds}
     for place, found in enumerate(basins):
         md, theirs = occupancies(reference[:, place], found), occupancies(samples[:, place], found)
         md_all, theirs_all, resampled = md.sum(0), theirs.sum(0), drawn @ theirs
@@ -200,7 +201,7 @@ def cover(
         equal = np.full(found.count, 1 / max(found.count, 1))
         empty = reference[:, place].sum(0) == 0
         unseen = np.where(empty, samples[:, place], 0).sum((1, 2))
-        own = [_of_pieces(pieces[:, place], found, equal, share) for pieces in (halves, replicas)]
+        of_halves, of_replicas = (_of_pieces(part[:, place], found, equal, share) for part in (halves, replicas))
         half = occupancies(halves[:, place], found)
         with np.errstate(invalid="ignore", divide="ignore"):
             numbers = {
@@ -221,7 +222,7 @@ def cover(
             }
         entry: dict[str, Any] = {}
         for name, (value, of_resamples) in numbers.items():
-            pieces = tuple(one[name] for one in own)
+            pieces = of_halves[name], of_replicas[name]
             parts[name].append((float(value), of_resamples, *pieces))
             entry[name] = _metric(float(value), of_resamples, pieces, found.count, kinds[name])
         entry["outside"]["md"] = ratio(md[:, 0], md.sum(1), REFERENCE_SEED)
@@ -246,7 +247,7 @@ def cover(
         if not known:
             means[name] = missing("no residue has basins: it has not both phi and psi, or too little MD")
             continue
-        value, of_resamples, of_halves = (np.mean([row[k] for row in known], axis=0) for k in range(3))
-        of_replicas = np.mean([row[3] for row in known], axis=0) if len(replicas) else None
-        means[name] = _metric(float(value), of_resamples, (of_halves, of_replicas), len(known), kinds[name])
+        value, of_resamples, first = (np.mean([row[k] for row in known], axis=0) for k in range(3))
+        second = np.mean([row[3] for row in known], axis=0) if len(replicas) else None
+        means[name] = _metric(float(value), of_resamples, (first, second), len(known), kinds[name])
     return means, residues

@@ -121,7 +121,8 @@ def ratio(
     value, count = sums.sum() / total, frames if count is None else count
     if frames < BLOCKS or len(resampled) == 0:
         return _few(value, frames, count)
-    return _estimate(value, *np.percentile(resampled, [2.5, 97.5]), count)
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return _estimate(value, low, high, count)
 
 
 def centred(
@@ -144,7 +145,7 @@ def centred(
     if frames < BLOCKS or len(resampled) == 0:
         return _few(value, frames, count)
     low, high = np.percentile(resampled, [2.5, 97.5]) - resampled.mean()
-    return _estimate(value, *np.clip([value + low, value + high], 0, top), count)
+    return _estimate(value, np.clip(value + low, 0, top), np.clip(value + high, 0, top), count)
 
 
 def positive(

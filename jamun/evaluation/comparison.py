@@ -32,7 +32,9 @@ def _replicas(binning: Binning, reference: Ensemble) -> dict[str, Any]:
     return {"frames": shortest, "pairs": len(found)} | means
 
 
-def _baselines(binning: Binning, reference: Ensemble, whole: Counts, cut: int | None, no_cut: str | None) -> dict:
+def _baselines(
+    binning: Binning, reference: Ensemble, whole: Counts, cut: int | None, no_cut: str | None
+) -> dict[str, Any]:
     """Distances of the MD to itself, and of MD cut short to all of it."""
     frames = len(reference)
     half, tenth = frames // 2, max(1, frames // 10)
@@ -69,10 +71,11 @@ def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
     counts = {"reference": reference_blocks.total(), "samples": sample_blocks.total()}
     cut, no_cut = pair.frames_at_equal_wall_clock()
     equal = None if cut is None else binning.count(reference.chosen(slice(cut)))
-    kept, not_told = pair.accepted_samples()
+    kept, not_told = pair.told_apart()
     accepted = None
     if kept is not None:
-        accepted = {"frames": len(kept)} | binning.estimated(binning.count_blocks(kept), reference_blocks)
+        counted = binning.count_blocks(samples.chosen(kept))
+        accepted = {"frames": int(kept.sum())} | binning.estimated(counted, reference_blocks)
     points = settings.convergence_points
     result = binning.estimated(sample_blocks, reference_blocks, equal) | {
         "baselines": _baselines(binning, reference, reference_blocks, cut, no_cut),

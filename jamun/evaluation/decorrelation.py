@@ -34,7 +34,9 @@ def first_below(curves: np.ndarray, level: float = LEVEL) -> np.ndarray:
     return np.where(below.any(-1), np.where(place == 0, 0.0, crossing), np.inf)
 
 
-def _curves(weights: np.ndarray, sums: np.ndarray, pairs: np.ndarray, first: np.ndarray, frames: np.ndarray):
+def _curves(
+    weights: np.ndarray, sums: np.ndarray, pairs: np.ndarray, first: np.ndarray, frames: np.ndarray
+) -> np.ndarray:
     """C(t) of resamples: weights (R, P); sums, pairs (P, T); first, frames (P,); gives (R, T)."""
     baseline = (np.abs(weights @ first / (weights @ frames)) ** 2)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):

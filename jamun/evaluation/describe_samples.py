@@ -13,7 +13,7 @@ from jamun.data.molecule import heavy_atoms
 from jamun.evaluation.bootstrap import SAMPLES_SEED
 from jamun.evaluation.ensembles import EvaluationError, read_flags
 from jamun.evaluation.geometry import Terms, find_terms, flaws, measure, physical
-from jamun.evaluation.pair import Ensemble, Files, Result, none_rejected, read_samples
+from jamun.evaluation.pair import Ensemble, Files, Result, read_samples, some_rejected
 from jamun.evaluation.physicality import MeasuredEnsemble
 from jamun.evaluation.torsion_histograms import Binning
 from jamun.io.atomic import write_json, write_npz
@@ -41,7 +41,9 @@ def load_structure(pdb: Path) -> mdtraj.Trajectory:
     return structure.atom_slice(heavy_atoms(structure.topology))[0]
 
 
-def _flaws(samples: MeasuredEnsemble, structure: mdtraj.Trajectory, terms: Terms, settings: EvaluationSettings) -> dict:
+def _flaws(
+    samples: MeasuredEnsemble, structure: mdtraj.Trajectory, terms: Terms, settings: EvaluationSettings
+) -> dict[str, np.ndarray]:
     """What is wrong with each frame (F,) against the structure (DEFINITIONS)."""
     right = measure(structure.xyz, terms)
     found = flaws(samples.measured, right.bonds, right.angles, right.volumes, settings.physicality)
@@ -75,7 +77,7 @@ def describe(
         some = measured.chosen(chosen)
         return {name: some.share(values[chosen]) for name, values in flags.items()}
 
-    reason = none_rejected(accepted)
+    judged, reason = some_rejected(accepted)
     result = {
         "torsions": [
             torsion.entry | {"start": float(start[0, column])} for column, torsion in enumerate(samples.torsions)
@@ -85,7 +87,7 @@ def describe(
             for phi, psi in samples.pairs
         ],
         "shares": shares(slice(None)),
-        "accepted": None if reason else {"frames": int(accepted.sum()), "shares": shares(accepted)},
+        "accepted": None if judged is None else {"frames": int(judged.sum()), "shares": shares(judged)},
         "accepted_reason": reason,
         "definitions": DEFINITIONS,
         "settings": settings.model_dump(mode="json", include={"torsion_bins", "ramachandran_bins", "physicality"}),

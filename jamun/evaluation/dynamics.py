@@ -74,8 +74,12 @@ def _histograms(
     reference: Segment, samples: Segment, equal: Segment | None, settings: DynamicsSettings
 ) -> dict[str, np.ndarray]:
     """Counts of MD, MD at equal wall clock and samples along TIC 0 and over TIC 0 and 1, on common edges."""
-    segments = {"reference": reference.components, "equal": equal and equal.components, "samples": samples.components}
-    arrays = {"tica_0_edges": np.zeros(0), "tica_01_edges": np.zeros((2, 0))}
+    segments = {
+        "reference": reference.components,
+        "equal": None if equal is None else equal.components,
+        "samples": samples.components,
+    }
+    arrays: dict[str, np.ndarray] = {"tica_0_edges": np.zeros(0), "tica_01_edges": np.zeros((2, 0))}
     arrays |= {f"tica_0_{name}": np.zeros(0) for name in segments}
     arrays |= {f"tica_01_{name}": np.zeros((0, 0)) for name in segments}
     md, drawn = segments["reference"], segments["samples"]
@@ -102,7 +106,7 @@ def _effective(
     blocks = segment.runs.blocks
     if segment.components is None:
         reason = f"no TICA: {no_tica}"
-        found = {"samples": missing(reason, blocks), "per_second": missing(reason, blocks)}
+        found: dict[str, Any] = {"samples": missing(reason, blocks), "per_second": missing(reason, blocks)}
         found |= {"runs": len(segment.runs.lengths), "runs_used": 0}
         by_run = bootstrap = np.zeros(0)
     else:
@@ -147,10 +151,10 @@ def analyse(pair: Pair, settings: EvaluationSettings, baselines: dict[str, Any] 
         return distances(segment, segments["md"], md.no_tica, chosen), ess, by_run
 
     found, ess, by_run = compared(segments["samples"])
-    after, (kept, not_told) = None, pair.accepted_samples()
+    after, (kept, not_told) = None, pair.told_apart()
     if kept is not None:
-        kept_found, kept_ess, _ = compared(drawn.segment(pair.accepted))
-        after = {"frames": len(kept), "distances": kept_found, "ess": kept_ess}
+        kept_found, kept_ess, _ = compared(drawn.segment(kept))
+        after = {"frames": int(kept.sum()), "distances": kept_found, "ess": kept_ess}
 
     notes = [f"No TICA: {md.no_tica}."] if md.no_tica else []
     notes += [f"No MD at equal wall clock: {no_cut}."] if no_cut else []

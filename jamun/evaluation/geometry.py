@@ -13,7 +13,7 @@ from jamun.config.physicality import PhysicalitySettings
 from jamun.data.molecule import Molecule
 from jamun.peptides.checks import far_pairs, peptide_bonds, stereocentres
 from jamun.peptides.residues import chirality
-from jamun.peptides.torsions import CAPS
+from jamun.peptides.sequences import CAPS
 
 # Longer than any covalent bond of a peptide (S-S: 0.205 nm): a pair that is so far apart on average is not bonded,
 # whatever its file says. PDB files with gaps in their serial numbers can name such pairs in CONECT records.

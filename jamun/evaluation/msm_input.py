@@ -16,7 +16,7 @@ def msm_input(pair: Pair) -> MSMInput:
     torsions = [pair.torsions[column] for column in kept]
     pairs = np.array(phi_psi_pairs(torsions), dtype=np.int64).reshape(-1, 2)
     starts = np.flatnonzero(np.diff(reference.chains)) + 1
-    accepted, not_told = pair.accepted_samples()
+    accepted, not_told = pair.told_apart()
     none = np.zeros(0)
     labels = [f"{torsions[phi].residue_name.capitalize()}{torsions[phi].residue}" for phi, _ in pairs]
     return MSMInput(
@@ -26,7 +26,7 @@ def msm_input(pair: Pair) -> MSMInput:
         samples.chains,
         pairs,
         np.array(labels, dtype=np.str_),
-        none.astype(bool) if accepted is None else pair.accepted,
+        none.astype(bool) if accepted is None else accepted,
         not_told or "",
         none if reference.weights is None else reference.weights,
         none if samples.weights is None else samples.weights,

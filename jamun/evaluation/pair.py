@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,11 @@ class Ensemble:
         """Columns (P, 2) of phi and psi of every residue that has both."""
         return np.array(phi_psi_pairs(self.torsions), dtype=np.int64).reshape(-1, 2)
 
+    def placed(self) -> np.ndarray:
+        """The positions (F, N, 3) of an ensemble that was read with them."""
+        assert self.positions is not None, "files have positions"
+        return self.positions
+
     def chosen(self, frames: slice | np.ndarray) -> Ensemble:
         """Some of the frames, by a slice or a mask; the clock stays that of all."""
         return replace(
@@ -111,10 +117,9 @@ class Pair:
         """The torsions (K) of both."""
         return self.reference.torsions
 
-    def accepted_samples(self) -> tuple[Ensemble | None, str | None]:
-        """The samples that the sampler accepted, or None and why they cannot be told from all."""
-        reason = none_rejected(self.accepted)
-        return (self.samples.chosen(self.accepted), None) if reason is None else (None, reason)
+    def told_apart(self) -> tuple[np.ndarray | None, str | None]:
+        """Which samples (S,) the sampler accepted, or None and why they cannot be told from all."""
+        return some_rejected(self.accepted)
 
     def frames_at_equal_wall_clock(self) -> tuple[int | None, str | None]:
         """MD frames that the sampler's wall clock buys, or None and the reason."""
@@ -130,15 +135,15 @@ class Pair:
         return bought, None
 
 
-def none_rejected(accepted: np.ndarray | None) -> str | None:
-    """Why accepted samples cannot be told from all of them; None where `accepted` (F,) leaves some frames out."""
+def some_rejected(accepted: np.ndarray | None) -> tuple[np.ndarray | None, str | None]:
+    """`accepted` (F,) where it leaves some frames out; else None and why accepted samples cannot be told from all."""
     if accepted is None:
-        return "the sampler has not judged its frames"
+        return None, "the sampler has not judged its frames"
     if accepted.all():
-        return "the sampler accepted every frame"
+        return None, "the sampler accepted every frame"
     if accepted.sum() < 2:
-        return "the sampler accepted fewer than two frames"
-    return None
+        return None, "the sampler accepted fewer than two frames"
+    return accepted, None
 
 
 def replica_of_frames(boundaries: list[int]) -> np.ndarray:
@@ -235,7 +240,7 @@ def pair_of(
     reference: tuple[Ensemble, Path, dict[str, Any]],
     samples: tuple[Ensemble, Path, dict[str, Any]],
     flags: dict[str, np.ndarray] | None,
-    names: dict[str, str | None],
+    names: Mapping[str, str | None],
     notes: list[str] | None = None,
 ) -> Pair:
     """A pair from two ensembles, each with its file and its record, of which nothing need be known.
@@ -249,7 +254,7 @@ def pair_of(
     """
     (md, md_file, md_record), (drawn, file, record) = reference, samples
     stopped = record.get("chains_stopped", {}).get("count")
-    described = names | {
+    described = dict(names) | {
         "reference": {
             "file": str(md_file),
             "frames": len(md),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -113,7 +114,7 @@ class MeasuredEnsemble:
     def of(cls, frames: Ensemble, terms: Terms, seed: int) -> MeasuredEnsemble:
         """Measure an ensemble that has positions."""
         blocks = blocks_of_chains(frames.chains)
-        return cls(frames, measure(frames.positions, terms), blocks, int(blocks.max()) + 1, seed)
+        return cls(frames, measure(frames.placed(), terms), blocks, int(blocks.max()) + 1, seed)
 
     def __len__(self) -> int:
         return len(self.blocks)
@@ -290,7 +291,9 @@ def _distances(reference: Reference, samples: MeasuredEnsemble, kind: str) -> tu
     return found, {"reference": own, "samples": theirs}
 
 
-def _terms(reference: Reference, samples: MeasuredEnsemble, kind: str, labels: list[str], types: list[str]) -> tuple:
+def _terms(
+    reference: Reference, samples: MeasuredEnsemble, kind: str, labels: list[str], types: list[str]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Means, spreads and distances of bonds or angles, and their histograms."""
     distances, arrays = _distances(reference, samples, kind)
     rows = []
@@ -303,7 +306,9 @@ def _terms(reference: Reference, samples: MeasuredEnsemble, kind: str, labels: l
     return {"w1": distances.of("w1"), "js": distances.of("js"), "terms": rows}, arrays
 
 
-def _omegas(reference: Reference, samples: MeasuredEnsemble, labels: list[str]) -> tuple[list[dict[str, Any]], dict]:
+def _omegas(
+    reference: Reference, samples: MeasuredEnsemble, labels: list[str]
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     distances, arrays = _distances(reference, samples, "omega")
     rows = []
     for place, label in enumerate(labels):
@@ -319,7 +324,9 @@ def _omegas(reference: Reference, samples: MeasuredEnsemble, labels: list[str]) 
     return rows, arrays
 
 
-def _contacts(reference: Reference, samples: MeasuredEnsemble, terms: Terms) -> tuple[dict[str, Any], dict]:
+def _contacts(
+    reference: Reference, samples: MeasuredEnsemble, terms: Terms
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     distances, arrays = _distances(reference, samples, "nearest")
     nearest = {"md": reference.md.measured.nearest, "samples": samples.measured.nearest}
     none = missing("no heavy atoms are more than three bonds apart")
@@ -339,20 +346,20 @@ def _basins(
     md, bins = reference.md, settings.ramachandran_bins
     pairs = md.frames.pairs
 
-    def maps(ensemble: Ensemble, parts: list[slice | np.ndarray]) -> np.ndarray:
+    def maps(ensemble: Ensemble, parts: Sequence[slice | np.ndarray]) -> np.ndarray:
         """Counts (parts, P, bins, bins)."""
         chosen = [ensemble.chosen(part) for part in parts]
         counts = [pair_histograms(part.angles, pairs, bins, part.weights) for part in chosen]
         return np.stack(counts) if counts else np.zeros((0, len(pairs), bins, bins), dtype=np.int64)
 
     own, theirs = (maps(one.frames, [one.blocks == block for block in range(one.number)]) for one in (md, samples))
-    pieces = [maps(md.frames, parts) for parts in (reference.halves, reference.replicas)]
+    halves, replicas = (maps(md.frames, parts) for parts in (reference.halves, reference.replicas))
     seen = pair_histograms(md.frames.angles, pairs, bins)
     basins = [
         find_basins(counts, temperature, settings.physicality, frames)
         for counts, frames in zip(own.sum(0), seen, strict=True)
     ]
-    coverage, residues = cover(own, theirs, *pieces, basins)
+    coverage, residues = cover(own, theirs, halves, replicas, basins)
     for residue, (phi, _) in zip(residues, pairs, strict=True):
         residue |= md.frames.torsions[phi].residue_entry
     labels = np.array([found.labels for found in basins], np.int16).reshape(-1, bins, bins)
@@ -415,7 +422,7 @@ def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
         MoleculeError: The topology has no bonds.
     """
     notes, temperature = [], pair.temperature
-    terms = find_terms(pair.reference.topology, pair.reference.positions)
+    terms = find_terms(pair.reference.topology, pair.reference.placed())
     if terms.dropped:
         notes.append(
             f"Not bonds, though the topology has them: {', '.join(terms.dropped)} (longer than 0.25 nm in the MD)."
@@ -427,9 +434,9 @@ def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
     reference = Reference.of(MeasuredEnsemble.of(pair.reference, terms, REFERENCE_SEED), replicas)
     samples = MeasuredEnsemble.of(pair.samples, terms, SAMPLES_SEED)
     raw, arrays = _assess(reference, samples, terms, temperature, settings)
-    after, (kept, not_told) = None, pair.accepted_samples()
+    after, (kept, not_told) = None, pair.told_apart()
     if kept is not None:
-        after, more = _assess(reference, samples.chosen(pair.accepted), terms, temperature, settings)
+        after, more = _assess(reference, samples.chosen(kept), terms, temperature, settings)
         arrays |= {
             name.removesuffix("samples") + "accepted": counts
             for name, counts in more.items()

@@ -137,11 +137,11 @@ def md_distances(md: SlowMotions, settings: DynamicsSettings) -> dict[str, Any]:
     They are what the distances of samples are read against (docs/evaluation.md), and the same for every model.
     """
     frames = len(md.ensemble)
-    half, parts = frames // 2, (slice(frames // 2), slice(frames // 2, None))
+    half = frames // 2
     reason = too_few(half)
-    halves = {"frames": half}
+    halves: dict[str, Any] = {"frames": half}
     if reason is None:
-        halves |= md.between(*parts, settings)
+        halves |= md.between(slice(half), slice(half, None), settings)
     else:
         halves |= {"reason": reason} | {key: missing(reason) for key in DISTANCES}
     result = {"md_halves": halves, "md_tenth": md.beginning(max(1, frames // 10), None, settings)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ STAGES = ("msm", "dynamics", "physicality")
 ON_REQUEST = ("wasserstein",)
 
 
-def _row(result: dict[str, Any], stages: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
-    results = {"compare": result} | stages
+def _row(result: dict[str, Any], stages: Mapping[str, dict[str, Any] | None]) -> dict[str, Any]:
+    results = {"compare": result, **stages}
     asked = ("compare", *STAGES, *stages)
     metrics, msm = [metric for metric in metrics_of(SUMMARY) if metric.analysis in asked], stages.get("msm")
     row: dict[str, Any] = {key: result[key] for key in ("dataset", "model", "peptide")}
@@ -54,7 +54,7 @@ def mean_of_peptides(numbers: pd.DataFrame, names: Iterable[str]) -> pd.Series:
 
 
 def summarize(
-    results: list[tuple[dict[str, Any], dict[str, dict[str, Any] | None]]], of: int | None = None
+    results: list[tuple[dict[str, Any], Mapping[str, dict[str, Any] | None]]], of: int | None = None
 ) -> pd.DataFrame:
     """Rows of comparisons, each with the results of the other STAGES, and per model a row whose peptide is "mean".
 
@@ -87,7 +87,7 @@ def summarize_to_files(
     of: how many peptides the test split has. on_request: those of ON_REQUEST that the configuration asks for; others
     that lie there are of an earlier one.
     """
-    rows = []
+    rows: list[tuple[dict[str, Any], Mapping[str, dict[str, Any] | None]]] = []
     for path in results:
         others = {stage: path.parent / stage / path.name for stage in (*STAGES, *on_request)}
         rows.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -122,7 +123,7 @@ def _tex_mark(mark: str) -> str:
     return rf"\textsuperscript{{{mark}}}" if mark else ""
 
 
-def _tex_row(cells) -> str:
+def _tex_row(cells: Iterable[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 

@@ -142,9 +142,9 @@ def _cell(row: pd.Series, column: Column, table: Table, peptides: pd.DataFrame) 
     if value is None or pd.isna(value) or value == "":
         return DASH, table.mark(_missing(row, column))
     text, mark = _FORMATS[column.kind](value), ""
-    ends = [row.get(f"{column.key}{end}") for end in _ENDS]
-    if all(end is not None and not pd.isna(end) for end in ends):
-        text += f" {interval(*ends, column.kind)}"
+    low, high = (row.get(f"{column.key}{end}") for end in _ENDS)
+    if low is not None and high is not None and not pd.isna([low, high]).any():
+        text += f" {interval(low, high, column.kind)}"
     if row["peptide"] == MEAN and column.kind != "text":
         there = int(peptides[column.key].notna().sum())
         if there < len(peptides):
@@ -264,7 +264,7 @@ def with_records(summary: pd.DataFrame, evaluation: Path, samples: Path) -> pd.D
     folders `evaluation` and `samples` of the dataset tell them and it does not."""
     rows = []
     for _, row in summary.iterrows():
-        known = row.dropna().to_dict()
+        known: dict[str, Any] = {str(name): value for name, value in row.dropna().items()}
         model, peptide = str(row["model"]), str(row["peptide"])
         more: dict[str, Any] = {}
         if peptide != MEAN:
@@ -281,7 +281,7 @@ def with_records(summary: pd.DataFrame, evaluation: Path, samples: Path) -> pd.D
                 more["atoms"] = sampling["atoms"]
                 if sampling["device"] == "cpu" and more.get("device"):
                     more["device"] += f", {plural(sampling['threads'], 'thread')}"
-        rows.append({**more, **known})
+        rows.append(more | known)
     merged = pd.DataFrame(rows)
     order = [*summary.columns, *(name for name in merged.columns if name not in summary.columns)]
     merged = merged.reindex(columns=order)

@@ -155,8 +155,8 @@ def component_js(first: Points, second: Points, bins: int) -> tuple[dict[str, An
     edges = [joint_edges(a, b, bins) for a, b in zip(first.values.T, second.values.T, strict=True)]
     counts = [block_counts(points, edges) for points in (first, second)]
     value = float(js_distance(counts[0].sum(0), counts[1].sum(0), dims))
-    drawn = [
-        np.tensordot(block_weights(len(one), seed), one, 1)
-        for one, seed in zip(counts, (SAMPLES_SEED, REFERENCE_SEED), strict=True)
-    ]
-    return centred(value, js_distance(*drawn, dims), min(map(len, counts))), edges
+    one, other = (
+        np.tensordot(block_weights(len(own), seed), own, 1)
+        for own, seed in zip(counts, (SAMPLES_SEED, REFERENCE_SEED), strict=True)
+    )
+    return centred(value, js_distance(one, other, dims), min(map(len, counts))), edges

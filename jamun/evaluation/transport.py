@@ -81,7 +81,7 @@ def transport_distance(first: Points, second: Points, cost: Cost, settings: Tran
         masses = [None if one.weights is None else one.weights[k] for one, k in zip(sets, chosen, strict=True)]
         if any(mass is not None and mass.sum() == 0 for mass in masses):
             return np.nan
-        return wasserstein(cost(*(one.values[k] for one, k in zip(sets, chosen, strict=True))), tuple(masses))
+        return wasserstein(cost(*(one.values[k] for one, k in zip(sets, chosen, strict=True))), (masses[0], masses[1]))
 
     # Both with one seed: an ensemble drawn against itself gives the same frames.
     seed, frames = settings.seed, settings.transport_frames

@@ -194,11 +194,11 @@ def analyse(
     }
     whole = {name: one.segment() for name, one in spaces.items()}
     first_half = np.arange(len(md)) < len(md) // 2
-    halves = [spaces["md"].segment(mask) for mask in (first_half, ~first_half)]
-    after, (kept, not_told) = None, pair.accepted_samples()
+    first, second = (spaces["md"].segment(mask) for mask in (first_half, ~first_half))
+    after, (kept, not_told) = None, pair.told_apart()
     if kept is not None:
-        segment = spaces["samples"].segment(pair.accepted)
-        after = {"frames": len(kept), "distances": _distances(segment, whole["md"], reasons, chosen)}
+        segment = spaces["samples"].segment(kept)
+        after = {"frames": int(kept.sum()), "distances": _distances(segment, whole["md"], reasons, chosen)}
     energy, arrays = _energies(spaces, whole, given, all_atoms, chosen)
     notes = [f"No {label}: {reasons[name]}." for name, label in LABELS.items() if name in reasons]
     notes += [
@@ -206,7 +206,7 @@ def analyse(
         for name, one in zip(("MD frames", "samples"), spaces.values(), strict=True)
         if one.failed
     ]
-    result = {
+    result: dict[str, Any] = {
         "settings": chosen.model_dump(),
         "tica": {
             "lag_frames": chosen.tica_lag,
@@ -216,7 +216,7 @@ def analyse(
         },
         "energy": energy,
         "distances": _distances(whole["samples"], whole["md"], reasons, chosen),
-        "baselines": {"md_halves": {"frames": len(md) // 2} | _distances(*halves, reasons, chosen)},
+        "baselines": {"md_halves": {"frames": len(md) // 2} | _distances(first, second, reasons, chosen)},
         "accepted": after,
         "accepted_reason": not_told,
         "notes": notes,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import CYCLE, FLOOR, FigureError, below_legend, headline, in_words, save, styled
+from jamun.figures.style import CYCLE, FLOOR, below_legend, headline, in_words, read_rows, save, set_pads, styled
 
 # Column of the table, words, and colour of each series of a row of panels; then the axis, and a factor to its unit.
 _ROWS = (
@@ -109,10 +111,10 @@ def _spread(family: Family, number: int, count: int) -> np.ndarray:
     return family.places + aside * (length or 1.0)
 
 
-def _draw(panel: Axes, family: Family, row: int, models: list[str]) -> dict[str, object]:
+def _draw(panel: Axes, family: Family, row: int, models: list[str]) -> dict[str, Any]:
     """One panel; returns the legend's entries."""
     series, _, factor = _ROWS[row]
-    entries: dict[str, object] = {}
+    entries: dict[str, Any] = {}
     shown = [model for model in models if (family.rows["model"] == model).any()]
     untrained = (family.rows["untrained_sigmas_nm"] != _NONE).to_numpy()
     count = len(series) * len(shown)
@@ -135,20 +137,20 @@ def _draw(panel: Axes, family: Family, row: int, models: list[str]) -> dict[str,
             for chosen, face in ((own & ~untrained, colour), (own & untrained, "white")):
                 if not chosen.any():  # what is empty and unclipped has no place, which upsets the layout
                     continue
-                looks = {"color": colour, "markerfacecolor": face, "markersize": 5.5}
+                looks: dict[str, Any] = {"color": colour, "markerfacecolor": face, "markersize": 5.5}
                 # Unclipped: a share of 0 is a whole marker on the axis.
                 panel.plot(x[chosen], value[chosen], marker, clip_on=False, zorder=4, **looks)
-            entries.setdefault(words, plt.Line2D([], [], color=colour, linewidth=2.0))
+            entries.setdefault(words, Line2D([], [], color=colour, linewidth=2.0))
     return entries
 
 
-def _floors(panel: Axes, series: tuple[tuple[str, str, str], ...], variants: pd.DataFrame) -> dict[str, object]:
+def _floors(panel: Axes, series: tuple[tuple[str, str, str], ...], variants: pd.DataFrame) -> dict[str, Any]:
     """The MD's halves against each other, in the colour of what is measured; returns the legend's entry."""
     floors = {colour: variants[f"{column}_md_halves"].iloc[0] for column, _, colour in series}
     known = {colour: floor for colour, floor in floors.items() if np.isfinite(floor)}
     for colour, floor in known.items():
         panel.axhline(floor, color=colour, linestyle=":", linewidth=1.2, zorder=1)
-    return {"MD, half against half": plt.Line2D([], [], color="0.3", linestyle=":")} if known else {}
+    return {"MD, half against half": Line2D([], [], color="0.3", linestyle=":")} if known else {}
 
 
 def _axes(panel: Axes, family: Family, bottom: bool) -> None:
@@ -197,9 +199,9 @@ def plot_ablation(table: pd.DataFrame, settings: FigureSettings) -> Figure:
             layout="constrained",
             gridspec_kw={"width_ratios": widths},
         )
-        figure.get_layout_engine().set(h_pad=0.06, w_pad=0.05)
+        set_pads(figure, 0.05, 0.06)
         for row, (series, axis, _) in enumerate(_ROWS):
-            entries: dict[str, object] = {}
+            entries: dict[str, Any] = {}
             for family, panel in zip(columns, axes[row], strict=True):
                 drawn = _draw(panel, family, row, models)
                 if not drawn:
@@ -231,30 +233,22 @@ def _height(panel: Axes, row: int, variants: pd.DataFrame) -> None:
         panel.set_ylim(bottom=0)
 
 
-def _keys(variants: pd.DataFrame, models: list[str]) -> dict[str, object]:
+def _keys(variants: pd.DataFrame, models: list[str]) -> dict[str, Any]:
     """Entries of the legend below: the plain settings, models by marker, untrained levels."""
-    grey = {"color": "0.3", "linestyle": "none", "markersize": 5.5}
-    entries: dict[str, object] = {"plain settings": plt.Line2D([], [], color=FLOOR, linestyle="--", linewidth=1.0)}
+    grey: dict[str, Any] = {"color": "0.3", "linestyle": "none", "markersize": 5.5}
+    entries: dict[str, Any] = {"plain settings": Line2D([], [], color=FLOOR, linestyle="--", linewidth=1.0)}
     if len(models) > 1:
         for number, model in enumerate(models):
-            entries[f"model {model}"] = plt.Line2D([], [], marker=_MARKERS[number % len(_MARKERS)], **grey)
+            entries[f"model {model}"] = Line2D([], [], marker=_MARKERS[number % len(_MARKERS)], **grey)
     if (variants["untrained_sigmas_nm"] != _NONE).any():
-        entries["not trained at this level"] = plt.Line2D([], [], marker="o", markerfacecolor="white", **grey)
+        entries["not trained at this level"] = Line2D([], [], marker="o", markerfacecolor="white", **grey)
     return entries
 
 
 def ablation_to_files(table: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw evaluation's table of the ablation (CSV). Raises FigureError for one without rows or its columns."""
-    try:
-        # Only blanks are missing: the peptide Asn-Ala is called NA, and settings may be none.
-        read = pd.read_csv(table, keep_default_na=False, na_values=[""], dtype={"family": str, "jump_sigmas_nm": str})
-    except pd.errors.EmptyDataError:
-        read = pd.DataFrame()
     needed = ("variant", "model", "peptide", "family", "js_backbone", "bond_outlier", "ess_per_evaluation")
-    absent = [name for name in needed if name not in read.columns]
-    if absent or read.empty:
-        lack = f"no column {absent[0]}" if absent else "no rows"
-        raise FigureError(f"{table}: has {lack}; give the ablation.csv that the evaluation wrote.")
+    read = read_rows(table, needed, "the evaluation", ("family", "jump_sigmas_nm"))
     read["family"] = read["family"].fillna("")
     with styled():
         save(plot_ablation(read, settings), settings, png, pdf)

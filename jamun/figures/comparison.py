@@ -100,8 +100,16 @@ def plot_comparison(compared: Sequence[Compared], settings: FigureSettings, titl
                     counts = [arrays["ramachandran_reference"][row], *arrays["ramachandran_models"][:, row]]
                     distances = [None, *(entry["ramachandran"][row]["js"]["value"] for entry in result["models"])]
                     energies = row_energies(counts, range(columns))
-                    words = ["no frames"] * columns
-                    draw_row(figure, panels, edges, energies, distances, words, colours, settings.energy_max)
+                    draw_row(
+                        figure,
+                        panels,
+                        edges,
+                        energies,
+                        distances,
+                        ["no frames"] * columns,
+                        colours,
+                        settings.energy_max,
+                    )
                     name_row(panels[0], residues[row])
             top -= block + _BETWEEN
         headline(figure, title)

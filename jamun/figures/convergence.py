@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import EQUAL, FLOOR, MODELS, SAMPLES, below_legend, headline, in_words, save, styled
+from jamun.figures.style import EQUAL, FLOOR, MODELS, SAMPLES, below_legend, headline, in_words, save, set_pads, styled
 from jamun.io.atomic import read_json
 
 _GROUPS = {"backbone": "backbone torsions", "all": "all torsions", "ramachandran": "φ, ψ pairs"}
@@ -23,7 +23,7 @@ _NOTHING = {
     "frames": ("no value for this peptide", "no value for these peptides"),
     "seconds": ("wall clock not recorded", "wall clock not recorded"),
 }
-_FLOORS = {
+_FLOORS: dict[str, tuple[str, dict[str, Any]]] = {
     "md_halves": ("MD, half against half", {"color": FLOOR, "linestyle": "--"}),
     "md_replicas": ("MD, replica against replica", {"color": FLOOR, "linestyle": (0, (1, 1.2))}),
 }
@@ -35,11 +35,10 @@ Curve = tuple[np.ndarray, np.ndarray]
 
 def curve_of(convergence: dict[str, list[float | None]], axis: str, group: str) -> Curve:
     """Points (n,) of evaluation's curve of a group of torsions that have both coordinates, on a logarithmic axis."""
-    points = [
-        point for point in zip(convergence[axis], convergence[group], strict=True) if None not in point and point[0] > 0
-    ]
-    x, y = np.array(points, dtype=float).reshape(-1, 2).T
-    return x, y
+    both = zip(convergence[axis], convergence[group], strict=True)
+    points = [(x, y) for x, y in both if x is not None and y is not None and x > 0]
+    first, second = np.array(points, dtype=float).reshape(-1, 2).T
+    return first, second
 
 
 def mean_curve(curves: Sequence[Curve], points: int = _POINTS) -> dict[str, np.ndarray]:
@@ -59,9 +58,9 @@ def mean_curve(curves: Sequence[Curve], points: int = _POINTS) -> dict[str, np.n
     return {"x": x, "mean": mean, "low": mean - error, "high": mean + error, "count": count}
 
 
-def _floors(panel: Axes, baselines: Sequence[dict[str, Any]], group: str) -> dict[str, object]:
+def _floors(panel: Axes, baselines: Sequence[dict[str, Any]], group: str) -> dict[str, Any]:
     """Lines at the mean over peptides of what the MD itself has, by label; none where no peptide has it."""
-    entries: dict[str, object] = {}
+    entries: dict[str, Any] = {}
     for name, (words, looks) in _FLOORS.items():
         values = [((own.get(name) or {}).get(group) or {}).get("value") for own in baselines]
         known = [value for value in values if value is not None]
@@ -70,7 +69,7 @@ def _floors(panel: Axes, baselines: Sequence[dict[str, Any]], group: str) -> dic
     return entries
 
 
-def _finish(panel: Axes, axis: str, baselines: Sequence[dict[str, Any]], group: str) -> dict[str, object]:
+def _finish(panel: Axes, axis: str, baselines: Sequence[dict[str, Any]], group: str) -> dict[str, Any]:
     """Scale and floors of a panel with curves, or a sentence in one without."""
     panel.set_xlabel(_AXES[axis])
     if not panel.lines:
@@ -92,8 +91,8 @@ def plot_convergence(result: dict[str, Any], settings: FigureSettings) -> Figure
     series = {"md": (EQUAL, "o", "MD, first frames"), "samples": (SAMPLES, "s", "first samples")}
     with styled():
         figure, axes = plt.subplots(2, len(_GROUPS), figsize=(7.8, 5.0), sharey=True, layout="constrained")
-        figure.get_layout_engine().set(h_pad=0.08, w_pad=0.06)
-        entries: dict[str, object] = {}
+        set_pads(figure, 0.06, 0.08)
+        entries: dict[str, Any] = {}
         for row, axis in enumerate(_AXES):
             for column, (group, title) in enumerate(_GROUPS.items()):
                 panel = axes[row, column]
@@ -154,19 +153,22 @@ def plot_mean_convergence(results: Sequence[dict[str, Any]], settings: FigureSet
     # The MD of a peptide is the same whichever model it is compared with.
     by_peptide = {result["peptide"]: result for result in reversed(results)}
     count, baselines = len(by_peptide), [result["baselines"] for result in by_peptide.values()]
-    series = {"MD, first frames": (EQUAL, "md", list(by_peptide.values()))}
+    series: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
+        "MD, first frames": (EQUAL, "md", list(by_peptide.values()))
+    }
     for place, model in enumerate(models):
         own = [result for result in results if result["model"] == model]
         series[model] = (MODELS[place % len(MODELS)], "samples", own)
     with styled():
         figure = plt.figure(figsize=(7.4, 6.6 if count > 1 else 5.4), layout="constrained")
-        figure.get_layout_engine().set(h_pad=0.07, w_pad=0.06, hspace=0.0)
+        set_pads(figure, 0.06, 0.07, hspace=0.0)
         ratios = [5, 1, 5, 1] if count > 1 else [1, 1]
         axes = figure.subplots(len(ratios), 2, gridspec_kw={"height_ratios": ratios})
-        panels, strips = (axes[::2], axes[1::2]) if count > 1 else (axes, np.full((2, 2), None))
-        entries: dict[str, object] = {}
+        panels, strips = (axes[::2], axes[1::2]) if count > 1 else (axes, None)
+        entries: dict[str, Any] = {}
         for (row, column), panel in np.ndenumerate(panels):
-            axis, group, strip = list(_AXES)[row], _MEAN_GROUPS[column], strips[row, column]
+            axis, group = list(_AXES)[row], _MEAN_GROUPS[column]
+            strip: Axes | None = None if strips is None else strips[row, column]
             for words, (colour, name, own) in series.items():
                 curves = [curve_of(result["convergence"][name], axis, group) for result in own]
                 curves = [curve for curve in curves if len(curve[0])]

@@ -10,6 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.typing import LineStyleType
 
 from jamun.config.figures import FigureSettings
 from jamun.figures.ramachandran import row_energies
@@ -40,7 +41,15 @@ _LEVEL = 1 / np.e
 # More intervals than this on top of each other are a grey cloud.
 _MOST_BANDS = 8
 _KINDS = ("phi", "psi", "chi1", "chi2", "chi3", "chi4", "chi5")
-_STYLES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (6, 1, 1, 1, 1, 1)), (0, (2, 2)), (0, (1, 3)))
+_STYLES: tuple[LineStyleType, ...] = (
+    "-",
+    (0, (4, 1.5)),
+    (0, (1, 1)),
+    (0, (4, 1, 1, 1)),
+    (0, (6, 1, 1, 1, 1, 1)),
+    (0, (2, 2)),
+    (0, (1, 3)),
+)
 _SERIES = {"MD": "reference", "MD at equal wall clock": "equal", "samples": "samples"}
 
 
@@ -79,7 +88,7 @@ def _curves(
 def _densities(panel: Axes, arrays: dict[str, np.ndarray]) -> None:
     """Probability densities along TIC 0: MD filled, the cut and the samples as lines."""
     edges = arrays["tica_0_edges"]
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         "reference": {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0},
         "equal": {"color": EQUAL, "linewidth": 1.0},
         "samples": {"color": SAMPLES, "linewidth": 1.4},

@@ -64,7 +64,7 @@ def plot_energies(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
         inside = ((shown["md"][0] >= span[0]) & (shown["md"][0] <= span[1])).sum()
         width = max(np.ptp(shown["md"][0]) / max(12, min(60, inside / _FRAMES_PER_BIN)), 1e-9)
         edges = np.linspace(*span, max(12, min(200, round((span[1] - span[0]) / width))) + 1)
-        looks = {
+        looks: dict[str, dict[str, Any]] = {
             "md": {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0, "label": "MD, hydrogens drawn"},
             "md_own": {
                 "color": REFERENCE,

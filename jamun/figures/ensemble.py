@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import mdtraj
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from jamun.config.figures import FigureSettings
 from jamun.data.molecule import Molecule
@@ -122,7 +124,7 @@ def render(pdb: Path, carbon: str, centre: np.ndarray, size: np.ndarray, pixels:
 
 
 def plot_ensemble(
-    pictures: tuple[np.ndarray, np.ndarray], frames: tuple[int, int], size: np.ndarray, result: dict
+    pictures: tuple[np.ndarray, np.ndarray], frames: tuple[int, int], size: np.ndarray, result: dict[str, Any]
 ) -> Figure:
     """MD on the left, samples on the right, to one scale.
 
@@ -145,7 +147,7 @@ def plot_ensemble(
     colours = (("C, MD", MD_CARBON), ("C, samples", SAMPLES_CARBON), *ELEMENTS.items())
     present = set(result.get("elements", ELEMENTS)) | {"C, MD", "C, samples"}
     handles = [
-        plt.Line2D([], [], color=colour, linewidth=4, solid_capstyle="round", label=name)
+        Line2D([], [], color=colour, linewidth=4, solid_capstyle="round", label=name)
         for name, colour in colours
         if name in present
     ]
@@ -165,8 +167,9 @@ def ensemble_to_files(md: Path, samples: Path, result: Path, settings: FigureSet
     (first, molecule), (second, _) = load_frames(md), load_frames(samples)
     centre, size = extent(first, second)
     pixels = round(_PANEL_INCHES * max(settings.dpi, 200))
-    pictures = tuple(
-        render(path, carbon, centre, size, pixels) for path, carbon in ((md, MD_CARBON), (samples, SAMPLES_CARBON))
+    pictures = (
+        render(md, MD_CARBON, centre, size, pixels),
+        render(samples, SAMPLES_CARBON, centre, size, pixels),
     )
     symbols = {7: "N", 8: "O", 16: "S"}
     elements = [symbols[number] for number in np.unique(molecule.elements) if number in symbols]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.collections import LineCollection, QuadMesh
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
@@ -28,6 +28,7 @@ from jamun.figures.style import (
     in_words,
     residue_label,
     save,
+    set_pads,
     square_degrees,
     styled,
 )
@@ -77,7 +78,9 @@ def _place(kind: str, name: str) -> int:
     return _TYPES[kind].index(name) if name in _TYPES[kind] else 0
 
 
-def _deviations(panel: Axes, terms: list[dict[str, Any]], scale: float, tolerance: float, entries: dict) -> None:
+def _deviations(
+    panel: Axes, terms: list[dict[str, Any]], scale: float, tolerance: float, entries: dict[str, Any]
+) -> None:
     """Mean of each term less the MD's, sorted, with standard deviations; the farthest named in the title."""
     known = [term for term in terms if term["samples"]["mean"]["value"] is not None]
     if not known:
@@ -105,7 +108,7 @@ def _deviations(panel: Axes, terms: list[dict[str, Any]], scale: float, toleranc
 
 
 def _ridges(
-    panel: Axes, rows: dict[str, dict[str, np.ndarray]], bin_edges: np.ndarray, joined: int, entries: dict
+    panel: Axes, rows: dict[str, dict[str, np.ndarray]], bin_edges: np.ndarray, joined: int, entries: dict[str, Any]
 ) -> None:
     """Distributions one under another, each row as high as its highest; `rows` are counts by row and ensemble."""
     wide = bin_edges[::joined]
@@ -115,7 +118,7 @@ def _ridges(
         base = len(rows) - 1 - place
         for name, share in shares.items():
             heights = base + 0.86 * share / top
-            looks = _MD if name == "reference" else {"color": _COLOURS[name], "linewidth": 1.1}
+            looks: dict[str, Any] = _MD if name == "reference" else {"color": _COLOURS[name], "linewidth": 1.1}
             if name == "reference":
                 entries["MD"] = panel.stairs(heights, wide, baseline=base, **looks)
             else:
@@ -128,13 +131,14 @@ def _ridges(
 
 def _limits(rows: dict[str, dict[str, np.ndarray]], bin_edges: np.ndarray) -> tuple[float, float]:
     """The range that holds all but 0.2 % at each end of any row, with a margin."""
-    lows, highs = [], []
+    lows: list[float] = []
+    highs: list[float] = []
     for ensembles in rows.values():
         for counts in ensembles.values():
             if counts.sum():
                 share = np.cumsum(counts) / counts.sum()
-                lows.append(bin_edges[np.searchsorted(share, 0.002)])
-                highs.append(bin_edges[min(np.searchsorted(share, 0.998) + 1, len(counts))])
+                lows.append(float(bin_edges[np.searchsorted(share, 0.002)]))
+                highs.append(float(bin_edges[min(int(np.searchsorted(share, 0.998)) + 1, len(counts))]))
     low, high = min(lows), max(highs)
     return low - 0.05 * (high - low), high + 0.05 * (high - low)
 
@@ -212,8 +216,13 @@ def _outline(panel: Axes, labels: np.ndarray, degrees: np.ndarray) -> None:
 
 
 def _map(
-    panel: Axes, residue: dict[str, Any], maps: dict[str, np.ndarray], degrees: np.ndarray, colours: Any, top: float
-):
+    panel: Axes,
+    residue: dict[str, Any],
+    maps: dict[str, np.ndarray],
+    degrees: np.ndarray,
+    colours: Colormap,
+    top: float,
+) -> QuadMesh:
     """Free energy of the MD with its basins numbered, and samples where the MD has no frame; returns the image."""
     energy = free_energy(maps["reference"])
     image = panel.pcolormesh(
@@ -225,8 +234,8 @@ def _map(
     _outline(panel, maps["labels"], degrees)
     box = {"facecolor": "white", "alpha": 0.9, "edgecolor": "none", "pad": 0.8}
     for basin in residue["basins"]:
-        place = np.clip(np.rad2deg([basin["phi"], basin["psi"]]), -165, 165)
-        panel.text(*place, str(basin["index"]), fontsize=7, ha="center", va="center", bbox=box, zorder=5)
+        phi, psi = np.clip(np.rad2deg([basin["phi"], basin["psi"]]), -165, 165)
+        panel.text(phi, psi, str(basin["index"]), fontsize=7, ha="center", va="center", bbox=box, zorder=5)
     count, coverage, unseen = len(residue["basins"]), residue["coverage"]["value"], residue["unseen"]
     visited = "no basins" if coverage is None else f"{round(coverage * count)} of {count} basins visited"
     title = f"{residue_label(residue['residue_name'], residue['residue'])}: {visited}"
@@ -236,7 +245,14 @@ def _map(
     return image
 
 
-def _residue(figure: Figure, grid: Any, result: dict[str, Any], arrays: dict[str, np.ndarray], place: int, looks: Any):
+def _residue(
+    figure: Figure,
+    grid: Any,
+    result: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+    place: int,
+    looks: tuple[Colormap, float],
+) -> QuadMesh:
     """One residue: its map, and the populations of its basins."""
     residue = result["raw"]["basins"]["residues"][place]
     panel, bars = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
@@ -278,9 +294,9 @@ def plot_physicality(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
     colours = colormap(settings)
     with styled():
         figure = plt.figure(figsize=(8.2, sum(heights) + 1.1), layout="constrained")
-        figure.get_layout_engine().set(h_pad=0.06, w_pad=0.05)
+        set_pads(figure, 0.05, 0.06)
         outer = figure.add_gridspec(len(heights), 1, height_ratios=heights)
-        entries: dict[str, object] = {}
+        entries: dict[str, Any] = {}
         kinds = (
             ("bond", raw["bonds"]["terms"], 1000.0, wanted["bond_tolerance"], "bonds", "length (pm)"),
             ("angle", raw["angles"]["terms"], 180 / np.pi, wanted["angle_tolerance"], "angles", "angle (degrees)"),
@@ -323,7 +339,9 @@ def plot_physicality(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
     return figure
 
 
-def _omega_panel(panel: Axes, omegas: list[dict[str, Any]], arrays: dict[str, np.ndarray], entries: dict) -> None:
+def _omega_panel(
+    panel: Axes, omegas: list[dict[str, Any]], arrays: dict[str, np.ndarray], entries: dict[str, Any]
+) -> None:
     """Distributions of every peptide bond's omega, trans (180 degrees) in the middle."""
     if not omegas:
         in_words(panel, "the molecule has no peptide bonds")

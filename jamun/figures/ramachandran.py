@@ -65,7 +65,7 @@ def row_energies(counts: Sequence[np.ndarray], zero: Sequence[int] = (0, 2)) -> 
     return [energy - min(lowest, default=0.0) for energy in energies]
 
 
-def _extend(energies: list[np.ndarray], top: float) -> str:
+def _extend(energies: Sequence[np.ndarray], top: float) -> str:
     """Which ends of the colour bar get an arrow: those beyond which a bin lies."""
     values = np.concatenate([energy[np.isfinite(energy)] for energy in energies])
     below, above = bool((values < -1e-9).any()), bool((values > top).any())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -115,10 +116,17 @@ def _limits(values: np.ndarray) -> tuple[float, float]:
     return low - margin, high + margin
 
 
+def _width(panel: Axes) -> float:
+    """Width of a panel's figure, inches."""
+    figure = panel.get_figure(root=True)
+    assert figure is not None, "panels are drawn in a figure"
+    return float(figure.get_figwidth())
+
+
 def _number_replicas(panel: Axes, clock: _Clock) -> None:
     """The number of each replica over its stretch, leaving out those that would run into the one before."""
     starts = np.concatenate([[0.0], clock.ends[:-1]])
-    per_unit = panel.get_position().width * panel.figure.get_figwidth() / clock.ends[-1]
+    per_unit = panel.get_position().width * _width(panel) / clock.ends[-1]
     narrowest = float((clock.ends - starts).min()) * per_unit
     word, room = ("replica ", 0.0) if narrowest > 0.7 else ("", 0.22)
     taken = -np.inf
@@ -141,7 +149,7 @@ def _number_replicas(panel: Axes, clock: _Clock) -> None:
 def _name_y(panel: Axes, words: str) -> None:
     """Name a y axis, at the same distance from every panel."""
     panel.set_ylabel(words)
-    panel.yaxis.set_label_coords(-_NAME / (panel.get_position().width * panel.figure.get_figwidth()), 0.5)
+    panel.yaxis.set_label_coords(-_NAME / (panel.get_position().width * _width(panel)), 0.5)
 
 
 def _draw_state(panel: Axes, marginal: Axes, values: np.ndarray, arrays: dict[str, np.ndarray], clock: _Clock) -> None:
@@ -197,7 +205,8 @@ def _quantities(arrays: dict[str, np.ndarray]) -> list[tuple[str, str, str]]:
 
 
 def _title(arrays: dict[str, np.ndarray]) -> str:
-    words = simulated(int(arrays["frames"]), float(arrays["frame_interval_ps"]))
+    frames = int(arrays["frames"])
+    words = simulated(frames, float(arrays["frame_interval_ps"])) or f"{frames:,} frames"
     replicas = len(arrays["replica_ends_ps"])
     if replicas > 1:
         words += f" in {replicas} replicas"
@@ -235,10 +244,10 @@ def _draw_torsion(panel: Axes, degrees: np.ndarray, arrays: dict[str, np.ndarray
     """One torsion (P,) in time as dots, since lines would jump where it goes round the circle."""
     time, replica = arrays["torsion_time_ps"] * clock.per_ps, arrays["torsion_replica"]
     size = float(np.clip(45 / np.sqrt(len(time)), 1.5, 3.0))
-    looks = {"linestyle": "none", "marker": "o", "markersize": size, "markeredgewidth": 0, "rasterized": True}
+    looks: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": size, "markeredgewidth": 0}
     for place in range(min(clock.replicas, 2)):
         chosen = replica % 2 == place
-        panel.plot(time[chosen], degrees[chosen], color=_REPLICAS[place], **looks)
+        panel.plot(time[chosen], degrees[chosen], color=_REPLICAS[place], rasterized=True, **looks)
     panel.set_ylim(-180, 180)
     panel.tick_params(axis="y", labelsize=7)
 
@@ -302,8 +311,9 @@ def plot_simulation(arrays: dict[str, np.ndarray], settings: FigureSettings) -> 
             nothing = add_panel(figure, _LEFT, _LEGEND, width - _LEFT - _RIGHT, 0.3)
             nothing.set_axis_off()
             in_words(nothing, "this molecule has no torsion", 40)
-        if clock.replicas > 1 and (first or below):
-            _number_replicas(first or below, clock)
+        uppermost = first or below
+        if clock.replicas > 1 and uppermost:
+            _number_replicas(uppermost, clock)
         _legend(figure, arrays, clock)
         headline(figure, _title(arrays))
     return figure
@@ -311,7 +321,7 @@ def plot_simulation(arrays: dict[str, np.ndarray], settings: FigureSettings) -> 
 
 def _legend(figure: Figure, arrays: dict[str, np.ndarray], clock: _Clock) -> None:
     """What is drawn how, below all panels."""
-    entries: dict[str, object] = {}
+    entries: dict[str, Any] = {}
     apart: dict[object, HandlerTuple] = {}
     if _quantities(arrays):
         if clock.replicas == 1:
@@ -324,13 +334,13 @@ def _legend(figure: Figure, arrays: dict[str, np.ndarray], clock: _Clock) -> Non
             band = Patch(facecolor=FLOOR, alpha=0.3), Line2D([], [], color=FLOOR, linestyle="--", linewidth=1.0)
             entries["expected temperature: mean, SD, distribution"] = band
     if clock.replicas > 1:
-        looks = {"marker": "o", "markersize": 4, "linestyle": "none"}
+        looks: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "none"}
         both = tuple(Line2D([], [], color=colour, **looks) for colour in _REPLICAS)
         entries["replicas in turn"], apart = both, {both: HandlerTuple(None)}
     if entries:
         figure.legend(
-            entries.values(),
-            entries.keys(),
+            list(entries.values()),
+            list(entries),
             loc="lower center",
             ncols=len(entries),
             borderaxespad=0.2,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -14,9 +15,11 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from jamun.config.figures import FigureSettings
 from jamun.io.atomic import atomic_path
@@ -33,7 +36,7 @@ MODELS = (*(colour for colour in CYCLE if colour not in (EQUAL, REFERENCE)), "#8
 MD_CARBON, SAMPLES_CARBON = "#5B6770", "#E69F00"
 ELEMENTS = {"N": "#0072B2", "O": "#B2182B", "S": "#F0E442"}
 GREEK = {"phi": "φ", "psi": "ψ", "omega": "ω", **{f"chi{k}": f"χ{'₁₂₃₄₅'[k - 1]}" for k in range(1, 6)}}
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib, so that every machine draws the same
     "font.size": 9,
     "axes.titlesize": 9,
@@ -53,12 +56,35 @@ class FigureError(UserError):
     """A figure that cannot be drawn as asked."""
 
 
+def read_rows(path: Path, needed: Sequence[str], wrote: str, texts: Sequence[str] = ()) -> pd.DataFrame:
+    """A table (CSV) in which only blanks are missing: the peptide Asn-Ala is called NA.
+
+    Args:
+        path: The table.
+        needed: Columns without which there is no figure.
+        wrote: What wrote it, for the message.
+        texts: Columns that are text whatever they hold.
+
+    Raises:
+        FigureError: It has no rows, or lacks a column.
+    """
+    try:
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(texts, "str"))
+    except pd.errors.EmptyDataError:
+        table = pd.DataFrame()
+    absent = [name for name in needed if name not in table.columns]
+    if absent or table.empty:
+        lack = f"no column {absent[0]}" if absent else "no rows"
+        raise FigureError(f"{path}: has {lack}; give the {path.name} that {wrote} wrote.")
+    return table
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw inside with the project's style, whatever the user's matplotlibrc says."""
     with plt.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_SETTINGS)
+        plt.style.use(_SETTINGS)
         yield
 
 
@@ -169,7 +195,14 @@ def in_words(axes: Axes, text: str, width: int = 26) -> None:
     axes.text(0.5, 0.5, textwrap.fill(text, width), transform=axes.transAxes, ha="center", va="center", fontsize=8)
 
 
-def below_legend(figure: Figure, entries: dict[str, object], above: str | None = None) -> None:
+def set_pads(figure: Figure, width: float, height: float, hspace: float | None = None) -> None:
+    """Room around panels of a constrained layout, inches; `hspace` is that between rows, a share of their height."""
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine), "the figure was made with it"
+    engine.set(w_pad=width, h_pad=height, hspace=hspace)
+
+
+def below_legend(figure: Figure, entries: dict[str, Any], above: str | None = None) -> None:
     """A legend under the panels of a figure with a constrained layout, in as many columns as fit its width.
 
     `entries` are handles by label; `above` is a line over them, such as what all the axes are.
@@ -179,7 +212,7 @@ def below_legend(figure: Figure, entries: dict[str, object], above: str | None =
     letters = figure.get_size_inches()[0] * 16
     columns = int(np.clip(letters // (max(map(len, entries)) + 8), 1, len(entries)))
     figure.legend(
-        entries.values(), entries.keys(), loc="outside lower center", ncols=columns, title=above, title_fontsize=9
+        list(entries.values()), list(entries), loc="outside lower center", ncols=columns, title=above, title_fontsize=9
     )
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import MODELS, FigureError, below_legend, headline, in_words, save, styled
+from jamun.figures.style import MODELS, below_legend, headline, in_words, read_rows, save, set_pads, styled
 
 _GROUPS = {
     "backbone": "backbone torsions",
@@ -136,7 +136,7 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
             figure, axes = plt.subplots(
                 2, 2, figsize=(min(2 * across, 14.0), 5.8), sharex=True, sharey=True, layout="constrained"
             )
-            figure.get_layout_engine().set(h_pad=0.08, w_pad=0.06)
+            set_pads(figure, 0.06, 0.08)
             entries = {}
             turned = len(names) > 7 or max(map(len, names)) > 5
             for panel, (group, title) in zip(axes.flat, _GROUPS.items(), strict=True):
@@ -159,14 +159,6 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
 
 def summary_to_files(summary: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw the summary table (CSV). Raises FigureError for a table without rows or without its columns."""
-    try:
-        # Only blanks are missing: the peptide Asn-Ala is called NA.
-        table = pd.read_csv(summary, keep_default_na=False, na_values=[""])
-    except pd.errors.EmptyDataError:
-        table = pd.DataFrame()
-    absent = [name for name in ("dataset", "model", "peptide", "js_backbone") if name not in table.columns]
-    if absent or table.empty:
-        lack = f"no column {absent[0]}" if absent else "no rows"
-        raise FigureError(f"{summary}: has {lack}; give the summary.csv that the evaluation wrote.")
+    table = read_rows(summary, ("dataset", "model", "peptide", "js_backbone"), "the evaluation")
     with styled():
         save(plot_summary(table, settings), settings, png, pdf)

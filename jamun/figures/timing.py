@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import FLOOR, MODELS, FigureError, below_legend, headline, in_words, save, styled
+from jamun.figures.style import FLOOR, MODELS, below_legend, headline, in_words, read_rows, save, styled
 
 # Milliseconds a sample in Table 1 of the paper, from its fastest to its slowest data set.
 PAPER_MS = (2.06, 3.56)
@@ -61,7 +62,7 @@ def plot_timing(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     return figure
 
 
-def _label(panel: plt.Axes, known: pd.DataFrame) -> None:
+def _label(panel: Axes, known: pd.DataFrame) -> None:
     """Names of peptides above their slowest point, where there are few of them and few atoms apart."""
     low, high = known["atoms"].min(), known["atoms"].max()
     panel.set_xlim(low - max(2, 0.12 * (high - low)), high + max(2, 0.12 * (high - low)))
@@ -79,8 +80,5 @@ def _label(panel: plt.Axes, known: pd.DataFrame) -> None:
 
 def timing_to_files(timing: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw evaluation's table of what sampling took (CSV). Raises FigureError for one without rows."""
-    table = pd.read_csv(timing, keep_default_na=False, na_values=[""])
-    if table.empty:
-        raise FigureError(f"{timing}: has no rows; run the evaluation again.")
     with styled():
-        save(plot_timing(table, settings), settings, png, pdf)
+        save(plot_timing(read_rows(timing, (), "the evaluation"), settings), settings, png, pdf)

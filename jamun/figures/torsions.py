@@ -21,6 +21,7 @@ from jamun.figures.style import (
     in_words,
     residue_label,
     save,
+    set_pads,
     styled,
 )
 from jamun.io.atomic import read_json, read_npz
@@ -74,8 +75,8 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
             squeeze=False,
             layout="constrained",
         )
-        figure.get_layout_engine().set(w_pad=0.1, h_pad=0.05)
-        entries: dict[str, object] = {}
+        set_pads(figure, 0.1, 0.05)
+        entries: dict[str, Any] = {}
         for panel in axes.flat:
             panel.set_axis_off()
         if not torsions:

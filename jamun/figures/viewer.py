@@ -8,6 +8,7 @@ import html
 import json
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from jamun.figures.ensemble import central, load_frames
 from jamun.figures.style import ELEMENTS, MD_CARBON, SAMPLES_CARBON, FigureError, residue_label
 from jamun.figures.threedmol import VERSION, library
 from jamun.io.atomic import read_json, write_text
-from jamun.peptides.torsions import CAPS
+from jamun.peptides.sequences import CAPS
 
 _SYMBOLS = {6: "C", 7: "N", 8: "O", 16: "S"}
 _HERE = Path(__file__)
@@ -32,7 +33,7 @@ def residue_labels(molecule: Molecule) -> list[str]:
     return [labels[index] for index in molecule.residue_indices.tolist()]
 
 
-def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result: dict) -> str:
+def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result: dict[str, Any]) -> str:
     """HTML of the viewer for positions (F, N, 3) in angstroms of MD and of samples; `result` is their comparison.
 
     Raises FigureError where the two differ in their atoms, UserError where 3Dmol.js was not fetched.

@@ -49,8 +49,8 @@ def chains_by_bonds(residues: list[ChainResidue]) -> list[list[ChainResidue]]:
     by_place = {residue.place: residue for residue in residues}
     firsts = [place for place in by_place if place not in following.values()]
     chains, seen = [], set()
-    for place in [*firsts, *by_place]:  # those without a first are rings
-        chain = []
+    for first_place in [*firsts, *by_place]:  # those without a first are rings
+        chain, place = [], first_place if first_place not in seen else None
         while place is not None and place not in seen:
             seen.add(place)
             chain.append(by_place[place])

@@ -72,7 +72,7 @@ def take_structure(source: Path, ph: float, name: str) -> tuple[app.Topology, np
     strange = peculiarities(positions, whole, _named_hands(structure, whole))
     for sentence in (*notes, *strange):
         logger.warning("%s: %s", name, sentence)
-    record = {
+    record: dict[str, object] = {
         "sequence": structure.peptide(name).letters,
         "residues": list(structure.residues),
         "form": _form(structure),

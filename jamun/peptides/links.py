@@ -34,8 +34,7 @@ def closures(chain: list[ChainResidue], told: Bonds) -> list[Closure]:
     """
 
     def bonded(one: FoundAtom, other: FoundAtom) -> bool:
-        known = one.position is not None and other.position is not None
-        return _told(one, other, told) or (known and distance(one, other) <= LONGEST_BOND_NM)
+        return _told(one, other, told) or distance(one, other) <= LONGEST_BOND_NM
 
     found: list[Closure] = []
     first, last = chain[0], chain[-1]

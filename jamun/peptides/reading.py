@@ -10,12 +10,16 @@ import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jamun.io.names import ending, openable
 from jamun.io.text import read_lenient
 from jamun.peptides.sequences import PeptideError
+
+if TYPE_CHECKING:
+    import mdtraj
 
 # Endings of structure files, whatever their case.
 PDB_SUFFIXES = (".pdb", ".ent", ".pdb.gz", ".ent.gz")
@@ -29,13 +33,13 @@ class FoundAtom:
     """An atom of a file.
 
     name: as the file has it; element: its symbol, "" where the file tells none; index: its place in the file, from 0;
-    position: (3,) in nm, or None for a file without positions.
+    position: (3,) in nm; NaN for a file without positions.
     """
 
     name: str
     element: str
     index: int
-    position: np.ndarray | None
+    position: np.ndarray
 
 
 @dataclass
@@ -226,8 +230,10 @@ def _by_mdtraj(path: Path, suffix: str) -> list[FoundModel]:
     return [FoundModel(found_residues(loaded.topology, positions), []) for positions in loaded.xyz.astype(np.float64)]
 
 
-def found_residues(topology, positions: np.ndarray | None = None) -> list[FoundResidue]:
+def found_residues(topology: mdtraj.Topology, positions: np.ndarray | None = None) -> list[FoundResidue]:
     """The residues of a topology of MDTraj's, with positions (atoms, 3) in nm where they are known."""
+    if positions is None:
+        positions = np.full((topology.n_atoms, 3), np.nan)
     return [
         FoundResidue(
             residue.name,
@@ -238,7 +244,7 @@ def found_residues(topology, positions: np.ndarray | None = None) -> list[FoundR
                     atom.name,
                     "" if atom.element is None else atom.element.symbol,
                     atom.index,
-                    None if positions is None else positions[atom.index],
+                    positions[atom.index],
                 )
                 for atom in residue.atoms
             ],

@@ -75,10 +75,16 @@ class _Group:
         particles = self.batch.solvated.system.getNumParticles()
         logger.info("%s: %d particles on %s %s", self.name, particles, platform.getName(), properties or "")
 
-    def _joined(self, attribute: str) -> np.ndarray | None:
-        """An array of the members' phase spaces, one after another; None where they have none yet."""
-        arrays = [getattr(member.phase, attribute) for member in self.members]
-        return None if any(array is None for array in arrays) else np.concatenate(arrays)
+    def _joined(self) -> PhaseSpace:
+        """The members' phase spaces in their production, one after another."""
+        phases = [member.phase for member in self.members if member.phase is not None]
+        assert len(phases) == len(self.members), "all are in their production"
+        velocities = [phase.velocities for phase in phases if phase.velocities is not None]
+        return PhaseSpace(
+            self.batch.at_sites(np.concatenate([phase.positions for phase in phases])),
+            np.concatenate(velocities) if len(velocities) == len(phases) else None,
+            None,
+        )
 
     def _answer_stop(self, where: str) -> None:
         if self.stop.signal:
@@ -141,10 +147,10 @@ class _Group:
     def produce(self, until: int) -> None:
         """Run the production on to `until` steps; saves as it goes, and raises Interrupted if asked to stop before."""
         first = self.members[0].produced
-        start = PhaseSpace(self.batch.at_sites(self._joined("positions")), self._joined("velocities"), None)
+        start = self._joined()
         stage = production_stage(self.settings)
         context = self.engine.context(stage, start, first)
-        self._earlier = [member.progress.current.seconds for member in self.members]
+        self._earlier = [member.progress.newest.seconds for member in self.members]
         self._began = saved = time.perf_counter()
         interval = self.settings.steps_per_frame
         steps = first
@@ -182,7 +188,7 @@ def run_apart(members: Sequence[Member], settings: SimulateSettings, stop: StopR
         member.phase = _saved_phase(member, step_ps)
         if member.phase is not None and member.produced < total:
             member.progress.resumptions += 1
-            logger.info("%s: goes on after %s", member.engine.name, describe(member.progress.current, step_ps))
+            logger.info("%s: goes on after %s", member.engine.name, describe(member.progress.newest, step_ps))
     group = None
     while behind := [member for member in members if member.produced < total]:
         least = min(member.produced for member in behind)

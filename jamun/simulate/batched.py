@@ -19,7 +19,7 @@ from jamun.simulate.jobs import OWN, shared_settings
 from jamun.simulate.members import Member
 from jamun.simulate.platform import choose
 from jamun.simulate.run import on_device, open_replica, prepare, publish
-from jamun.simulate.system import SimulationError
+from jamun.simulate.system import SimulationError, SimulationSystem
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def simulate_batched_to_files(peptides: Sequence[Peptide], threads: int, slots: 
                 prepare(peptide.work, identity(peptide.pdb, peptide.name, peptide.settings))
         chosen = stack.enter_context(on_device(platform, properties, settings, slots))
         stop = stack.enter_context(stop_requests())
-        made: dict = {}
+        made: dict[tuple[str, str], SimulationSystem] = {}
         replicas = [
             [
                 open_replica(peptide.pdb, peptide.name, peptide.settings, replica, platform, chosen, peptide.work, made)

@@ -111,14 +111,14 @@ class BoxOutlet:
 
     def save(self, context: openmm.Context, steps: int, seconds: float) -> None:
         """Save every member, if they are in their production, and the box."""
-        if self._progress.current.stage == "production":
+        if self._progress.newest.stage == "production":
             share = [seconds / len(self._members)] * len(self._members)
             self._pending.save(phase_space(context), steps, share)
         save_state(context, self._progress, steps, seconds, Chunk(0))
 
     def rescue(self) -> None:
         """Write what was kept of a simulation that failed, as well as it goes."""
-        if self._progress.current.stage == "production":
+        if self._progress.newest.stage == "production":
             self._pending.rescue()
 
 

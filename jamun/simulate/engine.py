@@ -66,6 +66,7 @@ class Engine:
         """
         point = saved.point
         if saved.xml is None and saved.checkpoint is None:
+            assert saved.start is not None, "a point is read with what it begins from"
             return self.context(stage, saved.start), "the start of the stage"
         # Of the start only the positions matter, and they only where restraints hold them.
         still = PhaseSpace(self.solvated.positions, np.zeros_like(self.solvated.positions), None)

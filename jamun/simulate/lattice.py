@@ -44,7 +44,7 @@ def face_centred(count: int, spacing: float) -> Lattice:
         return Lattice(np.full(3, spacing), np.zeros((1, 3)))
     cell = np.array([1.0, 1.0, np.sqrt(2.0)])
     pairs = (count + 1) // 2
-    best: tuple[float, np.ndarray] | None = None
+    best, chosen = np.inf, np.ones(3, dtype=int)
     # The cell is as wide as it is deep, so the order of the first two does not matter.
     choices = (
         (first, second) for first in range(1, pairs + 1) for second in range(first, max(first, pairs // first) + 1)
@@ -53,9 +53,8 @@ def face_centred(count: int, spacing: float) -> Lattice:
         numbers = np.array([first, second, -(-pairs // (first * second))])
         edges = numbers * cell
         cost = numbers.prod() / pairs + _ROUNDNESS * edges.max() / edges.min()
-        if best is None or cost < best[0] - 1e-9:
-            best = cost, numbers
-    numbers = best[1]
-    corners = np.stack(np.meshgrid(*map(np.arange, numbers), indexing="ij"), -1).reshape(-1, 1, 3)
-    fractions = ((corners + np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])) / numbers).reshape(-1, 3)
+        if cost < best - 1e-9:
+            best, chosen = cost, numbers
+    corners = np.stack(np.meshgrid(*map(np.arange, chosen), indexing="ij"), -1).reshape(-1, 1, 3)
+    fractions = ((corners + np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])) / chosen).reshape(-1, 3)
     return Lattice(numbers * cell * spacing, fractions[:count])

@@ -95,7 +95,7 @@ class Pending:
         """What each member has to write."""
         frames = np.stack(self._frames) if self._frames else None
         for place, (member, part) in enumerate(zip(self._members, self._parts.slices, strict=True)):
-            chunk = Chunk(member.progress.current.frames)
+            chunk = Chunk(member.progress.newest.frames)
             if frames is not None:
                 chunk.extend(frames[:, part], self._times)
             for rows in self._table:
@@ -104,9 +104,10 @@ class Pending:
 
     def save(self, now: PhaseSpace, steps: int, seconds: Sequence[float]) -> None:
         """Save every member at `now`, after `steps` and `seconds` (members,) of its production."""
-        positions = self._parts.centred(now.positions)
+        positions, velocities = self._parts.centred(now.positions), now.velocities
+        assert velocities is not None, "it runs"
         for member, part, chunk, wall in zip(self._members, self._parts.slices, self._chunks(), seconds, strict=True):
-            member.phase = PhaseSpace(positions[part], now.velocities[part], None)
+            member.phase = PhaseSpace(positions[part], velocities[part], None)
             # A checkpoint of the whole is of no use to any one.
             member.progress.save(steps, wall, chunk, self._xml(member), b"", {})
         self.clear()
@@ -120,6 +121,7 @@ class Pending:
                 member.engine.solvated.system, openmm.VerletIntegrator(0.001), platform
             )
         context = self._peptides[peptide]
+        assert member.phase is not None, "it is saved in its production"
         context.setPositions(member.phase.positions)
         context.setVelocities(member.phase.velocities)
         return openmm.XmlSerializer.serialize(context.getState(positions=True, velocities=True, parameters=True))

@@ -72,6 +72,6 @@ def choose(settings: SimulateSettings, threads: int) -> tuple[openmm.Platform, d
             f"simulate.platform: {wanted} does not run on this machine ({', '.join(names)} are installed); use auto, "
             "or install its driver."
         )
-    properties = {"CPU": {"Threads": str(threads)}, "CUDA": {"Precision": settings.precision}}
-    properties["OpenCL"] = properties["CUDA"]
+    precision = {"Precision": str(settings.precision)}
+    properties = {"CPU": {"Threads": str(threads)}, "CUDA": precision, "OpenCL": precision}
     return openmm.Platform.getPlatformByName(wanted), properties.get(wanted, {})

@@ -117,6 +117,11 @@ class Progress:
         """The newest point, or None before the first."""
         return self.points[0] if self.points else None
 
+    @property
+    def newest(self) -> Point:
+        """The newest point, once there is one."""
+        return self.points[0]
+
     def resume(self, held: set[str], step_ps: float) -> Saved:
         """The newest point whose files are whole; points newer than it are forgotten at the next save.
 
@@ -137,8 +142,8 @@ class Progress:
         faults = list(dict.fromkeys(faults))  # files that grow belong to several points
         if faults:
             where = f"goes on from {describe(point, step_ps)}"
-            if point != self.current:
-                where += f" instead of {describe(self.current, step_ps)}"
+            if point != self.newest:
+                where += f" instead of {describe(self.newest, step_ps)}"
             logger.warning("%s: in %s %s; %s.", self.label, self.folder, ", ".join(faults), where)
         self.points = self.points[self.points.index(point) :]
         return saved
@@ -155,7 +160,7 @@ class Progress:
         whole = {name for name in (point.xml, point.checkpoint) if name and name not in broken}
         if torn or (point.xml and not whole) or set(needed) & set(broken):
             return None
-        self._digests = found
+        self._digests = {name: sha for name, sha in found.items() if sha is not None}
         return Saved(
             point,
             (self.folder / point.xml).read_text(encoding="utf-8") if point.xml in whole else None,
@@ -175,7 +180,7 @@ class Progress:
         self, steps: int, seconds: float, chunk: Chunk, xml: str, checkpoint: bytes, made_by: dict[str, Any]
     ) -> Point:
         """Append the frames and rows of `chunk`, and save the phase space after `steps` of the stage."""
-        old = self.current
+        old = self.newest
         sizes, digests = self.append(chunk)
         names = f"state_{self._generation + 1}.xml", f"checkpoint_{self._generation + 1}.chk"
         files = {
@@ -202,7 +207,7 @@ class Progress:
 
         Until a point is saved with them, they do not count: the next to append cuts them off.
         """
-        sizes, digests = dict(self.current.sizes), {name: sha.copy() for name, sha in self._digests.items()}
+        sizes, digests = dict(self.newest.sizes), {name: sha.copy() for name, sha in self._digests.items()}
         if len(chunk):
             contents = {
                 TRAJECTORY: chunk.trajectory(self.folder / _SEGMENT),
@@ -216,7 +221,7 @@ class Progress:
 
     def trim(self) -> None:
         """Cut off what was appended to the files after the newest point."""
-        trim(self.folder, self.current.sizes)
+        trim(self.folder, self.newest.sizes)
 
     def finish(self) -> None:
         """Note that the replica's files are published; points before the newest are dropped but the stage's start."""

@@ -141,7 +141,7 @@ def phase_space(context: openmm.Context) -> PhaseSpace:
     )
 
 
-class _StopMinimising(openmm.MinimizationReporter):
+class _StopMinimising(openmm.MinimizationReporter):  # type: ignore[misc]  # OpenMM says nothing of its types
     """Ends a minimisation when asked to."""
 
     def __init__(self, stop: Callable[[], bool]) -> None:

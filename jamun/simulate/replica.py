@@ -47,14 +47,15 @@ class _Pace:
         self._then = now
 
 
-def stage_bar(name: str, first: float, total: float) -> tqdm:
+def stage_bar(name: str, first: float, total: float) -> tqdm[Any]:
     """The progress bar of a stage of `total` ps that goes on after `first`."""
     interval = 5.0 if not sys.stderr.isatty() else 0.2
     return tqdm(total=round(total, 6), initial=round(first, 6), desc=name, unit="ps", mininterval=interval)
 
 
-def advance_bar(bar: tqdm, now: float) -> None:
+def advance_bar(bar: tqdm[Any], now: float) -> None:
     """Let a stage's bar tell of `now`, ps."""
+    assert bar.total is not None, "stage_bar gave it"
     bar.update(min(now, bar.total) - bar.n)  # sums of small intervals would run past the end
 
 
@@ -113,7 +114,7 @@ class OwnOutlet:
     def save(self, context: openmm.Context, steps: int, seconds: float) -> None:
         """See Outlet."""
         save_state(context, self._progress, steps, seconds, self._chunk)
-        self._chunk = Chunk(self._progress.current.frames)
+        self._chunk = Chunk(self._progress.newest.frames)
 
     def rescue(self) -> None:
         """See Outlet."""
@@ -135,7 +136,7 @@ class _StageRun:
         self.step_ps = engine.settings.timestep * 1e-3
         self.producing = stage.name == "production"
         self.interval = engine.settings.steps_per_frame if self.producing else _EQUILIBRATION_CHUNK
-        self.steps, self.earlier = progress.current.steps, progress.current.seconds
+        self.steps, self.earlier = progress.newest.steps, progress.newest.seconds
         self.began = self.saved = time.perf_counter()
 
     @property
@@ -167,7 +168,7 @@ class _StageRun:
                     if overdue or self.outlet.full:
                         self.save(context)
                 pace.took(piece)
-        if self.producing and self.steps != self.progress.current.steps:
+        if self.producing and self.steps != self.progress.newest.steps:
             self.save(context)
 
     def _to_boundary(self, context: openmm.Context, piece: int, last_good: float) -> None:
@@ -183,7 +184,7 @@ class _StageRun:
 
     def _answer_stop(self, context: openmm.Context) -> None:
         if self.stop.signal:
-            if self.steps != self.progress.current.steps:
+            if self.steps != self.progress.newest.steps:
                 self.save(context)
             raise Interrupted(
                 f"{self.engine.name}: stopped by {self.stop.signal} after {self.steps * self.step_ps:g} of "
@@ -253,5 +254,5 @@ def _run_stages(engine: Engine, stages: list[Stage], progress: Progress, outlet:
             raise
         if following is not None:
             start = phase_space(context)
-            outlet.begin(following.name, start, [*progress.current.finished, run.record(context)])
+            outlet.begin(following.name, start, [*progress.newest.finished, run.record(context)])
             context = engine.context(following, start)

@@ -126,7 +126,7 @@ def _replica(engine: Engine, progress: Progress, stop: StopRequest) -> tuple[Eng
 
 def _replica_record(settings: SimulateSettings, replica: int, engine: Engine, progress: Progress) -> dict[str, Any]:
     """What md.json tells of one replica; seconds are those of the frames that are published."""
-    point = progress.current
+    point = progress.newest
     return {
         "start": start_of(settings.starts, replica),
         "seed": engine.seed,

@@ -47,8 +47,8 @@ def tether_force(atoms: np.ndarray, sites: np.ndarray) -> openmm.CustomExternalF
     return force
 
 
-def _named(system: openmm.System, name: str) -> openmm.CustomExternalForce | None:
-    return next((force for force in system.getForces() if force.getName() == name), None)
+def _named(system: openmm.System, name: str) -> openmm.CustomExternalForce:
+    return next(force for force in system.getForces() if force.getName() == name)
 
 
 def _move(force: openmm.CustomExternalForce, shifts: np.ndarray, tethers: Tethers) -> None:
@@ -77,8 +77,7 @@ def follow(context: openmm.Context, tethers: Tethers) -> None:
     shifts = _shifts(system, tethers, box)
     if not shifts.any():
         return
-    for name in (_NAME, RESTRAINT):
-        force = _named(system, name)
-        if force is not None:
+    for force in system.getForces():
+        if force.getName() in (_NAME, RESTRAINT):
             _move(force, shifts, tethers)
             force.updateParametersInContext(context)

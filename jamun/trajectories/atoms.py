@@ -37,7 +37,7 @@ class FoundTopology:
     @property
     def has_positions(self) -> bool:
         """Whether the file tells where atoms are, as a PDB does and a PRMTOP does not."""
-        return all(atom.position is not None for residue in self.residues for atom in residue.atoms)
+        return not any(np.isnan(atom.position).any() for residue in self.residues for atom in residue.atoms)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import h5py
 import mdtraj
@@ -170,7 +171,7 @@ def _hdf5_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> It
         raise _unreadable(path, error) from None
 
 
-def _exactly(handle, count: int) -> bytes:
+def _exactly(handle: IO[bytes], count: int) -> bytes:
     parts, left = [], count
     while left:
         part = handle.read(left)
@@ -181,7 +182,7 @@ def _exactly(handle, count: int) -> bytes:
     return b"".join(parts)
 
 
-def _npz_header(handle, path: Path) -> tuple[tuple[int, ...], np.dtype]:
+def _npz_header(handle: IO[bytes], path: Path) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(handle)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(handle)

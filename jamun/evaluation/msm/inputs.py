@@ -59,4 +59,5 @@ class MSMInput:
     def load(cls, path: Path) -> MSMInput:
         """Read what `save` wrote."""
         arrays = read_npz(path)
-        return cls(**arrays | {"accepted_reason": str(arrays["accepted_reason"])})
+        reason = str(arrays.pop("accepted_reason"))
+        return cls(**arrays, accepted_reason=reason)

@@ -244,7 +244,7 @@ def build_msm(backend: Backend, inputs: MSMInput, settings: dict[str, Any]) -> R
         "implied_timescales": _implied_timescales(backend, paths, settings["its_lags"], notes),
         "notes": notes,
     }
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "macrostate_reference": reference.macrostates.astype(np.int16),
         "macrostate_samples": samples.macrostates.astype(np.int16),
         "ramachandran_edges": np.linspace(-np.pi, np.pi, MAP_BINS + 1),
@@ -272,7 +272,7 @@ def insufficient(reason: str, frames: int, pairs: int) -> Result:
         "notes": [],
     }
     empty = np.zeros((0, pairs, MAP_BINS, MAP_BINS), dtype=np.int32)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "macrostate_reference": np.zeros(0, dtype=np.int16),
         "macrostate_samples": np.zeros(0, dtype=np.int16),
         "ramachandran_edges": np.linspace(-np.pi, np.pi, MAP_BINS + 1),
