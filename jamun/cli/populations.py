@@ -43,7 +43,7 @@ def populations(
     ] = None,
     solvent: Annotated[
         Literal["implicit", "explicit"], typer.Option("--solvent", help="Solvent of the short MD; explicit is refused.")
-    ] = ("implicit"),
+    ] = "implicit",
     budget: Annotated[
         str | None, typer.Option("--budget", help="Largest amount of MD, such as 10ns. Default: populations.budget.")
     ] = None,
@@ -80,22 +80,21 @@ def populations(
         **(settings.populations.model_dump() | {key: value for key, value in changed.items() if value is not None})
     )
 
-    def given(path: Path) -> Ensemble:
+    def given(paths: list[Path]) -> Ensemble:
         if topology is None:
             raise UserError("--samples and --md need --topology, the structure of their atoms")
-        return read_samples([path], topology)
+        return read_samples(paths, topology)
 
     if md:
-        if topology is None:
-            raise UserError("--samples and --md need --topology, the structure of their atoms")
+        read = given(md)
         if frame_interval is None:
             raise UserError("--md needs --frame-interval, the ps between its frames")
+        assert topology is not None, "the runs were read with it"
         name = topology.stem if sequence is None else parse_sequence(sequence).name
         out = out or Path(f"{name}_populations")
-        read = read_samples(md, topology)
         frames = Ensemble(read.topology, read.runs, frame_interval)
         told = {"md_ps": frame_interval * sum(map(len, frames.runs)), "own_md": [str(path) for path in md]}
-        expected = None if samples is None else given(samples)
+        expected = None if samples is None else given([samples])
         publish(name, frames, expected, settings.simulate.temperature, own, out, told)
     else:
         if sequence is None:
@@ -115,7 +114,7 @@ def populations(
         else:
             from jamun.cli.build import build
 
-            found = given(samples)
+            found = given([samples])
             pdb = out / f"{name}.pdb"
             build(sequence, out, config)
         cores = processes or len(os.sched_getaffinity(0))

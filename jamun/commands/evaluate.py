@@ -16,12 +16,7 @@ from jamun.evaluation.metrics import COMMAND, Metric, estimate_at, metrics_of
 from jamun.evaluation.msm_input import msm_input
 from jamun.evaluation.pair import Clock, Pair, ensemble_of, pair_of, replica_of_frames
 from jamun.evaluation.run import publish
-from jamun.figures.convergence import convergence_to_files
-from jamun.figures.dynamics import dynamics_to_files
-from jamun.figures.msm import msm_to_files
-from jamun.figures.physicality import physicality_to_files
-from jamun.figures.ramachandran import ramachandran_to_files
-from jamun.figures.torsions import torsions_to_files
+from jamun.figures import to_files
 from jamun.io.atomic import read_json
 from jamun.peptides.sequences import CAPS
 from jamun.trajectories.peptide import PeptideTrajectory, recorded_chains
@@ -142,23 +137,16 @@ def evaluate_to_files(
         }
     for name, result in found.items():
         publish(pair, result, ("mdtraj", "numpy", "scipy", "deeptime"), out / f"{name}.json", out / f"{name}.npz")
-    _draw(out, pair.described["peptide"], settings.figures)
+    _draw(out, settings.figures)
     return table({name: result for name, (result, _) in found.items()}, pair.described)
 
 
-def _draw(out: Path, peptide: str, settings: FigureSettings) -> None:
+def _draw(out: Path, settings: FigureSettings) -> None:
     """Every figure that the files in `out` have."""
-
-    def pictures(name: str) -> tuple[Path, Path]:
-        return out / "figures" / f"{name}.png", out / "figures" / f"{name}.pdf"
-
-    comparison = out / "comparison.json", out / "comparison.npz"
-    ramachandran_to_files(*comparison, settings, *pictures("ramachandran"))
-    torsions_to_files(*comparison, settings, *pictures("torsions"))
-    convergence_to_files(comparison[0], settings, *pictures("convergence"))
-    dynamics_to_files(out / "dynamics.json", out / "dynamics.npz", settings, *pictures("dynamics"))
-    msm_to_files(out / "msm.json", out / "msm.npz", settings, *pictures("msm"), peptide=peptide)
-    physicality_to_files(out / "physicality.json", out / "physicality.npz", settings, *pictures("physicality"))
+    for name in ("ramachandran", "torsions", "convergence", "dynamics", "msm", "physicality"):
+        of = name if name in ("dynamics", "msm", "physicality") else "comparison"
+        files = {"result": out / f"{of}.json"} | ({} if name == "convergence" else {"arrays": out / f"{of}.npz"})
+        to_files(name, files, {kind: out / "figures" / f"{name}.{kind}" for kind in ("png", "pdf")}, settings)
 
 
 # What the table says of the library of the Markov state model.

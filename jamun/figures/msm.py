@@ -199,6 +199,9 @@ def plot_msm(result: dict[str, Any], arrays: dict[str, np.ndarray], peptide: str
 def msm_to_files(
     result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path, peptide: str | None = None
 ) -> None:
-    """Draw one peptide's macrostates from the MSM's files (JSON, NPZ), which are called after it unless told."""
+    """Draw one peptide's macrostates from the MSM's files (JSON, NPZ), which tell its name or are called after it,
+    unless it is told."""
+    found = read_json(result)
+    name = peptide or found.get("peptide") or result.stem
     with styled():
-        save(plot_msm(read_json(result), read_npz(arrays), peptide or result.stem, settings), settings, png, pdf)
+        save(plot_msm(found, read_npz(arrays), name, settings), settings, png, pdf)
