@@ -7,14 +7,15 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from scipy import constants
 from scipy.ndimage import gaussian_filter
 
 from jamun.config.physicality import PhysicalitySettings
 from jamun.evaluation.bootstrap import REFERENCE_SEED, SAMPLES_SEED, block_weights, centred, missing, ratio
 from jamun.evaluation.js import js_distance
 
-# Gas constant (CODATA 2018), kcal/mol/K.
-GAS_CONSTANT_KCAL = 8.314462618e-3 / 4.184
+# Gas constant, kcal/mol/K.
+GAS_CONSTANT_KCAL = constants.R / constants.calorie / 1000
 
 
 @dataclass(frozen=True)

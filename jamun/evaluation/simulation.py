@@ -10,6 +10,7 @@ from typing import Any
 
 import mdtraj
 import numpy as np
+from scipy import constants
 
 from jamun.evaluation.ensembles import EvaluationError
 from jamun.evaluation.pair import replica_of_frames
@@ -20,7 +21,7 @@ from jamun.peptides.torsions import Torsion, compute_torsions, without_omega
 # Points a torsion at most, and one more for each replica: more than these merge into one another on paper.
 MOST_POINTS = 2000
 _CHUNK_FRAMES = 1000
-_GAS_CONSTANT = 8.31446261815324e-3  # kJ/mol/K
+_GAS_CONSTANT = constants.R / 1000  # kJ/mol/K
 _STATE = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "density_g_ml")
 
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import constants
 
 from jamun.populations.residues import StepResult
 
-# Gas constant (CODATA 2018), kJ/mol/K.
-_GAS_CONSTANT = 8.314462618e-3
+_GAS_CONSTANT = constants.R / 1000  # kJ/mol/K
 _LOWEST = 1e-6  # of a population, below which a free energy says nothing
 
 
-def _entry(label: str, best: float, draws: np.ndarray) -> dict[str, Any]:
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return {"basin": label, "population": best, "low": float(low), "high": float(high)}
-
-
 def _interval(values: np.ndarray) -> list[float]:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return [float(low), float(high)]
+    return [float(end) for end in np.percentile(values, [2.5, 97.5])]
+
+
+def _entry(label: str, best: float, draws: np.ndarray) -> dict[str, Any]:
+    low, high = _interval(draws)
+    return {"basin": label, "population": best, "low": low, "high": high}
 
 
 def basins(results: list[StepResult], temperature: float) -> list[dict[str, Any]]:
