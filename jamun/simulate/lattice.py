@@ -57,4 +57,4 @@ def face_centred(count: int, spacing: float) -> Lattice:
             best, chosen = cost, numbers
     corners = np.stack(np.meshgrid(*map(np.arange, chosen), indexing="ij"), -1).reshape(-1, 1, 3)
     fractions = ((corners + np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])) / chosen).reshape(-1, 3)
-    return Lattice(numbers * cell * spacing, fractions[:count])
+    return Lattice(chosen * cell * spacing, fractions[:count])
