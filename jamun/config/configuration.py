@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,6 +39,15 @@ Split = Literal["train", "validation", "test"]
 
 # Stands for a checkpoint's path, alone or before a colon and a name.
 SHIPPED = "shipped"
+
+
+@contextmanager
+def _told_at(kind: type[Section], *where: str) -> Iterator[None]:
+    """Say what is wrong with settings of a kind by their place in the configuration."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ValueError(sentence(error, kind, where)) from None
 
 
 class ModelEntry(Section):
@@ -172,21 +183,15 @@ class Configuration(Section):
                 raise ValueError(sentence(error, kind, ("models", name, "network"))) from None
             except ValueError as error:
                 raise ValueError(f"models.{name}.network: {error}") from None
-            try:
+            with _told_at(TrainingSettings, "models", name, "training"):
                 self.training_of(name)
-            except ValidationError as error:
-                raise ValueError(sentence(error, TrainingSettings, ("models", name, "training"))) from None
-            try:
+            with _told_at(SamplingSettings, "models", name, "sampling"):
                 self._check_jumps(name, self.sampling_of(name), f"models.{name}.sampling")
-            except ValidationError as error:
-                raise ValueError(sentence(error, SamplingSettings, ("models", name, "sampling"))) from None
         for name in self.models:
             self._check_initial_weights(name)
         for name in self.splits:
-            try:
+            with _told_at(SimulateSettings, "splits", name, "simulate"):
                 self.simulate_of(name)
-            except ValidationError as error:
-                raise ValueError(sentence(error, SimulateSettings, ("splits", name, "simulate"))) from None
         for name in self.models:
             self._check_plain_md(name)
         for name in self.ablation.rows:
@@ -212,10 +217,8 @@ class Configuration(Section):
 
     def _check_plain_md(self, name: str) -> None:
         """Raise ValueError, with a sentence, for plain MD in place of a model that cannot be simulated."""
-        try:
+        with _told_at(SimulateSettings, "models", name, "simulate"):
             settings = self.plain_md_of(name)
-        except ValidationError as error:
-            raise ValueError(sentence(error, SimulateSettings, ("models", name, "simulate"))) from None
         if settings is not None and settings.batched:
             raise ValueError(
                 f"models.{name}.simulate: plain MD has a wall clock of its own, and batched simulations share one: "
@@ -257,10 +260,8 @@ class Configuration(Section):
             raise ValueError(
                 f"{where}: model {model!r} has samples and cannot sample; name another under ablation.model"
             )
-        try:
+        with _told_at(SamplingSettings, where):
             settings = self.ablated_sampling(name)
-        except ValidationError as error:
-            raise ValueError(sentence(error, SamplingSettings, (where,))) from None
         self._check_jumps(model, settings, where)
 
     def _check_jumps(self, model: str, settings: SamplingSettings, where: str) -> None:

@@ -25,20 +25,19 @@ FEWEST_FRAMES = 20
 SAMPLES_SEED, REFERENCE_SEED = 1, 2
 
 
-def blocks_of_chains(chains: np.ndarray, count: int = BLOCKS) -> np.ndarray:
+def blocks_of_chains(chains: np.ndarray) -> np.ndarray:
     """A block number for each frame: whole chains where there are enough of them, else stretches of frames.
 
     Args:
         chains: Chain or replica of each frame (F,).
-        count: Blocks in all, at most.
 
     Returns:
-        Block of each frame (F,), from 0.
+        Block of each frame (F,), from 0; there are BLOCKS in all at most.
     """
     labels, index = np.unique(chains, return_inverse=True)
     if len(labels) >= ENOUGH_CHAINS:
-        return index * min(count, len(labels)) // len(labels)
-    stretches = max(1, count // len(labels))
+        return index * min(BLOCKS, len(labels)) // len(labels)
+    stretches = max(1, BLOCKS // len(labels))
     blocks = np.empty(len(chains), dtype=np.int64)
     for label in range(len(labels)):
         frames = np.flatnonzero(index == label)
@@ -95,9 +94,7 @@ def _few(value: float, frames: int, count: int) -> dict[str, Any]:
     return _estimate(value, None, None, count) | {"reason": reason}
 
 
-def ratio(
-    sums: np.ndarray, weights: np.ndarray, seed: int, count: int | None = None, frames: int | None = None
-) -> dict[str, Any]:
+def ratio(sums: np.ndarray, weights: np.ndarray, seed: int, frames: int | None = None) -> dict[str, Any]:
     """A share or a mean: the sum of `sums` over that of `weights`, and percentiles of its resamples.
 
     Percentiles are right here: a ratio of sums is not biased by resampling. A share of exactly 0 or 1 has an interval
@@ -107,7 +104,6 @@ def ratio(
         sums: Of each block (blocks,).
         weights: Frames of each block, or their weights (blocks,).
         seed: Of the bootstrap.
-        count: What the estimate is said to be of; the number of frames unless given.
         frames: How many there are; the sum of `weights` unless given.
     """
     total = weights.sum()
@@ -118,11 +114,11 @@ def ratio(
     with np.errstate(invalid="ignore", divide="ignore"):
         resampled = (drawn @ sums) / (drawn @ weights)
     resampled = resampled[np.isfinite(resampled)]
-    value, count = sums.sum() / total, frames if count is None else count
+    value = sums.sum() / total
     if frames < BLOCKS or len(resampled) == 0:
-        return _few(value, frames, count)
+        return _few(value, frames, frames)
     low, high = np.percentile(resampled, [2.5, 97.5])
-    return _estimate(value, low, high, count)
+    return _estimate(value, low, high, frames)
 
 
 def centred(

@@ -52,10 +52,9 @@ def importable_folder(scratch: Path) -> Path:
     return scratch
 
 
-def pyemma_interpreter(folder: Path | None = None) -> Path | None:
-    """Python of PyEMMA's environment, ``.venv-pyemma`` in `folder` (the current one) or beside the workflow; None
-    where there is none."""
-    for place in (folder or Path.cwd(), workflow_folder()):
+def pyemma_interpreter() -> Path | None:
+    """Python of PyEMMA's environment, ``.venv-pyemma`` here or beside the workflow; None where there is none."""
+    for place in (Path.cwd(), workflow_folder()):
         python = place / ".venv-pyemma" / "bin" / "python"
         if python.exists():
             return python.absolute()
