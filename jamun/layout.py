@@ -129,6 +129,7 @@ WORK = {
     "simulate_batched": "work/simulate/{dataset}",
     "plain_md": "work/plain_md/{dataset}/{model}/{peptide}",
     "import_trajectory": "work/import/{dataset}/{peptide}",
+    "import_samples": "work/import_samples/{dataset}/{model}/{peptide}",
     "train": "work/train/{dataset}/{model}",
     "sample": "work/sample/{dataset}/{model}/{peptide}",
     "populate": "work/populations/{dataset}/{model}/{peptide}",

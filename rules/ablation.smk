@@ -23,7 +23,7 @@ use rule sample as ablation_sample with:
         settings=lambda wildcards: SETTINGS.ablated_sampling(wildcards.variant).model_dump(
             mode="json", exclude={"hydrogens"}
         ),
-        work=f"{WORK}/ablation/{{dataset}}/{{variant}}/{{model}}/{{peptide}}",
+        work=WORK["ablation_sample"],
     message:
         "Sample {wildcards.peptide} with model {wildcards.model}, variant {wildcards.variant}"
 

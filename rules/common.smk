@@ -42,7 +42,7 @@ if workflow.is_main_process and workflow.resource_settings.nodes and workflow.re
 # As a module of another workflow: Snakemake puts the module's prefix before what rules read and write, and these two
 # take care of the folders in params and of the files that the configuration names.
 IS_MODULE = not workflow.modifier.is_main_snakefile()
-WORK = str(workflow.modifier.modify_path("work"))
+WORK = {job: str(workflow.modifier.modify_path(folder)) for job, folder in layout.WORK.items()}
 
 
 def given(path):

@@ -26,7 +26,7 @@ rule import_trajectory:
         settings=config["source"],
         # What the table tells of this peptide, and not the whole table: a row more must not import the others again.
         frame_interval_ps=lambda wildcards: SOURCE_FILES[wildcards.peptide].frame_interval_ps,
-        work=f"{WORK}/import/{{dataset}}/{{peptide}}",
+        work=WORK["import_trajectory"],
     message:
         "Import the MD of {wildcards.peptide} ({params.settings[kind]})"
     script:

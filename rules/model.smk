@@ -33,7 +33,7 @@ rule train:
     params:
         network=lambda wildcards: SETTINGS.network_of(wildcards.model).model_dump(mode="json"),
         training=lambda wildcards: SETTINGS.training_of(wildcards.model).model_dump(mode="json"),
-        work=f"{WORK}/train/{{dataset}}/{{model}}",
+        work=WORK["train"],
         tensorboard="logs/{dataset}/train/{model}_tensorboard",
     message:
         "Train model {wildcards.model} for {params.training[max_steps]} steps"

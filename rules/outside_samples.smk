@@ -26,7 +26,7 @@ rule simulate_plain_md:
         gpu=lambda wildcards: PLAIN_MD_OF_MODEL[wildcards.model].gpus,
     params:
         settings=lambda wildcards: PLAIN_MD_OF_MODEL[wildcards.model].model_dump(mode="json"),
-        work=f"{WORK}/plain_md/{{dataset}}/{{model}}/{{peptide}}",
+        work=WORK["plain_md"],
     message:
         "Simulate {wildcards.peptide} as {wildcards.model}: {params.settings[replicas]} x {params.settings[production]:g} ps in {params.settings[solvent]} solvent"
     script:
@@ -56,7 +56,7 @@ rule import_samples:
     params:
         seconds=lambda wildcards: SETTINGS.models[wildcards.model].seconds,
         device=lambda wildcards: SETTINGS.models[wildcards.model].device,
-        work=f"{WORK}/import_samples/{{dataset}}/{{model}}/{{peptide}}",
+        work=WORK["import_samples"],
     message:
         "Take in the samples of {wildcards.peptide} by {wildcards.model}"
     script:

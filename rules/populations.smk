@@ -31,7 +31,7 @@ rule populate:
         settings={key: value for key, value in config["populations"].items() if key != "models"},
         # Of simulate what decides the runs, so that longer MD of the test peptides makes none of them anew.
         simulate=SHORT_MD.model_dump(mode="json", include={*OF_SIMULATE}),
-        work=f"{WORK}/populations/{{dataset}}/{{model}}/{{peptide}}",
+        work=WORK["populate"],
     message:
         "Weigh samples of {wildcards.peptide} by model {wildcards.model} with at most {params.settings[budget]:g} ps of short MD"
     script:

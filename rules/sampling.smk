@@ -30,7 +30,7 @@ rule sample:
         gpu=lambda wildcards: SETTINGS.sampling_of(wildcards.model).gpus,
     params:
         settings=lambda wildcards: SETTINGS.sampling_of(wildcards.model).model_dump(mode="json", exclude={"hydrogens"}),
-        work=f"{WORK}/sample/{{dataset}}/{{model}}/{{peptide}}",
+        work=WORK["sample"],
     message:
         "Make {params.settings[samples]} samples of {wildcards.peptide} with model {wildcards.model}"
     script:

@@ -33,7 +33,7 @@ rule simulate:
         gpu=lambda wildcards: SIMULATE_SETTINGS[SPLIT_OF[wildcards.peptide]].gpus,
     params:
         settings=simulate_settings,
-        work=f"{WORK}/simulate/{{dataset}}/{{peptide}}",
+        work=WORK["simulate"],
     message:
         "Simulate {wildcards.peptide}: {params.settings[replicas]} x {params.settings[production]:g} ps in {params.settings[solvent]} solvent"
     script:
@@ -65,7 +65,7 @@ for number, members in enumerate(BATCHES, 1):
         params:
             names=members,
             settings=[SIMULATE_OF_SPLIT[SPLIT_OF[name]] for name in members],
-            work=f"{WORK}/simulate/{DATASET}",
+            work=WORK["simulate_batched"].format(dataset=DATASET),
         message:
             f"Simulate {len(members)} peptides as one system, {members[0]} to {members[-1]}"
         script:
