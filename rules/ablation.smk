@@ -14,9 +14,9 @@ use rule sample as ablation_sample with:
     output:
         **layout.ABLATION_SAMPLES,
     log:
-        "logs/{dataset}/ablation_sample/{variant}/{model}/{peptide}.log",
+        layout.log_of("ablation_sample", layout.ABLATION_SAMPLES["record"]),
     benchmark:
-        "logs/{dataset}/ablation_sample/{variant}/{model}/{peptide}.tsv"
+        layout.log_of("ablation_sample", layout.ABLATION_SAMPLES["record"], ".tsv")
     # Rows side by side take less time than each on several cores.
     threads: 1
     params:
@@ -37,9 +37,9 @@ rule tabulate_ablation:
     output:
         table=in_report(layout.ABLATION_TABLE, "ablation_table", "3. Which settings?", "Table of the ablation (CSV)"),
     log:
-        "logs/{dataset}/tabulate_ablation.log",
+        layout.log_of("tabulate_ablation", layout.ABLATION_TABLE),
     benchmark:
-        "logs/{dataset}/tabulate_ablation.tsv"
+        layout.log_of("tabulate_ablation", layout.ABLATION_TABLE, ".tsv")
     conda:
         "../envs/main.yaml"
     resources:

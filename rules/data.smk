@@ -11,9 +11,9 @@ rule featurize:
     output:
         features=layout.FEATURES,
     log:
-        "logs/{dataset}/featurize/{split}/{peptide}.log",
+        layout.log_of("featurize", layout.FEATURES),
     benchmark:
-        "logs/{dataset}/featurize/{split}/{peptide}.tsv"
+        layout.log_of("featurize", layout.FEATURES, ".tsv")
     priority: 1  # before samples of models that come from elsewhere
     conda:
         "../envs/main.yaml"
@@ -35,9 +35,9 @@ rule describe_dataset:
     output:
         dataset=layout.DATASET,
     log:
-        "logs/{dataset}/describe_dataset.log",
+        layout.log_of("describe_dataset", layout.DATASET),
     benchmark:
-        "logs/{dataset}/describe_dataset.tsv"
+        layout.log_of("describe_dataset", layout.DATASET, ".tsv")
     priority: 1  # before samples of models that come from elsewhere
     conda:
         "../envs/main.yaml"
@@ -56,9 +56,9 @@ rule weigh_training:
     output:
         **layout.TRAINING_WEIGHTS,
     log:
-        "logs/{dataset}/weigh_training.log",
+        layout.log_of("weigh_training", layout.TRAINING_WEIGHTS["record"]),
     benchmark:
-        "logs/{dataset}/weigh_training.tsv"
+        layout.log_of("weigh_training", layout.TRAINING_WEIGHTS["record"], ".tsv")
     conda:
         "../envs/main.yaml"
     resources:
@@ -79,8 +79,8 @@ use rule weigh_training as weigh_reference with:
     output:
         **layout.MD_WEIGHTS,
     log:
-        "logs/{dataset}/weigh_reference/{peptide}.log",
+        layout.log_of("weigh_reference", layout.MD_WEIGHTS["weights"]),
     benchmark:
-        "logs/{dataset}/weigh_reference/{peptide}.tsv"
+        layout.log_of("weigh_reference", layout.MD_WEIGHTS["weights"], ".tsv")
     message:
         "Weigh the MD of {wildcards.peptide} by a Markov model of its transitions"

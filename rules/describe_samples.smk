@@ -12,9 +12,9 @@ rule describe_samples:
     output:
         **layout.EVALUATION["compare"],
     log:
-        "logs/{dataset}/describe_samples/{model}/{peptide}.log",
+        layout.log_of("describe_samples", layout.EVALUATION["compare"]["result"]),
     benchmark:
-        "logs/{dataset}/describe_samples/{model}/{peptide}.tsv"
+        layout.log_of("describe_samples", layout.EVALUATION["compare"]["result"], ".tsv")
     conda:
         "../envs/main.yaml"
     resources:
@@ -36,9 +36,9 @@ rule summarize:
         markdown=layout.TABLES["markdown"],
         latex=layout.TABLES["latex"],
     log:
-        "logs/{dataset}/summarize.log",
+        layout.log_of("summarize", layout.SUMMARY),
     benchmark:
-        "logs/{dataset}/summarize.tsv"
+        layout.log_of("summarize", layout.SUMMARY, ".tsv")
     conda:
         "../envs/main.yaml"
     resources:

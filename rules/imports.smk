@@ -12,9 +12,9 @@ rule import_trajectory:
     output:
         **layout.MD,
     log:
-        "logs/{dataset}/import_trajectory/{peptide}.log",
+        layout.log_of("import_trajectory", layout.MD["record"]),
     benchmark:
-        "logs/{dataset}/import_trajectory/{peptide}.tsv"
+        layout.log_of("import_trajectory", layout.MD["record"], ".tsv")
     wildcard_constraints:
         peptide=one_of(PEPTIDES),
     priority: 1  # before samples of models that come from elsewhere

@@ -18,9 +18,9 @@ rule train:
     output:
         **layout.MODEL,
     log:
-        "logs/{dataset}/train/{model}.log",
+        layout.log_of("train", layout.MODEL["checkpoint"]),
     benchmark:
-        "logs/{dataset}/train/{model}.tsv"
+        layout.log_of("train", layout.MODEL["checkpoint"], ".tsv")
     wildcard_constraints:
         model=one_of(TRAINED_MODELS),
     priority: 1  # before samples of models that come from elsewhere
@@ -47,9 +47,9 @@ rule import_checkpoint:
     output:
         checkpoint=layout.MODEL["checkpoint"],
     log:
-        "logs/{dataset}/import_checkpoint/{model}.log",
+        layout.log_of("import_checkpoint", layout.MODEL["checkpoint"]),
     benchmark:
-        "logs/{dataset}/import_checkpoint/{model}.tsv"
+        layout.log_of("import_checkpoint", layout.MODEL["checkpoint"], ".tsv")
     wildcard_constraints:
         model=one_of(BROUGHT_MODELS),
     conda:

@@ -6,9 +6,9 @@ rule build_peptide:
     output:
         **layout.PEPTIDE,
     log:
-        "logs/{dataset}/build_peptide/{peptide}.log",
+        layout.log_of("build_peptide", layout.PEPTIDE["pdb"]),
     benchmark:
-        "logs/{dataset}/build_peptide/{peptide}.tsv"
+        layout.log_of("build_peptide", layout.PEPTIDE["pdb"], ".tsv")
     wildcard_constraints:
         peptide=one_of(name for name in PEPTIDES if name not in STRUCTURES),
     priority: 1  # before samples of models that come from elsewhere
@@ -32,9 +32,9 @@ rule take_structure:
     output:
         **layout.PEPTIDE,
     log:
-        "logs/{dataset}/take_structure/{peptide}.log",
+        layout.log_of("take_structure", layout.PEPTIDE["pdb"]),
     benchmark:
-        "logs/{dataset}/take_structure/{peptide}.tsv"
+        layout.log_of("take_structure", layout.PEPTIDE["pdb"], ".tsv")
     wildcard_constraints:
         peptide=one_of(STRUCTURES),
     priority: 1  # before samples of models that come from elsewhere

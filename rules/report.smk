@@ -13,9 +13,9 @@ rule report_html:
     output:
         report=layout.REPORT,
     log:
-        "logs/{dataset}/report.log",
+        layout.log_of("report", layout.REPORT),
     benchmark:
-        "logs/{dataset}/report.tsv"
+        layout.log_of("report", layout.REPORT, ".tsv")
     localrule: True
     conda:
         "../envs/main.yaml"

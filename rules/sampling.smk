@@ -15,9 +15,9 @@ rule sample:
     output:
         **layout.SAMPLES,
     log:
-        "logs/{dataset}/sample/{model}/{peptide}.log",
+        layout.log_of("sample", layout.SAMPLES["record"]),
     benchmark:
-        "logs/{dataset}/sample/{model}/{peptide}.tsv"
+        layout.log_of("sample", layout.SAMPLES["record"], ".tsv")
     wildcard_constraints:
         model=one_of([name for name in NEEDED_MODELS if name not in OUTSIDE_MODELS]),
     # A job that was stopped exits with an error, and goes on from its saved state when it is tried again.

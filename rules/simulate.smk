@@ -18,9 +18,9 @@ rule simulate:
     output:
         **layout.MD,
     log:
-        "logs/{dataset}/simulate/{peptide}.log",
+        layout.log_of("simulate", layout.MD["record"]),
     benchmark:
-        "logs/{dataset}/simulate/{peptide}.tsv"
+        layout.log_of("simulate", layout.MD["record"], ".tsv")
     wildcard_constraints:
         peptide=one_of(name for name in PEPTIDES if name not in BATCHED),
     priority: 1  # before samples of models that come from elsewhere
@@ -79,9 +79,9 @@ rule benchmark_single:
     output:
         record=layout.MD_SINGLE,
     log:
-        "logs/{dataset}/benchmark_single/{peptide}.log",
+        layout.log_of("benchmark_single", layout.MD_SINGLE),
     benchmark:
-        "logs/{dataset}/benchmark_single/{peptide}.tsv"
+        layout.log_of("benchmark_single", layout.MD_SINGLE, ".tsv")
     wildcard_constraints:
         peptide=one_of(BATCHED),
     conda:
