@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from itertools import takewhile
 from pathlib import Path
 
 import openmm
 
 from jamun.io.gpu import Gpu, cuda_gpus
+from jamun.simulate.platform import one_particle
 
 _MOST_DEVICES = 64
 
@@ -16,16 +18,8 @@ def devices(platform: openmm.Platform) -> list[Gpu]:
     """The GPUs that OpenMM can use on this platform, as far as the environment shows them to the process."""
     if platform.getName() == "CUDA":
         return cuda_gpus()
-    system = openmm.System()
-    system.addParticle(1.0)
-    found: list[Gpu] = []
-    for index in range(_MOST_DEVICES):
-        try:
-            openmm.Context(system, openmm.VerletIntegrator(0.001), platform, {"DeviceIndex": str(index)})
-        except openmm.OpenMMException:  # no device of this index
-            break
-        found.append(Gpu(index, f"{platform.getName()}_{index}"))
-    return found
+    indices = takewhile(lambda index: one_particle(platform, {"DeviceIndex": str(index)}), range(_MOST_DEVICES))
+    return [Gpu(index, f"{platform.getName()}_{index}") for index in indices]
 
 
 def multi_process_service() -> bool:

@@ -14,15 +14,19 @@ def available() -> list[str]:
     return [openmm.Platform.getPlatform(index).getName() for index in range(openmm.Platform.getNumPlatforms())]
 
 
-def _runs(name: str) -> bool:
-    """Whether a one-particle system can be made on the platform: a plugin may load where there is no device."""
+def one_particle(platform: openmm.Platform, properties: dict[str, str] | None = None) -> openmm.Context | None:
+    """A context of one particle, or None where there can be none: a plugin may load where there is no device."""
     system = openmm.System()
     system.addParticle(1.0)
     try:
-        openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName(name))
+        return openmm.Context(system, openmm.VerletIntegrator(0.001), platform, properties or {})
     except openmm.OpenMMException:
-        return False
-    return True
+        return None
+
+
+def _runs(name: str) -> bool:
+    """Whether the platform runs."""
+    return one_particle(openmm.Platform.getPlatformByName(name)) is not None
 
 
 def is_processor(vendor: str, device: str, processor_name: str) -> bool:
@@ -40,12 +44,9 @@ def is_processor(vendor: str, device: str, processor_name: str) -> bool:
 
 def _opencl_gpu() -> bool:
     """Whether the OpenCL platform runs, and would do so on a GPU."""
-    system = openmm.System()
-    system.addParticle(1.0)
     platform = openmm.Platform.getPlatformByName("OpenCL")
-    try:
-        context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
-    except openmm.OpenMMException:
+    context = one_particle(platform)
+    if context is None:
         return False
     vendor, device = (platform.getPropertyValue(context, name) for name in ("OpenCLPlatformName", "DeviceName"))
     return not is_processor(vendor, device, processor())

@@ -14,9 +14,10 @@ from jamun.simulate.devices import multi_process_service
 
 
 def test_opencl_devices_are_counted_until_one_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def context(system: object, integrator: object, platform: object, properties: dict[str, str]) -> None:
+    def context(system: object, integrator: object, platform: object, properties: dict[str, str]) -> object:
         if int(properties["DeviceIndex"]) >= 3:
             raise openmm.OpenMMException("Illegal value for DeviceIndex")
+        return object()
 
     monkeypatch.setattr(openmm, "Context", context)
     found = devices.devices(openmm.Platform.getPlatformByName("Reference"))
