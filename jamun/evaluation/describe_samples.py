@@ -13,8 +13,8 @@ from jamun.data.molecule import heavy_atoms
 from jamun.evaluation.bootstrap import SAMPLES_SEED
 from jamun.evaluation.ensembles import EvaluationError, read_flags
 from jamun.evaluation.geometry import Terms, find_terms, flaws, measure, physical
+from jamun.evaluation.measured import MeasuredEnsemble
 from jamun.evaluation.pair import Ensemble, Files, Result, read_samples, some_rejected
-from jamun.evaluation.physicality import MeasuredEnsemble
 from jamun.evaluation.torsion_histograms import Binning
 from jamun.io.atomic import write_json, write_npz
 from jamun.io.provenance import provenance

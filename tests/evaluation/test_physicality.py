@@ -13,8 +13,9 @@ from jamun.evaluation.bootstrap import centred, ratio
 from jamun.evaluation.ensembles import EvaluationError, read_flags
 from jamun.evaluation.geometry import find_terms, measure
 from jamun.evaluation.js import JS_MAX, w1_distance
+from jamun.evaluation.measured import Bins, binned
 from jamun.evaluation.pair import Files, Pair, read_pair
-from jamun.evaluation.physicality import Bins, analyse, binned
+from jamun.evaluation.physicality import analyse
 from jamun.evaluation.run import analyse_to_files
 from jamun.io.atomic import read_npz, write_json
 
