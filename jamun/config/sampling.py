@@ -30,8 +30,7 @@ class SamplingSettings(Section):
         ge=1,
         le=10000,
         description="Number of chains that one process evaluates together; it changes samples by rounding only. "
-        "null: on processors the chains are shared among the processes (one a thread) within an "
-        "estimated 2 GiB in all; on a GPU as many as fit half of its free memory.",
+        "null: on processors the chains are shared among the processes; on a GPU as many as fit half of its free memory.",
     )
     starts: list[str] = Field(
         default_factory=list,
@@ -116,10 +115,11 @@ class SamplingSettings(Section):
     checkpoint_interval: Annotated[float, Quantity("s", gt=0, le=3600)] = Field(
         30.0, description="Wall-clock time between saved states. A stopped run continues from the last one."
     )
-    precision: Literal["float32", "tf32", "bfloat16"] = Field(
-        "float32",
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = Field(
+        "auto",
         description="Precision of matrix products. `float32`: full. `tf32`: rounded operands, on GPUs that have it. "
-        "`bfloat16`: autocast.",
+        "`bfloat16`: autocast. `auto`: bfloat16 on a processor with units for it, tf32 on a GPU that has it, otherwise "
+        "float32.",
     )
     compile: Literal["off", "default", "cuda_graphs"] = Field(
         "off",

@@ -69,7 +69,8 @@ class NetworkScore:
             VocabularyError: the network has no code for an atom.
             HandError: residues are of both hands, and the network is not told of them.
         """
-        network = self.loaded.denoiser.to(device)
+        network, precision = self.loaded.denoiser.to(device), settings.precision
+        assert precision != "auto"
         mirrored = not network.knows_hands and bool((molecule.hands < 0).any())
         if mirrored and (molecule.hands > 0).any():
             raise HandError(
@@ -78,12 +79,12 @@ class NetworkScore:
             )
         mirror = torch.tensor([-1.0 if mirrored else 1.0, 1.0, 1.0], device=device)
         conditioning = architecture_of(self.loaded.network).conditioning.from_molecule(molecule).to(device)
-        with torch.no_grad(), matmul_precision(settings.precision, device):
+        with torch.no_grad(), matmul_precision(precision, device):
             prepared = network.prepare(conditioning)
         call = accelerated(network, settings.compile, device)
 
         def denoise(y: Tensor, sigma: float) -> Tensor:
-            with matmul_precision(settings.precision, device):
+            with matmul_precision(precision, device):
                 return call(y * mirror, sigma, prepared) * mirror if mirrored else call(y, sigma, prepared)
 
         return denoise

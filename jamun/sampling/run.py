@@ -26,14 +26,15 @@ from jamun.io.signals import stop_requests
 from jamun.peptides.writing import save_structure
 from jamun.sampling.block import Walkers, reject_mask
 from jamun.sampling.checks import REASONS, Checks
+from jamun.sampling.device import choose_device, with_precision
 from jamun.sampling.memory import choose_batch
 from jamun.sampling.progress import SAMPLES, Progress, State
 from jamun.sampling.sampler import Clock, Sampler
-from jamun.sampling.score import DenoiseAt, Score
+from jamun.sampling.score import Score
 from jamun.sampling.starts import SamplingError, read_start, read_starts, starts_sha256
 from jamun.sampling.workers import Here, Workers, processes
 
-__all__ = ["SamplingError", "SamplingFiles", "choose_device", "read_start", "sample_to_files"]
+__all__ = ["SamplingError", "SamplingFiles", "read_start", "sample_to_files"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,13 +70,6 @@ class SamplingFiles:
         names = ("samples.xtc", "topology.pdb", "sampling.json", "flags.npz")
         samples, topology, record, flags = (folder / name for name in names)
         return cls(samples, topology, record, flags, work or folder / "work")
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device; auto is CUDA where there is one. Raises SamplingError for a GPU that is not there."""
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise SamplingError("sampling.device is cuda, but PyTorch sees no GPU here; use auto or cpu.")
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _levels(
@@ -150,6 +144,7 @@ def sample_to_files(
         Interrupted: at SIGTERM or SIGUSR1, with everything saved.
     """
     device = choose_device(settings.device)
+    settings = with_precision(settings, device)
     workers = 1 if device.type == "cuda" else min(threads, settings.chains)
     # Of this process too, where the model is prepared: workers are copies of it, and take no threads of its own over.
     torch.set_num_threads(threads // workers)
@@ -182,7 +177,10 @@ def sample_to_files(
             written = state.sizes[SAMPLES]
             return f"what was saved ({written} bytes of samples)" if written else None
 
-        walkers = _walkers(score.denoiser(molecule, settings, device), starts, sigma, peptide, settings)
+        positions = torch.as_tensor(starts.xyz, dtype=torch.float32, device=device)
+        checks = Checks(starts.topology, positions, settings.bond_tolerance, settings.clash_distance)
+        seed = derived_seed(settings.seed, "sample", peptide)
+        walkers = Walkers(score.denoiser(molecule, settings, device), positions, sigma, settings, seed, checks)
         with disk_errors(work, safe, SamplingError):
             try:
                 _sample(peptide, walkers, state, progress, workers, threads // workers)
@@ -236,15 +234,6 @@ def _refuse_others(files: SamplingFiles, peptide: str, starts: mdtraj.Trajectory
         raise SamplingError(
             f"{files.record.parent}: holds samples of {named}; give another folder (--out), or delete that one."
         )
-
-
-def _walkers(
-    denoise: DenoiseAt, structures: mdtraj.Trajectory, sigma: float, peptide: str, settings: SamplingSettings
-) -> Walkers:
-    """What all blocks of chains have in common."""
-    starts = torch.as_tensor(structures.xyz, dtype=torch.float32, device=choose_device(settings.device))
-    checks = Checks(structures.topology, starts, settings.bond_tolerance, settings.clash_distance)
-    return Walkers(denoise, starts, sigma, settings, derived_seed(settings.seed, "sample", peptide), checks)
 
 
 def _sample(peptide: str, walkers: Walkers, state: State, progress: Progress, count: int, threads: int) -> None:

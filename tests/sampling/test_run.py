@@ -27,7 +27,7 @@ from jamun.model.score import HandError, NetworkScore
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import PeptideError, parse_sequence
 from jamun.peptides.writing import save_structure
-from jamun.sampling import block, progress, run
+from jamun.sampling import block, device, progress, run
 from jamun.sampling.memory import choose_batch
 from jamun.sampling.noise import ChainNoise
 from jamun.sampling.progress import Progress
@@ -229,7 +229,7 @@ def test_structures_and_devices_that_cannot_be_used(sample, tmp_path):
         read_start(tmp_path / "absent.pdb")
     if not torch.cuda.is_available():
         with pytest.raises(SamplingError, match=r"sampling\.device is cuda"):
-            run.choose_device("cuda")
+            device.choose_device("cuda")
 
 
 def by_chain(out):
@@ -600,24 +600,35 @@ def test_memory_does_not_grow_with_the_samples(sample, monkeypatch):
     assert len(read_xtc(out / "samples.xtc")[0]) == record["samples"]["written"] == 2000
 
 
-def test_batches_that_fit_the_memory():
+def test_batches_that_fit_the_memory_and_the_caches():
     network, device = Denoiser(NetworkSettings(), 0.3), torch.device("cpu")
-    small, large, huge = (network.bytes_per_graph(atoms) for atoms in (24, 50, 5000))
-    assert choose_batch(100, None, small, device) == 100
-    most = 2**31 // large
-    assert 50 < most < 500
-    batch = choose_batch(10_000, None, large, device)
-    assert 0.9 * most < batch <= most
+    small, large, huge = (network.bytes_per_graph(atoms) for atoms in (24, 400, 5000))
+    # A large network has its sixteen chains whatever they take; of a small one more stay in the caches.
+    assert choose_batch(100, None, small, device) == 15  # seven batches alike
+    assert choose_batch(100, None, 2**24 // 40, device) == 34
+    assert 2**31 / large < 16
+    assert choose_batch(10_000, None, large, device) == 2**31 // large
     assert choose_batch(10_000, None, huge, device) == 1
     assert choose_batch(10, 3, large, device) == 3
     assert choose_batch(10, 300, large, device) == 10
     # Workers share the memory and the chains; each has several batches where there are chains enough.
     assert choose_batch(25, None, small, device, workers=2) == 13
     assert choose_batch(3, None, small, device, workers=2) == 2
-    assert choose_batch(100, None, small, device, workers=2) == 15
-    assert choose_batch(1000, None, small, device, workers=2) == 125
+    assert choose_batch(100, None, 2**24 // 40, device, workers=2) == 15
+    assert choose_batch(1000, None, 2**24 // 40, device, workers=2) == 40
     assert choose_batch(1000, None, huge, device, workers=2) == 1
-    assert choose_batch(10_000, None, large, device, workers=4) <= most / 4
+    assert choose_batch(10_000, None, large, device, workers=4) <= 2**29 // large
+
+
+UNITS = [({"avx512_bf16": True}, "bfloat16"), ({"avx512_bf16": False}, "float32")]
+
+
+@pytest.mark.parametrize(("units", "expected"), UNITS)
+def test_precision_follows_from_the_processor(monkeypatch, units, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
+    settings, cpu = SamplingSettings(), torch.device("cpu")
+    assert device.with_precision(settings, cpu).precision == expected
+    assert device.with_precision(settings.model_copy(update={"precision": "float32"}), cpu).precision == "float32"
 
 
 @pytest.mark.parametrize("threads", [2, 3])

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.workflow
 # The node claims eight processors, but may have two.
 THREADS = ("--set-threads", "train=2", "sample=2")
 MD = Path("results/small/md/AV")
-# Some twenty seconds of one processor, saved time and again.
-FRAMES, INTERVAL = 200, 4.0
+# Some five seconds of one processor, saved time and again.
+FRAMES, INTERVAL = 200, 1.5
 LONG = {
     "production": f"{FRAMES * INTERVAL} ps",
     "frame_interval": f"{INTERVAL} ps",
@@ -118,8 +118,9 @@ def assert_whole(run, resumptions=1):
 
 
 def the_whole_workflow_ends_with_its_report_and_a_cancelled_training_goes_on(scene):
-    # But for the ablation, whose jobs are like the others.
-    run = scene.run(small(ablation={"variants": {}})).start(*THREADS, "--", "all")
+    # But for the ablation, whose jobs are like the others, as are those of a second peptide to train on.
+    one = {"train": ["AA"]}
+    run = scene.run(small(ablation={"variants": {}}, peptides=one)).start(*THREADS, "--", "all")
     output = run.wait()
     results = run.folder / "results" / "small"
     assert (results / "report.html").stat().st_size > 100_000
@@ -135,7 +136,8 @@ def the_whole_workflow_ends_with_its_report_and_a_cancelled_training_goes_on(sce
     # Without accounting there is no report on efficiency, which is no error.
     assert "Failed to retrieve job data" in output
 
-    run.configure(small(training={"max_steps": 150, "validation_interval": 10, "learning_rate": 0.02}))
+    longer = {"max_steps": 150, "validation_interval": 10, "learning_rate": 0.02}
+    run.configure(small(training=longer, peptides=one))
     model = Path("results/small/models/default/training.json")
     # Only what the profile says of the rules that save as they go can start it again.
     run.start(*THREADS, "--retries", "0", "--", str(model))
@@ -228,7 +230,7 @@ def a_failing_job_says_why_in_one_sentence_and_where_its_log_is(scene):
 
 
 def simulations_share_one_job_and_go_on_after_it_was_cancelled(scene):
-    run = scene.run(small(simulate=LONG | {"production": "400 ps"}))
+    run = scene.run(small(simulate=LONG | {"production": f"{FRAMES * INTERVAL / 2} ps"}))
     words = ["sbatch", "--parsable", "--gpus=0", "--cpus-per-task=2", "--mem=8000", "-D", str(run.folder)]
     words += [str(PROFILE / "batch.sh"), "simulations", "--snakefile", str(ROOT / "Snakefile")]
     words += ["--configfile", str(run.folder / "mine.yaml")]
@@ -242,7 +244,7 @@ def simulations_share_one_job_and_go_on_after_it_was_cancelled(scene):
     assert state_of(scene.cluster, second) == "COMPLETED", log[-3000:]
     records = [json.loads(path.read_text()) for path in (run.folder / "results/small/md").glob("*/md.json")]
     assert len(records) == 4
-    assert {record["production"]["frames"] for record in records} == {100}
+    assert {record["production"]["frames"] for record in records} == {FRAMES // 2}
     assert any(record["resumptions"] == 1 for record in records)
 
 
