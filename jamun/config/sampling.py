@@ -30,7 +30,8 @@ class SamplingSettings(Section):
         ge=1,
         le=10000,
         description="Number of chains that one process evaluates together; it changes samples by rounding only. "
-        "null: on processors the chains are shared among the processes; on a GPU as many as fit half of its free memory.",
+        "null: on processors the chains are shared among the processes, in batches of the fastest size; on a GPU as "
+        "many as fit half of its free memory.",
     )
     starts: list[str] = Field(
         default_factory=list,
