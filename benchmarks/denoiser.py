@@ -40,6 +40,7 @@ from jamun.model.denoiser import Denoiser
 from jamun.model.training_module import DenoiserTraining
 
 SQUARED, SIGMA = 0.3, 0.04
+SHIPPED = NetworkSettings(hidden_irreps="96x0e + 24x1e", n_convolutions=5, n_radial=32, radial_width=16)
 DEMO = NetworkSettings(hidden_irreps="32x0e + 8x1e", n_convolutions=3, n_radial=16, radial_width=32)
 
 
@@ -235,17 +236,36 @@ def growth(options: argparse.Namespace, device: torch.device) -> list[dict[str, 
 
 
 def sampling(options: argparse.Namespace, device: torch.device) -> list[dict[str, float]]:
-    """Milliseconds a sample of the network alone: one peptide of 22 heavy atoms, chains in one batch."""
+    """Milliseconds a chain of one evaluation of a walk, 25 atoms, in both precisions in turns, and the operations that
+    the sums need over those of a product of large float32 matrices."""
     rows = []
-    for name, settings in (("public", NetworkSettings()), ("demo", DEMO)):
-        side = Side("dense", network(settings, device), options.bf16, options.compile)
-        chains = 40 if device.type == "cpu" else 640
-        y = 0.3 * torch.randn(chains, 22, 3, device=device)
-        with torch.no_grad():
-            prepared = side.denoiser.prepare(random_conditioning(1, 22).to(device))
-        side.forward(y, prepared), side.forward(y, prepared)
-        seconds = timed(lambda side=side, y=y, p=prepared: side.forward(y, p), device, 5)
-        rows.append({"network": name, "chains": chains, "atoms": 22, "ms_a_sample": 1e3 * seconds / chains})
+    batches = (15, 50, 100) if device.type == "cpu" else (640,)
+    matrix = torch.randn(1024, 1024, device=device)
+    for name, settings in (("public", NetworkSettings()), ("shipped", SHIPPED), ("demo", DEMO)):
+        denoiser = network(settings, device)
+        for chains in batches:
+            y = 0.3 * torch.randn(chains, 25, 3, device=device)
+            calls = {}
+            for precision in ("float32", "bfloat16"):
+                side = Side("dense", denoiser, precision == "bfloat16", options.compile)
+                with torch.no_grad(), side._mode():
+                    prepared = denoiser.prepare(random_conditioning(1, 25).to(device))
+                calls[precision] = lambda side=side, y=y, p=prepared: side.forward(y, p)
+                calls[precision](), calls[precision]()
+            seconds = dict.fromkeys(calls, float("inf"))
+            peak = 0.0
+            for _ in range(5):
+                peak = max(peak, 2 * 1024**3 / timed(lambda: matrix @ matrix, device, 2))
+                for precision, call in calls.items():
+                    seconds[precision] = min(seconds[precision], timed(call, device, 2))
+            rows.append(
+                {"network": name, "chains": chains, "atoms": 25, "matmul_peak_gflops": peak / 1e9}
+                | {f"{precision}_ms_a_chain": 1e3 * value / chains for precision, value in seconds.items()}
+                | {
+                    f"{precision}_share_of_peak": chains * denoiser.flops(25) / value / peak
+                    for precision, value in seconds.items()
+                }
+            )
     return rows
 
 

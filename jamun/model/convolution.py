@@ -220,7 +220,7 @@ class Convolution(nn.Module):
 
     def _gather(self, path: Path, features: Tensor, edges: Edges) -> list[Tensor]:
         """Aggregate first: components of sum_k A_k sum_j h_ij[k] (x_j (x) Y_ij)."""
-        graphs, atoms = edges.hidden.shape[:2]
+        graphs, atoms, _, width = edges.hidden.shape
         weight = self.weight[path.name].flatten(0, 1)
         senders = [edges.of_senders(component) for component in features]
         parts = []

@@ -299,13 +299,12 @@ class Denoiser(Network):
     def bytes_per_graph(self, atoms: int) -> int:
         """Memory that one evaluation takes for each graph, estimated from its largest tensors.
 
-        These have for each pair of atoms: the radial basis, once; the hidden radial units, three times while they are
-        made and once for each component of the harmonics; these, three times. For each atom: each feature times the
-        hidden units, twice. The rest is small beside them. Lists of neighbours take less, but how much is known with
-        the positions only, so all pairs are counted.
+        These have a number for each pair of atoms and: function of the radial basis, once; hidden radial unit, three
+        times while a convolution's are made; feature of an atom, with its components in the harmonics' place, five
+        times while messages are. The rest is small beside them. Lists of neighbours take less, but how much is known
+        with the positions only, so all pairs are counted.
         """
         settings = self.settings
-        width, components = settings.radial_width, (settings.lmax + 1) ** 2
-        per_pair = (settings.n_radial + 2) + (3 + components) * width + 3 * components
-        per_atom = 2 * width * sum(multiplicities(settings.hidden_irreps).values())
-        return self.gain.element_size() * atoms * (atoms * per_pair + per_atom)
+        features = sum(multiplicities(settings.hidden_irreps).values())
+        per_pair = (settings.n_radial + 2) + 3 * settings.radial_width + 5 * features + 3 * (settings.lmax + 1) ** 2
+        return self.gain.element_size() * atoms**2 * per_pair

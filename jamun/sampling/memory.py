@@ -9,7 +9,7 @@ _PROCESSOR_BYTES, _GPU_SHARE = 2 * 2**30, 0.5
 # Chains from which on more side by side are hardly cheaper each (a small network on one core takes 3 ms an evaluation
 # beside 2.3 ms a chain of 25 atoms), and bytes of an evaluation from which on each is dearer, since they leave the
 # processor's caches (3.3 ms a chain where 100 walk side by side).
-_ENOUGH, _CACHED_BYTES = 16, 2**24
+_ENOUGH, _CACHED_BYTES = 16, 2**25
 
 
 def choose_batch(chains: int, wanted: int | None, bytes_per_chain: int, device: torch.device, workers: int = 1) -> int:
