@@ -7,7 +7,8 @@ float32, as all did before processors' units for bfloat16 were used, the others 
 samples are those of TIC 0, which is fitted on the peptide's MD in data/explicit_water: frames of a chain over 1 plus
 twice the sum of its autocorrelations. Burn-in counts in time and in evaluations. Time is that of the processor, so that
 neighbours on the machine count less than by the clock. Chains that stay in one place longer than they run look as if
-they moved freely: where a model has few effective samples, their number is an upper bound.
+they moved freely: where a model has few effective samples, their number is an upper bound. Rows that the JSON has of
+other peptides are kept.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from jamun.sampling.run import SamplingFiles, sample_to_files
 from jamun.trajectories.peptide import read_peptide, recorded_chains
 
 _MD = Path(__file__).resolve().parents[1] / "data" / "explicit_water"
+_PEPTIDES = ["GN", "ET", "NE", "IG", "FA", "CW", "HP", "DW"]
 # Frames, of 10 ps each.
 _TICA_LAG = 10
 _BINS = 100
@@ -114,6 +116,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file to write")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
+    if options.json is not None and options.json.exists():
+        rows = [row for row in read_json(options.json)["rows"] if row["peptide"] not in options.peptides]
     with tempfile.TemporaryDirectory() as folder:
         for peptide in options.peptides:
             for name, samples, chains in zip(options.models, options.samples, options.chains, strict=True):

@@ -2,6 +2,7 @@
 
 import json
 import random
+from itertools import pairwise
 
 import mdtraj
 import numpy as np
@@ -11,15 +12,26 @@ from openmm import app
 from jamun.peptides import build
 from jamun.peptides.build import build_peptide, build_to_files, force_field
 from jamun.peptides.checks import check, peptide_bonds, stereocentres
-from jamun.peptides.sequences import PeptideError, parse_sequence
+from jamun.peptides.sequences import THREE_LETTER, PeptideError, parse_sequence
 from jamun.peptides.splits import dipeptides
 from jamun.peptides.structures import read_structure
 from jamun.sampling.starts import read_starts
 
+# Without caps every residue at each end: what is bonded to what else is as with caps, and all of them build in
+# `make test-full`.
+EVERY_END = [parse_sequence(pair[0] + pair[1]) for pair in pairwise([*THREE_LETTER, next(iter(THREE_LETTER))])]
 
-@pytest.mark.parametrize("form", ["capped", "uncapped"])
-def test_all_dipeptides_build(form):
-    for peptide in dipeptides():
+
+@pytest.mark.parametrize(
+    ("form", "peptides"),
+    [
+        pytest.param("capped", dipeptides(), id="capped"),
+        pytest.param("uncapped", EVERY_END, id="uncapped, every residue at each end"),
+        pytest.param("uncapped", dipeptides(), id="uncapped", marks=pytest.mark.full),
+    ],
+)
+def test_all_dipeptides_build(form, peptides):
+    for peptide in peptides:
         topology, positions, record = build_peptide(peptide, form, 7.0)
         names = [residue.name for residue in topology.residues()]
         expected = ["ACE", *peptide.residues, "NME"] if form == "capped" else list(peptide.residues)

@@ -206,7 +206,7 @@ def test_the_thermostat_has_the_temperature_of_each_stage(pdbs, tmp_path):
     """At 600 K to the end of the stage, and 300 K in the production, each member's within its own spread."""
     hot = [{"ensemble": "NVT", "duration": "4 ps", "temperature": "600 K"}]
     found = peptides(
-        pdbs, tmp_path, replicas=6, equilibration=hot, production="16 ps", friction="20 1/ps", starts=["beta"]
+        pdbs, tmp_path, replicas=6, equilibration=hot, production="8 ps", friction="20 1/ps", starts=["beta"]
     )
     simulate_batched_to_files(found, threads=1)
     ends, kelvin = [], []

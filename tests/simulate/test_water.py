@@ -19,11 +19,11 @@ def series():
     """Rows of thermodynamics along 64 ps at 300 K and 1 bar, one each 0.2 ps, after 8 ps."""
     forcefield = app.ForceField("tip3p.xml")
     modeller = app.Modeller(app.Topology(), [] * unit.nanometer)
-    modeller.addSolvent(forcefield, model="tip3p", boxSize=Vec3(2.0, 2.0, 2.0) * unit.nanometer)
+    modeller.addSolvent(forcefield, model="tip3p", boxSize=Vec3(1.8, 1.8, 1.8) * unit.nanometer)
     system = forcefield.createSystem(
         modeller.topology,
         nonbondedMethod=app.PME,
-        nonbondedCutoff=0.8 * unit.nanometer,
+        nonbondedCutoff=0.75 * unit.nanometer,
         hydrogenMass=3 * unit.amu,
     )
     masses = [system.getParticleMass(i).value_in_unit(unit.amu) for i in range(system.getNumParticles())]

@@ -151,7 +151,7 @@ def test_a_new_checkpoint(project):
     before = project.times("md/**/*", "models/default/*", "samples/default/**/*", "evaluation/default/**/*")
     ran = jobs(project.shell(command))
     assert ran["import_checkpoint"] == ran["sample"] == ran["compare"] == ran["plot_ramachandran"] == 1
-    assert not {"train", "simulate", "build_peptide", "featurize"} & set(ran)
+    assert not {"train", "simulate", "build_peptide", "featurize", "ablation_sample"} & set(ran)
     assert project.times("md/**/*", "models/default/*", "samples/default/**/*", "evaluation/default/**/*") == before
     assert {row["model"] for row in project.summary()} == {"default", "mine"}
     assert (project.folder / "results/small/figures/mine/ramachandran/AV.png").exists()
