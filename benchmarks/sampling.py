@@ -68,6 +68,7 @@ def measure(name: str, peptide: str, changes: dict[str, Any], folder: Path) -> d
     model = shipped_model(name)
     settings = SamplingSettings(**model.sampling | {"device": "cpu", "reject": []} | changes)
     pdb, files = folder / f"{peptide}.pdb", SamplingFiles.in_folder(folder / f"{peptide}_{name}")
+    folder.mkdir(exist_ok=True)
     if not pdb.exists():
         build_to_files(parse_sequence(peptide), "capped", 7.0, pdb, pdb.with_suffix(".json"))
     before = _processor_seconds()
@@ -120,11 +121,13 @@ def main() -> None:
         rows = [row for row in read_json(options.json)["rows"] if row["peptide"] not in options.peptides]
     with tempfile.TemporaryDirectory() as folder:
         for peptide in options.peptides:
-            for name, samples, chains in zip(options.models, options.samples, options.chains, strict=True):
+            for place, (name, samples, chains) in enumerate(
+                zip(options.models, options.samples, options.chains, strict=True)
+            ):
                 changes: dict[str, Any] = {"samples": samples, "chains": chains}
-                if name == options.models[0]:
+                if place == 0:
                     changes["precision"] = "float32"
-                rows.append(measure(name, peptide, changes, Path(folder)))
+                rows.append(measure(name, peptide, changes, Path(folder) / str(place)))
                 first = next(row for row in rows if row["peptide"] == peptide)
                 rows[-1]["over_the_first"] = (
                     rows[-1]["effective_samples_a_second"] / first["effective_samples_a_second"]
