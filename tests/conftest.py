@@ -15,8 +15,8 @@ from playwright.sync_api import Page, sync_playwright
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Folders of tests that take longest. They begin first, so that what is left at the end is short.
-LONGEST = ("workflow", "slurm", "simulate")
+# Folders of tests, and modules, that take longest. They begin first, so that what is left at the end is short.
+LONGEST = ("workflow", "slurm", "simulate", "packaging", "sampling", "model", "test_api.py")
 
 
 def folder_of(nodeid):

@@ -20,6 +20,10 @@ import pytest
 from cluster import Cluster
 from conftest import PROFILE, ROOT, SECONDS, Run, small
 
+from jamun import layout
+from jamun.peptides.build import build_to_files
+from jamun.peptides.sequences import parse_sequence
+
 pytestmark = pytest.mark.workflow
 
 # The node claims eight processors, but may have two.
@@ -50,8 +54,11 @@ class Scene:
         return self.runs[-1]
 
     def simulation(self, *words: str, name: str = "run") -> Run:
-        """A run that has begun one long simulation."""
-        return self.run(small(simulate=LONG), name).start(*words, "--", str(MD / "md.json"))
+        """A run that has begun one long simulation, of a peptide that is built already."""
+        run = self.run(small(simulate=LONG), name)
+        built = {key: run.folder / path.format(dataset="small", peptide="AV") for key, path in layout.PEPTIDE.items()}
+        build_to_files(parse_sequence("AV"), "capped", 7.0, built["pdb"], built["record"])
+        return run.start(*words, "--", str(MD / "md.json"))
 
 
 def saved_frames(run, peptide="AV"):

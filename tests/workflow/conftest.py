@@ -17,20 +17,20 @@ SMALL = Path(__file__).with_name("small.yaml")
 
 
 @cache
-def _planner() -> subprocess.Popen:
-    """A process that has Snakemake loaded, for all dry runs: most of the time of one is spent on loading it."""
-    command = [sys.executable, str(Path(__file__).with_name("planner.py"))]
+def _forking() -> subprocess.Popen:
+    """A process that has Snakemake loaded, for all runs: loading it takes more time than most plans."""
+    command = [sys.executable, str(Path(__file__).with_name("forking.py"))]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     atexit.register(process.kill)
     return process
 
 
-def plan(words: list[str], folder: Path) -> subprocess.CompletedProcess:
-    """`snakemake` with `words`, forked from the planner; output holds both streams."""
-    planner = _planner()
+def run_snakemake(words: list[str], folder: Path) -> subprocess.CompletedProcess:
+    """`snakemake` with `words`, forked from a process that has it loaded; output holds both streams."""
+    forking = _forking()
     with tempfile.NamedTemporaryFile("r") as output:
-        print(json.dumps([words, str(folder), output.name]), file=planner.stdin, flush=True)
-        code = int(planner.stdout.readline())
+        print(json.dumps([words, str(folder), output.name]), file=forking.stdin, flush=True)
+        code = int(forking.stdout.readline())
         return subprocess.CompletedProcess(words, code, Path(output.name).read_text())
 
 
@@ -46,13 +46,7 @@ class Workflow:
         # --config takes every word that follows, so targets and flags must come before it.
         words = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(self.folder)]
         words += ["--configfile", str(self.configuration), *arguments]
-        if set(arguments) & {"--dry-run", "-n"}:
-            finished = plan(words, self.folder)
-        else:
-            command = [sys.executable, "-m", "snakemake", *words]
-            finished = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder, check=False
-            )
+        finished = run_snakemake(words, self.folder)
         if check:
             assert finished.returncode == 0, finished.stdout[-6000:]
         return finished

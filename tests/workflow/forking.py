@@ -1,4 +1,4 @@
-"""A process that has Snakemake loaded and forks for each command: a dry run starts at once, with nothing of another.
+"""A process that has Snakemake loaded and forks for each command: a run starts at once, with nothing of another.
 
 Reads one command a line from standard input, as JSON: words, folder, and the file for its output. Answers a line with
 its exit code.
