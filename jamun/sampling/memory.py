@@ -7,8 +7,8 @@ import torch
 # Of main memory, for the numbers of one evaluation of all workers; of a GPU's free memory, as a share.
 _PROCESSOR_BYTES, _GPU_SHARE = 2 * 2**30, 0.5
 # Chains from which on more side by side are hardly cheaper each (a small network on one core takes 3 ms an evaluation
-# beside 2.3 ms a chain of 25 atoms), and bytes of an evaluation from which on each is dearer, since they leave the
-# processor's caches (3.3 ms a chain where 100 walk side by side).
+# beside 2.3 ms a chain of 25 atoms), and bytes of an evaluation from which on each is dearer beside other work, since
+# they leave its part of the caches (3.3 ms a chain where 100 walk side by side; docs/performance.md).
 _ENOUGH, _CACHED_BYTES = 16, 2**25
 
 
