@@ -106,12 +106,7 @@ def main() -> None:
     """Measure all models on all peptides."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="*", default=["implicit", "explicit"], help="shipped models; the first is 1")
-    parser.add_argument(
-        "--peptides",
-        nargs="*",
-        default=["GN", "ET", "NE", "IG", "FA", "CW", "HP", "DW"],
-        help="peptides of data/explicit_water",
-    )
+    parser.add_argument("--peptides", nargs="*", default=_PEPTIDES, help="peptides of data/explicit_water")
     parser.add_argument("--samples", type=int, nargs="*", default=[4000, 600], help="samples of each model")
     parser.add_argument("--chains", type=int, nargs="*", default=[10, 20], help="chains of each model")
     parser.add_argument("--json", type=Path, help="file to write")

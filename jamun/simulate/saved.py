@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 from dataclasses import asdict
 from pathlib import Path
@@ -19,11 +18,6 @@ from jamun.simulate.system import SimulationError, SimulationSystem
 from jamun.simulate.tether import Tethers
 
 _SYSTEM, _TOPOLOGY, _ARRAYS = "system.xml.gz", "topology.cif.gz", "system.npz"
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_system(solvated: SimulationSystem, folder: Path) -> dict[str, str]:
@@ -54,7 +48,7 @@ def save_system(solvated: SimulationSystem, folder: Path) -> dict[str, str]:
             "degrees_of_freedom": np.array(solvated.degrees_of_freedom),
         },
     )
-    return hashes | {_ARRAYS: _sha256(folder / _ARRAYS)}
+    return hashes | {_ARRAYS: str(file_sha256(folder / _ARRAYS))}
 
 
 def load_system(folder: Path, hashes: dict[str, str]) -> SimulationSystem:
@@ -89,7 +83,7 @@ def write_phase_space(target: Path, phase_space: PhaseSpace) -> str:
         "box_nm": phase_space.box,
     }
     write_npz(target, {name: array for name, array in arrays.items() if array is not None})
-    return _sha256(target)
+    return str(file_sha256(target))
 
 
 def read_phase_space(source: Path) -> PhaseSpace:
