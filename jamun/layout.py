@@ -5,8 +5,6 @@ makes stand together, by the names that its rule gives them. Rules take patterns
 in with ``place``.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 RESULTS = "results/{dataset}"

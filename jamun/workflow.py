@@ -1,7 +1,5 @@
 """What a configuration asks for, with every file that it names: all that can be known before the first job."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

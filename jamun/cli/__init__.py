@@ -1,7 +1,5 @@
 """The stages of the workflow for people without Snakemake: the same functions, one command and one file each."""
 
-from __future__ import annotations
-
 import typer
 
 from jamun.cli import build, check, evaluate, import_public, models, populations, run, sample, simulate, status

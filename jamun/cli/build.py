@@ -1,7 +1,5 @@
 """The command `jamun build`: one peptide."""
 
-from __future__ import annotations
-
 import typer
 
 from jamun.cli.options import Config, Out, Sequence, settings_of

@@ -1,7 +1,5 @@
 """The command `jamun check`: what is wrong with a configuration, before any job."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

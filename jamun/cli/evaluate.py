@@ -1,7 +1,5 @@
 """The command `jamun evaluate`: two trajectories of one molecule, compared."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

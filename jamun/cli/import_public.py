@@ -1,7 +1,5 @@
 """The command `jamun import`: a checkpoint of the authors' public program becomes a model of this one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The command `jamun models`: the models that come with the program."""
 
-from __future__ import annotations
-
 import json
 import textwrap
 from collections.abc import Sequence

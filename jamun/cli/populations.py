@@ -1,7 +1,5 @@
 """The command `jamun populations`: right populations of one peptide by short MD from samples."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Annotated, Literal

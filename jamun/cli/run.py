@@ -1,7 +1,5 @@
 """The command `jamun run`: the workflow that comes with the package, in the current folder."""
 
-from __future__ import annotations
-
 import os
 import sys
 from dataclasses import dataclass, field

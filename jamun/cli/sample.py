@@ -1,7 +1,5 @@
 """The command `jamun sample`: one peptide sampled, and its samples described."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

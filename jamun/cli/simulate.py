@@ -1,7 +1,5 @@
 """The command `jamun simulate`: one peptide's MD."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The command `jamun status`: how far a run is."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated

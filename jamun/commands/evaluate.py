@@ -1,7 +1,5 @@
 """Evaluation of any two trajectories of one molecule, without the workflow: files, figures and a table."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """A Markov state model built beside other work, by the interpreter that holds its library."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -48,7 +46,7 @@ class MarkovModel:
             command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
-    def __enter__(self) -> MarkovModel:
+    def __enter__(self) -> "MarkovModel":
         return self
 
     def __exit__(self, *_: object) -> None:

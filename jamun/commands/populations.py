@@ -1,7 +1,5 @@
 """A table of basins, for people."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from jamun.figures.style import residue_label

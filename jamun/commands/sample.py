@@ -1,7 +1,5 @@
 """One peptide sampled by a trained denoiser without the workflow, its samples described and drawn."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Sequence
@@ -115,7 +113,7 @@ class Molecule:
     built: Path | None = None
 
     @classmethod
-    def from_sequence(cls, sequence: str, settings: Configuration, sampling: SamplingSettings, out: Path) -> Molecule:
+    def from_sequence(cls, sequence: str, settings: Configuration, sampling: SamplingSettings, out: Path) -> "Molecule":
         """A peptide that is built into `out`. Raises PeptideError for a sequence that cannot be built."""
         peptide = parse_sequence(sequence)
         built = out / f"{peptide.name}.pdb"
@@ -123,7 +121,7 @@ class Molecule:
         return cls(peptide.name, start_files(sampling.starts, peptide.name) or [built], built)
 
     @classmethod
-    def from_structures(cls, paths: Sequence[Path]) -> Molecule:
+    def from_structures(cls, paths: Sequence[Path]) -> "Molecule":
         """The peptide in structure files, which chains start from in turn. Raises UserError for a missing one."""
         for path in paths:
             if not path.is_file():

@@ -1,7 +1,5 @@
 """Settings of the ablation of sampling: the same peptides sampled again with other settings."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
@@ -33,7 +31,7 @@ class AblationSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _possible(self) -> AblationSettings:
+    def _possible(self) -> "AblationSettings":
         for name, differences in self.variants.items():
             if name == PLAIN:
                 raise ValueError(f"variant {PLAIN} is there by itself, as the settings of sampling: give another name")

@@ -1,7 +1,5 @@
 """What the settings of every kind of network have."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, StringConstraints

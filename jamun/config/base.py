@@ -1,7 +1,5 @@
 """What every section of the configuration shares: strictness, quantities with units, readable errors."""
 
-from __future__ import annotations
-
 import re
 import types
 import typing

@@ -1,7 +1,5 @@
 """Values of `snakemake --config`: within a section Snakemake reads all of them as text."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The whole configuration: sections, models, and how it is read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,7 +83,7 @@ class ModelEntry(Section):
     sampling: dict[str, Any] = Field(default_factory=dict, description="Keys of `sampling` that differ for this model.")
 
     @model_validator(mode="after")
-    def _trained_or_brought(self) -> ModelEntry:
+    def _trained_or_brought(self) -> "ModelEntry":
         if self.checkpoint is not None and (self.network or self.training):
             raise ValueError("a model with a checkpoint is not trained here: leave out its network and training keys")
         if self.samples is not None and (self.checkpoint or self.network or self.training or self.sampling):
@@ -154,7 +152,7 @@ class Configuration(Section):
     figures: FigureSettings = Field(default_factory=FigureSettings, description="Looks of the figures.")
 
     @model_validator(mode="after")
-    def _consistent(self) -> Configuration:
+    def _consistent(self) -> "Configuration":
         if self.frame_weights is not None and not self.source.exists:
             raise ValueError("frame_weights weighs MD, and source is none: leave frame_weights out")
         if self.checkpoint is not None and self.model is None:

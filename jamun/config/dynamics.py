@@ -1,7 +1,5 @@
 """Settings of the slow motions: TICA, decorrelation, effective samples, optimal transport."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from jamun.config.base import LARGEST_SEED, Section

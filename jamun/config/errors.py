@@ -1,7 +1,5 @@
 """What is wrong with a configuration, as one sentence that names the key."""
 
-from __future__ import annotations
-
 import datetime
 import difflib
 import re

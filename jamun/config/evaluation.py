@@ -1,7 +1,5 @@
 """Settings of the comparison with MD."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -38,7 +36,7 @@ class MSMSettings(Section):
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of k-means.")
 
     @model_validator(mode="after")
-    def _possible(self) -> MSMSettings:
+    def _possible(self) -> "MSMSettings":
         if self.macrostates > self.clusters:
             raise ValueError(f"macrostates ({self.macrostates}) cannot exceed clusters ({self.clusters})")
         return self

@@ -1,7 +1,5 @@
 """Settings of the features that the network is trained on."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from pydantic import Field

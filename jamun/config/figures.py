@@ -1,7 +1,5 @@
 """Settings of the figures."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from jamun.config.base import Section

@@ -1,7 +1,5 @@
 """The force fields that a simulation can have, by name."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """Settings of the denoiser network."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -49,7 +47,7 @@ class NetworkSettings(ArchitectureSettings):
     )
 
     @model_validator(mode="after")
-    def _scalars_and_vectors(self) -> NetworkSettings:
+    def _scalars_and_vectors(self) -> "NetworkSettings":
         irreps = {part.split("x")[1].strip() for part in self.hidden_irreps.split("+")}
         odd = any(irrep.endswith("o") for irrep in irreps)
         if not {"0e", "1o" if odd else "1e"} <= irreps:

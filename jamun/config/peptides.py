@@ -1,7 +1,5 @@
 """Settings of the peptides: which sequences, in which split, in which chemical form."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints

@@ -1,7 +1,5 @@
 """Settings of the physicality of samples and of the basins that they cover."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Settings of the populations by short MD from samples."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -56,7 +54,7 @@ class PopulationSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _possible(self) -> PopulationSettings:
+    def _possible(self) -> "PopulationSettings":
         if self.frame_interval * 8 > self.run:
             raise ValueError(
                 f"run {self.run:g} ps has fewer than 8 frames of {self.frame_interval:g} ps: shorten frame_interval"

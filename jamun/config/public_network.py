@@ -1,7 +1,5 @@
 """Settings of the authors' public network."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -56,7 +54,7 @@ class PublicNetworkSettings(ArchitectureSettings):
     )
 
     @model_validator(mode="after")
-    def _channels(self) -> PublicNetworkSettings:
+    def _channels(self) -> "PublicNetworkSettings":
         for count in self.channels.values():
             if not 1 <= count <= MOST_CHANNELS:
                 raise ValueError(f"hidden_irreps needs numbers from 1 to {MOST_CHANNELS} before each x")

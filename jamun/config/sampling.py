@@ -1,7 +1,5 @@
 """Settings of walk-jump sampling."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -138,7 +136,7 @@ class SamplingSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _possible(self) -> SamplingSettings:
+    def _possible(self) -> "SamplingSettings":
         if self.chains > self.samples:
             raise ValueError(f"chains ({self.chains}) cannot exceed samples ({self.samples})")
         for before, after in pairwise([*([] if self.sigma is None else [self.sigma]), *self.jump_sigmas]):

@@ -3,8 +3,6 @@
 Run ``python -m jamun.config.schema`` to write docs/configuration.schema.json and docs/configuration.md.
 """
 
-from __future__ import annotations
-
 import json
 import types
 import typing

@@ -1,7 +1,5 @@
 """Settings of the molecular dynamics."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -167,7 +165,7 @@ class SimulateSettings(Section):
         return name
 
     @model_validator(mode="after")
-    def _possible(self) -> SimulateSettings:
+    def _possible(self) -> "SimulateSettings":
         if self.timestep > LARGEST_STEP_FS and (self.hydrogen_mass or 0.0) < HEAVY_HYDROGEN_AMU:
             raise ValueError(
                 f"timestep {self.timestep:g} fs needs heavy hydrogens: set hydrogen_mass to 3 amu or more, "

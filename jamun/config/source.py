@@ -1,7 +1,5 @@
 """Settings of where a dataset's molecular dynamics comes from."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -46,7 +44,7 @@ class SourceSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _possible(self) -> SourceSettings:
+    def _possible(self) -> "SourceSettings":
         if not self.imported:
             given = sorted(name for name in self.model_fields_set - {"kind"} if getattr(self, name) is not None)
             differing = [name for name in given if getattr(self, name) != type(self).model_fields[name].default]

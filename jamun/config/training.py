@@ -1,7 +1,5 @@
 """Settings of the training."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Literal
 
@@ -98,7 +96,7 @@ class TrainingSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _possible(self) -> TrainingSettings:
+    def _possible(self) -> "TrainingSettings":
         if self.compile == "cuda_graphs" and (self.devices > 1 or self.accumulate > 1 or self.precision == "bfloat16"):
             raise ValueError(
                 "compile: cuda_graphs works on one device, without accumulate, in float32 or tf32; set default"

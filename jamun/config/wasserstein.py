@@ -1,7 +1,5 @@
 """Settings of the 2-Wasserstein distances as they are published for ManyPeptidesMD."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """From a trajectory to features, one stretch of frames at a time; and what a dataset consists of."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Features of one peptide in one HDF5 file, whose positions are read frame by frame through a memory map."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from functools import cached_property

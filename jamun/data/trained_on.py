@@ -1,7 +1,5 @@
 """What a model was trained on, and what of a molecule that leaves out."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self

@@ -4,8 +4,6 @@ A trained network's embeddings are rows by these codes. Entries may be appended,
 makes old checkpoints wrong and must come with a new VOCABULARY_VERSION.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Statistical weights of frames."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

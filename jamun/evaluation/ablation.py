@@ -1,7 +1,5 @@
 """The ablation of sampling: one table of the same peptides sampled with other settings."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from pathlib import Path

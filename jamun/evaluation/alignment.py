@@ -1,7 +1,5 @@
 """A few frames of MD and of samples, aligned, for pictures and viewers."""
 
-from __future__ import annotations
-
 import textwrap
 from pathlib import Path
 

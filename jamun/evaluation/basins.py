@@ -1,7 +1,5 @@
 """Basins of a map over phi and psi, and how samples cover them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any

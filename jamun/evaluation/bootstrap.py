@@ -4,8 +4,6 @@ Frames of a chain are correlated, so whole chains, or long stretches of few chai
 estimate is {"value", "low", "high", "count"}; what is missing is null, with a "reason".
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Jensen-Shannon distances between samples and reference MD, the MD's distances to itself, and their course in time."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Distances against numbers of frames and wall clock: to all of the MD, and to MD that neither ensemble contains."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

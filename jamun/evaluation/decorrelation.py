@@ -1,7 +1,5 @@
 """How fast torsions forget where they were, and how many independent samples a run holds."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Samples without MD: their torsions, and their geometry against the structure that they started from."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

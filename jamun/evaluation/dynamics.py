@@ -1,7 +1,5 @@
 """Slow motions of samples and reference MD: TICA, decorrelation, effective samples a second, optimal transport."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

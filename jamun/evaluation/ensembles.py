@@ -1,7 +1,5 @@
 """Trajectories, flags and weights, read from files and checked."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import mdtraj

@@ -1,7 +1,5 @@
 """Bonds, angles, peptide bonds, stereocentres and contacts of a molecule, measured in every frame."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -83,7 +81,7 @@ class Measured:
     def __len__(self) -> int:
         return len(self.nearest)
 
-    def chosen(self, frames: np.ndarray | slice) -> Measured:
+    def chosen(self, frames: np.ndarray | slice) -> "Measured":
         """The same of some frames, by a mask or a slice."""
         parts = (self.bonds, self.angles, self.omegas, self.volumes, self.nearest)
         return Measured(*(part[frames] for part in parts))

@@ -1,7 +1,5 @@
 """Histograms and their distances. NumPy and SciPy only."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """An ensemble with its geometry: sums, means and histograms of bonds, angles and so on, by block of the bootstrap."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -76,7 +74,7 @@ class MeasuredEnsemble:
     seed: int
 
     @classmethod
-    def of(cls, frames: Ensemble, terms: Terms, seed: int) -> MeasuredEnsemble:
+    def of(cls, frames: Ensemble, terms: Terms, seed: int) -> "MeasuredEnsemble":
         """Measure an ensemble that has positions."""
         blocks = blocks_of_chains(frames.chains)
         return cls(frames, measure(frames.placed(), terms), blocks, int(blocks.max()) + 1, seed)
@@ -84,7 +82,7 @@ class MeasuredEnsemble:
     def __len__(self) -> int:
         return len(self.blocks)
 
-    def chosen(self, frames: np.ndarray | slice) -> MeasuredEnsemble:
+    def chosen(self, frames: np.ndarray | slice) -> "MeasuredEnsemble":
         """Some of the frames; blocks keep their numbers."""
         return replace(
             self,

@@ -3,8 +3,6 @@
 A new metric is a function of arrays in its analysis, a test of it, and one entry here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

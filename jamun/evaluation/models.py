@@ -1,7 +1,5 @@
 """Samples of several models of one peptide, cut to the wall clock of the fastest, against its MD."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A pair as the input of its Markov state model."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from jamun.evaluation.msm.inputs import MSMInput

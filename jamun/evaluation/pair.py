@@ -1,7 +1,5 @@
 """Reference MD and samples of one molecule, in memory: what every analysis reads."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -78,7 +76,7 @@ class Ensemble:
         assert self.positions is not None, "files have positions"
         return self.positions
 
-    def chosen(self, frames: slice | np.ndarray) -> Ensemble:
+    def chosen(self, frames: slice | np.ndarray) -> "Ensemble":
         """Some of the frames, by a slice or a mask; the clock stays that of all."""
         return replace(
             self,

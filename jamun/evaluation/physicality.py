@@ -1,7 +1,5 @@
 """Are samples molecules, and do they reach what the MD reaches: bonds, angles, chirality, clashes, basins."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +67,7 @@ class Reference:
     contact: float
 
     @classmethod
-    def of(cls, md: MeasuredEnsemble, replicas: list[slice]) -> Reference:
+    def of(cls, md: MeasuredEnsemble, replicas: list[slice]) -> "Reference":
         """Take the means and signs of the MD, whose replicas lie in these frames."""
         measured, half = md.measured, len(md) // 2
         return cls(

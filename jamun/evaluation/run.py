@@ -1,7 +1,5 @@
 """One analysis of one pair, from files to files."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Chains and replicas as runs in time, their pieces for the block bootstrap, and sums over pairs of frames in them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any
@@ -109,7 +107,7 @@ class Points:
     runs: Runs
     weights: np.ndarray | None = None
 
-    def axes(self, number: int) -> Points:
+    def axes(self, number: int) -> "Points":
         """The first coordinates alone."""
         return Points(self.values[:, :number], self.runs, self.weights)
 

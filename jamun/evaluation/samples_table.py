@@ -1,7 +1,5 @@
 """One table of samples without MD: what sampling took, and how sound the samples are."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What one MD did in time: thermodynamics as recorded, and its torsions thinned to what a figure can show."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from itertools import pairwise

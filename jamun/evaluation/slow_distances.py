@@ -1,7 +1,5 @@
 """Distances between sets of frames of one molecule, along slow components and in torsions, and the MD's own."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +59,7 @@ class SlowMotions:
     components: np.ndarray | None
 
     @classmethod
-    def of_md(cls, md: Ensemble, settings: DynamicsSettings) -> SlowMotions:
+    def of_md(cls, md: Ensemble, settings: DynamicsSettings) -> "SlowMotions":
         """The MD, along its own components."""
         kept = md.angles[:, without_omega(md.torsions)]
         replicas = [kept[md.chains == replica] for replica in np.unique(md.chains)]
@@ -71,7 +69,7 @@ class SlowMotions:
             return cls(md, kept, None, str(error), None)
         return cls(md, kept, projection, None, projection(kept))
 
-    def of_samples(self, samples: Ensemble) -> SlowMotions:
+    def of_samples(self, samples: Ensemble) -> "SlowMotions":
         """Samples along the components of this MD."""
         kept = samples.angles[:, without_omega(samples.torsions)]
         components = None if self.projection is None else self.projection(kept)

@@ -1,7 +1,5 @@
 """One table of every peptide and model."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Tables of the summary for papers and for the report: Markdown, LaTeX and HTML of the same cells."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,7 +36,7 @@ class Column:
     over: str = ""
 
     @classmethod
-    def of(cls, metric: Metric, suffix: str = "", over: str = "") -> Column:
+    def of(cls, metric: Metric, suffix: str = "", over: str = "") -> "Column":
         """The column of a metric: of samples, or with its suffix of something else."""
         return cls(f"{metric.key}{suffix}", metric.label, metric.kind, over)
 

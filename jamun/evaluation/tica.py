@@ -1,7 +1,5 @@
 """TICA of the reference MD's torsions, and JS distances along its slowest components."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Histograms of an ensemble's torsions and phi, psi pairs, and distances between them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +25,11 @@ class Counts:
     torsions: np.ndarray
     pairs: np.ndarray
 
-    def total(self) -> Counts:
+    def total(self) -> "Counts":
         """Sums over blocks (first axis)."""
         return Counts(self.torsions.sum(0), self.pairs.sum(0))
 
-    def resampled(self, seed: int) -> Counts:
+    def resampled(self, seed: int) -> "Counts":
         """Sums over blocks (first axis) that are drawn with replacement: a leading axis of resamples."""
         weights = block_weights(len(self.torsions), seed)
         return Counts(np.tensordot(weights, self.torsions, 1), np.tensordot(weights, self.pairs, 1))
@@ -53,7 +51,7 @@ class Binning:
     pair_bins: int
 
     @classmethod
-    def of(cls, ensemble: Ensemble, settings: EvaluationSettings) -> Binning:
+    def of(cls, ensemble: Ensemble, settings: EvaluationSettings) -> "Binning":
         """That of the settings, for an ensemble's torsions."""
         return cls(ensemble.torsions, ensemble.pairs, settings.torsion_bins, settings.ramachandran_bins)
 

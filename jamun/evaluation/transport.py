@@ -1,7 +1,5 @@
 """2-Wasserstein distances between ensembles: exact optimal transport on torsions and on slow components."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@ Tan et al., Amortized Sampling with Transferable Normalizing Flows (NeurIPS 2025
 otherwise here, and why, stands in docs/benchmarks.md.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol

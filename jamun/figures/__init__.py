@@ -1,7 +1,5 @@
 """Figures of finished results. They read evaluation's files only: to draw again computes nothing anew."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path

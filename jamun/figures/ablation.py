@@ -1,7 +1,5 @@
 """The ablation of sampling: accuracy, physicality and mixing against what was changed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

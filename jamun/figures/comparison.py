@@ -1,7 +1,5 @@
 """Ramachandran maps of several models at equal wall clock beside the MD's (paper: figure 10)."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """JS distance against the number of samples and against wall clock, for the sampler and MD (paper: figure 11)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Slow motions: decorrelation of torsions, densities along TIC 0, free energies over TIC 0 and 1."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

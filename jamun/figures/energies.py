@@ -1,7 +1,5 @@
 """Potential energies of samples beside those of the MD."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

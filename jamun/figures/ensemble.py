@@ -1,7 +1,5 @@
 """Superposed samples beside superposed MD, drawn by PyMOL and labelled by Matplotlib."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 from typing import Any

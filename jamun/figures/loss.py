@@ -1,7 +1,5 @@
 """Loss curves of a model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Macrostates over the free-energy map, their populations, and implied timescales (paper: Appendix A)."""
 
-from __future__ import annotations
-
 import textwrap
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Physicality of samples and the basins they cover: bonds, angles, shares of frames, peptide bonds, maps."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Ramachandran maps of samples as drawn, samples with their weights, and weighted MD, a row a residue."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Ramachandran maps: all MD | MD cut to the sampler's wall clock | samples, a row a residue (paper: figures 8, 9)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Snakemake's HTML report over the finished figures, which opens at the tables of results."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

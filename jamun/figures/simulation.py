@@ -1,7 +1,5 @@
 """One peptide's MD in time: temperature, density, potential energy and every torsion, replica after replica."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +55,7 @@ class _Clock:
     ends: np.ndarray
 
     @classmethod
-    def over(cls, ends_ps: np.ndarray) -> _Clock:
+    def over(cls, ends_ps: np.ndarray) -> "_Clock":
         """In ps, ns or μs, whichever fits replicas that end at `ends_ps` (R,)."""
         for size, unit in ((1e6, "μs"), (1e3, "ns")):
             if ends_ps[-1] >= size:

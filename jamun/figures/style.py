@@ -1,7 +1,5 @@
 """One look for every figure, and how figures become files."""
 
-from __future__ import annotations
-
 import difflib
 import textwrap
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """JS distances of every peptide and model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ python -m jamun.figures.threedmol             by npm, from the registry that npm
 python -m jamun.figures.threedmol FILE.tgz    from a package that `npm pack` made elsewhere
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import io

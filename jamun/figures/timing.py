@@ -1,7 +1,5 @@
 """Time a sample takes against the size of the peptide."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Distributions of every torsion: MD, MD cut to the sampler's wall clock, and samples."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

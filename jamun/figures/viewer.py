@@ -1,7 +1,5 @@
 """A page with superposed MD and samples to turn and to play, in one file that needs no network."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import html

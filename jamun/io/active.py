@@ -5,8 +5,6 @@ they were. So every one that runs this workflow has a file of its own beside the
 for as long as it lives.
 """
 
-from __future__ import annotations
-
 import atexit
 import json
 import os

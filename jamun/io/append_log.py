@@ -4,8 +4,6 @@ To save is to append, and then to rename the state, which tells up to which size
 whatever happens before that rename leaves the state before, and what was appended past its sizes is cut off later.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Publish files whole or not at all: write beside the target, flush to disk, rename."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Writing to a disk that may be full, shared, or switched off at any moment."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

@@ -4,8 +4,6 @@ Snakemake counts GPUs but does not say which one a job has. Here a job takes a s
 each has as many as jobs may share it. The system frees the lock of a process that dies, so a slot is never lost.
 """
 
-from __future__ import annotations
-
 import ctypes
 import logging
 import os

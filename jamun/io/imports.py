@@ -1,7 +1,5 @@
 """Imports without a package that they load and nothing uses."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """What every script of the workflow begins with: its rule's log, and its files as paths."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +15,7 @@ class Paths(dict[str, Any]):
     """
 
     @classmethod
-    def of(cls, files: Any) -> Paths:
+    def of(cls, files: Any) -> "Paths":
         """From ``snakemake.input`` or ``snakemake.output``, which hold text."""
         return cls(
             {

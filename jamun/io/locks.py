@@ -1,7 +1,5 @@
 """Locks that the system frees when their process ends, however it ends."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import IO, Any
 

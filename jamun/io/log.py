@@ -1,7 +1,5 @@
 """Logging of a job: to the log file that its rule names, errors as one sentence."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

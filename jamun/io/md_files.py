@@ -1,7 +1,5 @@
 """The files of one peptide's MD, simulated or imported."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +20,6 @@ class MdFiles:
     record: Path
 
     @classmethod
-    def in_folder(cls, folder: Path) -> MdFiles:
+    def in_folder(cls, folder: Path) -> "MdFiles":
         """The files of a folder by their usual names."""
         return cls(*(folder / name for name in ("trajectory.xtc", "topology.pdb", "state.csv", "md.json")))

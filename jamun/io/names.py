@@ -1,7 +1,5 @@
 """Names of files: which ending one has, and a name by which libraries that read ASCII alone can open it."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

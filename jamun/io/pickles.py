@@ -4,8 +4,6 @@ A pickle is a program for a stack machine. Its data (numbers, texts, lists, mapp
 call and an object come out as a Global, a Made and its state, which a reader may look at.
 """
 
-from __future__ import annotations
-
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field

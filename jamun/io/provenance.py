@@ -1,7 +1,5 @@
 """What made a result: versions, machine, time, seeds."""
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

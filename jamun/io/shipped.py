@@ -3,8 +3,6 @@
 In a clone they lie at its top, in an installed package in ``jamun/_workflow``; both have the same tree below.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from contextlib import suppress

@@ -1,8 +1,6 @@
 """Requests to stop: SIGTERM, which schedulers send before they kill, SIGUSR1, which Slurm's --signal may send, and
 SIGINT, which is Ctrl-C."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Iterator

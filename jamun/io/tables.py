@@ -1,7 +1,5 @@
 """Tables as people have them: CSV with commas, semicolons or tabs, blank rows, column names in capitals."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """Text that people wrote, read from files that may be anything, and text for them: messages that stay one printable
 line, numbers with their noun."""
 
-from __future__ import annotations
-
 import codecs
 import datetime
 import gzip

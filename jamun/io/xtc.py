@@ -1,7 +1,5 @@
 """Frames as the bytes of an XTC file, and their order."""
 
-from __future__ import annotations
-
 import errno
 from dataclasses import dataclass
 from pathlib import Path

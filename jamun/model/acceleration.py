@@ -1,7 +1,5 @@
 """Faster arithmetic for the network, each a setting: narrower matrix products, torch.compile, and CUDA graphs."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The kinds of networks, by the name that `network.architecture` gives."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

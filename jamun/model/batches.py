@@ -9,8 +9,6 @@ batch mixes the peptides of one bucket at random, padded to the bucket's largest
 and a gradient still averages over peptides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -60,7 +58,7 @@ class Batch:
     conditioning: Conditioned
     number: int
 
-    def to(self, device: torch.device | str, **_: object) -> Batch:
+    def to(self, device: torch.device | str, **_: object) -> "Batch":
         """The same on `device`."""
         return Batch(self.positions.to(device), self.conditioning.to(device), self.number)
 

@@ -1,7 +1,5 @@
 """Published checkpoints: one file of tensors and plain values, which torch reads without running code."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the denoiser is told of a molecule besides positions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -31,12 +29,12 @@ class Conditioning:
     mask: Tensor
     hand: Tensor
 
-    def to(self, device: torch.device | str) -> Conditioning:
+    def to(self, device: torch.device | str) -> "Conditioning":
         """The same on `device`."""
         return Conditioning(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
     @classmethod
-    def from_molecule(cls, molecule: Molecule) -> Conditioning:
+    def from_molecule(cls, molecule: Molecule) -> "Conditioning":
         """One molecule. Raises VocabularyError for an atom that the network has no code for."""
         codes = encode(molecule)
         bonded = torch.zeros(molecule.n_atoms, molecule.n_atoms, dtype=torch.bool)
@@ -48,12 +46,12 @@ class Conditioning:
         element, atom_name, residue, index = (torch.as_tensor(row)[None] for row in rows)
         return cls(element, atom_name, residue, index, bonded[None], mask, hand)
 
-    def select(self, graphs: Tensor) -> Conditioning:
+    def select(self, graphs: Tensor) -> "Conditioning":
         """The graphs with these indices, repeats allowed."""
         return Conditioning(**{field.name: getattr(self, field.name)[graphs] for field in fields(self)})
 
     @classmethod
-    def batch(cls, parts: list[Conditioning]) -> Conditioning:
+    def batch(cls, parts: list["Conditioning"]) -> "Conditioning":
         """Join single molecules to one batch, padded to the largest."""
         largest = max(part.mask.shape[1] for part in parts)
         joined = {}

@@ -18,8 +18,6 @@ longest list; h_ij = 0 on what is left over), so that time and memory grow with 
 Weights, paths and normalisation are those of e3nn's FullyConnectedTensorProduct ('component' irreps, 'element' paths).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

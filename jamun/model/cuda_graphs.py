@@ -5,8 +5,6 @@ A network of ours launches some 500 small kernels forward and 1,500 with the gra
 longer than the GPU needs to run them. Nothing is compiled, so a capture takes a second.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The equivariant denoiser xhat(y; sigma, z) (paper: section 3.4, Appendices B and H), which is told of hands."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from dataclasses import dataclass

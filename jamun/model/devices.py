@@ -1,7 +1,5 @@
 """The GPUs that PyTorch uses, where several jobs share those of one machine."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A training, from its data to Lightning's checkpoints; the same call again goes on."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import pickle

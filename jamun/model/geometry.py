@@ -1,7 +1,5 @@
 """What the network sees of a structure: distances, directions; and the superposition of structures."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """The learning curve: rows of metrics.csv, made as training goes."""
 
-from __future__ import annotations
-
 import logging
 import math
 import time

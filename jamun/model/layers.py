@@ -4,8 +4,6 @@ Features are a dictionary from degree l to a tensor (2l+1, G, N, multiplicity): 
 is a matrix product over the last axis.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 

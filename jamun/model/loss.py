@@ -1,7 +1,5 @@
 """Noise and loss of training (paper: section 3.3, Algorithm 1)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

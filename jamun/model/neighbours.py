@@ -1,7 +1,5 @@
 """Lists of neighbours: the pairs of atoms within the cutoff, so that large molecules cost what their edges cost."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

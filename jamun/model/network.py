@@ -1,7 +1,5 @@
 """The seam where a network plugs in: what training and sampling need of one."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Any, Protocol, Self
 

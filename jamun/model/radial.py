@@ -1,7 +1,5 @@
 """Functions of the distance along an edge."""
 
-from __future__ import annotations
-
 import math
 
 import torch

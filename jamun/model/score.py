@@ -1,7 +1,5 @@
 """A trained network as sampling sees it (jamun.sampling.score.Score)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +33,7 @@ class NetworkScore:
     loaded: LoadedDenoiser
 
     @classmethod
-    def read(cls, checkpoint: Path) -> NetworkScore:
+    def read(cls, checkpoint: Path) -> "NetworkScore":
         """Raises CheckpointError for a file that is no checkpoint of this program."""
         loaded = load_denoiser(checkpoint)
         return cls(str(checkpoint), str(file_sha256(checkpoint)), loaded)

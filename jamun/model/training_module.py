@@ -1,7 +1,5 @@
 """The network in training, its optimizer, and the stream of its batches, as Lightning takes them."""
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 `models/NAME/model.safetensors` and `models/NAME/card.json`. The card is for people; sampling reads the weights only.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

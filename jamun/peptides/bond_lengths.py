@@ -1,7 +1,5 @@
 """Whether atoms of a file are as far apart as those of one molecule. Imports nothing heavy."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from jamun.peptides.naming import ChainResidue

@@ -4,8 +4,6 @@ PyMOL attaches the caps too: fab makes them in the same extended geometry as the
 by a short random simulation.
 """
 
-from __future__ import annotations
-
 import io
 import random
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Which residues of a file are one chain, and in which order. Imports nothing heavy."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from jamun.peptides.bond_lengths import LONGEST_BOND_NM, SHORTEST_BOND_NM, distance

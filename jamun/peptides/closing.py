@@ -4,8 +4,6 @@ Only torsions turn, so bond lengths and angles stay those of the open chain, and
 a ring is capped: its caps are where its own ends must come to (loop closure, Go and Scheraga 1970).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

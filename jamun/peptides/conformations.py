@@ -1,7 +1,5 @@
 """Set the backbone of a built peptide to a conformation, and chi1 to a rotamer, from which a simulation can start."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import mdtraj

@@ -1,7 +1,5 @@
 """Take in a peptide that is given as a structure: its heavy atoms as they are, hydrogens by OpenMM."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 

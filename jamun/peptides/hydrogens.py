@@ -1,7 +1,5 @@
 """Hydrogens on many frames of heavy atoms at once, and their contacts relaxed: all-atom starts of simulations."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,7 +179,7 @@ class AllAtoms:
     system: openmm.System
 
     @classmethod
-    def read(cls, pdb: Path) -> AllAtoms:
+    def read(cls, pdb: Path) -> "AllAtoms":
         """The peptide of a PDB that was built or taken in here."""
         file = app.PDBFile(str(pdb))
         topology = mdtraj.Topology.from_openmm(file.topology)

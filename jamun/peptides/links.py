@@ -1,8 +1,6 @@
 """Bonds between residues that are no peptide bonds of a chain: of rings, of disulphides, and others, which are refused.
 Imports nothing heavy."""
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import numpy as np

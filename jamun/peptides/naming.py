@@ -1,7 +1,5 @@
 """Residues and atoms of a file under their standard names. Imports nothing heavy."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ The names are the PDB's; the one exception is the methyl carbon of NME, which Op
 name otherwise has its standard name by `standard_atom`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Peptide sequences: one- and three-letter codes, tables, FASTA files. Imports nothing heavy."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,7 +93,7 @@ class Peptide:
         count = len(self.residues)
         return min(self._begun_at(place).letters for place in range(count))
 
-    def _begun_at(self, first: int) -> Peptide:
+    def _begun_at(self, first: int) -> "Peptide":
         """The same ring, spelled from another residue, counted from 0."""
         count = len(self.residues)
         moved = (sorted((place - 1 - first) % count + 1 for place in pair) for pair in self.disulphides)

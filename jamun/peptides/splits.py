@@ -1,7 +1,5 @@
 """Which peptides are for training, validation and test. Imports nothing heavy."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The files of peptides that are given as structures. Imports nothing heavy."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from jamun.io.text import is_file, is_folder

@@ -1,7 +1,5 @@
 """Torsions of a peptide, by MDTraj."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import mdtraj

@@ -1,7 +1,5 @@
 """PDB files of peptides, with the bond of a ring, which writers leave out as one of standard residues."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import mdtraj

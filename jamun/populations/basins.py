@@ -1,7 +1,5 @@
 """Slow states of a residue: the side of phi, extended or helical psi, the rotamer of chi1."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

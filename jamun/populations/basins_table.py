@@ -1,7 +1,5 @@
 """Populations and free energies of each residue's basins, with intervals, by its slow steps."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ Both take what a residue's transitions do not tell from those of the training pe
 adds nothing to the training, so that a further test peptide changes no model.
 """
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Populations of discrete states by a reversible Markov state model of the transitions in short simulations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

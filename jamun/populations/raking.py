@@ -1,7 +1,5 @@
 """Weights of frames that give them the populations of several models at once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

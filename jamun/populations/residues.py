@@ -12,8 +12,6 @@ Weights give the frames the populations of all steps at once. Slow steps of diff
 but for what the frames themselves hold.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -123,7 +121,7 @@ class Pool:
     visits: dict[Key, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, peptides: Iterable[PeptideRuns], lag: float) -> Pool:
+    def of(cls, peptides: Iterable[PeptideRuns], lag: float) -> "Pool":
         """Count the transitions of these peptides; lag in ps."""
         pool = cls(lag)
         for peptide in peptides:

@@ -1,7 +1,5 @@
 """Populations of one peptide, from files to files: seeds from samples, rounds of short MD, weights."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import shutil

@@ -1,7 +1,5 @@
 """Weighted short MD as the samples of a model of its own, so that every metric and figure of samples has it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Which samples short MD starts from."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from jamun.populations.residues import StepResult

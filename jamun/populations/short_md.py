@@ -1,8 +1,6 @@
 """Short MD runs from many starts, each a file, so that a killed round goes on: by processes on cores, or all of a round
 as one system on a GPU."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor

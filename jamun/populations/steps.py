@@ -1,7 +1,5 @@
 """The slow steps of a peptide's residues: the side of phi, helical psi, the rotamer of chi1."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ Folders in `work` are those of simulations of their own (`progress.py`), so eith
 began. All that differ in how far they have come are brought level first, those furthest behind before the others.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Iterator, Sequence

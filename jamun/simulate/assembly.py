@@ -5,8 +5,6 @@ alike: each kind is parametrised once (`Template`), and its numbers are appended
 million particles take some seconds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +63,7 @@ class Template:
     terms: dict[type[openmm.Force], list[list[tuple[Any, ...]]]]
 
     @classmethod
-    def of(cls, system: openmm.System) -> Template:
+    def of(cls, system: openmm.System) -> "Template":
         """The template of a system; a force that holds its centre of mass is left out, which no part of a whole has.
 
         Raises SimulationError for a force that cannot be appended.

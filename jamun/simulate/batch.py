@@ -5,8 +5,6 @@ take hardly longer a step. What all kinds of such a batch have in common is here
 see each other at all, is `ApartBatch`, a common box of water is `water_box.WaterBox`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from xml.etree import ElementTree

@@ -1,7 +1,5 @@
 """Simulate the replicas of many peptides in one OpenMM system, each published as if it had run alone."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack

@@ -4,8 +4,6 @@ What a GPU makes of a thousand simulations at once says nothing of the time in w
 were drawn on, would have had the MD of one peptide.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from pathlib import Path

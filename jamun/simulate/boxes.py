@@ -6,8 +6,6 @@ last: a run that was killed in between goes on from the box's state, and the mem
 member is in stands in its folder, as long as it lives: a box goes on with exactly the members that it began with.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

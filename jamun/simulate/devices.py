@@ -1,7 +1,5 @@
 """The GPUs of one machine as OpenMM counts them."""
 
-from __future__ import annotations
-
 import os
 from itertools import takewhile
 from pathlib import Path

@@ -1,8 +1,6 @@
 """Hydrogens drawn at the temperature of the MD on heavy atoms that are held: what samples of heavy atoms lack of frames
 of the MD, so that both have potential energies of one kind."""
 
-from __future__ import annotations
-
 import copy
 from pathlib import Path
 

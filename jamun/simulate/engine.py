@@ -1,7 +1,5 @@
 """Integrate one replica's stages, and notice when a simulation goes wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """What a simulation in a work folder is a simulation of, so that it goes on only with what it began with."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which peptides are simulated in one batch, by one job."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """A face-centred cubic lattice in a rectangular periodic box: as many sites as needed, as far apart as asked for."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Simulations that run as one system: what each of them has to write, and where each stands."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Publish the frames of all replicas as one trajectory and one table."""
 
-from __future__ import annotations
-
 import csv
 import io
 import struct

@@ -1,7 +1,5 @@
 """What a production writes: the peptide's frames as XTC, thermodynamics as CSV, the topology of both."""
 
-from __future__ import annotations
-
 import csv
 import io
 from pathlib import Path

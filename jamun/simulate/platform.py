@@ -1,7 +1,5 @@
 """Which OpenMM platform runs a simulation, and with which properties."""
 
-from __future__ import annotations
-
 import openmm
 
 from jamun.config.simulate import SimulateSettings

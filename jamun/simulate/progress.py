@@ -8,8 +8,6 @@ to three points, best first: the newest, the one before it, and where the stage 
 damaged gives way to the next.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -4,8 +4,6 @@ Barostat and restraints are part of a stage's system: every stage runs in a cont
 added to a system after its context was made has no effect.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass

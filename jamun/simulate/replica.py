@@ -1,7 +1,5 @@
 """Run one replica through its stages, from wherever it had come."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import time
@@ -47,13 +45,13 @@ class _Pace:
         self._then = now
 
 
-def stage_bar(name: str, first: float, total: float) -> tqdm[Any]:
+def stage_bar(name: str, first: float, total: float) -> "tqdm[Any]":
     """The progress bar of a stage of `total` ps that goes on after `first`."""
     interval = 5.0 if not sys.stderr.isatty() else 0.2
     return tqdm(total=round(total, 6), initial=round(first, 6), desc=name, unit="ps", mininterval=interval)
 
 
-def advance_bar(bar: tqdm[Any], now: float) -> None:
+def advance_bar(bar: "tqdm[Any]", now: float) -> None:
     """Let a stage's bar tell of `now`, ps."""
     assert bar.total is not None, "stage_bar gave it"
     bar.update(min(now, bar.total) - bar.n)  # sums of small intervals would run past the end

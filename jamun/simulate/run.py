@@ -1,7 +1,5 @@
 """Simulate one peptide from its PDB to published files; the same call again goes on where a stopped one was."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

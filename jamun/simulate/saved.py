@@ -1,7 +1,5 @@
 """Systems and phase spaces on disk: a simulation that goes on has exactly the particles and forces it began with."""
 
-from __future__ import annotations
-
 import gzip
 import io
 from dataclasses import asdict

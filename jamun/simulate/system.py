@@ -1,7 +1,5 @@
 """From a peptide to an OpenMM system: solvent, force field, box."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 from functools import cache

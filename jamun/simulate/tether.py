@@ -4,8 +4,6 @@ Sites are parts of the box, so they move with it when a barostat changes its vol
 places: `follow` brings them up to date, and with them what holds atoms in a restrained stage.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ peptides, or each other where the pattern is cut at the box's faces, are left ou
 the gaps. Neighbouring copies are alike at first, and forget it in some picoseconds.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

@@ -18,8 +18,6 @@ be stretched or turned. The tether is soft: with k = 100 kJ/mol/nm^2 and water's
 of those that its bonds exert.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a run tells at its end of the jobs that did not finish."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Whether a job is done, by the files that it makes, its log, and the lock on that."""
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Iterable

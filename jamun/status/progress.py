@@ -1,7 +1,5 @@
 """How far simulations, trainings and samplings are, from their records and from the states that they save."""
 
-from __future__ import annotations
-
 import re
 import time
 from dataclasses import dataclass

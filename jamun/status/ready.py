@@ -1,7 +1,5 @@
 """Which test peptides can be evaluated already."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every stage of every peptide and model of a dataset, and what runs on it."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace

@@ -1,7 +1,5 @@
 """The status of a dataset as plain text."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from tabulate import tabulate

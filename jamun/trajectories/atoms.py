@@ -1,7 +1,5 @@
 """Which atoms of a foreign topology are the peptide's, under which of our names, in our order."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +91,7 @@ class _Chains:
     ways: list[list[list[ChainResidue]]]
 
     @classmethod
-    def of(cls, foreign: FoundTopology, where: Path) -> _Chains:
+    def of(cls, foreign: FoundTopology, where: Path) -> "_Chains":
         """Raises TrajectoryError for a residue of a chain that is no amino acid."""
         try:
             kept, others = sort_out(foreign.residues, str(where), "leave the peptide out")

@@ -4,8 +4,6 @@ Arrays in, arrays out. `where` is the file that the arrays are of, `start` the n
 `labels` the atoms' names, all for messages only. Frames are counted from 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

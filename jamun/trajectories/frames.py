@@ -1,7 +1,5 @@
 """Frames of a foreign trajectory, one stretch at a time, so that memory does not grow with the file."""
 
-from __future__ import annotations
-
 import os
 import struct
 import zipfile

@@ -1,7 +1,5 @@
 """The one way in for trajectories that are evaluated: a peptide's heavy atoms, under our names, whole and in nm."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Import one peptide, from foreign files to those that a simulation here would have written."""
 
-from __future__ import annotations
-
 import csv
 import errno
 import logging
@@ -68,7 +66,7 @@ class Target:
     labels: list[str]
 
     @classmethod
-    def from_built(cls, pdb: Path) -> Target:
+    def from_built(cls, pdb: Path) -> "Target":
         """The heavy atoms of the built peptide in `pdb`."""
         built = mdtraj.load(str(pdb))
         topology = own_heavy_atoms(built.topology)

@@ -1,7 +1,5 @@
 """Samples that no network here made, taken in as if one had: another program's, or plain MD."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 from dataclasses import dataclass
@@ -47,7 +45,7 @@ class OutsideSamples:
     threads: int | None = None
 
     @classmethod
-    def of_simulation(cls, trajectory: Path, topology: Path, record: dict[str, Any]) -> OutsideSamples:
+    def of_simulation(cls, trajectory: Path, topology: Path, record: dict[str, Any]) -> "OutsideSamples":
         """Plain MD of this machine, whose `record` (md.json) tells its wall clock and platform."""
         device = "cuda" if record["platform"] in GPU_PLATFORMS else "cpu"
         return cls(trajectory, topology, record["production"]["seconds"], device, record["threads"])

@@ -1,7 +1,5 @@
 """Where the files of each peptide lie. Imports nothing heavy."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

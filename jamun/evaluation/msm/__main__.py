@@ -1,8 +1,6 @@
 """Markov state model of one peptide, by a process of its own: PyEMMA has an environment in which only NumPy, SciPy,
 deeptime and PyEMMA can be counted on, and the interpreter of that environment runs this module."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the model needs of a library: k-means, and a Markov state model with PCCA+."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,7 +1,5 @@
 """deeptime, in the main environment."""
 
-from __future__ import annotations
-
 import numpy as np
 from deeptime.clustering import KMeans
 from deeptime.markov import TransitionCountEstimator

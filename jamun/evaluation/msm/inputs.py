@@ -1,7 +1,5 @@
 """Torsions of reference and samples as plain arrays: what goes to the environment in which the model is made."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -56,7 +54,7 @@ class MSMInput:
         write_npz(target, {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)})
 
     @classmethod
-    def load(cls, path: Path) -> MSMInput:
+    def load(cls, path: Path) -> "MSMInput":
         """Read what `save` wrote."""
         arrays = read_npz(path)
         reason = str(arrays.pop("accepted_reason"))

@@ -1,7 +1,5 @@
 """The libraries that a Markov state model can be made with, by name."""
 
-from __future__ import annotations
-
 from jamun.evaluation.msm.backend import Backend, MSMError
 
 

@@ -1,7 +1,5 @@
 """The Markov state model of one peptide: TICA, k-means, MSM, implied timescales, PCCA+, and occupancies."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -84,7 +82,7 @@ class _Occupied:
     chains: np.ndarray
     weights: np.ndarray | None
 
-    def chosen(self, frames: np.ndarray) -> _Occupied:
+    def chosen(self, frames: np.ndarray) -> "_Occupied":
         """Some of the frames."""
         return _Occupied(
             self.macrostates[frames], self.chains[frames], None if self.weights is None else self.weights[frames]
@@ -102,7 +100,7 @@ class _Occupied:
         counts = np.bincount(self.macrostates, self.weights, minlength=count)
         return counts / counts.sum()
 
-    def js(self, reference: _Occupied, count: int) -> dict[str, Any]:
+    def js(self, reference: "_Occupied", count: int) -> dict[str, Any]:
         """JS of the occupancies with those of the reference, with its interval."""
         own, theirs = self.block_counts(count), reference.block_counts(count)
         resampled = js_distance(

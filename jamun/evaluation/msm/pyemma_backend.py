@@ -1,7 +1,5 @@
 """PyEMMA 2, in an environment of its own."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyemma
 

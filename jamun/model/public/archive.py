@@ -1,7 +1,5 @@
 """The tensors in a file of torch.save, read without torch.load: as numbers, whatever device they were on."""
 
-from __future__ import annotations
-
 import math
 import zipfile
 from collections.abc import Mapping

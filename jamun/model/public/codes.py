@@ -5,8 +5,6 @@ them: HID, HIE, HIP, HSD and HSE are HIS, CYX is CYS, and the methyl carbon of N
 protonation states (ASH, CYM, GLH, LYN) and amide caps (NH2) are residues without a name.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Self
 

@@ -5,8 +5,6 @@ of it is executed (jamun.io.pickles). Every key and shape is checked; what the s
 program for one, is taken from the rest of the file or asked for.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

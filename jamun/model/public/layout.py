@@ -7,8 +7,6 @@ units, and its bias is one unit more. The product of the initial block has an in
 paths alternate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import torch

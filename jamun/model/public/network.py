@@ -10,8 +10,6 @@ hidden units add up to those of one pair, and the bias b is one more hidden unit
 jamun.model.convolution contracts is then a dense array over pairs, though not a symmetric one.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import cast
 
