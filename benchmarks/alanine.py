@@ -19,7 +19,7 @@ import numpy as np
 
 from jamun.config.simulate import SimulateSettings
 from jamun.io.atomic import read_json, write_json
-from jamun.io.md_files import MdFiles
+from jamun.io.files import MdFiles
 from jamun.io.provenance import provenance
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence

@@ -6,7 +6,7 @@ from jamun.io.job import job
 
 with job(snakemake) as (inputs, outputs):
     from jamun.config.source import SourceSettings
-    from jamun.io.md_files import MdFiles
+    from jamun.io.files import MdFiles
     from jamun.trajectories.run import import_to_files
     from jamun.trajectories.sources import SourceFiles
 

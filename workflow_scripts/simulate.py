@@ -6,8 +6,8 @@ from jamun.io.job import job
 
 with job(snakemake) as (inputs, outputs):
     from jamun.config.simulate import SimulateSettings
+    from jamun.io.files import MdFiles
     from jamun.io.gpu import slot_folder
-    from jamun.io.md_files import MdFiles
     from jamun.simulate.run import simulate_to_files
 
     name, model = snakemake.wildcards.peptide, snakemake.wildcards.get("model")

@@ -6,8 +6,8 @@ from jamun.io.job import job
 
 with job(snakemake) as (inputs, outputs):
     from jamun.config.simulate import SimulateSettings
+    from jamun.io.files import MdFiles
     from jamun.io.gpu import slot_folder
-    from jamun.io.md_files import MdFiles
     from jamun.simulate.batched import Peptide, simulate_batched_to_files
 
     work, params = Path(snakemake.params.work), snakemake.params

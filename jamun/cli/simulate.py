@@ -27,7 +27,7 @@ def simulate(
     After a stop, the same command continues from OUT/work. With a longer production it extends the simulation.
     """
     from jamun.io.disk import require_folder
-    from jamun.io.md_files import MdFiles
+    from jamun.io.files import MdFiles
     from jamun.peptides.given import prepare_to_simulate
     from jamun.peptides.reading import structure_name
     from jamun.simulate.run import simulate_to_files

@@ -15,6 +15,7 @@ from jamun.data.trained_on import trained_on_such
 from jamun.evaluation.describe_samples import describe_to_files
 from jamun.evaluation.pair import Files
 from jamun.figures.ramachandran import ramachandran_to_files
+from jamun.io.files import SamplingFiles
 from jamun.io.log import UserError
 from jamun.model.checkpoint import read_content
 from jamun.model.score import NetworkScore
@@ -23,7 +24,7 @@ from jamun.peptides.given import take_structure_to_files
 from jamun.peptides.reading import structure_name
 from jamun.peptides.sequences import parse_sequence
 from jamun.sampling.all_atoms import AllAtomFiles, all_atoms_to_files
-from jamun.sampling.run import SamplingFiles, sample_to_files
+from jamun.sampling.run import sample_to_files
 from jamun.sampling.starts import read_start, start_files
 
 logger = logging.getLogger(__name__)
@@ -32,46 +33,23 @@ logger = logging.getLogger(__name__)
 FEW_SAMPLES = 1_500
 
 
-@dataclass(frozen=True)
-class SampleFiles:
-    """The files of one peptide's samples in `folder`, with their names in the workflow's results."""
-
-    folder: Path
-
-    @property
-    def samples(self) -> Path:
-        """XTC of all samples, heavy atoms."""
-        return self.folder / "samples.xtc"
-
-    @property
-    def topology(self) -> Path:
-        """PDB of the same atoms."""
-        return self.folder / "topology.pdb"
-
-    @property
-    def flags(self) -> Path:
-        """NPZ: which samples are accepted, and what is wrong with the others."""
-        return self.folder / "flags.npz"
-
-    @property
-    def record(self) -> Path:
-        """JSON: settings, counts, chains, time, provenance."""
-        return self.folder / "sampling.json"
+class SampleFiles(SamplingFiles):
+    """The files of one peptide's samples, and beside them what describes the samples."""
 
     @property
     def description(self) -> Path:
         """JSON: torsions and geometry of the samples."""
-        return self.folder / "samples.json"
+        return self.record.with_name("samples.json")
 
     @property
     def histograms(self) -> Path:
         """NPZ: histograms that belong to the description."""
-        return self.folder / "samples.npz"
+        return self.record.with_name("samples.npz")
 
     @property
     def ramachandran(self) -> Path:
         """PNG; a PDF lies beside it."""
-        return self.folder / "ramachandran.png"
+        return self.record.with_name("ramachandran.png")
 
 
 def sampling_settings(
@@ -179,7 +157,7 @@ def sample_peptide(
     Raises:
         UserError: what `sample_to_files` and `describe_to_files` raise.
     """
-    files = SampleFiles(out)
+    files = SampleFiles.in_folder(out)
     score = NetworkScore.read(weights)
     _tell_of_others(molecule, score)
     sample_to_files(
@@ -187,7 +165,7 @@ def sample_peptide(
         molecule.starts,
         molecule.name,
         sampling,
-        SamplingFiles.in_folder(out),
+        files,
         threads=threads or len(os.sched_getaffinity(0)),
         built=molecule.built,
     )
@@ -195,15 +173,8 @@ def sample_peptide(
         write_all_atoms(molecule, settings, out)
     # As in results/{dataset}/models/{model}/checkpoint.ckpt.
     names = {"dataset": out.name, "model": weights.resolve().parent.name, "peptide": molecule.name}
-    describe_to_files(
-        Files(files.samples, files.topology, files.record),
-        files.topology,
-        names,
-        settings.evaluation,
-        files.description,
-        files.histograms,
-    )
-    ramachandran_to_files(
-        files.description, files.histograms, settings.figures, files.ramachandran, out / "ramachandran.pdf"
-    )
+    samples = Files(files.samples, files.topology, files.record)
+    describe_to_files(samples, files.topology, names, settings.evaluation, files.description, files.histograms)
+    png, pdf = files.ramachandran, files.ramachandran.with_suffix(".pdf")
+    ramachandran_to_files(files.description, files.histograms, settings.figures, png, pdf)
     return files

@@ -90,25 +90,30 @@ def write_bytes(target: Path, content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def digest(path: Path, size: int | None = None) -> hashlib._Hash | None:
-    """SHA-256, to be updated, of the first `size` bytes of a file, or of all; None if it is missing or shorter."""
+def digest(path: Path, size: int) -> "hashlib._Hash | None":
+    """SHA-256, to be updated, of the first `size` bytes of a file; None if it is missing or shorter."""
     found, left = hashlib.sha256(), size
     if size == 0:
         return found
     try:
         with open(path, "rb") as handle:
-            while block := handle.read(1 << 20 if left is None else min(1 << 20, left)):
+            while block := handle.read(min(1 << 20, left)):
                 found.update(block)
-                left = None if left is None else left - len(block)
+                left -= len(block)
     except FileNotFoundError:
         return None
     return None if left else found
 
 
-def file_sha256(path: Path) -> str | None:
-    """SHA-256 of a file, None if it is missing."""
-    found = digest(path)
-    return found.hexdigest() if found else None
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file. Raises FileNotFoundError where there is none."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def is_whole(path: Path, sha256: str) -> bool:
+    """Whether a file is there with this SHA-256."""
+    return path.exists() and file_sha256(path) == sha256
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -36,7 +36,7 @@ class NetworkScore:
     def read(cls, checkpoint: Path) -> "NetworkScore":
         """Raises CheckpointError for a file that is no checkpoint of this program."""
         loaded = load_denoiser(checkpoint)
-        return cls(str(checkpoint), str(file_sha256(checkpoint)), loaded)
+        return cls(str(checkpoint), file_sha256(checkpoint), loaded)
 
     @property
     def sigma(self) -> float:

@@ -12,10 +12,10 @@ import numpy as np
 from tqdm import tqdm
 
 from jamun.io.atomic import atomic_path, read_npz, write_json, write_npz
+from jamun.io.files import SamplingFiles
 from jamun.io.provenance import provenance
 from jamun.peptides.hydrogens import AllAtoms, SeedError
 from jamun.peptides.writing import save_structure
-from jamun.sampling.run import SamplingFiles
 
 logger = logging.getLogger(__name__)
 

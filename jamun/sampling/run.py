@@ -7,7 +7,6 @@ import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from jamun.config.training import within
 from jamun.data.molecule import Molecule
 from jamun.io.atomic import atomic_path, read_json, write_json, write_npz
 from jamun.io.disk import disk_errors, locked
+from jamun.io.files import SamplingFiles
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import stop_requests
@@ -45,31 +45,6 @@ LAYOUT = (
 )
 # What may change from one run to the next that goes on with it; `starts` are told by what is in the files.
 _FREE = {"most_generated", "checkpoint_interval", "compile", "device", "starts", "hydrogens"}
-
-
-@dataclass(frozen=True)
-class SamplingFiles:
-    """What a sampling publishes, and where it works until then.
-
-    samples: XTC, every frame that was written, heavy atoms, nm.
-    topology: PDB, heavy atoms of the first start.
-    record: JSON, written last.
-    flags: NPZ, for each frame whether it is accepted, broken, inverted, clashing.
-    work: folder of the saved state, removed at the end.
-    """
-
-    samples: Path
-    topology: Path
-    record: Path
-    flags: Path
-    work: Path
-
-    @classmethod
-    def in_folder(cls, folder: Path, work: Path | None = None) -> SamplingFiles:
-        """The usual names in a folder; `work` in it where none is given."""
-        names = ("samples.xtc", "topology.pdb", "sampling.json", "flags.npz")
-        samples, topology, record, flags = (folder / name for name in names)
-        return cls(samples, topology, record, flags, work or folder / "work")
 
 
 def _levels(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jamun.config.simulate import GPU_PLATFORMS, SimulateSettings
 from jamun.io.disk import disk_errors, locked
-from jamun.io.md_files import MdFiles
+from jamun.io.files import MdFiles
 from jamun.io.signals import stop_requests
 from jamun.simulate.apart import run_apart
 from jamun.simulate.boxes import run_boxes

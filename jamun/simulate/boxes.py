@@ -20,12 +20,13 @@ import openmm
 from jamun.config.simulate import SimulateSettings
 from jamun.io.atomic import read_json, write_json
 from jamun.io.disk import disk_errors
+from jamun.io.files import STATE_COLUMNS
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest
 from jamun.simulate.batch import Parts
 from jamun.simulate.engine import Engine
 from jamun.simulate.members import Member, Pending, joint_name, work_folder
-from jamun.simulate.output import COLUMNS, Chunk, thermodynamics
+from jamun.simulate.output import Chunk, thermodynamics
 from jamun.simulate.progress import Progress, Saved
 from jamun.simulate.protocol import PhaseSpace, phase_space, production_stage
 from jamun.simulate.replica import run_replica, save_state
@@ -72,7 +73,7 @@ class BoxOutlet:
 
     def _share(self, record: dict[str, Any]) -> dict[str, Any]:
         """A member's record of a stage of the box."""
-        end = dict.fromkeys(COLUMNS) | {name: record["end"][name] for name in _OF_THE_BOX}
+        end = dict.fromkeys(STATE_COLUMNS) | {name: record["end"][name] for name in _OF_THE_BOX}
         return record | {"seconds": record["seconds"] / len(self._members), "end": end}
 
     def resume(self, held: set[str], step_ps: float) -> Saved:

@@ -9,10 +9,10 @@ import numpy as np
 import openmm
 from openmm import unit
 
+from jamun.io.files import STATE_COLUMNS
 from jamun.io.xtc import xtc_bytes
 from jamun.simulate.system import SimulationSystem
 
-COLUMNS = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "volume_nm3", "density_g_ml")
 _GRAMS_PER_ML = 1.66053906660e-3  # of 1 amu/nm^3
 # Frames kept in memory between two saved states at most: some 50 MB of a peptide of ten residues.
 MOST_FRAMES = 20_000
@@ -33,7 +33,7 @@ def thermodynamics(context: openmm.Context, solvated: SimulationSystem, time: fl
 def kinetics(kinetic: float, solvated: SimulationSystem, time: float) -> dict[str, float | None]:
     """A row of the CSV of which only the kinetic energy, kJ/mol, is known; `time` in ps."""
     gas_constant = unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
-    return dict.fromkeys(COLUMNS) | {
+    return dict.fromkeys(STATE_COLUMNS) | {
         "time_ps": round(time, 6),
         "kinetic_kj_mol": kinetic,
         "temperature_k": 2 * kinetic / (solvated.degrees_of_freedom * gas_constant),
@@ -85,7 +85,7 @@ class Chunk:
     def table(self, header: bool) -> bytes:
         """The rows as CSV, below its header or without."""
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS)
+        writer = csv.DictWriter(text, STATE_COLUMNS)
         if header:
             writer.writeheader()
         writer.writerows(self._rows)

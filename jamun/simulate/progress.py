@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from jamun.io.atomic import read_json, write_json
-from jamun.io.disk import append, digest, file_sha256, link_or_copy, sync_folder, trim, write_bytes
+from jamun.io.disk import append, digest, is_whole, link_or_copy, sync_folder, trim, write_bytes
 from jamun.simulate.output import Chunk
 from jamun.simulate.protocol import PhaseSpace
 from jamun.simulate.saved import read_phase_space, write_phase_space
@@ -150,7 +150,7 @@ class Progress:
         """The point's phase space, or None if it cannot be used; what is damaged is added to `faults`."""
         found = {name: digest(self.folder / name, size) for name, size in point.sizes.items()}
         torn = [name for name, sha in found.items() if sha is None or sha.hexdigest() != point.hashes[name]]
-        broken = [name for name, sha in point.files.items() if file_sha256(self.folder / name) != sha]
+        broken = [name for name, sha in point.files.items() if not is_whole(self.folder / name, sha)]
         needed = [point.start] if held or not point.xml else []
         for name in torn:
             faults.append(f"{name} is {'cut short' if found[name] is None else 'damaged'}")

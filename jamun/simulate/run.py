@@ -12,8 +12,8 @@ import openmm
 from jamun.config.simulate import GPU_PLATFORMS, SimulateSettings, Start
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.disk import disk_errors, locked
+from jamun.io.files import MdFiles
 from jamun.io.gpu import slots as gpu_slots
-from jamun.io.md_files import MdFiles
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed

@@ -10,7 +10,7 @@ import openmm
 from openmm import app, unit
 
 from jamun.io.atomic import read_npz, write_npz
-from jamun.io.disk import file_sha256, write_bytes
+from jamun.io.disk import file_sha256, is_whole, write_bytes
 from jamun.simulate.protocol import PhaseSpace
 from jamun.simulate.system import SimulationError, SimulationSystem
 from jamun.simulate.tether import Tethers
@@ -46,13 +46,13 @@ def save_system(solvated: SimulationSystem, folder: Path) -> dict[str, str]:
             "degrees_of_freedom": np.array(solvated.degrees_of_freedom),
         },
     )
-    return hashes | {_ARRAYS: str(file_sha256(folder / _ARRAYS))}
+    return hashes | {_ARRAYS: file_sha256(folder / _ARRAYS)}
 
 
 def load_system(folder: Path, hashes: dict[str, str]) -> SimulationSystem:
     """Read what save_system wrote. Raises SimulationError naming a file that is missing or is not what was written."""
     for name, expected in hashes.items():
-        if file_sha256(folder / name) != expected:
+        if not is_whole(folder / name, expected):
             raise SimulationError(
                 f"{folder / name} is missing or damaged, so this simulation cannot go on with the same system; "
                 f"restore the file, or delete {folder} to simulate anew."
@@ -81,7 +81,7 @@ def write_phase_space(target: Path, phase_space: PhaseSpace) -> str:
         "box_nm": phase_space.box,
     }
     write_npz(target, {name: array for name, array in arrays.items() if array is not None})
-    return str(file_sha256(target))
+    return file_sha256(target)
 
 
 def read_phase_space(source: Path) -> PhaseSpace:

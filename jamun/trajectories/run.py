@@ -17,7 +17,7 @@ from jamun.config.source import SourceSettings
 from jamun.data.molecule import Molecule, heavy_atoms
 from jamun.io.atomic import publish, write_json
 from jamun.io.disk import file_sha256
-from jamun.io.md_files import MdFiles
+from jamun.io.files import STATE_COLUMNS, MdFiles
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.peptides.checks import hands, stereocentres
@@ -38,8 +38,6 @@ from jamun.trajectories.sources import SourceFiles
 
 logger = logging.getLogger(__name__)
 
-# Those of a simulation's state.csv, which this one stands in for; not imported from there, where OpenMM comes along.
-STATE_COLUMNS = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "volume_nm3", "density_g_ml")
 # Two files of one set may differ by the rounding of their times.
 _INTERVAL_TOLERANCE = 1e-3
 # Times of a report are sums of steps of half a femtosecond, ps.

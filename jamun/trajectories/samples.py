@@ -14,6 +14,7 @@ from tqdm import tqdm
 from jamun.config.simulate import GPU_PLATFORMS
 from jamun.io.atomic import publish, write_json, write_npz
 from jamun.io.disk import file_sha256
+from jamun.io.files import SamplingFiles
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.peptides.writing import save_structure
@@ -51,18 +52,7 @@ class OutsideSamples:
         return cls(trajectory, topology, record["production"]["seconds"], device, record["threads"])
 
 
-@dataclass(frozen=True)
-class SampleFiles:
-    """What is published: samples (XTC), topology (PDB), flags (NPZ) and record (JSON), and the folder to work in."""
-
-    samples: Path
-    topology: Path
-    flags: Path
-    record: Path
-    work: Path
-
-
-def import_samples_to_files(pdb: Path, name: str, model: str, outside: OutsideSamples, files: SampleFiles) -> None:
+def import_samples_to_files(pdb: Path, name: str, model: str, outside: OutsideSamples, files: SamplingFiles) -> None:
     """Take in the samples of peptide `name` by the model `model`.
 
     The heavy atoms come out under the names and in the order of the built peptide, centred, whole and in nm. Nothing is

@@ -15,7 +15,7 @@ def main() -> None:
     if task.get("largest_file"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (task["largest_file"], resource.RLIM_INFINITY))
     with job_log(task["log"]):
-        from jamun.io.md_files import MdFiles
+        from jamun.io.files import MdFiles
         from jamun.simulate.run import simulate_to_files
 
         simulate_to_files(

@@ -15,8 +15,8 @@ from openmm import unit
 from pydantic import ValidationError
 
 from jamun.config.simulate import SimulateSettings
+from jamun.io.files import MdFiles
 from jamun.io.log import Interrupted
-from jamun.io.md_files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.batch import DRIFT, ApartBatch, cutoff_of, sites

@@ -14,8 +14,8 @@ import openmm
 import pytest
 
 from jamun.config.simulate import SimulateSettings
+from jamun.io.files import MdFiles
 from jamun.io.log import Interrupted
-from jamun.io.md_files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.batched import Peptide, simulate_batched_to_files

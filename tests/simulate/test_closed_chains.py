@@ -16,7 +16,7 @@ from jamun.data.featurize import featurize_to_file
 from jamun.data.store import FeatureFile
 from jamun.evaluation import comparison, physicality
 from jamun.io.atomic import read_json
-from jamun.io.md_files import MdFiles
+from jamun.io.files import MdFiles
 from jamun.model.checkpoint import save_denoiser
 from jamun.model.denoiser import Denoiser
 from jamun.model.score import NetworkScore

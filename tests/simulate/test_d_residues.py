@@ -8,7 +8,7 @@ from jamun.config.features import FeatureSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.data.featurize import featurize_to_file
 from jamun.data.store import FeatureFile
-from jamun.io.md_files import MdFiles
+from jamun.io.files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.checks import hands, stereocentres
 from jamun.peptides.residues import chirality

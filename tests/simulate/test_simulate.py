@@ -12,7 +12,7 @@ import openmm
 import pytest
 
 from jamun.config.simulate import SimulateSettings
-from jamun.io.md_files import MdFiles
+from jamun.io.files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.engine import Engine

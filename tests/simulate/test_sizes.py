@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jamun.config.simulate import SimulateSettings
-from jamun.io.md_files import MdFiles
+from jamun.io.files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.run import simulate_to_files

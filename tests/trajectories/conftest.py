@@ -11,7 +11,7 @@ import mdtraj
 import pytest
 
 from jamun.config.source import SourceSettings
-from jamun.io.md_files import MdFiles
+from jamun.io.files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.trajectories.run import import_to_files

@@ -13,7 +13,7 @@ from jamun.config.features import FeatureSettings
 from jamun.data.featurize import featurize_to_file
 from jamun.data.molecule import heavy_atoms
 from jamun.data.store import FeatureFile
-from jamun.simulate.output import COLUMNS
+from jamun.io.files import STATE_COLUMNS
 from jamun.trajectories import frames as frames_module
 
 XTC_NM = 1.1e-3  # two roundings to a picometre, and that of the centre
@@ -69,7 +69,7 @@ def test_the_record_has_what_later_stages_read(tmp_path, built, imported):
     assert told["trajectories"][0]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert told["topology"]["sha256"] == hashlib.sha256(topology.read_bytes()).hexdigest()
     assert told["frames_read"] == told["frames_kept"] == FRAMES
-    assert got.state.strip() == ",".join(COLUMNS)
+    assert got.state.strip() == ",".join(STATE_COLUMNS)
     assert not got.work.exists()
 
 

@@ -15,17 +15,15 @@ from jamun.config import parse
 from jamun.config.configuration import ConfigurationError
 from jamun.data.molecule import heavy_atoms
 from jamun.evaluation.ensembles import frame_chains
+from jamun.io.files import SamplingFiles
 from jamun.trajectories.checks import TrajectoryError
-from jamun.trajectories.samples import OutsideSamples, SampleFiles, import_samples_to_files
+from jamun.trajectories.samples import OutsideSamples, import_samples_to_files
 
 XTC_NM = 1.1e-3
 
 
-def taken_in(pdb: Path, folder: Path, trajectory: Path, topology: Path, **told: object) -> SampleFiles:
-    out = folder / "samples"
-    files = SampleFiles(
-        out / "samples.xtc", out / "topology.pdb", out / "flags.npz", out / "sampling.json", folder / "work" / "tbg"
-    )
+def taken_in(pdb: Path, folder: Path, trajectory: Path, topology: Path, **told: object) -> SamplingFiles:
+    files = SamplingFiles.in_folder(folder / "samples", folder / "work" / "tbg")
     import_samples_to_files(pdb, "IT", "tbg", OutsideSamples(trajectory, topology, **told), files)
     return files
 
@@ -119,10 +117,7 @@ def test_plain_md_has_the_wall_clock_and_the_threads_of_its_record(tmp_path: Pat
     original.save(str(tmp_path / "md.xtc"))
     simulated = {"platform": "CPU", "threads": 1, "production": {"seconds": 12.0}}
     outside = OutsideSamples.of_simulation(tmp_path / "md.xtc", tmp_path / "md.pdb", simulated)
-    out = tmp_path / "samples"
-    files = SampleFiles(
-        out / "samples.xtc", out / "topology.pdb", out / "flags.npz", out / "sampling.json", tmp_path / "work"
-    )
+    files = SamplingFiles.in_folder(tmp_path / "samples", tmp_path / "work")
     import_samples_to_files(built("IT"), "IT", "md-100ps", outside, files)
     record = json.loads(files.record.read_text())
     assert (record["seconds"], record["device"], record["threads"]) == (12.0, "cpu", 1)
