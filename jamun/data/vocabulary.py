@@ -16,77 +16,15 @@ VOCABULARY_VERSION = 1
 
 ELEMENTS = (6, 7, 8, 16, 34)  # C, N, O, S, Se
 
-ATOM_NAMES = tuple(
-    [
-        "N",
-        "CA",
-        "C",
-        "O",
-        "OXT",
-        "CB",
-        "CG",
-        "CG1",
-        "CG2",
-        "CD",
-        "CD1",
-        "CD2",
-        "CE",
-        "CE1",
-        "CE2",
-        "CE3",
-        "CZ",
-        "CZ2",
-        "CZ3",
-        "CH2",
-        "CH3",
-        "OG",
-        "OG1",
-        "OD1",
-        "OD2",
-        "OE1",
-        "OE2",
-        "OH",
-        "ND1",
-        "ND2",
-        "NE",
-        "NE1",
-        "NE2",
-        "NZ",
-        "NH1",
-        "NH2",
-        "SG",
-        "SD",
-        "SE",
-    ]
-)
-
-RESIDUES = tuple(
-    [
-        "ALA",
-        "ARG",
-        "ASN",
-        "ASP",
-        "CYS",
-        "GLN",
-        "GLU",
-        "GLY",
-        "HIS",
-        "ILE",
-        "LEU",
-        "LYS",
-        "MET",
-        "PHE",
-        "PRO",
-        "SER",
-        "THR",
-        "TRP",
-        "TYR",
-        "VAL",
-        "ACE",
-        "NME",
-        "NH2",
-    ]
-)
+ATOM_NAMES = (
+    "N", "CA", "C", "O", "OXT", "CB", "CG", "CG1", "CG2", "CD", "CD1", "CD2", "CE", "CE1", "CE2", "CE3", "CZ", "CZ2",
+    "CZ3", "CH2", "CH3", "OG", "OG1", "OD1", "OD2", "OE1", "OE2", "OH", "ND1", "ND2", "NE", "NE1", "NE2", "NZ", "NH1",
+    "NH2", "SG", "SD", "SE",
+)  # fmt: skip
+RESIDUES = (
+    "ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "ILE", "LEU", "LYS", "MET", "PHE", "PRO", "SER",
+    "THR", "TRP", "TYR", "VAL", "ACE", "NME", "NH2",
+)  # fmt: skip
 
 # Names that programs give to the same atom: the methyl carbon of NME is C in OpenMM's and PDBFixer's files, CH3 in
 # Amber's; terminal oxygens have several names.

@@ -159,14 +159,6 @@ class Convolution(nn.Module):
         transform = sum(n * k * w * (2 * path.l1 + 1) * (n + u) for u, path in fans)
         return aggregate <= transform
 
-    def per_edge_weights(self) -> Tensor:
-        """The last radial layer as a matrix (K, weights an edge) in e3nn's order of weights."""
-        flat = []
-        for path in self.paths:
-            weight = self.weight[path.name]
-            flat.append((weight if self.aggregated[path.l3] else weight.transpose(0, 1)).reshape(self.width, -1))
-        return torch.cat(flat, 1)
-
     def flops(self, atoms: int) -> int:
         """Floating-point operations of the matrix products of a forward pass for one graph (a product and a sum count
         as two)."""

@@ -42,11 +42,6 @@ def harmonics_parity(irreps: str) -> int:
     raise ValueError(f"irreps {irreps} mix parities; use 0e, 1e, 2e, ... or 0e, 1o, 2e, ...")
 
 
-def as_irreps(channels: Mapping[int, int], parity: int = 1) -> o3.Irreps:
-    """The e3nn irreps of a mapping degree -> multiplicity, in order of degree; `parity` as in harmonics_parity."""
-    return o3.Irreps([(channels[degree], (degree, parity**degree)) for degree in sorted(channels)])
-
-
 class Linear(nn.Module):
     """Mix channels of equal degree: x_l W_l / sqrt(fan-in), as e3nn's Linear without bias.
 

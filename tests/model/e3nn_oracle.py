@@ -6,7 +6,7 @@ parameters from a Denoiser, so gradients arrive at the same leaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from e3nn import nn as e3nn_nn
@@ -15,10 +15,26 @@ from torch import Tensor
 from torch_geometric.utils import scatter
 
 from jamun.model.conditioning import Conditioning
+from jamun.model.convolution import Convolution
 from jamun.model.denoiser import RESIDUE_PLACES, Denoiser, preconditioning
 from jamun.model.geometry import COINCIDENT
-from jamun.model.layers import SILU_GAIN, as_irreps
+from jamun.model.layers import SILU_GAIN
 from jamun.model.radial import envelope
+
+
+def as_irreps(channels: Mapping[int, int], parity: int = 1) -> o3.Irreps:
+    """The irreps of a mapping degree -> multiplicity, in order of degree; `parity` as in harmonics_parity."""
+    return o3.Irreps([(channels[degree], (degree, parity**degree)) for degree in sorted(channels)])
+
+
+def per_edge_weights(convolution: Convolution) -> Tensor:
+    """The last radial layer as a matrix (K, weights an edge) in e3nn's order of weights."""
+    flat = []
+    for path in convolution.paths:
+        weight = convolution.weight[path.name]
+        first = weight if convolution.aggregated[path.l3] else weight.transpose(0, 1)
+        flat.append(first.reshape(convolution.width, -1))
+    return torch.cat(flat, 1)
 
 
 def _mix(linear: torch.nn.Module, x: Tensor, irreps: o3.Irreps, outputs: o3.Irreps) -> Tensor:
@@ -118,7 +134,7 @@ class PerEdgeNetwork:
             hidden = as_irreps(block.gate.outputs, self.parity)
             matrix = torch.cat([block.radial.bond, block.radial.distance])
             units = torch.nn.functional.silu(edge @ matrix / matrix.shape[0] ** 0.5) * SILU_GAIN
-            per_edge = units @ block.convolution.per_edge_weights() / units.shape[1] ** 0.5
+            per_edge = units @ per_edge_weights(block.convolution) / units.shape[1] ** 0.5
             messages = product(x[sender], directions, per_edge) * weight[:, None]
             summed = scatter(messages, receiver, dim_size=len(x))
             update = _mix(block.interaction, gate(summed), hidden, hidden)

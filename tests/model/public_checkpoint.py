@@ -16,7 +16,10 @@ import torch
 from torch import Tensor
 
 from jamun.config.public_network import PublicNetworkSettings
-from jamun.model.public.layout import block_prefixes, parameter_shapes
+from jamun.model.convolution import Convolution
+from jamun.model.layers import Linear
+from jamun.model.public.layout import _path_blocks, _same, block_prefixes, embedding_sizes, parameter_shapes
+from jamun.model.public.network import PublicDenoiser
 
 SIGMA, MAX_RADIUS, SQUARED = 0.04, 1.0, 0.332
 SMALL = {
@@ -187,3 +190,37 @@ def write(
         hyper = objects | held.get("hyper_parameters", {})
         torch.save(held | {"hyper_parameters": hyper}, path)
     return path
+
+
+def _linear_to(linear: Linear) -> Tensor:
+    return torch.cat([weight.reshape(-1) for weight in linear.weight.values()])
+
+
+def _convolution_to(convolution: Convolution, inputs: list[int] | None) -> tuple[Tensor, Tensor]:
+    rows = []
+    for name, start, fan_in, fan_out in _path_blocks(convolution, inputs):
+        path = next(path for path in convolution.paths if path.name == name)
+        order = (1, 2, 0) if convolution.aggregated[path.l3] else (0, 2, 1)
+        block = convolution.weight[name].permute(order)[start : start + fan_in]
+        rows.append(block.reshape(fan_in * fan_out, -1))
+    whole = torch.cat(rows)
+    return whole[:, :-1], whole[:, -1]
+
+
+def to_public(denoiser: PublicDenoiser) -> dict[str, Tensor]:
+    """The public program's parameters, in the order of its files, from the network's; gradients pass through."""
+    settings = denoiser.settings
+    own = dict(denoiser.named_parameters())
+    found: dict[str, Tensor] = {key: own[ours] for key, ours in _same(settings).items()}
+    sizes = list(embedding_sizes(settings).values())
+    for number, (prefix, block) in enumerate(zip(block_prefixes(settings), denoiser.of_blocks(), strict=True)):
+        radial = block.radial
+        found[f"{prefix}f.f.radial_nn.0.weight"] = torch.cat([radial.bond, radial.distance]).T
+        found[f"{prefix}f.f.radial_nn.0.bias"] = radial.bias
+        weight, bias = _convolution_to(block.convolution, None if number else sizes)
+        found[f"{prefix}f.f.radial_nn.3.weight"], found[f"{prefix}f.f.radial_nn.3.bias"] = weight, bias
+        found[f"{prefix}skip_connection.weight"] = _linear_to(block.skip)
+        found[f"{prefix}self_interaction.weight"] = _linear_to(block.interaction)
+    found["output_head.0.lin.weight"] = _linear_to(denoiser.head_mix)
+    found["output_head.1.weight"] = _linear_to(denoiser.head_vector)
+    return {key: found[key] for key in parameter_shapes(settings)}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from e3nn import o3
-from e3nn_oracle import PerEdgeNetwork
+from e3nn_oracle import PerEdgeNetwork, as_irreps, per_edge_weights
 from toy import ensemble, molecule, random_conditioning
 
 from jamun.config.network import NetworkSettings
@@ -16,7 +16,6 @@ from jamun.model.conditioning import Conditioning
 from jamun.model.convolution import Convolution, Edges
 from jamun.model.denoiser import Denoiser, preconditioning
 from jamun.model.geometry import centre, pair_geometry, superpose
-from jamun.model.layers import as_irreps
 from jamun.model.loss import noisy
 from jamun.model.radial import BesselBasis, GaussianBasis, envelope
 
@@ -110,7 +109,7 @@ def test_convolution_is_the_e3nn_tensor_product(lmax: int) -> None:
     y = points(1, atoms, torch.float64)
     _, harmonics = pair_geometry(y, lmax)
     receiver, sender = (1 - torch.eye(atoms)).nonzero(as_tuple=True)
-    weights = hidden[receiver, sender] @ convolution.per_edge_weights() / math.sqrt(7)
+    weights = hidden[receiver, sender] @ per_edge_weights(convolution) / math.sqrt(7)
     edge = torch.cat([part[:, 0, receiver, sender] for part in harmonics]).T
     expected = torch.zeros(atoms, as_irreps(outputs).dim).double()
     expected.index_add_(0, receiver, product(x[sender], edge, weights))
@@ -131,7 +130,7 @@ def test_public_network_size() -> None:
     assert 10.2e6 < count < 10.8e6
     inner = denoiser.blocks[1].convolution
     assert inner.outputs == {0: 152, 1: 32}
-    assert inner.per_edge_weights().shape == (64, 28_992)
+    assert per_edge_weights(inner).shape == (64, 28_992)
 
 
 def test_public_network_starts_at_order_one_and_agrees_in_float32() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from public_checkpoint import SIGMA, SMALL, SQUARED, content, random_weights, write
+from public_checkpoint import SIGMA, SMALL, SQUARED, content, random_weights, to_public, write
 from typer.testing import CliRunner
 
 from jamun.cli import app
@@ -22,7 +22,6 @@ from jamun.io.log import UserError
 from jamun.io.pickles import Global, Made, PickleError, read_pickle
 from jamun.model.checkpoint import load_denoiser
 from jamun.model.public.importer import PublicCheckpointError, Told, is_public, read_public
-from jamun.model.public.layout import to_public
 
 SETTINGS = PublicNetworkSettings(**SMALL)
 WEIGHTS = random_weights(SETTINGS)

@@ -9,7 +9,7 @@ import mdtraj
 import numpy as np
 import pytest
 import torch
-from public_checkpoint import SIGMA, SMALL, SQUARED, content, random_weights, without_atom_names, write
+from public_checkpoint import SIGMA, SMALL, SQUARED, content, random_weights, to_public, without_atom_names, write
 from public_edge_list import EdgeListNetwork
 from test_training import data, train  # noqa: F401  (a fixture)
 from toy import molecule
@@ -25,7 +25,7 @@ from jamun.model.denoiser import preconditioning
 from jamun.model.geometry import centre
 from jamun.model.loss import validation_losses
 from jamun.model.public.codes import PublicConditioning
-from jamun.model.public.layout import from_public, parameter_shapes, to_public
+from jamun.model.public.layout import from_public, parameter_shapes
 from jamun.model.public.network import PublicDenoiser
 from jamun.model.score import NetworkScore
 from jamun.sampling.integrators import PhaseSpaceState

@@ -102,10 +102,6 @@ def _linear_from(flat: Tensor, linear: Linear, prefix: str) -> dict[str, Tensor]
     }
 
 
-def _linear_to(linear: Linear) -> Tensor:
-    return torch.cat([weight.reshape(-1) for weight in linear.weight.values()])
-
-
 def _path_blocks(convolution: Convolution, inputs: list[int] | None) -> Iterator[tuple[str, int, int, int]]:
     """The blocks of the radial layer's rows in the file's order: the path's name, the first of its input channels that
     the block is about, how many those are, and its output channels. `inputs` are the sizes of an initial block's
@@ -135,17 +131,6 @@ def _convolution_from(
         order = (2, 0, 1) if convolution.aggregated[path.l3] else (0, 2, 1)
         found[f"{prefix}.weight.{path.name}"] = whole.permute(order).contiguous()
     return found
-
-
-def _convolution_to(convolution: Convolution, inputs: list[int] | None) -> tuple[Tensor, Tensor]:
-    rows = []
-    for name, start, fan_in, fan_out in _path_blocks(convolution, inputs):
-        path = next(path for path in convolution.paths if path.name == name)
-        order = (1, 2, 0) if convolution.aggregated[path.l3] else (0, 2, 1)
-        block = convolution.weight[name].permute(order)[start : start + fan_in]
-        rows.append(block.reshape(fan_in * fan_out, -1))
-    whole = torch.cat(rows)
-    return whole[:, :-1], whole[:, -1]
 
 
 def _noise_names(prefix: str, ours: str) -> dict[str, str]:
@@ -192,22 +177,3 @@ def from_public(weights: Mapping[str, Tensor], denoiser: PublicDenoiser) -> dict
     state |= _linear_from(weights["output_head.0.lin.weight"], denoiser.head_mix, "head_mix")
     state |= _linear_from(weights["output_head.1.weight"], denoiser.head_vector, "head_vector")
     return state
-
-
-def to_public(denoiser: PublicDenoiser) -> dict[str, Tensor]:
-    """The public program's parameters, in the order of its files, from the network's; gradients pass through."""
-    settings = denoiser.settings
-    own = dict(denoiser.named_parameters())
-    found: dict[str, Tensor] = {key: own[ours] for key, ours in _same(settings).items()}
-    sizes = list(embedding_sizes(settings).values())
-    for number, (prefix, block) in enumerate(zip(block_prefixes(settings), denoiser.of_blocks(), strict=True)):
-        radial = block.radial
-        found[f"{prefix}f.f.radial_nn.0.weight"] = torch.cat([radial.bond, radial.distance]).T
-        found[f"{prefix}f.f.radial_nn.0.bias"] = radial.bias
-        weight, bias = _convolution_to(block.convolution, None if number else sizes)
-        found[f"{prefix}f.f.radial_nn.3.weight"], found[f"{prefix}f.f.radial_nn.3.bias"] = weight, bias
-        found[f"{prefix}skip_connection.weight"] = _linear_to(block.skip)
-        found[f"{prefix}self_interaction.weight"] = _linear_to(block.interaction)
-    found["output_head.0.lin.weight"] = _linear_to(denoiser.head_mix)
-    found["output_head.1.weight"] = _linear_to(denoiser.head_vector)
-    return {key: found[key] for key in parameter_shapes(settings)}
