@@ -1,7 +1,8 @@
 """The seam where a network plugs in: what training and sampling need of one."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +10,11 @@ from torch import Tensor, nn
 from jamun.data.molecule import Molecule
 
 
-class Conditioned(Protocol):
+@dataclass
+class Conditioned:
     """What a network is told of molecules besides positions: G graphs of at most N atoms, or one graph for all.
+
+    Every field is a tensor (G or 1, N) of atoms, or (G or 1, N, N) of pairs of them, 0 or False on padding.
 
     mask: (G or 1, N) bool, False on padding.
     """
@@ -20,16 +24,27 @@ class Conditioned(Protocol):
     @classmethod
     def from_molecule(cls, molecule: Molecule) -> Self:
         """One molecule. Raises VocabularyError for an atom that the network has no code for."""
+        raise NotImplementedError
 
     @classmethod
     def batch(cls, parts: list[Self]) -> Self:
         """Single molecules joined to one batch, padded to the largest."""
+        largest = max(part.mask.shape[1] for part in parts)
+        joined = {}
+        for name in vars(parts[0]):
+            rows = [getattr(part, name)[0] for part in parts]
+            joined[name] = rows[0].new_zeros(len(rows), *[largest] * rows[0].dim())
+            for whole, row in zip(joined[name], rows, strict=True):
+                whole[tuple(map(slice, row.shape))] = row
+        return cls(**joined)
 
     def select(self, graphs: Tensor) -> Self:
         """The graphs with these indices (G,) int64, repeats allowed."""
+        return type(self)(**{name: value[graphs] for name, value in vars(self).items()})
 
     def to(self, device: torch.device | str) -> Self:
         """The same on `device`."""
+        return type(self)(**{name: value.to(device) for name, value in vars(self).items()})
 
 
 class Network(nn.Module, ABC):

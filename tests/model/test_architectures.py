@@ -21,7 +21,7 @@ from jamun.data.store import FeatureFile
 from jamun.model import architectures
 from jamun.model.architectures import ARCHITECTURES, Architecture
 from jamun.model.checkpoint import CheckpointError, load_denoiser, save_denoiser
-from jamun.model.network import Network
+from jamun.model.network import Conditioned, Network
 
 
 class ShrinkSettings(ArchitectureSettings):
@@ -32,25 +32,12 @@ class ShrinkSettings(ArchitectureSettings):
 
 
 @dataclass
-class Masses:
+class Masses(Conditioned):
     """Which atoms there are: all that the network below is told."""
-
-    mask: torch.Tensor
 
     @classmethod
     def from_molecule(cls, molecule: Molecule) -> Masses:
         return cls(torch.ones(1, molecule.n_atoms, dtype=torch.bool))
-
-    @classmethod
-    def batch(cls, parts: list[Masses]) -> Masses:
-        rows = [part.mask[0] for part in parts]
-        return cls(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True))
-
-    def select(self, graphs: torch.Tensor) -> Masses:
-        return Masses(self.mask[graphs])
-
-    def to(self, device: torch.device | str) -> Masses:
-        return Masses(self.mask.to(device))
 
 
 class Shrink(Network):

@@ -234,12 +234,12 @@ def test_permutation_and_padding_change_nothing() -> None:
     y = points(1, 6, torch.float64)
     order = torch.tensor([3, 0, 5, 1, 4, 2])
     shuffled = Conditioning(
+        conditioning.mask,
         conditioning.element[:, order],
         conditioning.atom_name[:, order],
         conditioning.residue[:, order],
         conditioning.residue_index[:, order],
         conditioning.bonded[:, order][:, :, order],
-        conditioning.mask,
         conditioning.hand,
     )
     padded = Conditioning.batch([conditioning, random_conditioning(1, 9)])

@@ -72,4 +72,4 @@ def random_conditioning(graphs: int, atoms: int, seed: int = 0) -> Conditioning:
 
     mask = torch.ones(graphs, atoms, dtype=torch.bool)
     hand = torch.ones(graphs, atoms, dtype=torch.int8)
-    return Conditioning(codes(5), codes(30), codes(20), codes(4), bonded, mask, hand)
+    return Conditioning(mask, codes(5), codes(30), codes(20), codes(4), bonded, hand)

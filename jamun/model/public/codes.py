@@ -5,16 +5,16 @@ them: HID, HIE, HIP, HSD and HSE are HIS, CYX is CYS, and the methyl carbon of N
 protonation states (ASH, CYM, GLH, LYN) and amide caps (NH2) are residues without a name.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from jamun.data.molecule import Molecule
 from jamun.data.vocabulary import VocabularyError
+from jamun.model.network import Conditioned
 
 # Of the tables below: a checkpoint made with others is refused.
 PUBLIC_VOCABULARY_VERSION = 1
@@ -31,13 +31,12 @@ OTHER_ELEMENT, OTHER_ATOM_NAME, OTHER_RESIDUE = len(_ELEMENTS), len(_ATOM_NAMES)
 
 
 @dataclass
-class PublicConditioning:
+class PublicConditioning(Conditioned):
     """Codes of atoms, in the order of generation 4, and bonds, for G graphs, or for one that stands for all.
 
-    element, atom_name, residue: (G or 1, N) int64, 0 on padding, where they mean nothing.
+    element, atom_name, residue: (G or 1, N) int64.
     residue_index: (G or 1, N) int64, the residue's place in the chain, from 0, caps counted.
     bonds: (G or 1, N, N) bool, of receiver and sender: True for a bond's later and earlier atom.
-    mask: (G or 1, N) bool, False on padding.
     """
 
     element: Tensor
@@ -45,7 +44,6 @@ class PublicConditioning:
     residue: Tensor
     residue_index: Tensor
     bonds: Tensor
-    mask: Tensor
 
     @classmethod
     def from_molecule(cls, molecule: Molecule) -> Self:
@@ -66,30 +64,7 @@ class PublicConditioning:
         bonds[0, ends[:, 1], ends[:, 0]] = True
         mask = torch.ones(1, molecule.n_atoms, dtype=torch.bool)
         element, atom_name, residue, index = (torch.as_tensor(row)[None] for row in codes)
-        return cls(element, atom_name, residue, index, bonds, mask)
-
-    @classmethod
-    def batch(cls, parts: list[Self]) -> Self:
-        """Single molecules joined to one batch, padded to the largest."""
-        largest = max(part.mask.shape[1] for part in parts)
-        bonds = torch.zeros(len(parts), largest, largest, dtype=torch.bool)
-        for graph, part in enumerate(parts):
-            atoms = part.mask.shape[1]
-            bonds[graph, :atoms, :atoms] = part.bonds[0]
-        rows = {
-            field.name: pad_sequence([getattr(part, field.name)[0] for part in parts], batch_first=True)
-            for field in fields(cls)
-            if field.name != "bonds"
-        }
-        return cls(bonds=bonds, **rows)
-
-    def select(self, graphs: Tensor) -> Self:
-        """The graphs with these indices (G,) int64, repeats allowed."""
-        return type(self)(**{field.name: getattr(self, field.name)[graphs] for field in fields(self)})
-
-    def to(self, device: torch.device | str) -> Self:
-        """The same on `device`."""
-        return type(self)(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+        return cls(mask, element, atom_name, residue, index, bonds)
 
     def rows(self, generation: int, with_places: bool) -> dict[str, Tensor]:
         """Rows of the embedding tables, (G or 1, N) int64 each.
