@@ -175,6 +175,7 @@ def _of_variants(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["peptide"] == (peptides[0] if len(peptides) == 1 else _MEAN)]
 
 
+@styled()
 def plot_ablation(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     """A column of panels a setting that was changed; rows: accuracy, physicality, mixing.
 
@@ -186,35 +187,34 @@ def plot_ablation(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     columns = families(variants)
     peptides = [peptide for peptide in dict.fromkeys(table["peptide"]) if peptide != _MEAN]
     what = peptides[0] if len(peptides) == 1 else f"means of {len(peptides)} peptides"
-    with styled():
-        widths = [max(2.0, 0.62 * len(family.ticks) + 0.8) for family in columns]
-        figure, axes = plt.subplots(
-            len(_ROWS),
-            len(columns),
-            figsize=(max(2.8 + sum(widths), 5.4), 7.2),
-            sharey="row",
-            squeeze=False,
-            layout="constrained",
-            gridspec_kw={"width_ratios": widths},
-        )
-        set_pads(figure, 0.05, 0.06)
-        for row, (series, axis, _) in enumerate(_ROWS):
-            entries: dict[str, Any] = {}
-            for family, panel in zip(columns, axes[row], strict=True):
-                drawn = _draw(panel, family, row, models)
-                if not drawn:
-                    in_words(panel, "no numbers")
-                entries |= drawn
-                _axes(panel, family, bottom=row == len(_ROWS) - 1)
-                if row == 0:
-                    entries |= _floors(panel, series, variants)
-            axes[row, 0].set_ylabel(axis)
-            _height(axes[row, 0], row, variants)
-            if len(series) > 1 and entries:
-                words = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
-                axes[row, -1].legend(entries.values(), entries.keys(), **words)
-        below_legend(figure, _keys(variants, models))
-        headline(figure, f"{table['dataset'].iloc[0]}: other settings of sampling, {what}")
+    widths = [max(2.0, 0.62 * len(family.ticks) + 0.8) for family in columns]
+    figure, axes = plt.subplots(
+        len(_ROWS),
+        len(columns),
+        figsize=(max(2.8 + sum(widths), 5.4), 7.2),
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
+        gridspec_kw={"width_ratios": widths},
+    )
+    set_pads(figure, 0.05, 0.06)
+    for row, (series, axis, _) in enumerate(_ROWS):
+        entries: dict[str, Any] = {}
+        for family, panel in zip(columns, axes[row], strict=True):
+            drawn = _draw(panel, family, row, models)
+            if not drawn:
+                in_words(panel, "no numbers")
+            entries |= drawn
+            _axes(panel, family, bottom=row == len(_ROWS) - 1)
+            if row == 0:
+                entries |= _floors(panel, series, variants)
+        axes[row, 0].set_ylabel(axis)
+        _height(axes[row, 0], row, variants)
+        if len(series) > 1 and entries:
+            words = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+            axes[row, -1].legend(entries.values(), entries.keys(), **words)
+    below_legend(figure, _keys(variants, models))
+    headline(figure, f"{table['dataset'].iloc[0]}: other settings of sampling, {what}")
     return figure
 
 
@@ -248,5 +248,4 @@ def ablation_to_files(table: Path, settings: FigureSettings, png: Path, pdf: Pat
     needed = ("variant", "model", "peptide", "family", "js_backbone", "bond_outlier", "ess_per_evaluation")
     read = read_rows(table, needed, "the evaluation", ("family", "jump_sigmas_nm"))
     read["family"] = read["family"].fillna("")
-    with styled():
-        save(plot_ablation(read, settings), settings, png, pdf)
+    save(plot_ablation(read, settings), settings, png, pdf)

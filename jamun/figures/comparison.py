@@ -58,6 +58,7 @@ def first_rows(compared: Sequence[Compared], most: int = _MOST_ROWS) -> list[Com
     return shown
 
 
+@styled()
 def plot_comparison(compared: Sequence[Compared], settings: FigureSettings, title: str) -> Figure:
     """Free energy over phi and psi in kT above the row's lowest bin: MD and each model, a row a residue.
 
@@ -73,44 +74,43 @@ def plot_comparison(compared: Sequence[Compared], settings: FigureSettings, titl
     blocks = [titles + count * _SIDE + (count - 1) * _ROW_GAP for count in rows]
     width = _LEFT + columns * _SIDE + (columns - 1) * _GAP + _RIGHT
     height = _ABOVE + sum(blocks) + (len(blocks) - 1) * _BETWEEN + _BELOW
-    with styled():
-        figure = plt.figure(figsize=(width, height))
-        top = height - _ABOVE
-        for number, ((result, arrays), count, block) in enumerate(zip(compared, rows, blocks, strict=True)):
-            last = number == len(compared) - 1
-            edges = np.rad2deg(arrays["ramachandran_edges"])
-            residues = result["models"][0]["ramachandran"]
-            for row in range(count):
-                below = top - titles - (row + 1) * _SIDE - row * _ROW_GAP
-                panels = [add_panel(figure, _LEFT + k * (_SIDE + _GAP), below, _SIDE, _SIDE) for k in range(columns)]
-                for column, panel in enumerate(panels):
-                    square_degrees(panel, left=column == 0, bottom=row == count - 1)
-                    if not last:
-                        panel.set_xlabel("")
-                    if not residues:
-                        in_words(panel, "no residue has both φ and ψ", width=20)
-                if row == 0:
-                    for panel, words in zip(panels, _titles(result), strict=True):
-                        panel.set_title(words)
-                    if len(compared) > 1:
-                        figure.text(0.12 / width, (top - titles + 0.06) / height, result["peptide"], fontweight="bold")
-                if residues:
-                    counts = [arrays["ramachandran_reference"][row], *arrays["ramachandran_models"][:, row]]
-                    distances = [None, *(entry["ramachandran"][row]["js"]["value"] for entry in result["models"])]
-                    energies = row_energies(counts, range(columns))
-                    draw_row(
-                        figure,
-                        panels,
-                        edges,
-                        energies,
-                        distances,
-                        ["no frames"] * columns,
-                        colours,
-                        settings.energy_max,
-                    )
-                    name_row(panels[0], residues[row])
-            top -= block + _BETWEEN
-        headline(figure, title)
+    figure = plt.figure(figsize=(width, height))
+    top = height - _ABOVE
+    for number, ((result, arrays), count, block) in enumerate(zip(compared, rows, blocks, strict=True)):
+        last = number == len(compared) - 1
+        edges = np.rad2deg(arrays["ramachandran_edges"])
+        residues = result["models"][0]["ramachandran"]
+        for row in range(count):
+            below = top - titles - (row + 1) * _SIDE - row * _ROW_GAP
+            panels = [add_panel(figure, _LEFT + k * (_SIDE + _GAP), below, _SIDE, _SIDE) for k in range(columns)]
+            for column, panel in enumerate(panels):
+                square_degrees(panel, left=column == 0, bottom=row == count - 1)
+                if not last:
+                    panel.set_xlabel("")
+                if not residues:
+                    in_words(panel, "no residue has both φ and ψ", width=20)
+            if row == 0:
+                for panel, words in zip(panels, _titles(result), strict=True):
+                    panel.set_title(words)
+                if len(compared) > 1:
+                    figure.text(0.12 / width, (top - titles + 0.06) / height, result["peptide"], fontweight="bold")
+            if residues:
+                counts = [arrays["ramachandran_reference"][row], *arrays["ramachandran_models"][:, row]]
+                distances = [None, *(entry["ramachandran"][row]["js"]["value"] for entry in result["models"])]
+                energies = row_energies(counts, range(columns))
+                draw_row(
+                    figure,
+                    panels,
+                    edges,
+                    energies,
+                    distances,
+                    ["no frames"] * columns,
+                    colours,
+                    settings.energy_max,
+                )
+                name_row(panels[0], residues[row])
+        top -= block + _BETWEEN
+    headline(figure, title)
     return figure
 
 
@@ -124,8 +124,7 @@ def comparison_to_files(result: Path, arrays: Path, settings: FigureSettings, pn
     colour map."""
     compared = read_json(result), read_npz(arrays)
     title = f"{compared[0]['peptide']}: models at {_clock(compared[0])}"
-    with styled():
-        save(plot_comparison([compared], settings, title), settings, png, pdf)
+    save(plot_comparison([compared], settings, title), settings, png, pdf)
 
 
 def comparison_page_to_files(
@@ -136,5 +135,4 @@ def comparison_page_to_files(
     shown = first_rows(compared)
     more = f", {len(shown)} of {len(compared)} peptides" if len(shown) < len(compared) else ""
     title = f"{shown[0][0]['dataset']}: models at {_clock(shown[0][0])}{more}"
-    with styled():
-        save(plot_comparison(shown, settings, title), settings, png, pdf)
+    save(plot_comparison(shown, settings, title), settings, png, pdf)

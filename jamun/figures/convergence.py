@@ -78,6 +78,7 @@ def _finish(panel: Axes, axis: str, baselines: Sequence[dict[str, Any]], group: 
     return _floors(panel, baselines, group)
 
 
+@styled()
 def plot_convergence(result: dict[str, Any], settings: FigureSettings) -> Figure:
     """JS distance to all MD of the first frames of each: a row over their number, a row over wall clock.
 
@@ -87,25 +88,24 @@ def plot_convergence(result: dict[str, Any], settings: FigureSettings) -> Figure
     """
     curves = result["convergence"]
     series = {"md": (EQUAL, "o", "MD, first frames"), "samples": (SAMPLES, "s", "first samples")}
-    with styled():
-        figure, axes = plt.subplots(2, len(_GROUPS), figsize=(7.8, 5.0), sharey=True, layout="constrained")
-        set_pads(figure, 0.06, 0.08)
-        entries: dict[str, Any] = {}
-        for row, axis in enumerate(_AXES):
-            for column, (group, title) in enumerate(_GROUPS.items()):
-                panel = axes[row, column]
-                for name, (colour, marker, words) in series.items():
-                    x, y = curve_of(curves[name], axis, group)
-                    if len(x):
-                        (entries[words],) = panel.plot(x, y, marker=marker, color=colour, markersize=3.5)
-                entries |= _finish(panel, axis, [result["baselines"]], group)
-                if row == 0:
-                    panel.set_title(title)
-                if column == 0:
-                    panel.set_ylabel("JS distance to all MD")
-        axes[0, 0].set_ylim(bottom=0)
-        below_legend(figure, entries)
-        headline(figure, f"{result['peptide']}, model {result['model']}: convergence")
+    figure, axes = plt.subplots(2, len(_GROUPS), figsize=(7.8, 5.0), sharey=True, layout="constrained")
+    set_pads(figure, 0.06, 0.08)
+    entries: dict[str, Any] = {}
+    for row, axis in enumerate(_AXES):
+        for column, (group, title) in enumerate(_GROUPS.items()):
+            panel = axes[row, column]
+            for name, (colour, marker, words) in series.items():
+                x, y = curve_of(curves[name], axis, group)
+                if len(x):
+                    (entries[words],) = panel.plot(x, y, marker=marker, color=colour, markersize=3.5)
+            entries |= _finish(panel, axis, [result["baselines"]], group)
+            if row == 0:
+                panel.set_title(title)
+            if column == 0:
+                panel.set_ylabel("JS distance to all MD")
+    axes[0, 0].set_ylim(bottom=0)
+    below_legend(figure, entries)
+    headline(figure, f"{result['peptide']}, model {result['model']}: convergence")
     return figure
 
 
@@ -139,6 +139,7 @@ def _finish_strip(panel: Axes, strip: Axes, axis: str, peptides: int) -> None:
     strip.xaxis.set_minor_locator(NullLocator())
 
 
+@styled()
 def plot_mean_convergence(results: Sequence[dict[str, Any]], settings: FigureSettings) -> Figure:
     """JS distance to all MD of the first frames, the mean over peptides: backbone and all torsions over their number
     and over wall clock.
@@ -157,47 +158,44 @@ def plot_mean_convergence(results: Sequence[dict[str, Any]], settings: FigureSet
     for place, model in enumerate(models):
         own = [result for result in results if result["model"] == model]
         series[model] = (MODELS[place % len(MODELS)], "samples", own)
-    with styled():
-        figure = plt.figure(figsize=(7.4, 6.6 if count > 1 else 5.4), layout="constrained")
-        set_pads(figure, 0.06, 0.07, hspace=0.0)
-        ratios = [5, 1, 5, 1] if count > 1 else [1, 1]
-        axes = figure.subplots(len(ratios), 2, gridspec_kw={"height_ratios": ratios})
-        panels, strips = (axes[::2], axes[1::2]) if count > 1 else (axes, None)
-        entries: dict[str, Any] = {}
-        for (row, column), panel in np.ndenumerate(panels):
-            axis, group = list(_AXES)[row], _MEAN_GROUPS[column]
-            strip: Axes | None = None if strips is None else strips[row, column]
-            for words, (colour, name, own) in series.items():
-                curves = [curve_of(result["convergence"][name], axis, group) for result in own]
-                curves = [curve for curve in curves if len(curve[0])]
-                if curves:
-                    entries[words] = _draw_mean(panel, strip, curves, colour)
-            entries |= _finish(panel, axis, baselines, group)
+    figure = plt.figure(figsize=(7.4, 6.6 if count > 1 else 5.4), layout="constrained")
+    set_pads(figure, 0.06, 0.07, hspace=0.0)
+    ratios = [5, 1, 5, 1] if count > 1 else [1, 1]
+    axes = figure.subplots(len(ratios), 2, gridspec_kw={"height_ratios": ratios})
+    panels, strips = (axes[::2], axes[1::2]) if count > 1 else (axes, None)
+    entries: dict[str, Any] = {}
+    for (row, column), panel in np.ndenumerate(panels):
+        axis, group = list(_AXES)[row], _MEAN_GROUPS[column]
+        strip: Axes | None = None if strips is None else strips[row, column]
+        for words, (colour, name, own) in series.items():
+            curves = [curve_of(result["convergence"][name], axis, group) for result in own]
+            curves = [curve for curve in curves if len(curve[0])]
+            if curves:
+                entries[words] = _draw_mean(panel, strip, curves, colour)
+        entries |= _finish(panel, axis, baselines, group)
+        if strip is not None:
+            _finish_strip(panel, strip, axis, count)
+        if row == 0:
+            panel.set_title(_GROUPS[group])
+        if column == 0:
+            panel.set_ylabel("JS distance to all MD")
             if strip is not None:
-                _finish_strip(panel, strip, axis, count)
-            if row == 0:
-                panel.set_title(_GROUPS[group])
-            if column == 0:
-                panel.set_ylabel("JS distance to all MD")
-                if strip is not None:
-                    strip.set_ylabel("peptides", fontsize=8)
-        highest = max((panel.get_ylim()[1] for panel in panels.flat if panel.lines), default=1.0)
-        for panel in panels.flat:
-            panel.set_ylim(0, highest)
-        for panel in axes[:, 1]:
-            panel.set_yticklabels([])
-        below_legend(figure, entries)
-        headline(figure, f"{results[0]['dataset']}: convergence, {count} peptide{'s' if count > 1 else ''}")
+                strip.set_ylabel("peptides", fontsize=8)
+    highest = max((panel.get_ylim()[1] for panel in panels.flat if panel.lines), default=1.0)
+    for panel in panels.flat:
+        panel.set_ylim(0, highest)
+    for panel in axes[:, 1]:
+        panel.set_yticklabels([])
+    below_legend(figure, entries)
+    headline(figure, f"{results[0]['dataset']}: convergence, {count} peptide{'s' if count > 1 else ''}")
     return figure
 
 
 def convergence_to_files(result: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw one peptide's curves from evaluation's file (JSON)."""
-    with styled():
-        save(plot_convergence(read_json(result), settings), settings, png, pdf)
+    save(plot_convergence(read_json(result), settings), settings, png, pdf)
 
 
 def convergence_of_all_to_files(results: Sequence[Path], settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw the mean curves over peptides from evaluation's files (JSON) of every peptide and model."""
-    with styled():
-        save(plot_mean_convergence([read_json(result) for result in results], settings), settings, png, pdf)
+    save(plot_mean_convergence([read_json(result) for result in results], settings), settings, png, pdf)

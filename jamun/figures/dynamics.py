@@ -184,6 +184,7 @@ def _torsion_legend(figure: Figure, torsions: list[dict[str, Any]], height: floa
         )
 
 
+@styled()
 def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Decorrelation of MD and of samples, densities along TIC 0; below, free energies over TIC 0 and 1.
 
@@ -198,53 +199,51 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     between = _BETWEEN + extra + 0.15
     curves_width = 2 * _SIDE + _GAP
     width, height = _LEFT + 3 * _SIDE + 2 * _GAP + _RIGHT, _ABOVE + _UPPER + between + _SIDE + _BELOW
-    with styled():
-        figure = plt.figure(figsize=(width, height))
-        lefts = [_LEFT + column * (_SIDE + _GAP) for column in range(3)]
-        upper = [add_panel(figure, left, _BELOW + _SIDE + between, _SIDE, _UPPER) for left in lefts]
-        lower = [add_panel(figure, left, _BELOW, _SIDE, _SIDE) for left in lefts]
-        time = "simulated time (ps)" if units["md"] == "ps" else "MD frames"
-        _curves(upper[0], torsions, arrays, "md", result["decorrelation"]["frame"]["md"], time)
-        _curves(upper[1], torsions, arrays, "samples", steps, "walk steps")
-        upper[0].set_ylabel("torsion autocorrelation")
-        drawn = [panel for panel in upper[:2] if panel.lines]
-        for panel in drawn:
-            panel.set_ylim(bottom=min(other.get_ylim()[0] for other in drawn))
-        for panel, title in zip(upper, ("MD", "samples", "slowest component"), strict=True):
-            panel.set_title(title)
-        _torsion_legend(figure, torsions, _BELOW + _SIDE + between - 0.47, curves_width)
-        no_tica = result["tica"]["reason"]
-        if no_tica or not arrays["tica_0_samples"].size:
-            for panel in (upper[2], *lower):
-                panel.set(xticks=[], yticks=[])
-                in_words(panel, f"no TICA: {no_tica}")
+    figure = plt.figure(figsize=(width, height))
+    lefts = [_LEFT + column * (_SIDE + _GAP) for column in range(3)]
+    upper = [add_panel(figure, left, _BELOW + _SIDE + between, _SIDE, _UPPER) for left in lefts]
+    lower = [add_panel(figure, left, _BELOW, _SIDE, _SIDE) for left in lefts]
+    time = "simulated time (ps)" if units["md"] == "ps" else "MD frames"
+    _curves(upper[0], torsions, arrays, "md", result["decorrelation"]["frame"]["md"], time)
+    _curves(upper[1], torsions, arrays, "samples", steps, "walk steps")
+    upper[0].set_ylabel("torsion autocorrelation")
+    drawn = [panel for panel in upper[:2] if panel.lines]
+    for panel in drawn:
+        panel.set_ylim(bottom=min(other.get_ylim()[0] for other in drawn))
+    for panel, title in zip(upper, ("MD", "samples", "slowest component"), strict=True):
+        panel.set_title(title)
+    _torsion_legend(figure, torsions, _BELOW + _SIDE + between - 0.47, curves_width)
+    no_tica = result["tica"]["reason"]
+    if no_tica or not arrays["tica_0_samples"].size:
+        for panel in (upper[2], *lower):
+            panel.set(xticks=[], yticks=[])
+            in_words(panel, f"no TICA: {no_tica}")
+    else:
+        _densities(upper[2], arrays)
+        distance = result["distances"]["tica_0"]["value"]
+        upper[2].set_title(f"slowest component   JS {distance:.2f}")
+        across, up = figure.get_size_inches()
+        figure.legend(
+            *upper[2].get_legend_handles_labels(),
+            loc="upper center",
+            bbox_to_anchor=((lefts[2] + _SIDE / 2) / across, (_BELOW + _SIDE + between - 0.4) / up),
+            ncols=2,
+            handlelength=1.3,
+            columnspacing=1.0,
+            borderaxespad=0,
+        )
+        if arrays["tica_01_samples"].size:
+            _maps(figure, lower, result, arrays, settings)
         else:
-            _densities(upper[2], arrays)
-            distance = result["distances"]["tica_0"]["value"]
-            upper[2].set_title(f"slowest component   JS {distance:.2f}")
-            across, up = figure.get_size_inches()
-            figure.legend(
-                *upper[2].get_legend_handles_labels(),
-                loc="upper center",
-                bbox_to_anchor=((lefts[2] + _SIDE / 2) / across, (_BELOW + _SIDE + between - 0.4) / up),
-                ncols=2,
-                handlelength=1.3,
-                columnspacing=1.0,
-                borderaxespad=0,
-            )
-            if arrays["tica_01_samples"].size:
-                _maps(figure, lower, result, arrays, settings)
-            else:
-                for panel in lower:
-                    panel.set(xticks=[], yticks=[])
-                    in_words(panel, "TICA has a single component")
-        for panel, title in zip(lower, _titles(result), strict=True):
-            panel.set_title(title)
-        headline(figure, f"{result['peptide']}, model {result['model']}: slow motions")
+            for panel in lower:
+                panel.set(xticks=[], yticks=[])
+                in_words(panel, "TICA has a single component")
+    for panel, title in zip(lower, _titles(result), strict=True):
+        panel.set_title(title)
+    headline(figure, f"{result['peptide']}, model {result['model']}: slow motions")
     return figure
 
 
 def dynamics_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw one peptide's figure from evaluation's files (JSON, NPZ). Raises FigureError for an unknown colour map."""
-    with styled():
-        save(plot_dynamics(read_json(result), read_npz(arrays), settings), settings, png, pdf)
+    save(plot_dynamics(read_json(result), read_npz(arrays), settings), settings, png, pdf)

@@ -41,54 +41,53 @@ def _words(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+@styled()
 def plot_energies(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Densities of potential energies of the MD and of samples, hydrogens drawn on both; with the MD's own hydrogens as
     a dashed line. `result` and `arrays` are evaluation's, of its step wasserstein."""
-    with styled():
-        figure, panel = plt.subplots(figsize=(5.4, 3.3), layout="constrained")
-        headline(figure, f"{result['peptide']}, model {result['model']}: potential energies")
-        if result["energy"] is None or not (len(arrays["energy_md"]) and len(arrays["energy_samples"])):
-            in_words(panel, f"no energies: {result['distances']['energy_w2']['reason']}", 40)
-            panel.set_axis_off()
-            return figure
-        kt, zero = result["energy"]["kt"], result["energy"]["md"]["mean"]
-        shown = {
-            name: ((arrays[f"energy_{name}"] - zero) / kt, arrays[f"energy_{name}_weights"])
-            for name in ("md", "md_own", "samples")
-            if len(arrays[f"energy_{name}"])
-        }
-        of_md = np.concatenate([values for name, (values, _) in shown.items() if name != "samples"])
-        span = _range(of_md, shown["samples"][0])
-        inside = ((shown["md"][0] >= span[0]) & (shown["md"][0] <= span[1])).sum()
-        width = max(np.ptp(shown["md"][0]) / max(12, min(60, inside / _FRAMES_PER_BIN)), 1e-9)
-        edges = np.linspace(*span, max(12, min(200, round((span[1] - span[0]) / width))) + 1)
-        looks: dict[str, dict[str, Any]] = {
-            "md": {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0, "label": "MD, hydrogens drawn"},
-            "md_own": {
-                "color": REFERENCE,
-                "linewidth": 1.1,
-                "linestyle": (0, (4, 1.5)),
-                "label": "MD, its own hydrogens",
-            },
-            "samples": {"color": SAMPLES, "linewidth": 1.5, "label": f"{result['model']}, hydrogens drawn"},
-        }
-        for name, (values, weights) in shown.items():
-            counts, _ = np.histogram(values, edges, weights=weights)
-            panel.stairs(counts / weights.sum() / np.diff(edges), edges, **looks[name])
-        values, weights = shown["samples"]
-        beyond = float(weights[(values < span[0]) | (values > span[1])].sum() / weights.sum())
-        panel.set(xlim=span, yticks=[], xlabel="potential energy less the MD's mean (kT)")
-        panel.set_ylim(0, panel.get_ylim()[1] * 1.05)
-        panel.spines["left"].set_visible(False)
-        panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
-        text = _words(result)
-        if beyond > 0:
-            text += f"\n\n{100 * beyond:.1f} % of the samples\nlie outside of the axis"
-        panel.text(1.03, 0.62, text, transform=panel.transAxes, va="top", fontsize=8, linespacing=1.4)
+    figure, panel = plt.subplots(figsize=(5.4, 3.3), layout="constrained")
+    headline(figure, f"{result['peptide']}, model {result['model']}: potential energies")
+    if result["energy"] is None or not (len(arrays["energy_md"]) and len(arrays["energy_samples"])):
+        in_words(panel, f"no energies: {result['distances']['energy_w2']['reason']}", 40)
+        panel.set_axis_off()
+        return figure
+    kt, zero = result["energy"]["kt"], result["energy"]["md"]["mean"]
+    shown = {
+        name: ((arrays[f"energy_{name}"] - zero) / kt, arrays[f"energy_{name}_weights"])
+        for name in ("md", "md_own", "samples")
+        if len(arrays[f"energy_{name}"])
+    }
+    of_md = np.concatenate([values for name, (values, _) in shown.items() if name != "samples"])
+    span = _range(of_md, shown["samples"][0])
+    inside = ((shown["md"][0] >= span[0]) & (shown["md"][0] <= span[1])).sum()
+    width = max(np.ptp(shown["md"][0]) / max(12, min(60, inside / _FRAMES_PER_BIN)), 1e-9)
+    edges = np.linspace(*span, max(12, min(200, round((span[1] - span[0]) / width))) + 1)
+    looks: dict[str, dict[str, Any]] = {
+        "md": {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0, "label": "MD, hydrogens drawn"},
+        "md_own": {
+            "color": REFERENCE,
+            "linewidth": 1.1,
+            "linestyle": (0, (4, 1.5)),
+            "label": "MD, its own hydrogens",
+        },
+        "samples": {"color": SAMPLES, "linewidth": 1.5, "label": f"{result['model']}, hydrogens drawn"},
+    }
+    for name, (values, weights) in shown.items():
+        counts, _ = np.histogram(values, edges, weights=weights)
+        panel.stairs(counts / weights.sum() / np.diff(edges), edges, **looks[name])
+    values, weights = shown["samples"]
+    beyond = float(weights[(values < span[0]) | (values > span[1])].sum() / weights.sum())
+    panel.set(xlim=span, yticks=[], xlabel="potential energy less the MD's mean (kT)")
+    panel.set_ylim(0, panel.get_ylim()[1] * 1.05)
+    panel.spines["left"].set_visible(False)
+    panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
+    text = _words(result)
+    if beyond > 0:
+        text += f"\n\n{100 * beyond:.1f} % of the samples\nlie outside of the axis"
+    panel.text(1.03, 0.62, text, transform=panel.transAxes, va="top", fontsize=8, linespacing=1.4)
     return figure
 
 
 def energies_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw one peptide's potential energies from evaluation's files (JSON, NPZ)."""
-    with styled():
-        save(plot_energies(read_json(result), read_npz(arrays), settings), settings, png, pdf)
+    save(plot_energies(read_json(result), read_npz(arrays), settings), settings, png, pdf)

@@ -20,7 +20,6 @@ from jamun.figures.style import (
     add_panel,
     headline,
     save,
-    styled,
 )
 from jamun.io.atomic import read_json
 
@@ -171,6 +170,5 @@ def ensemble_to_files(md: Path, samples: Path, result: Path, settings: FigureSet
     )
     symbols = {7: "N", 8: "O", 16: "S"}
     elements = [symbols[number] for number in np.unique(molecule.elements) if number in symbols]
-    with styled():
-        figure = plot_ensemble(pictures, (len(first), len(second)), size, read_json(result) | {"elements": elements})
-        save(figure, settings, png, pdf)
+    figure = plot_ensemble(pictures, (len(first), len(second)), size, read_json(result) | {"elements": elements})
+    save(figure, settings, png, pdf)

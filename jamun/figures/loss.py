@@ -27,6 +27,7 @@ def _plain_log(panel: Axes) -> None:
     panel.yaxis.set_minor_locator(NullLocator())
 
 
+@styled()
 def plot_loss(metrics: pd.DataFrame, record: dict[str, Any], settings: FigureSettings, model: str) -> Figure:
     """Training and validation loss against steps, in units of the noise: 1 is a denoiser that returns its input.
 
@@ -35,25 +36,24 @@ def plot_loss(metrics: pd.DataFrame, record: dict[str, Any], settings: FigureSet
     """
     train = metrics.dropna(subset=["train_loss"])
     validation = metrics.dropna(subset=["validation_loss"])
-    with styled():
-        figure, panel = plt.subplots(figsize=(5.8, 3.7), layout="constrained")
-        panel.set(xlabel="training step", ylabel="mean |x̂ − x|² / 3σ²")
-        if len(train) + len(validation) == 0:
-            in_words(panel, "no loss was measured")
-            panel.set(xticks=[], yticks=[])
-        else:
-            _draw_curves(panel, train, validation, record.get("best_step"))
-        headline(figure, f"model {model}")
-        facts = []
-        if record.get("parameters") is not None:
-            facts.append(f"{record['parameters']:,} parameters")
-        training = record.get("training", {})
-        if training.get("sigma_range"):
-            low, high = training["sigma_range"]
-            facts.append(f"σ from {low:g} to {high:g} nm, validated at {training['sigma']:g} nm")
-        elif training.get("sigma") is not None:
-            facts.append(f"σ = {training['sigma']:g} nm")
-        panel.set_title(", ".join(facts))
+    figure, panel = plt.subplots(figsize=(5.8, 3.7), layout="constrained")
+    panel.set(xlabel="training step", ylabel="mean |x̂ − x|² / 3σ²")
+    if len(train) + len(validation) == 0:
+        in_words(panel, "no loss was measured")
+        panel.set(xticks=[], yticks=[])
+    else:
+        _draw_curves(panel, train, validation, record.get("best_step"))
+    headline(figure, f"model {model}")
+    facts = []
+    if record.get("parameters") is not None:
+        facts.append(f"{record['parameters']:,} parameters")
+    training = record.get("training", {})
+    if training.get("sigma_range"):
+        low, high = training["sigma_range"]
+        facts.append(f"σ from {low:g} to {high:g} nm, validated at {training['sigma']:g} nm")
+    elif training.get("sigma") is not None:
+        facts.append(f"σ = {training['sigma']:g} nm")
+    panel.set_title(", ".join(facts))
     return figure
 
 
@@ -100,5 +100,4 @@ def loss_to_files(metrics: Path, record: Path, settings: FigureSettings, png: Pa
     if absent:
         raise FigureError(f"{metrics}: has no column {absent[0]}; give the metrics.csv that training wrote.")
     table = table.replace([np.inf, -np.inf], np.nan)
-    with styled():
-        save(plot_loss(table, read_json(record), settings, metrics.parent.name), settings, png, pdf)
+    save(plot_loss(table, read_json(record), settings, metrics.parent.name), settings, png, pdf)

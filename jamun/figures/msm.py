@@ -161,6 +161,7 @@ def _draw_timescales(panel: Axes, result: dict[str, Any]) -> None:
     panel.minorticks_off()
 
 
+@styled()
 def plot_msm(result: dict[str, Any], arrays: dict[str, np.ndarray], peptide: str, settings: FigureSettings) -> Figure:
     """Two rows of maps a residue, a column a macrostate, the most populated first.
 
@@ -168,29 +169,28 @@ def plot_msm(result: dict[str, Any], arrays: dict[str, np.ndarray], peptide: str
     them populations, and implied timescales in frames. `arrays` holds counts (macrostates, residues, bins, bins) as
     [phi, psi]. Where no model could be made the figure says why.
     """
-    with styled():
-        if result["status"] != "ok":
-            return _nothing(peptide, result["reason"] or "no reason was recorded")
-        states = result["macrostates"]
-        labels = [str(label) for label in arrays["residue_labels"]]
-        shown = min(len(states), _MOST_MAPS)
-        # Few macrostates get larger maps, so that they fill the width of what is below them.
-        side = float(np.clip((_LEAST_WIDTH - _LEFT - _RIGHT + _GAP) / shown - _GAP, *_SIDES))
-        spare = max(0.0, _LEAST_WIDTH - _LEFT - _RIGHT - shown * (side + _GAP) + _GAP) / 2
-        if labels:
-            margins = (_LEFT + spare, _RIGHT + spare, _LOWER + 1.15, 0.82)
-            figure, axes = square_panels(2 * len(labels), shown, side, (_GAP, 0.28), margins, group=2)
-            _draw_maps(axes, labels, arrays, settings.energy_max)
-            for panel, state in zip(axes[0], states, strict=False):
-                panel.set_title(f"state {state['index'] + 1}\n{_percent(state['population'])}", fontsize=8.5)
-        else:
-            figure = plt.figure(figsize=(_LEAST_WIDTH, _LOWER + 1.2))
-        width = figure.get_size_inches()[0]
-        scales = min(3.6, 0.36 * width)
-        _draw_populations(add_panel(figure, 0.65, 0.5, width - scales - 1.75, _LOWER - 0.25), result)
-        _draw_timescales(add_panel(figure, width - scales - 0.2, 0.5, scales, _LOWER - 0.25), result)
-        more = f" (maps of {shown} of {len(states)})" if labels and shown < len(states) else ""
-        headline(figure, f"{peptide}: macrostates of the MD{more}")
+    if result["status"] != "ok":
+        return _nothing(peptide, result["reason"] or "no reason was recorded")
+    states = result["macrostates"]
+    labels = [str(label) for label in arrays["residue_labels"]]
+    shown = min(len(states), _MOST_MAPS)
+    # Few macrostates get larger maps, so that they fill the width of what is below them.
+    side = float(np.clip((_LEAST_WIDTH - _LEFT - _RIGHT + _GAP) / shown - _GAP, *_SIDES))
+    spare = max(0.0, _LEAST_WIDTH - _LEFT - _RIGHT - shown * (side + _GAP) + _GAP) / 2
+    if labels:
+        margins = (_LEFT + spare, _RIGHT + spare, _LOWER + 1.15, 0.82)
+        figure, axes = square_panels(2 * len(labels), shown, side, (_GAP, 0.28), margins, group=2)
+        _draw_maps(axes, labels, arrays, settings.energy_max)
+        for panel, state in zip(axes[0], states, strict=False):
+            panel.set_title(f"state {state['index'] + 1}\n{_percent(state['population'])}", fontsize=8.5)
+    else:
+        figure = plt.figure(figsize=(_LEAST_WIDTH, _LOWER + 1.2))
+    width = figure.get_size_inches()[0]
+    scales = min(3.6, 0.36 * width)
+    _draw_populations(add_panel(figure, 0.65, 0.5, width - scales - 1.75, _LOWER - 0.25), result)
+    _draw_timescales(add_panel(figure, width - scales - 0.2, 0.5, scales, _LOWER - 0.25), result)
+    more = f" (maps of {shown} of {len(states)})" if labels and shown < len(states) else ""
+    headline(figure, f"{peptide}: macrostates of the MD{more}")
     return figure
 
 
@@ -201,5 +201,4 @@ def msm_to_files(
     unless it is told."""
     found = read_json(result)
     name = peptide or found.get("peptide") or result.stem
-    with styled():
-        save(plot_msm(found, read_npz(arrays), name, settings), settings, png, pdf)
+    save(plot_msm(found, read_npz(arrays), name, settings), settings, png, pdf)

@@ -279,6 +279,7 @@ def _residue(
     return image
 
 
+@styled()
 def plot_physicality(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Deviations of bonds and angles, their distributions by type, shares of frames, peptide bonds, basins.
 
@@ -290,50 +291,49 @@ def plot_physicality(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
     map_rows = -(-max(len(residues), 1) // 2)
     heights = [2.2, 2.5, max(1.9, (0.35 if result["accepted"] else 0.24) * len(bars) + 0.5), *[2.5] * map_rows]
     colours = colormap(settings)
-    with styled():
-        figure = plt.figure(figsize=(8.2, sum(heights) + 1.1), layout="constrained")
-        set_pads(figure, 0.05, 0.06)
-        outer = figure.add_gridspec(len(heights), 1, height_ratios=heights)
-        entries: dict[str, Any] = {}
-        kinds = (
-            ("bond", raw["bonds"]["terms"], 1000.0, wanted["bond_tolerance"], "bonds", "length (pm)"),
-            ("angle", raw["angles"]["terms"], 180 / np.pi, wanted["angle_tolerance"], "angles", "angle (degrees)"),
-        )
-        for row, (kind, terms, scale, tolerance, words, label) in enumerate(kinds):
-            inner = outer[row].subgridspec(1, 2, width_ratios=(1.05, 1))
-            left, right = (figure.add_subplot(inner[0, column]) for column in range(2))
-            if not terms:
-                for panel in (left, right):
-                    in_words(panel, f"the molecule has no {words}")
-                    panel.set_axis_off()
-                continue
-            _deviations(left, terms, scale, tolerance, entries)
-            left.set(xlabel=f"{words}, sorted", ylabel="mean less the MD's\n(" + label.split("(")[1])
-            rows = pooled(arrays, kind, [term["type"] for term in terms])
-            bin_edges = arrays[f"{kind}_edges"] * scale
-            _ridges(right, rows, bin_edges, _JOINED[kind], entries)
-            right.set(xlabel=label, xlim=_limits(rows, bin_edges))
-        inner = outer[2].subgridspec(1, 2, width_ratios=(1.05, 1))
-        panel = figure.add_subplot(inner[0, 0])
-        _bars(panel, bars, room=0.1)
-        panel.set_xlabel("share of frames (%)")
-        _omega_panel(figure.add_subplot(inner[0, 1]), raw["omegas"], arrays, entries)
-        for row in range(map_rows):
-            inner = outer[3 + row].subgridspec(1, 3, width_ratios=(1, 1, 0.035))
-            for column, place in enumerate(range(2 * row, min(2 * row + 2, len(residues)))):
-                grid = inner[0, column].subgridspec(1, 2, width_ratios=(1.75, 1))
-                image = _residue(figure, grid, result, arrays, place, (colours, settings.energy_max))
-            if residues:
-                bar = figure.colorbar(image, cax=figure.add_subplot(inner[0, 2]), extend="max")
-                bar.set_label("free energy of MD (kT)")
-            else:
-                panel = figure.add_subplot(inner[0, :])
-                in_words(panel, "no residue has both φ and ψ")
+    figure = plt.figure(figsize=(8.2, sum(heights) + 1.1), layout="constrained")
+    set_pads(figure, 0.05, 0.06)
+    outer = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    entries: dict[str, Any] = {}
+    kinds = (
+        ("bond", raw["bonds"]["terms"], 1000.0, wanted["bond_tolerance"], "bonds", "length (pm)"),
+        ("angle", raw["angles"]["terms"], 180 / np.pi, wanted["angle_tolerance"], "angles", "angle (degrees)"),
+    )
+    for row, (kind, terms, scale, tolerance, words, label) in enumerate(kinds):
+        inner = outer[row].subgridspec(1, 2, width_ratios=(1.05, 1))
+        left, right = (figure.add_subplot(inner[0, column]) for column in range(2))
+        if not terms:
+            for panel in (left, right):
+                in_words(panel, f"the molecule has no {words}")
                 panel.set_axis_off()
+            continue
+        _deviations(left, terms, scale, tolerance, entries)
+        left.set(xlabel=f"{words}, sorted", ylabel="mean less the MD's\n(" + label.split("(")[1])
+        rows = pooled(arrays, kind, [term["type"] for term in terms])
+        bin_edges = arrays[f"{kind}_edges"] * scale
+        _ridges(right, rows, bin_edges, _JOINED[kind], entries)
+        right.set(xlabel=label, xlim=_limits(rows, bin_edges))
+    inner = outer[2].subgridspec(1, 2, width_ratios=(1.05, 1))
+    panel = figure.add_subplot(inner[0, 0])
+    _bars(panel, bars, room=0.1)
+    panel.set_xlabel("share of frames (%)")
+    _omega_panel(figure.add_subplot(inner[0, 1]), raw["omegas"], arrays, entries)
+    for row in range(map_rows):
+        inner = outer[3 + row].subgridspec(1, 3, width_ratios=(1, 1, 0.035))
+        for column, place in enumerate(range(2 * row, min(2 * row + 2, len(residues)))):
+            grid = inner[0, column].subgridspec(1, 2, width_ratios=(1.75, 1))
+            image = _residue(figure, grid, result, arrays, place, (colours, settings.energy_max))
         if residues:
-            entries["samples where MD has no frame"] = Patch(color=_UNSEEN(0.5))
-        below_legend(figure, entries)
-        headline(figure, f"{result['peptide']}, model {result['model']}: physicality and basins")
+            bar = figure.colorbar(image, cax=figure.add_subplot(inner[0, 2]), extend="max")
+            bar.set_label("free energy of MD (kT)")
+        else:
+            panel = figure.add_subplot(inner[0, :])
+            in_words(panel, "no residue has both φ and ψ")
+            panel.set_axis_off()
+    if residues:
+        entries["samples where MD has no frame"] = Patch(color=_UNSEEN(0.5))
+    below_legend(figure, entries)
+    headline(figure, f"{result['peptide']}, model {result['model']}: physicality and basins")
     return figure
 
 
@@ -360,5 +360,4 @@ def _omega_panel(
 
 def physicality_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw one peptide's physicality from its files (JSON, NPZ). Raises FigureError for an unknown colour map."""
-    with styled():
-        save(plot_physicality(read_result(result), read_npz(arrays), settings), settings, png, pdf)
+    save(plot_physicality(read_result(result), read_npz(arrays), settings), settings, png, pdf)

@@ -34,6 +34,7 @@ def _amount(result: dict[str, Any]) -> str:
     return f"{picoseconds / 1000:.3g} ns of MD in {result['runs']} runs, lag {result['lag']['lag_ps']:.3g} ps"
 
 
+@styled()
 def plot_populations(result: dict[str, Any], maps: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Free energy over phi and psi, -ln p in kT above the row's lowest bin; empty bins are white.
 
@@ -44,24 +45,20 @@ def plot_populations(result: dict[str, Any], maps: dict[str, np.ndarray], settin
     residues = _residues(result)
     edges = np.linspace(-180.0, 180.0, maps["md"].shape[1] + 1)
     colours = colormap(settings)
-    with styled():
-        figure, axes = square_panels(len(residues), len(names), _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
-        for panel, name in zip(axes[0], names, strict=True):
-            panel.set_title(_TITLES[name])
-        for (row, column), panel in np.ndenumerate(axes):
-            square_degrees(panel, left=column == 0, bottom=row == len(residues) - 1)
-        for row, residue in enumerate(residues):
-            energies = row_energies([maps[name][row] for name in names], range(len(names)))
-            nothing = [None] * len(names)
-            draw_row(
-                figure, axes[row], edges, energies, nothing, ["no frames"] * len(names), colours, settings.energy_max
-            )
-            name_row(axes[row, 0], residue)
-        headline(figure, f"{result['peptide']}: {_amount(result)}")
+    figure, axes = square_panels(len(residues), len(names), _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
+    for panel, name in zip(axes[0], names, strict=True):
+        panel.set_title(_TITLES[name])
+    for (row, column), panel in np.ndenumerate(axes):
+        square_degrees(panel, left=column == 0, bottom=row == len(residues) - 1)
+    for row, residue in enumerate(residues):
+        energies = row_energies([maps[name][row] for name in names], range(len(names)))
+        nothing = [None] * len(names)
+        draw_row(figure, axes[row], edges, energies, nothing, ["no frames"] * len(names), colours, settings.energy_max)
+        name_row(axes[row, 0], residue)
+    headline(figure, f"{result['peptide']}: {_amount(result)}")
     return figure
 
 
 def populations_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw the maps of populations.json and populations.npz. Raises FigureError for an unknown colour map."""
-    with styled():
-        save(plot_populations(read_json(result), read_npz(arrays), settings), settings, png, pdf)
+    save(plot_populations(read_json(result), read_npz(arrays), settings), settings, png, pdf)

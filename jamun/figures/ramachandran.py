@@ -119,6 +119,7 @@ def name_row(panel: Axes, residue: dict[str, Any]) -> None:
     )
 
 
+@styled()
 def plot_samples(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Free energy over phi and psi of samples without MD, -ln p in kT above each map's lowest bin, a map a residue; a
     cross marks the structure that they started from.
@@ -131,41 +132,41 @@ def plot_samples(result: dict[str, Any], arrays: dict[str, np.ndarray], settings
     columns = int(np.clip(len(residues), 1, _MOST_BESIDE))
     rows = max(-(-len(residues) // columns), 1)
     colours = colormap(settings)
-    with styled():
-        figure, axes = square_panels(rows, columns, _SIDE, (0.34, 0.5), (0.8, 0.95, 0.5, 0.64))
-        for panel in axes.flat[max(len(residues), 1) :]:
-            panel.set_axis_off()
-        if not residues:
-            square_degrees(axes[0, 0])
-            in_words(axes[0, 0], "no residue has both φ and ψ", width=20)
-        for place, (panel, residue) in enumerate(zip(axes.flat, residues, strict=False)):
-            # The panel below may be one that is not there.
-            square_degrees(panel, left=place % columns == 0, bottom=place + columns >= len(residues))
-            panel.set_title(residue_label(residue["residue_name"], residue["residue"]), fontweight="bold")
-            energy = free_energy(arrays["ramachandran_samples"][place])
-            energy -= np.nanmin(energy)
-            image = panel.pcolormesh(
-                edges, edges, energy.T, cmap=colours, vmin=0, vmax=settings.energy_max, rasterized=True
-            )
-            start = np.rad2deg(residue["start"])
-            for size, colour in ((3.2, "white"), (1.4, "black")):
-                panel.plot(*start, marker="x", markersize=7, markeredgewidth=size, color=colour)
-            if place % columns == columns - 1 or place == len(residues) - 1:
-                bar = figure.colorbar(
-                    image,
-                    cax=panel.inset_axes((1.07, 0.0, 0.065, 1.0)),
-                    extend=_extend([energy], settings.energy_max),
-                )
-                bar.set_label("free energy (kT)")
-        samples = result["samples"]
-        headline(
-            figure,
-            f"{result['peptide']}, model {result['model']}: {samples['frames']:,} samples in "
-            f"{duration(samples['seconds'])} (× start)",
+    figure, axes = square_panels(rows, columns, _SIDE, (0.34, 0.5), (0.8, 0.95, 0.5, 0.64))
+    for panel in axes.flat[max(len(residues), 1) :]:
+        panel.set_axis_off()
+    if not residues:
+        square_degrees(axes[0, 0])
+        in_words(axes[0, 0], "no residue has both φ and ψ", width=20)
+    for place, (panel, residue) in enumerate(zip(axes.flat, residues, strict=False)):
+        # The panel below may be one that is not there.
+        square_degrees(panel, left=place % columns == 0, bottom=place + columns >= len(residues))
+        panel.set_title(residue_label(residue["residue_name"], residue["residue"]), fontweight="bold")
+        energy = free_energy(arrays["ramachandran_samples"][place])
+        energy -= np.nanmin(energy)
+        image = panel.pcolormesh(
+            edges, edges, energy.T, cmap=colours, vmin=0, vmax=settings.energy_max, rasterized=True
         )
+        start = np.rad2deg(residue["start"])
+        for size, colour in ((3.2, "white"), (1.4, "black")):
+            panel.plot(*start, marker="x", markersize=7, markeredgewidth=size, color=colour)
+        if place % columns == columns - 1 or place == len(residues) - 1:
+            bar = figure.colorbar(
+                image,
+                cax=panel.inset_axes((1.07, 0.0, 0.065, 1.0)),
+                extend=_extend([energy], settings.energy_max),
+            )
+            bar.set_label("free energy (kT)")
+    samples = result["samples"]
+    headline(
+        figure,
+        f"{result['peptide']}, model {result['model']}: {samples['frames']:,} samples in "
+        f"{duration(samples['seconds'])} (× start)",
+    )
     return figure
 
 
+@styled()
 def plot_ramachandran(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Free energy over phi and psi, -ln p in kT above the row's lowest bin; empty bins are white.
 
@@ -179,29 +180,28 @@ def plot_ramachandran(result: dict[str, Any], arrays: dict[str, np.ndarray], set
     colours = colormap(settings)
     nothing = ["no frames", f"no such cut: {reason.rstrip('.')}" if reason else "no frames", "no frames"]
     rows = max(len(residues), 1)
-    with styled():
-        figure, axes = square_panels(rows, 3, _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
-        for panel, title in zip(axes[0], _titles(result), strict=True):
-            panel.set_title(title)
-        for (row, column), panel in np.ndenumerate(axes):
-            square_degrees(panel, left=column == 0, bottom=row == rows - 1)
-            if not residues:
-                in_words(panel, "no residue has both φ and ψ", width=20)
-        for row, residue in enumerate(residues):
-            energies = row_energies([counts[row] for counts in columns])
-            distances = [None, residue.get("js_md_equal_wall_clock"), (residue["js"] or {}).get("value")]
-            draw_row(figure, axes[row], edges, energies, distances, nothing, colours, settings.energy_max)
-            name_row(axes[row, 0], residue)
-        headline(figure, f"{result['peptide']}, model {result['model']}")
+    figure, axes = square_panels(rows, 3, _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
+    for panel, title in zip(axes[0], _titles(result), strict=True):
+        panel.set_title(title)
+    for (row, column), panel in np.ndenumerate(axes):
+        square_degrees(panel, left=column == 0, bottom=row == rows - 1)
+        if not residues:
+            in_words(panel, "no residue has both φ and ψ", width=20)
+    for row, residue in enumerate(residues):
+        energies = row_energies([counts[row] for counts in columns])
+        distances = [None, residue.get("js_md_equal_wall_clock"), (residue["js"] or {}).get("value")]
+        draw_row(figure, axes[row], edges, energies, distances, nothing, colours, settings.energy_max)
+        name_row(axes[row, 0], residue)
+    headline(figure, f"{result['peptide']}, model {result['model']}")
     return figure
 
 
+@styled()
 def ramachandran_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw one peptide's maps from evaluation's files (JSON, NPZ). Raises FigureError for an unknown colour map."""
     compared = read_json(result)
     plot = plot_samples if compared["reference"] is None else plot_ramachandran
-    with styled():
-        figure = plot(compared, read_npz(arrays), settings)
-        if outside := compared["samples"].get("outside_training"):
-            footnote(figure, outside)
-        save(figure, settings, png, pdf)
+    figure = plot(compared, read_npz(arrays), settings)
+    if outside := compared["samples"].get("outside_training"):
+        footnote(figure, outside)
+    save(figure, settings, png, pdf)

@@ -284,6 +284,7 @@ def _grid(arrays: dict[str, np.ndarray]) -> tuple[list[int], list[str]]:
     return residues, [kind for kind in _KINDS if kind in arrays["torsion_kind"]]
 
 
+@styled()
 def plot_simulation(arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """An MD in time: above, what was recorded of its thermodynamics with histograms beside it; below, its torsions.
 
@@ -300,20 +301,19 @@ def plot_simulation(arrays: dict[str, np.ndarray], settings: FigureSettings) -> 
     states = quantities * (_STATE_HEIGHT + _STATE_GAP) - _STATE_GAP + _TIME_LABEL if quantities else 0.0
     torsions = rows * (side[1] + _TORSION_GAP) - _TORSION_GAP + _TIME_LABEL if rows else 0.3
     between = _BETWEEN if quantities else 0.0
-    with styled():
-        figure = plt.figure(figsize=(width, above + states + between + torsions + _LEGEND))
-        top = figure.get_figheight() - above
-        first = _draw_states(figure, top, arrays, clock)
-        below = _draw_torsions(figure, top - states - between, side, arrays, clock)
-        if not rows:
-            nothing = add_panel(figure, _LEFT, _LEGEND, width - _LEFT - _RIGHT, 0.3)
-            nothing.set_axis_off()
-            in_words(nothing, "this molecule has no torsion", 40)
-        uppermost = first or below
-        if clock.replicas > 1 and uppermost:
-            _number_replicas(uppermost, clock)
-        _legend(figure, arrays, clock)
-        headline(figure, _title(arrays))
+    figure = plt.figure(figsize=(width, above + states + between + torsions + _LEGEND))
+    top = figure.get_figheight() - above
+    first = _draw_states(figure, top, arrays, clock)
+    below = _draw_torsions(figure, top - states - between, side, arrays, clock)
+    if not rows:
+        nothing = add_panel(figure, _LEFT, _LEGEND, width - _LEFT - _RIGHT, 0.3)
+        nothing.set_axis_off()
+        in_words(nothing, "this molecule has no torsion", 40)
+    uppermost = first or below
+    if clock.replicas > 1 and uppermost:
+        _number_replicas(uppermost, clock)
+    _legend(figure, arrays, clock)
+    headline(figure, _title(arrays))
     return figure
 
 
@@ -348,5 +348,4 @@ def _legend(figure: Figure, arrays: dict[str, np.ndarray], clock: _Clock) -> Non
 
 def simulation_to_files(series: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw one peptide's MD from evaluation's file (NPZ)."""
-    with styled():
-        save(plot_simulation(read_npz(series), settings), settings, png, pdf)
+    save(plot_simulation(read_npz(series), settings), settings, png, pdf)

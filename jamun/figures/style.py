@@ -79,7 +79,7 @@ def read_rows(path: Path, needed: Sequence[str], wrote: str, texts: Sequence[str
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw inside with the project's style, whatever the user's matplotlibrc says."""
+    """Draw inside, or in the function below, with the project's style, whatever the user's matplotlibrc says."""
     with plt.rc_context():
         matplotlib.rcdefaults()
         plt.style.use(_SETTINGS)
@@ -214,6 +214,7 @@ def below_legend(figure: Figure, entries: dict[str, Any], above: str | None = No
     )
 
 
+@styled()
 def save(figure: Figure, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Write both formats atomically; without dates and versions, so that the same data give the same bytes."""
     try:

@@ -101,6 +101,7 @@ def _axes(panel: Axes, names: list[str], turned: bool) -> None:
     panel.tick_params(axis="x", length=0)
 
 
+@styled()
 def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
     """Bars of each model with 95 % intervals; marks: MD's own distances.
 
@@ -111,52 +112,50 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
     peptides = [peptide for peptide in dict.fromkeys(summary["peptide"]) if peptide != _MEAN]
     tables = {model: summary[summary["model"] == model].set_index("peptide") for model in models}
     dataset = summary["dataset"].iloc[0]
-    with styled():
-        if len(peptides) == 1 or len(peptides) > _MOST_PEPTIDES:
-            figure, panel = plt.subplots(figsize=(max(6.0, 2.6 + 1.0 * len(models)), 4.0), layout="constrained")
-            shown = peptides[0] if len(peptides) == 1 else _MEAN
-            keys = [(shown, group) for group in _GROUPS]
-            entries = _draw(panel, tables, keys, dots=len(peptides) > 1)
-            _axes(panel, list(_GROUPS.values()), turned=False)
-            panel.set_ylim(bottom=0)
+    if len(peptides) == 1 or len(peptides) > _MOST_PEPTIDES:
+        figure, panel = plt.subplots(figsize=(max(6.0, 2.6 + 1.0 * len(models)), 4.0), layout="constrained")
+        shown = peptides[0] if len(peptides) == 1 else _MEAN
+        keys = [(shown, group) for group in _GROUPS]
+        entries = _draw(panel, tables, keys, dots=len(peptides) > 1)
+        _axes(panel, list(_GROUPS.values()), turned=False)
+        panel.set_ylim(bottom=0)
+        panel.set_ylabel("JS distance to MD")
+        empty = [
+            place
+            for place, key in enumerate(keys)
+            if not any(np.isfinite(_column(table, [key], "js_{}")).any() for table in tables.values())
+        ]
+        for place in empty:
+            panel.text(place, 0.01, "none", ha="center", fontsize=8, transform=panel.get_xaxis_transform())
+        what = shown if len(peptides) == 1 else f"means of {len(peptides)} peptides"
+    else:
+        names = [*peptides, _MEAN]
+        across = 1.3 + max(0.17 * len(names) * (len(models) + 0.6), 2.3)
+        figure, axes = plt.subplots(
+            2, 2, figsize=(min(2 * across, 14.0), 5.8), sharex=True, sharey=True, layout="constrained"
+        )
+        set_pads(figure, 0.06, 0.08)
+        entries = {}
+        turned = len(names) > 7 or max(map(len, names)) > 5
+        for panel, (group, title) in zip(axes.flat, _GROUPS.items(), strict=True):
+            drawn = _draw(panel, tables, [(name, group) for name in names], dots=False)
+            if drawn:
+                panel.axvline(len(peptides) - 0.5, color="0.8", linewidth=0.8, zorder=0)
+            else:
+                in_words(panel, "none in these peptides")
+            entries |= drawn
+            panel.set_title(title)
+            _axes(panel, names, turned)
+        axes[0, 0].set_ylim(bottom=0)  # after all are drawn: it ends the automatic choice of the shared top
+        for panel in axes[:, 0]:
             panel.set_ylabel("JS distance to MD")
-            empty = [
-                place
-                for place, key in enumerate(keys)
-                if not any(np.isfinite(_column(table, [key], "js_{}")).any() for table in tables.values())
-            ]
-            for place in empty:
-                panel.text(place, 0.01, "none", ha="center", fontsize=8, transform=panel.get_xaxis_transform())
-            what = shown if len(peptides) == 1 else f"means of {len(peptides)} peptides"
-        else:
-            names = [*peptides, _MEAN]
-            across = 1.3 + max(0.17 * len(names) * (len(models) + 0.6), 2.3)
-            figure, axes = plt.subplots(
-                2, 2, figsize=(min(2 * across, 14.0), 5.8), sharex=True, sharey=True, layout="constrained"
-            )
-            set_pads(figure, 0.06, 0.08)
-            entries = {}
-            turned = len(names) > 7 or max(map(len, names)) > 5
-            for panel, (group, title) in zip(axes.flat, _GROUPS.items(), strict=True):
-                drawn = _draw(panel, tables, [(name, group) for name in names], dots=False)
-                if drawn:
-                    panel.axvline(len(peptides) - 0.5, color="0.8", linewidth=0.8, zorder=0)
-                else:
-                    in_words(panel, "none in these peptides")
-                entries |= drawn
-                panel.set_title(title)
-                _axes(panel, names, turned)
-            axes[0, 0].set_ylim(bottom=0)  # after all are drawn: it ends the automatic choice of the shared top
-            for panel in axes[:, 0]:
-                panel.set_ylabel("JS distance to MD")
-            what = f"{len(peptides)} peptides"
-        below_legend(figure, dict(sorted(entries.items(), key=lambda entry: entry[0] not in tables)))
-        headline(figure, f"{dataset}: {what}")
+        what = f"{len(peptides)} peptides"
+    below_legend(figure, dict(sorted(entries.items(), key=lambda entry: entry[0] not in tables)))
+    headline(figure, f"{dataset}: {what}")
     return figure
 
 
 def summary_to_files(summary: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw the summary table (CSV). Raises FigureError for a table without rows or without its columns."""
     table = read_rows(summary, ("dataset", "model", "peptide", "js_backbone"), "the evaluation")
-    with styled():
-        save(plot_summary(table, settings), settings, png, pdf)
+    save(plot_summary(table, settings), settings, png, pdf)

@@ -19,6 +19,7 @@ _MARKERS = "osD^vPX"
 _MOST_NAMES = 12
 
 
+@styled()
 def plot_timing(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     """A point a peptide and model, a colour a model, a marker a device; the paper's range as a band.
 
@@ -29,34 +30,31 @@ def plot_timing(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     known = table.dropna(subset=["ms_per_sample", "atoms"])
     models = list(dict.fromkeys(table["model"]))
     devices = list(dict.fromkeys(known["device"].fillna("device unknown")))
-    with styled():
-        figure, panel = plt.subplots(figsize=(6.0, 4.2), layout="constrained")
-        entries: dict[str, object] = {}
-        for (model, device), rows in known.groupby(
-            [known["model"], known["device"].fillna("device unknown")], sort=False
-        ):
-            marker = _MARKERS[devices.index(device) % len(_MARKERS)]
-            colour = MODELS[models.index(model) % len(MODELS)]
-            entries[f"{model}, {device}"] = panel.plot(
-                rows["atoms"], rows["ms_per_sample"], marker, color=colour, markeredgecolor="white", markersize=7
-            )[0]
-        entries[_PAPER] = panel.axhspan(*PAPER_MS, color=FLOOR, alpha=0.3, linewidth=0)
-        panel.set(xlabel="heavy atoms", ylabel="time a sample (ms)", yscale="log")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        values = [*PAPER_MS, *known["ms_per_sample"]]
-        panel.set_ylim(min(values) / 1.6, max(values) * 1.6)
-        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        panel.yaxis.set_minor_formatter(NullFormatter())
-        if known.empty:
-            panel.set(xticks=[], xlim=(0, 1))
-            in_words(panel, "no time and number of atoms on record", 60)
-        else:
-            _label(panel, known)
-        lacking = len(table) - len(known)
-        what = f"{dataset}: time of sampling against size"
-        headline(figure, f"{what}; {lacking} of {len(table)} not on record" if 0 < lacking < len(table) else what)
-        below_legend(figure, entries)
+    figure, panel = plt.subplots(figsize=(6.0, 4.2), layout="constrained")
+    entries: dict[str, object] = {}
+    for (model, device), rows in known.groupby([known["model"], known["device"].fillna("device unknown")], sort=False):
+        marker = _MARKERS[devices.index(device) % len(_MARKERS)]
+        colour = MODELS[models.index(model) % len(MODELS)]
+        entries[f"{model}, {device}"] = panel.plot(
+            rows["atoms"], rows["ms_per_sample"], marker, color=colour, markeredgecolor="white", markersize=7
+        )[0]
+    entries[_PAPER] = panel.axhspan(*PAPER_MS, color=FLOOR, alpha=0.3, linewidth=0)
+    panel.set(xlabel="heavy atoms", ylabel="time a sample (ms)", yscale="log")
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    values = [*PAPER_MS, *known["ms_per_sample"]]
+    panel.set_ylim(min(values) / 1.6, max(values) * 1.6)
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    panel.yaxis.set_minor_formatter(NullFormatter())
+    if known.empty:
+        panel.set(xticks=[], xlim=(0, 1))
+        in_words(panel, "no time and number of atoms on record", 60)
+    else:
+        _label(panel, known)
+    lacking = len(table) - len(known)
+    what = f"{dataset}: time of sampling against size"
+    headline(figure, f"{what}; {lacking} of {len(table)} not on record" if 0 < lacking < len(table) else what)
+    below_legend(figure, entries)
     return figure
 
 
@@ -78,5 +76,4 @@ def _label(panel: Axes, known: pd.DataFrame) -> None:
 
 def timing_to_files(timing: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw evaluation's table of what sampling took (CSV). Raises FigureError for one without rows."""
-    with styled():
-        save(plot_timing(read_rows(timing, (), "the evaluation"), settings), settings, png, pdf)
+    save(plot_timing(read_rows(timing, (), "the evaluation"), settings), settings, png, pdf)

@@ -51,6 +51,7 @@ def density(counts: np.ndarray) -> np.ndarray:
     return counts * len(counts) / (360.0 * max(counts.sum(), 1))
 
 
+@styled()
 def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Probability density of each torsion, a row a residue, a column a kind, with the JS of samples and MD.
 
@@ -66,46 +67,44 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
         "MD at equal wall clock": ("torsion_equal", {"color": EQUAL, "linewidth": 1.0}),
         "samples": ("torsion_samples", {"color": SAMPLES, "linewidth": 1.4}),
     }
-    with styled():
-        figure, axes = plt.subplots(
-            *shape,
-            figsize=(max(5.2, 0.6 + 1.8 * shape[1]), 0.95 + 1.4 * shape[0]),
-            squeeze=False,
-            layout="constrained",
-        )
-        set_pads(figure, 0.1, 0.05)
-        entries: dict[str, Any] = {}
-        for panel in axes.flat:
-            panel.set_axis_off()
-        if not torsions:
-            in_words(axes[0, 0], "this molecule has no torsion")
-        for row, torsion in enumerate(torsions):
-            panel = axes[residues.index(torsion["residue"]), kinds.index(torsion["kind"])]
-            panel.set_axis_on()
-            for words, (name, looks) in series.items():
-                counts = arrays[name][row] if name in arrays else np.empty(0)
-                if counts.any():
-                    joined = join_bins(counts)
-                    edges = np.linspace(-180, 180, len(joined) + 1)
-                    # An open line has no legs at the ends: the circle goes on there.
-                    baseline = 0 if looks.get("fill") else None
-                    entries[words] = panel.stairs(density(joined), edges, baseline=baseline, **looks)
-            if "start" in torsion:
-                entries["start"] = panel.axvline(np.rad2deg(torsion["start"]), **_START)
-            value = (torsion.get("js") or {}).get("value")
-            label = f"{residue_label(torsion['residue_name'], torsion['residue'])} {GREEK[torsion['kind']]}"
-            panel.set_title(label if value is None else f"{label}   JS {value:.2f}", fontsize=8.5)
-            panel.set(xlim=(-180, 180), yticks=[])
-            panel.set_ylim(bottom=0)
-            degree_ticks(panel.xaxis, labelled=180)
-            panel.spines["left"].set_visible(False)
-        in_order = {words: entries[words] for words in (*series, "start") if words in entries}
-        below_legend(figure, in_order, "torsion (degrees); heights are probability densities")
-        headline(figure, f"{result['peptide']}, model {result['model']}: torsions")
+    figure, axes = plt.subplots(
+        *shape,
+        figsize=(max(5.2, 0.6 + 1.8 * shape[1]), 0.95 + 1.4 * shape[0]),
+        squeeze=False,
+        layout="constrained",
+    )
+    set_pads(figure, 0.1, 0.05)
+    entries: dict[str, Any] = {}
+    for panel in axes.flat:
+        panel.set_axis_off()
+    if not torsions:
+        in_words(axes[0, 0], "this molecule has no torsion")
+    for row, torsion in enumerate(torsions):
+        panel = axes[residues.index(torsion["residue"]), kinds.index(torsion["kind"])]
+        panel.set_axis_on()
+        for words, (name, looks) in series.items():
+            counts = arrays[name][row] if name in arrays else np.empty(0)
+            if counts.any():
+                joined = join_bins(counts)
+                edges = np.linspace(-180, 180, len(joined) + 1)
+                # An open line has no legs at the ends: the circle goes on there.
+                baseline = 0 if looks.get("fill") else None
+                entries[words] = panel.stairs(density(joined), edges, baseline=baseline, **looks)
+        if "start" in torsion:
+            entries["start"] = panel.axvline(np.rad2deg(torsion["start"]), **_START)
+        value = (torsion.get("js") or {}).get("value")
+        label = f"{residue_label(torsion['residue_name'], torsion['residue'])} {GREEK[torsion['kind']]}"
+        panel.set_title(label if value is None else f"{label}   JS {value:.2f}", fontsize=8.5)
+        panel.set(xlim=(-180, 180), yticks=[])
+        panel.set_ylim(bottom=0)
+        degree_ticks(panel.xaxis, labelled=180)
+        panel.spines["left"].set_visible(False)
+    in_order = {words: entries[words] for words in (*series, "start") if words in entries}
+    below_legend(figure, in_order, "torsion (degrees); heights are probability densities")
+    headline(figure, f"{result['peptide']}, model {result['model']}: torsions")
     return figure
 
 
 def torsions_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
     """Draw one peptide's torsions from evaluation's files (JSON, NPZ)."""
-    with styled():
-        save(plot_torsions(read_json(result), read_npz(arrays), settings), settings, png, pdf)
+    save(plot_torsions(read_json(result), read_npz(arrays), settings), settings, png, pdf)
