@@ -10,10 +10,9 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.ramachandran import draw_row, name_row, row_energies
+from jamun.figures.ramachandran import draw_row, name_row
 from jamun.figures.style import (
     add_panel,
-    colormap,
     duration,
     headline,
     in_words,
@@ -66,7 +65,6 @@ def plot_comparison(compared: Sequence[Compared], settings: FigureSettings, titl
     titles of their own, which tell how many samples each model drew in the wall clock of the fastest. The JS distance
     to all MD stands in the corner of a model's panel. Raises FigureError for an unknown colour map.
     """
-    colours = colormap(settings)
     columns = 1 + len(compared[0][0]["models"])
     rows = [max(len(result["models"][0]["ramachandran"]), 1) for result, _ in compared]
     lines = max(words.count("\n") for result, _ in compared for words in _titles(result))
@@ -97,17 +95,7 @@ def plot_comparison(compared: Sequence[Compared], settings: FigureSettings, titl
             if residues:
                 counts = [arrays["ramachandran_reference"][row], *arrays["ramachandran_models"][:, row]]
                 distances = [None, *(entry["ramachandran"][row]["js"]["value"] for entry in result["models"])]
-                energies = row_energies(counts, range(columns))
-                draw_row(
-                    figure,
-                    panels,
-                    edges,
-                    energies,
-                    distances,
-                    ["no frames"] * columns,
-                    colours,
-                    settings.energy_max,
-                )
+                draw_row(panels, (edges, edges), counts, settings, distances)
                 name_row(panels[0], residues[row])
         top -= block + _BETWEEN
     headline(figure, title)

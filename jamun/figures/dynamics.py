@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.ramachandran import row_energies
+from jamun.figures.ramachandran import draw_row, nothing_at_equal_wall_clock, titles_at_equal_wall_clock
 from jamun.figures.style import (
     CYCLE,
     EQUAL,
@@ -20,13 +20,10 @@ from jamun.figures.style import (
     REFERENCE,
     SAMPLES,
     add_panel,
-    colormap,
-    duration,
     headline,
     in_words,
     residue_label,
     save,
-    simulated,
     styled,
 )
 from jamun.figures.torsions import join_bins
@@ -103,59 +100,18 @@ def _densities(panel: Axes, arrays: dict[str, np.ndarray]) -> None:
     panel.spines["left"].set_visible(False)
 
 
-def _titles(result: dict[str, Any]) -> list[str]:
-    reference, samples = result["reference"], result["samples"]
-    interval, cut = reference["frame_interval_ps"], result["baselines"]["md_equal_wall_clock"]["frames"]
-    drawn = f"{samples['frames']:,} samples"
-    if samples["seconds"] is not None:
-        drawn += f" in {duration(samples['seconds'])}"
-
-    def amount(frames: int | None) -> str:
-        return "" if frames is None else ", ".join(filter(None, [simulated(frames, interval), f"{frames:,} frames"]))
-
-    return [
-        f"MD\n{amount(reference['frames'])}",
-        f"MD at equal wall clock\n{amount(cut)}".rstrip(),
-        f"{result['model'] or 'samples'}\n{drawn}",
-    ]
-
-
-def _corner(panel: Axes, text: str) -> None:
-    box = {"facecolor": "white", "alpha": 0.92, "edgecolor": "none", "pad": 1.5}
-    panel.text(0.97, 0.035, text, transform=panel.transAxes, ha="right", fontsize=8, bbox=box, zorder=5)
-
-
-def _maps(
-    figure: Figure,
-    panels: list[Axes],
-    result: dict[str, Any],
-    arrays: dict[str, np.ndarray],
-    settings: FigureSettings,
-) -> None:
+def _maps(panels: list[Axes], result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> None:
     """Free energies over TIC 0 and 1 of MD, the cut and the samples, on one scale, white where there are no frames."""
     edges = arrays["tica_01_edges"]
     counts = [arrays[f"tica_01_{name}"] for name in _SERIES.values()]
-    cut = result["baselines"]["md_equal_wall_clock"]
-    distances = [None, cut["tica_01"], result["distances"]["tica_01"]]
-    energies, colours, image = row_energies(counts), colormap(settings), None
-    for column, (panel, energy, distance) in enumerate(zip(panels, energies, distances, strict=True)):
-        if np.isfinite(energy).any():
-            image = panel.pcolormesh(*edges, energy.T, cmap=colours, vmin=0, vmax=settings.energy_max, rasterized=True)
-        else:
-            reason = cut.get("reason") if column == 1 else None
-            in_words(panel, f"no such cut: {reason.rstrip('.')}" if reason else "no frames")
-        if distance and distance["value"] is not None:
-            _corner(panel, f"JS {distance['value']:.2f}")
+    both = result["baselines"]["md_equal_wall_clock"]["tica_01"], result["distances"]["tica_01"]
+    distances = [None, *(estimate["value"] for estimate in both)]
+    for column, panel in enumerate(panels):
         panel.set(xlim=edges[0, [0, -1]], ylim=edges[1, [0, -1]], xlabel="TIC 0", ylabel="" if column else "TIC 1")
         panel.spines[["top", "right"]].set_visible(True)
         if column:
             panel.set_yticklabels([])
-    if image is not None:
-        place = panels[-1].inset_axes((1.07, 0.0, 0.06, 1.0))
-        values = np.concatenate([energy[np.isfinite(energy)] for energy in energies])
-        above, below = bool((values > settings.energy_max).any()), bool((values < -1e-9).any())
-        extend = {(False, False): "neither", (True, False): "max", (False, True): "min", (True, True): "both"}
-        figure.colorbar(image, cax=place, extend=extend[above, below]).set_label("free energy (kT)")
+    draw_row(panels, edges, counts, settings, distances, nothing_at_equal_wall_clock(result))
 
 
 def _torsion_legend(figure: Figure, torsions: list[dict[str, Any]], height: float, width: float) -> None:
@@ -233,12 +189,12 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
             borderaxespad=0,
         )
         if arrays["tica_01_samples"].size:
-            _maps(figure, lower, result, arrays, settings)
+            _maps(lower, result, arrays, settings)
         else:
             for panel in lower:
                 panel.set(xticks=[], yticks=[])
                 in_words(panel, "TICA has a single component")
-    for panel, title in zip(lower, _titles(result), strict=True):
+    for panel, title in zip(lower, titles_at_equal_wall_clock(result), strict=True):
         panel.set_title(title)
     headline(figure, f"{result['peptide']}, model {result['model']}: slow motions")
     return figure

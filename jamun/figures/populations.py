@@ -7,11 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.ramachandran import draw_row, name_row, row_energies
-from jamun.figures.style import colormap, headline, save, square_degrees, square_panels, styled
+from jamun.figures.ramachandran import rows_of_maps
+from jamun.figures.style import headline, save, styled
 from jamun.io.atomic import read_json, read_npz
 
-_SIDE = 1.9
 _TITLES = {
     "samples": "samples",
     "samples_weighted": "samples, weighted",
@@ -44,17 +43,7 @@ def plot_populations(result: dict[str, Any], maps: dict[str, np.ndarray], settin
     names = [name for name in _TITLES if name in maps]
     residues = _residues(result)
     edges = np.linspace(-180.0, 180.0, maps["md"].shape[1] + 1)
-    colours = colormap(settings)
-    figure, axes = square_panels(len(residues), len(names), _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
-    for panel, name in zip(axes[0], names, strict=True):
-        panel.set_title(_TITLES[name])
-    for (row, column), panel in np.ndenumerate(axes):
-        square_degrees(panel, left=column == 0, bottom=row == len(residues) - 1)
-    for row, residue in enumerate(residues):
-        energies = row_energies([maps[name][row] for name in names], range(len(names)))
-        nothing = [None] * len(names)
-        draw_row(figure, axes[row], edges, energies, nothing, ["no frames"] * len(names), colours, settings.energy_max)
-        name_row(axes[row, 0], residue)
+    figure = rows_of_maps([_TITLES[name] for name in names], residues, edges, [maps[name] for name in names], settings)
     headline(figure, f"{result['peptide']}: {_amount(result)}")
     return figure
 

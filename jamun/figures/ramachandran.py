@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
@@ -31,24 +31,28 @@ _SIDE = 1.9
 _MOST_BESIDE = 4
 
 
-def _titles(result: dict[str, Any]) -> list[str]:
+def titles_at_equal_wall_clock(result: dict[str, Any]) -> list[str]:
+    """What stands over MD, MD cut to the sampler's wall clock, and samples."""
     reference, samples = result["reference"], result["samples"]
-    interval = reference["frame_interval_ps"]
 
     def amount(frames: int | None) -> str:
-        if frames is None:
-            return ""
-        return ", ".join(filter(None, [simulated(frames, interval), f"{frames:,} frames"]))
+        time = None if frames is None else simulated(frames, reference["frame_interval_ps"])
+        return "" if frames is None else ", ".join(filter(None, [time, f"{frames:,} frames"]))
 
     drawn = f"{samples['frames']:,} samples"
     if samples["seconds"] is not None:
         drawn += f" in {duration(samples['seconds'])}"
-    cut = result["baselines"]["md_equal_wall_clock"]["frames"]
     return [
         f"MD\n{amount(reference['frames'])}",
-        f"MD at equal wall clock\n{amount(cut)}".rstrip(),
+        f"MD at equal wall clock\n{amount(result['baselines']['md_equal_wall_clock']['frames'])}".rstrip(),
         f"{result['model'] or 'samples'}\n{drawn}",
     ]
+
+
+def nothing_at_equal_wall_clock(result: dict[str, Any]) -> list[str]:
+    """What these three say in place of an empty map."""
+    reason = result["baselines"]["md_equal_wall_clock"].get("reason")
+    return ["no frames", f"no such cut: {reason.rstrip('.')}" if reason else "no frames", "no frames"]
 
 
 def row_energies(counts: Sequence[np.ndarray], zero: Sequence[int] = (0, 2)) -> list[np.ndarray]:
@@ -63,45 +67,51 @@ def row_energies(counts: Sequence[np.ndarray], zero: Sequence[int] = (0, 2)) -> 
     return [energy - min(lowest, default=0.0) for energy in energies]
 
 
-def _extend(energies: Sequence[np.ndarray], top: float) -> str:
-    """Which ends of the colour bar get an arrow: those beyond which a bin lies."""
+def _colour_bar(panel: Axes, image: QuadMesh, energies: Sequence[np.ndarray], top: float) -> None:
+    """A bar right of a panel, up to `top` kT, with an arrow at each end beyond which a bin lies."""
     values = np.concatenate([energy[np.isfinite(energy)] for energy in energies])
     below, above = bool((values < -1e-9).any()), bool((values > top).any())
-    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[below, above]
-
-
-def _distance(panel: Axes, value: float | None) -> None:
-    if value is None:
-        return
-    box = {"facecolor": "white", "alpha": 0.92, "edgecolor": "none", "pad": 1.5}
-    panel.text(0.97, 0.035, f"JS {value:.2f}", transform=panel.transAxes, ha="right", fontsize=8, bbox=box, zorder=5)
+    extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    bar = panel.figure.colorbar(image, cax=panel.inset_axes((1.07, 0.0, 0.065, 1.0)), extend=extend[below, above])
+    bar.set_label("free energy (kT)")
 
 
 def draw_row(
-    figure: Figure,
     panels: Sequence[Axes],
-    edges: np.ndarray,
-    energies: Sequence[np.ndarray],
-    distances: Sequence[float | None],
-    nothing: Sequence[str],
-    colours: Colormap,
-    top: float,
+    edges: Sequence[np.ndarray],
+    counts: Sequence[np.ndarray],
+    settings: FigureSettings,
+    distances: Sequence[float | None] | None = None,
+    nothing: Sequence[str] | None = None,
 ) -> None:
-    """One residue's maps with a colour bar to their right, up to `top` kT.
+    """A row of maps of free energy with a colour bar to their right.
 
-    `edges` in degrees; free energies (bins, bins) as [phi, psi] and their JS distances, where there are any; `nothing`
-    is what an empty map says.
+    Args:
+        panels: One a map.
+        edges: Of the bins along both axes.
+        counts: (bins, bins) of each map, the first axis across. With words for empty maps they are of MD, the cut MD
+            and samples; see `row_energies`.
+        settings: Colours, and where they end.
+        distances: JS distance of each map, where it has one.
+        nothing: What each map says where it is empty.
+
+    Raises:
+        FigureError: An unknown colour map.
     """
-    image = None
-    for panel, energy, distance, words in zip(panels, energies, distances, nothing, strict=True):
+    image, none = None, [None] * len(panels)
+    energies = row_energies(counts, range(len(counts)) if nothing is None else (0, 2))
+    looks: dict[str, Any] = {"cmap": colormap(settings), "vmin": 0, "vmax": settings.energy_max, "rasterized": True}
+    for panel, energy, distance, words in zip(panels, energies, distances or none, nothing or none, strict=True):
         if np.isfinite(energy).any():
-            image = panel.pcolormesh(edges, edges, energy.T, cmap=colours, vmin=0, vmax=top, rasterized=True)
+            image = panel.pcolormesh(*edges, energy.T, **looks)
         else:
-            in_words(panel, words)
-        _distance(panel, distance)
+            in_words(panel, words or "no frames")
+        if distance is not None:
+            box = {"facecolor": "white", "alpha": 0.92, "edgecolor": "none", "pad": 1.5}
+            words = f"JS {distance:.2f}"
+            panel.text(0.97, 0.035, words, transform=panel.transAxes, ha="right", fontsize=8, bbox=box, zorder=5)
     if image is not None:
-        place = panels[-1].inset_axes((1.07, 0.0, 0.065, 1.0))
-        figure.colorbar(image, cax=place, extend=_extend(energies, top)).set_label("free energy (kT)")
+        _colour_bar(panels[-1], image, energies, settings.energy_max)
 
 
 def name_row(panel: Axes, residue: dict[str, Any]) -> None:
@@ -151,18 +161,48 @@ def plot_samples(result: dict[str, Any], arrays: dict[str, np.ndarray], settings
         for size, colour in ((3.2, "white"), (1.4, "black")):
             panel.plot(*start, marker="x", markersize=7, markeredgewidth=size, color=colour)
         if place % columns == columns - 1 or place == len(residues) - 1:
-            bar = figure.colorbar(
-                image,
-                cax=panel.inset_axes((1.07, 0.0, 0.065, 1.0)),
-                extend=_extend([energy], settings.energy_max),
-            )
-            bar.set_label("free energy (kT)")
+            _colour_bar(panel, image, [energy], settings.energy_max)
     samples = result["samples"]
     headline(
         figure,
         f"{result['peptide']}, model {result['model']}: {samples['frames']:,} samples in "
         f"{duration(samples['seconds'])} (× start)",
     )
+    return figure
+
+
+def rows_of_maps(
+    titles: Sequence[str],
+    residues: Sequence[dict[str, Any]],
+    edges: np.ndarray,
+    maps: Sequence[np.ndarray],
+    settings: FigureSettings,
+    distances: Sequence[Sequence[float | None]] | None = None,
+    nothing: Sequence[str] | None = None,
+) -> Figure:
+    """A row of maps over phi and psi for each residue, under one title a column.
+
+    Args:
+        titles: Of the columns.
+        residues: Entries of a result, `residue` and `residue_name`.
+        edges: Of the bins, degrees.
+        maps: Counts (residues, bins, bins) as [phi, psi] of each column.
+        settings: As of `draw_row`.
+        distances: As of `draw_row`, of each residue.
+        nothing: As of `draw_row`.
+    """
+    rows = max(len(residues), 1)
+    figure, axes = square_panels(rows, len(titles), _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
+    for panel, title in zip(axes[0], titles, strict=True):
+        panel.set_title(title)
+    for (row, column), panel in np.ndenumerate(axes):
+        square_degrees(panel, left=column == 0, bottom=row == rows - 1)
+        if not residues:
+            in_words(panel, "no residue has both φ and ψ", width=20)
+    for row, residue in enumerate(residues):
+        of_residue = None if distances is None else distances[row]
+        draw_row(axes[row], (edges, edges), [counts[row] for counts in maps], settings, of_residue, nothing)
+        name_row(axes[row, 0], residue)
     return figure
 
 
@@ -174,24 +214,15 @@ def plot_ramachandran(result: dict[str, Any], arrays: dict[str, np.ndarray], set
     distance to all MD stands in the corner of the other two panels. Raises FigureError for an unknown colour map.
     """
     residues = result["ramachandran"]
-    edges = np.rad2deg(arrays["ramachandran_edges"])
-    columns = [arrays[f"ramachandran_{name}"] for name in ("reference", "equal", "samples")]
-    reason = result["baselines"]["md_equal_wall_clock"].get("reason")
-    colours = colormap(settings)
-    nothing = ["no frames", f"no such cut: {reason.rstrip('.')}" if reason else "no frames", "no frames"]
-    rows = max(len(residues), 1)
-    figure, axes = square_panels(rows, 3, _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
-    for panel, title in zip(axes[0], _titles(result), strict=True):
-        panel.set_title(title)
-    for (row, column), panel in np.ndenumerate(axes):
-        square_degrees(panel, left=column == 0, bottom=row == rows - 1)
-        if not residues:
-            in_words(panel, "no residue has both φ and ψ", width=20)
-    for row, residue in enumerate(residues):
-        energies = row_energies([counts[row] for counts in columns])
-        distances = [None, residue.get("js_md_equal_wall_clock"), (residue["js"] or {}).get("value")]
-        draw_row(figure, axes[row], edges, energies, distances, nothing, colours, settings.energy_max)
-        name_row(axes[row, 0], residue)
+    figure = rows_of_maps(
+        titles_at_equal_wall_clock(result),
+        residues,
+        np.rad2deg(arrays["ramachandran_edges"]),
+        [arrays[f"ramachandran_{name}"] for name in ("reference", "equal", "samples")],
+        settings,
+        [[None, one.get("js_md_equal_wall_clock"), (one["js"] or {}).get("value")] for one in residues],
+        nothing_at_equal_wall_clock(result),
+    )
     headline(figure, f"{result['peptide']}, model {result['model']}")
     return figure
 
