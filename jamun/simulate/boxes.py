@@ -8,7 +8,6 @@ member is in stands in its folder, as long as it lives: a box goes on with exact
 
 import hashlib
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,15 +25,13 @@ from jamun.io.signals import StopRequest
 from jamun.simulate.batch import Parts
 from jamun.simulate.engine import Engine
 from jamun.simulate.members import Member, Pending, joint_name, work_folder
-from jamun.simulate.output import Chunk, thermodynamics
+from jamun.simulate.output import thermodynamics
 from jamun.simulate.progress import Progress, Saved
 from jamun.simulate.protocol import PhaseSpace, phase_space, production_stage
-from jamun.simulate.replica import run_replica, save_state
+from jamun.simulate.replica import Outlet, run_replica
 from jamun.simulate.saved import load_system, save_system
 from jamun.simulate.system import SimulationError
 from jamun.simulate.water_box import water_box
-
-logger = logging.getLogger(__name__)
 
 # No peptide is called so.
 _BOXES = "_boxes"
@@ -52,11 +49,12 @@ class _Box:
     begun: bool
 
 
-class BoxOutlet:
+class BoxOutlet(Outlet):
     """Where the frames of a box go: to each member's folder; the phase space goes to the box's own."""
 
     def __init__(self, engine: Engine, progress: Progress, members: Sequence[Member]) -> None:
-        self._box, self._progress, self._members = engine.solvated, progress, members
+        super().__init__(engine, progress)
+        self._members = members
         self._name = engine.name
         self._parts = Parts([member.engine.solvated for member in members])
         self._pending = Pending(members, self._parts)
@@ -69,7 +67,7 @@ class BoxOutlet:
             for member, part in zip(self._members, self._parts.slices, strict=True):
                 velocities = None if start.velocities is None else start.velocities[part]
                 member.progress.begin(stage, PhaseSpace(positions[part], velocities, None), records)
-        self._progress.begin(stage, start, finished)
+        super().begin(stage, start, finished)
 
     def _share(self, record: dict[str, Any]) -> dict[str, Any]:
         """A member's record of a stage of the box."""
@@ -98,7 +96,7 @@ class BoxOutlet:
         """Keep a frame, `positions` (particles, 3) in nm at `time` in ps, and a row of each member's table."""
         self._pending.add(positions, time)
         if row:
-            whole = thermodynamics(context, self._box, time)
+            whole = thermodynamics(context, self._solvated, time)
             volume = {name: whole[name] for name in ("volume_nm3", "density_g_ml")}
             rows = self._pending.rows(phase_space(context).velocities, time)
             self._pending.add_rows([row | volume for row in rows])
@@ -113,7 +111,7 @@ class BoxOutlet:
         if self._progress.newest.stage == "production":
             share = [seconds / len(self._members)] * len(self._members)
             self._pending.save(phase_space(context), steps, share)
-        save_state(context, self._progress, steps, seconds, Chunk(0))
+        super().save(context, steps, seconds)
 
     def rescue(self) -> None:
         """Write what was kept of a simulation that failed, as well as it goes."""
@@ -213,6 +211,4 @@ def run_boxes(members: Sequence[Member], settings: SimulateSettings, stop: StopR
             continue
         with disk_errors(box.folder, lambda: "everything up to the last saved state", SimulationError):
             engine, progress = _open(box, settings)
-        particles, platform = engine.solvated.system.getNumParticles(), engine.platform.getName()
-        logger.info("%s: %d particles on %s %s", engine.name, particles, platform, engine.properties or "")
         run_replica(engine, progress, stop, BoxOutlet(engine, progress, box.members))

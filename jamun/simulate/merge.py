@@ -6,21 +6,13 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from mdtraj.formats import XTCTrajectoryFile
-
 from jamun.io.atomic import atomic_path
 from jamun.io.disk import link_or_copy
-from jamun.io.names import openable
+from jamun.io.xtc import frame_index
 from jamun.simulate.progress import STATE, TRAJECTORY
 
 # A frame of XTC begins with a magic number and the number of atoms, then step (int) and time (float), big-endian.
 _STEP_OFFSET = 8
-
-
-def _frame_offsets(trajectory: Path) -> list[int]:
-    """Where each frame begins, and the end of the file, in bytes."""
-    with openable(trajectory) as name, XTCTrajectoryFile(name, "r") as xtc:
-        return [*(int(offset) for offset in xtc.offsets), trajectory.stat().st_size]
 
 
 def publish_trajectory(folders: list[Path], frames: int, interval: float, target: Path) -> None:
@@ -30,7 +22,7 @@ def publish_trajectory(folders: list[Path], frames: int, interval: float, target
     One replica that has no more frames than these keeps its file, and `target` is a second name of it.
     """
     with atomic_path(target) as temporary:
-        ends = [_frame_offsets(folder / TRAJECTORY) for folder in folders]
+        ends = [frame_index(folder / TRAJECTORY).offsets for folder in folders]
         if len(folders) == 1 and ends[0][frames] == ends[0][-1]:
             link_or_copy(folders[0] / TRAJECTORY, temporary)
             return

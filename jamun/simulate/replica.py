@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import openmm
@@ -57,73 +57,45 @@ def advance_bar(bar: "tqdm[Any]", now: float) -> None:
     bar.update(min(now, bar.total) - bar.n)  # sums of small intervals would run past the end
 
 
-class Outlet(Protocol):
-    """Where the frames of a simulation go, and what is saved with them."""
-
-    def begin(self, stage: str, start: PhaseSpace, finished: list[dict[str, Any]]) -> None:
-        """Save the start of a stage; `finished` are the records of those before."""
-
-    def resume(self, held: set[str], step_ps: float) -> Saved:
-        """The newest whole saved state; see Progress.resume."""
-
-    def add(self, context: openmm.Context, positions: np.ndarray, time: float, row: bool) -> None:
-        """Keep a frame of the production: `positions` (particles, 3) in nm, `time` in ps; with a `row` of the table."""
-
-    @property
-    def full(self) -> bool:
-        """Whether no more frames should be kept before they are saved."""
-
-    def save(self, context: openmm.Context, steps: int, seconds: float) -> None:
-        """Save the phase space after `steps` and `seconds` of the stage, and what was kept since the last time."""
-
-    def rescue(self) -> None:
-        """Write what was kept of a simulation that failed, as well as it goes."""
-
-
-class OwnOutlet:
-    """Of one simulation by itself: all goes to its own folder."""
+class Outlet:
+    """Where the frames of a simulation go, and what is saved with them: all to the folder of `progress`."""
 
     def __init__(self, engine: Engine, progress: Progress) -> None:
         self._solvated, self._progress = engine.solvated, progress
         self._chunk = Chunk(0)
 
     def begin(self, stage: str, start: PhaseSpace, finished: list[dict[str, Any]]) -> None:
-        """See Outlet."""
+        """Save the start of a stage; `finished` are the records of those before."""
         self._progress.begin(stage, start, finished)
         self._chunk = Chunk(0)
 
     def resume(self, held: set[str], step_ps: float) -> Saved:
-        """See Outlet."""
+        """The newest whole saved state; see Progress.resume."""
         saved = self._progress.resume(held, step_ps)
         self._chunk = Chunk(saved.point.frames)
         return saved
 
     def add(self, context: openmm.Context, positions: np.ndarray, time: float, row: bool) -> None:
-        """See Outlet."""
+        """Keep a frame of the production: `positions` (particles, 3) in nm, `time` in ps; with a `row` of the table."""
         self._chunk.add(positions[self._solvated.peptide_atoms], time)
         if row:
             self._chunk.add_row(thermodynamics(context, self._solvated, time))
 
     @property
     def full(self) -> bool:
-        """See Outlet."""
+        """Whether no more frames should be kept before they are saved."""
         return len(self._chunk) >= MOST_FRAMES
 
     def save(self, context: openmm.Context, steps: int, seconds: float) -> None:
-        """See Outlet."""
-        save_state(context, self._progress, steps, seconds, self._chunk)
+        """Save the phase space after `steps` and `seconds` of the stage, and what was kept since the last time."""
+        state = context.getState(positions=True, velocities=True, parameters=True)
+        xml, checkpoint = openmm.XmlSerializer.serialize(state), context.createCheckpoint()
+        self._progress.save(steps, seconds, self._chunk, xml, checkpoint, made_by(context))
         self._chunk = Chunk(self._progress.newest.frames)
 
     def rescue(self) -> None:
-        """See Outlet."""
+        """Write what was kept of a simulation that failed, as well as it goes."""
         self._progress.append(self._chunk)
-
-
-def save_state(context: openmm.Context, progress: Progress, steps: int, seconds: float, chunk: Chunk) -> None:
-    """Save the phase space of a context, with the frames and rows of `chunk`."""
-    state = context.getState(positions=True, velocities=True, parameters=True)
-    xml, checkpoint = openmm.XmlSerializer.serialize(state), context.createCheckpoint()
-    progress.save(steps, seconds, chunk, xml, checkpoint, made_by(context))
 
 
 class _StageRun:
@@ -209,6 +181,8 @@ def run_replica(engine: Engine, progress: Progress, stop: StopRequest, outlet: O
     Raises Interrupted, with everything saved, if asked to stop; SimulationError if the simulation goes wrong, with
     the frames before in the trajectory, or if the disk cannot be written, with the last saved state as it was.
     """
+    particles = engine.solvated.system.getNumParticles()
+    logger.info("%s: %d particles on %s %s", engine.name, particles, engine.platform.getName(), engine.properties or "")
     step_ps = engine.settings.timestep * 1e-3
     stages = [*equilibration_stages(engine.settings), production_stage(engine.settings)]
 
@@ -216,7 +190,7 @@ def run_replica(engine: Engine, progress: Progress, stop: StopRequest, outlet: O
         return f"everything up to {describe(progress.current, step_ps)}" if progress.current else None
 
     with disk_errors(progress.folder, safe, SimulationError):
-        _run_stages(engine, stages, progress, outlet or OwnOutlet(engine, progress), stop)
+        _run_stages(engine, stages, progress, outlet or Outlet(engine, progress), stop)
 
 
 def _run_stages(engine: Engine, stages: list[Stage], progress: Progress, outlet: Outlet, stop: StopRequest) -> None:

@@ -17,14 +17,13 @@ from jamun.io.gpu import slots as gpu_slots
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
-from jamun.io.signals import StopRequest, stop_requests
+from jamun.io.signals import stop_requests
 from jamun.peptides.writing import save_structure
-from jamun.simulate.devices import devices, multi_process_service
 from jamun.simulate.engine import Engine
 from jamun.simulate.identity import differences, identity, read_identity, start_of, write_identity
 from jamun.simulate.merge import publish_table, publish_trajectory
 from jamun.simulate.output import peptide_topology
-from jamun.simulate.platform import choose
+from jamun.simulate.platform import choose, devices, multi_process_service
 from jamun.simulate.progress import Progress
 from jamun.simulate.replica import STATE_EVERY_FRAMES, run_replica
 from jamun.simulate.saved import load_system, save_system
@@ -114,14 +113,6 @@ def open_replica(
     return Engine(solvated, settings, seed, platform, properties, label), progress
 
 
-def _replica(engine: Engine, progress: Progress, stop: StopRequest) -> tuple[Engine, Progress]:
-    """Run one replica to its end, from wherever it had come."""
-    particles = engine.solvated.system.getNumParticles()
-    logger.info("%s: %d particles on %s %s", engine.name, particles, engine.platform.getName(), engine.properties or "")
-    run_replica(engine, progress, stop)
-    return engine, progress
-
-
 def _replica_record(settings: SimulateSettings, replica: int, engine: Engine, progress: Progress) -> dict[str, Any]:
     """What md.json tells of one replica; seconds are those of the frames that are published."""
     point = progress.newest
@@ -175,10 +166,11 @@ def simulate_to_files(
         with disk_errors(work, lambda: None, SimulationError):
             prepare(work, identity(pdb, name, settings))
         with on_device(platform, properties, settings, slots) as chosen, stop_requests() as stop:
-            done = [
-                _replica(*open_replica(pdb, name, settings, replica, platform, chosen, work), stop)
-                for replica in range(1, settings.replicas + 1)
-            ]
+            done = []
+            for replica in range(1, settings.replicas + 1):
+                engine, progress = open_replica(pdb, name, settings, replica, platform, chosen, work)
+                run_replica(engine, progress, stop)
+                done.append((engine, progress))
         publish(done, name, settings, files, work, threads)
 
 
@@ -194,63 +186,50 @@ def publish(
     """Publish the replicas of a peptide, all of them finished, and note that they are; `batched` is the number of
     simulations that shared a system."""
     with disk_errors(files.trajectory.parent, lambda: f"the whole simulation in {work}", SimulationError):
-        _publish_frames(done, settings, files.trajectory, files.topology, files.state)
-        _publish_record(done, name, settings, files.record, threads, batched)
+        folders = [progress.folder for _, progress in done]
+        for _, progress in done:
+            progress.trim()
+        publish_trajectory(folders, settings.n_frames, settings.frame_interval, files.trajectory)
+        with openable(files.trajectory) as path:
+            first = mdtraj.load_frame(path, 0, top=peptide_topology(done[0][0].solvated))
+        with atomic_path(files.topology) as temporary:
+            save_structure(first, temporary)
+        publish_table(folders, settings.n_frames, settings.frame_interval, files.state)
+        write_json(files.record, _record(done, name, settings, threads, batched))
         for _, progress in done:
             progress.finish()
 
 
-def _publish_frames(
-    done: list[tuple[Engine, Progress]], settings: SimulateSettings, trajectory: Path, topology: Path, state: Path
-) -> None:
-    folders = [progress.folder for _, progress in done]
-    for _, progress in done:
-        progress.trim()
-    publish_trajectory(folders, settings.n_frames, settings.frame_interval, trajectory)
-    with openable(trajectory) as name:
-        first = mdtraj.load_frame(name, 0, top=peptide_topology(done[0][0].solvated))
-    with atomic_path(topology) as temporary:
-        save_structure(first, temporary)
-    publish_table(folders, settings.n_frames, settings.frame_interval, state)
-
-
-def _publish_record(
-    done: list[tuple[Engine, Progress]],
-    name: str,
-    settings: SimulateSettings,
-    record: Path,
-    threads: int,
-    batched: int | None,
-) -> None:
+def _record(
+    done: list[tuple[Engine, Progress]], name: str, settings: SimulateSettings, threads: int, batched: int | None
+) -> dict[str, Any]:
+    """What md.json tells."""
     replicas = [_replica_record(settings, place, *pair) for place, pair in enumerate(done, 1)]
     engine = done[0][0]
     seconds, frames = sum(replica["seconds"] for replica in replicas), len(replicas) * settings.n_frames
-    write_json(
-        record,
-        {
-            "peptide": name,
-            "settings": settings.model_dump(mode="json"),
-            "seed": engine.seed,
-            "platform": engine.platform.getName(),
-            "precision": engine.properties.get("Precision", "platform's own"),
-            "threads": threads,
-            "jobs_per_gpu": settings.jobs_per_gpu if engine.platform.getName() in GPU_PLATFORMS else None,
-            "multi_process_service": multi_process_service(),
-            "batched": batched,
-            "n_atoms": engine.solvated.system.getNumParticles(),
-            "n_peptide_atoms": len(engine.solvated.peptide_atoms),
-            "stages": replicas[0]["stages"],
-            "replicas": replicas,
-            "resumptions": sum(replica["resumptions"] for replica in replicas),
-            "production": {
-                "frames": frames,
-                "frame_interval_ps": settings.frame_interval,
-                "state_interval_ps": STATE_EVERY_FRAMES * settings.frame_interval,
-                "seconds": seconds,
-                "seconds_per_frame": seconds / frames,
-                "ns_per_day": frames * settings.frame_interval * 86.4 / seconds,
-            },
-            "boundaries": [place * settings.n_frames for place in range(len(replicas) + 1)],
-            "provenance": provenance("openmm", "mdtraj", "numpy"),
+    return {
+        "peptide": name,
+        "settings": settings.model_dump(mode="json"),
+        "seed": engine.seed,
+        "platform": engine.platform.getName(),
+        "precision": engine.properties.get("Precision", "platform's own"),
+        "threads": threads,
+        "jobs_per_gpu": settings.jobs_per_gpu if engine.platform.getName() in GPU_PLATFORMS else None,
+        "multi_process_service": multi_process_service(),
+        "batched": batched,
+        "n_atoms": engine.solvated.system.getNumParticles(),
+        "n_peptide_atoms": len(engine.solvated.peptide_atoms),
+        "stages": replicas[0]["stages"],
+        "replicas": replicas,
+        "resumptions": sum(replica["resumptions"] for replica in replicas),
+        "production": {
+            "frames": frames,
+            "frame_interval_ps": settings.frame_interval,
+            "state_interval_ps": STATE_EVERY_FRAMES * settings.frame_interval,
+            "seconds": seconds,
+            "seconds_per_frame": seconds / frames,
+            "ns_per_day": frames * settings.frame_interval * 86.4 / seconds,
         },
-    )
+        "boundaries": [place * settings.n_frames for place in range(len(replicas) + 1)],
+        "provenance": provenance("openmm", "mdtraj", "numpy"),
+    }

@@ -9,8 +9,8 @@ import pytest
 
 from jamun.config.simulate import SimulateSettings
 from jamun.io.gpu import Gpu, slots
-from jamun.simulate import devices, run
-from jamun.simulate.devices import multi_process_service
+from jamun.simulate import platform, run
+from jamun.simulate.platform import multi_process_service
 
 
 def test_opencl_devices_are_counted_until_one_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +20,7 @@ def test_opencl_devices_are_counted_until_one_is_missing(monkeypatch: pytest.Mon
         return object()
 
     monkeypatch.setattr(openmm, "Context", context)
-    found = devices.devices(openmm.Platform.getPlatformByName("Reference"))
+    found = platform.devices(openmm.Platform.getPlatformByName("Reference"))
     assert [gpu.index for gpu in found] == [0, 1, 2]
     assert len({gpu.name for gpu in found}) == 3
 
