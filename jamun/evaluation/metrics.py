@@ -39,7 +39,6 @@ class Metric:
     kind: how it is written: distance, share, factor or number.
     path: the analysis (compare, msm, dynamics, physicality or wasserstein), and the keys of its result that lead to the
         estimate.
-    better: "lower" or "higher".
     baselines: those of BASELINES that the analysis has of it, beside the samples' own.
     accepted: whether the summary has it of accepted samples too.
     shown: the tables that it is in.
@@ -50,7 +49,6 @@ class Metric:
     unit: str
     kind: str
     path: tuple[str, ...]
-    better: str
     baselines: tuple[str, ...] = ()
     accepted: bool = False
     shown: tuple[str, ...] = (SUMMARY, COMMAND)
@@ -71,20 +69,20 @@ class Metric:
         return (self.analysis, "accepted", *keys)
 
 
-def _share(key: str, label: str, better: str = "lower", summary: bool = True) -> Metric:
+def _share(key: str, label: str, summary: bool = True) -> Metric:
     shown = (SUMMARY, ABLATION, COMMAND) if summary else (ABLATION, COMMAND)
-    return Metric(key, label, "", "share", ("physicality", "raw", "shares", key), better, shown=shown)
+    return Metric(key, label, "", "share", ("physicality", "raw", "shares", key), shown=shown)
 
 
 def _slow(key: str, label: str, unit: str, name: str, shown: tuple[str, ...] = (SUMMARY, COMMAND)) -> Metric:
     path = ("dynamics", "distances", name)
-    return Metric(key, label, unit, "distance", path, "lower", SELF_DISTANCES, accepted=True, shown=shown)
+    return Metric(key, label, unit, "distance", path, SELF_DISTANCES, accepted=True, shown=shown)
 
 
 def _published(key: str, label: str, unit: str, name: str) -> Metric:
     # Energies of bad samples have no bound: three significant figures, not three decimals.
     path = ("wasserstein", "distances", name)
-    return Metric(key, label, unit, "number", path, "lower", ("md_halves",), accepted=True, shown=(SUMMARY,))
+    return Metric(key, label, unit, "number", path, ("md_halves",), accepted=True, shown=(SUMMARY,))
 
 
 METRICS = (
@@ -95,36 +93,32 @@ METRICS = (
             "",
             "distance",
             ("compare", "js", group),
-            "lower",
             tuple(BASELINES),
             accepted=True,
             shown=(SUMMARY, ABLATION, COMMAND),
         )
         for group, label in GROUP_LABELS.items()
     ),
-    Metric("js_msm", "MSM states", "", "distance", ("msm", "js"), "lower", accepted=True),
+    Metric("js_msm", "MSM states", "", "distance", ("msm", "js"), accepted=True),
     _slow("js_tica_0", "JS, TICA-0", "", "tica_0"),
     _slow("js_tica_0_1", "JS, TICA-0,1", "", "tica_01"),
     _slow("w2_torsions", "W2, torsions", "rad", "torsion_w2"),
     _slow("w2_tica", "W2, TICA", "", "tica_w2", shown=(SUMMARY,)),
-    Metric("speed_up", "speed-up", "", "factor", ("dynamics", "ess", "speed_up"), "higher", (), True, (SUMMARY,)),
-    Metric("ess", "effective samples", "", "number", ("dynamics", "ess", "samples", "samples"), "higher",
-           shown=(ABLATION,)),
+    Metric("speed_up", "speed-up", "", "factor", ("dynamics", "ess", "speed_up"), (), True, (SUMMARY,)),
+    Metric("ess", "effective samples", "", "number", ("dynamics", "ess", "samples", "samples"), shown=(ABLATION,)),
     Metric("ess_per_second", "effective samples a second", "1/s", "number",
-           ("dynamics", "ess", "samples", "per_second"), "higher", shown=(ABLATION,)),
-    Metric("bonds_w1", "W1, bonds", "nm", "distance", ("physicality", "raw", "bonds", "w1"), "lower", shown=(COMMAND,)),
-    Metric("angles_w1", "W1, angles", "rad", "distance", ("physicality", "raw", "angles", "w1"), "lower",
-           shown=(COMMAND,)),
+           ("dynamics", "ess", "samples", "per_second"), shown=(ABLATION,)),
+    Metric("bonds_w1", "W1, bonds", "nm", "distance", ("physicality", "raw", "bonds", "w1"), shown=(COMMAND,)),
+    Metric("angles_w1", "W1, angles", "rad", "distance", ("physicality", "raw", "angles", "w1"), shown=(COMMAND,)),
     _published("e_w2", "E-W2 (kT)", "kT", "energy_w2"),
     _published("t_w2", "T-W2 (rad)", "rad", "torus_w2"),
     _published("tica_w2", "TICA-W2", "", "tica_w2"),
     _share("bond_outlier", "bond outlier"),
     _share("inverted", "inverted"),
     _share("clash", "clash"),
-    _share("physical", "physical", "higher", summary=False),
-    Metric("basin_coverage", "basins visited", "", "share", ("physicality", "raw", "basins", "coverage"), "higher"),
-    Metric("unseen", "unseen by MD", "", "share", ("physicality", "raw", "basins", "unseen"), "lower",
-           shown=(COMMAND,)),
+    _share("physical", "physical", summary=False),
+    Metric("basin_coverage", "basins visited", "", "share", ("physicality", "raw", "basins", "coverage")),
+    Metric("unseen", "unseen by MD", "", "share", ("physicality", "raw", "basins", "unseen"), shown=(COMMAND,)),
 )  # fmt: skip
 
 

@@ -18,15 +18,13 @@ NEW = Metric(
     "",
     "share",
     ("physicality", "raw", "shares", "twisted"),
-    "lower",
     shown=(SUMMARY, ABLATION, COMMAND),
 )
 
 
-def test_keys_are_unique_and_directions_are_two():
+def test_keys_are_unique_and_each_is_shown():
     keys = [metric.key for metric in METRICS]
     assert len(set(keys)) == len(keys)
-    assert {metric.better for metric in METRICS} == {"lower", "higher"}
     assert all(metric.shown for metric in METRICS)
 
 
