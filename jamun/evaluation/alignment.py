@@ -87,18 +87,8 @@ def pdb_text(trajectory: mdtraj.Trajectory, remark: str) -> str:
 
 
 def aligned_to_files(reference: Files, samples: Files, frames: int, md: Path, drawn: Path) -> None:
-    """Write at most `frames` heavy-atom frames of MD and of samples, aligned, as PDBs with a model a frame.
-
-    Args:
-        reference: Files of the MD.
-        samples: Files of the samples.
-        frames: How many of each.
-        md: PDB of MD frames to write.
-        drawn: PDB of samples to write.
-
-    Raises:
-        EvaluationError: The files are not two ensembles of one molecule.
-    """
+    """Write at most `frames` heavy-atom frames of each of MD and samples, aligned, as PDBs `md` and `drawn` with a
+    model a frame. Raises EvaluationError for files that are not two ensembles of one molecule."""
     first, _ = read_reference(reference)
     second, _ = read_samples(samples, first.topology)
     chosen = [evenly(ensemble.chains, frames) for ensemble in (first, second)]

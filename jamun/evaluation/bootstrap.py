@@ -24,14 +24,8 @@ SAMPLES_SEED, REFERENCE_SEED = 1, 2
 
 
 def blocks_of_chains(chains: np.ndarray) -> np.ndarray:
-    """A block number for each frame: whole chains where there are enough of them, else stretches of frames.
-
-    Args:
-        chains: Chain or replica of each frame (F,).
-
-    Returns:
-        Block of each frame (F,), from 0; there are BLOCKS in all at most.
-    """
+    """Block of each frame (F,), from 0, by its chain or replica (F,): whole chains where there are enough of them, else
+    stretches of frames; BLOCKS in all at most."""
     labels, index = np.unique(chains, return_inverse=True)
     if len(labels) >= ENOUGH_CHAINS:
         return index * min(BLOCKS, len(labels)) // len(labels)
@@ -50,17 +44,8 @@ def block_weights(blocks: int, seed: int) -> np.ndarray:
 
 
 def block_sums(values: np.ndarray, blocks: np.ndarray, number: int, weights: np.ndarray | None = None) -> np.ndarray:
-    """Sums of values over blocks of frames.
-
-    Args:
-        values: (F,), flags or numbers.
-        blocks: the block of each frame (F,), from 0.
-        number: number of blocks.
-        weights: of the frames (F,); None counts them alike.
-
-    Returns:
-        Sums (number,).
-    """
+    """Sums (number,) of flags or numbers (F,) over the `blocks` (F,) that frames are in; without `weights` (F,) frames
+    count alike."""
     weighted = values.astype(float) if weights is None else values * weights
     return np.bincount(blocks, weighted, minlength=number)
 

@@ -54,14 +54,8 @@ def _baselines(
 def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
     """Compare two ensembles by their torsions.
 
-    Intervals are 95 % block bootstraps over chains or stretches of both ensembles at once.
-
-    Args:
-        pair: Reference MD and samples.
-        settings: Bins and points of the curves.
-
-    Returns:
-        The entries of the result (definitions: docs/evaluation.md), and the histograms for the figures.
+    Intervals are 95 % block bootstraps over chains or stretches of both ensembles at once. Returns the entries of the
+    result (definitions: docs/evaluation.md), and the histograms for the figures.
     """
     reference, samples = pair.reference, pair.samples
     binning = Binning.of(reference, settings)

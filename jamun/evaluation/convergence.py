@@ -39,16 +39,9 @@ def _in_time(lengths: np.ndarray, curves: dict[str, np.ndarray], each: float | N
 
 
 def convergence(binning: Binning, ensemble: Ensemble, reference: Counts, points: int) -> dict[str, list[float | None]]:
-    """JS to the reference of the first n frames, n growing to all of them.
+    """JS to the reference of the first n frames, n growing to all of them in `points` steps at most.
 
-    Args:
-        binning: How angles are counted.
-        ensemble: MD or samples.
-        reference: Histograms of all MD.
-        points: Numbers of frames, at most.
-
-    Returns:
-        Lists of `frames`, `seconds` of wall clock and a distance for each group of torsions.
+    Returns lists of `frames`, `seconds` of wall clock and a distance for each group of torsions.
     """
     lengths = _lengths(len(ensemble), points)
     curves = _curves(binning, ensemble, [reference], lengths)
@@ -62,14 +55,7 @@ def independent_convergence(binning: Binning, reference: Ensemble, samples: Ense
     means over these turns. So MD does not end at 0 but at the distance of replicas, and a model that is right ends
     there too.
 
-    Args:
-        binning: How angles are counted.
-        reference: MD, replicas one after another.
-        samples: Samples of the same torsions.
-        points: Numbers of frames, at most.
-
-    Returns:
-        `samples` and `md`, each as of ``convergence``; null with a `reason` where there are no two replicas.
+    Returns `samples` and `md`, each as of ``convergence``; null with a `reason` where there are no two replicas.
     """
     parts, reason = replica_slices(reference.chains)
     if not parts:

@@ -178,17 +178,8 @@ def effective_estimates(
 def speed_up(
     samples: dict[str, Any], drawn_samples: np.ndarray, md: dict[str, Any], drawn_md: np.ndarray
 ) -> dict[str, Any]:
-    """Effective samples a second, sampler over MD.
-
-    Args:
-        samples: `effective_estimates` of the samples.
-        drawn_samples: bootstrap values of their effective samples (R,).
-        md: `effective_estimates` of the MD.
-        drawn_md: bootstrap values of its effective samples (R,).
-
-    Returns:
-        The ratio with its interval, or the reason why there is none.
-    """
+    """Effective samples a second, sampler over MD: of the `effective_estimates` of both and the bootstrap values (R,)
+    of their effective samples. The ratio with its interval, or the reason why there is none."""
     rates = samples["per_second"], md["per_second"]
     count = min(rate["count"] for rate in rates)
     for name, rate in zip(("samples", "MD"), rates, strict=True):

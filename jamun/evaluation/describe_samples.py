@@ -52,19 +52,10 @@ def _flaws(
 def describe(
     samples: Ensemble, structure: mdtraj.Trajectory, accepted: np.ndarray | None, settings: EvaluationSettings
 ) -> Result:
-    """Describe samples by themselves.
+    """Describe samples by themselves, held against one frame of the same atoms.
 
-    Args:
-        samples: With positions.
-        structure: One frame of the same atoms.
-        accepted: Which samples count (F,); None where none was judged.
-        settings: Of these, bins and `physicality` are read.
-
-    Returns:
-        Entries of the result, and histograms as those of a comparison, of samples alone.
-
-    Raises:
-        MoleculeError: The topology has no bonds.
+    `accepted` tells which samples count (F,); None where none was judged. Returns entries of the result, and histograms
+    as those of a comparison, of samples alone. Raises MoleculeError for a topology without bonds.
     """
     _, start = compute_torsions(structure)
     terms = find_terms(structure.topology, structure.xyz)
@@ -100,16 +91,8 @@ def describe_to_files(
 ) -> None:
     """Describe one peptide's samples without MD and publish result (JSON) and histograms (NPZ).
 
-    Args:
-        files: Of the samples, with the record of their sampling.
-        structure: PDB that they started from.
-        names: Entries dataset, model and peptide of the result.
-        settings: Of the evaluation.
-        result: JSON file to write.
-        arrays: NPZ file to write.
-
-    Raises:
-        EvaluationError: The samples cannot be read, or are not of the structure's molecule.
+    `structure` is the PDB that they started from; `names` are the entries dataset, model and peptide of the result.
+    Raises EvaluationError for samples that cannot be read, or are not of the structure's molecule.
     """
     start = load_structure(structure)
     samples, record = read_samples(files, start.topology)

@@ -121,13 +121,9 @@ def analyse(pair: Pair, settings: EvaluationSettings, baselines: dict[str, Any] 
 
     Accepted samples are held against the same TICA, and take the wall clock of all samples.
 
-    Args:
-        pair: Reference MD and samples.
-        settings: Of these, `dynamics` is read.
-        baselines: md_distances of this MD; computed here where they are not given, which takes half of the time.
-
-    Returns:
-        The entries of the result (definitions: docs/evaluation.md), and the curves and histograms for the figure.
+    `baselines` are md_distances of this MD; they are computed here where they are not given, which takes half of the
+    time. Returns the entries of the result (definitions: docs/evaluation.md), and the curves and histograms for the
+    figure.
     """
     chosen, ensembles = settings.dynamics, {"md": pair.reference, "samples": pair.samples}
     md = SlowMotions.of_md(pair.reference, chosen)

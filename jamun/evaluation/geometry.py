@@ -141,15 +141,8 @@ def _neighbours(atoms: int, bonds: np.ndarray) -> list[list[int]]:
 def find_terms(topology: mdtraj.Topology, positions: np.ndarray) -> Terms:
     """The terms of a molecule's heavy atoms.
 
-    Pairs that the topology calls bonded but that are more than LONGEST_BOND_NM apart on average are left out and named
-    in `dropped`.
-
-    Args:
-        topology: Of the heavy atoms (N).
-        positions: Of the reference (F, N, 3), nm.
-
-    Raises:
-        MoleculeError: The topology has no bonds.
+    Pairs that the topology calls bonded but that are more than LONGEST_BOND_NM apart on average in the reference,
+    `positions` (F, N, 3) in nm, are left out and named in `dropped`. Raises MoleculeError for a topology without bonds.
     """
     residues = _residue_labels(topology)
     atoms = list(topology.atoms)

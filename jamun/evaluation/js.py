@@ -33,15 +33,9 @@ def js_distance(p: np.ndarray, q: np.ndarray, dims: int = 1) -> np.ndarray:
 
 
 def w1_distance(p: np.ndarray, q: np.ndarray, width: float) -> np.ndarray:
-    """1-Wasserstein distance of histograms, sum_i |P_i - Q_i| width with cumulative shares P and Q.
+    """1-Wasserstein distance (...) of histograms (..., bins), sum_i |P_i - Q_i| width with cumulative shares P and Q.
 
-    Args:
-        p: Counts (..., bins).
-        q: Counts (..., bins).
-        width: Width of a bin, in the unit of the result.
-
-    Returns:
-        Distances (...), exact up to a bin; NaN where a histogram is empty.
+    `width` is that of a bin, in the unit of the result. Exact up to a bin; NaN where a histogram is empty.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         first = np.cumsum(p, -1) / p.sum(-1, keepdims=True)
@@ -54,16 +48,7 @@ def _bins_of(angles: np.ndarray, bins: int) -> np.ndarray:
 
 
 def histograms(angles: np.ndarray, bins: int, weights: np.ndarray | None = None) -> np.ndarray:
-    """Histograms of angles on (-pi, pi).
-
-    Args:
-        angles: (F, K) in radians.
-        bins: number of bins.
-        weights: of the frames (F,); None counts them alike.
-
-    Returns:
-        Counts (K, bins).
-    """
+    """Histograms (K, bins) of angles (F, K), radians on (-pi, pi); without `weights` (F,) frames count alike."""
     columns = angles.shape[1]
     flat = (_bins_of(angles, bins) + np.arange(columns) * bins).ravel()
     repeated = None if weights is None else np.repeat(weights, columns)
@@ -71,16 +56,9 @@ def histograms(angles: np.ndarray, bins: int, weights: np.ndarray | None = None)
 
 
 def pair_histograms(angles: np.ndarray, pairs: np.ndarray, bins: int, weights: np.ndarray | None = None) -> np.ndarray:
-    """Histograms of pairs of angles on (-pi, pi)^2.
+    """Histograms (P, bins, bins) of pairs of angles on (-pi, pi)^2, the first angle of a pair first.
 
-    Args:
-        angles: (F, K) in radians.
-        pairs: columns (P, 2) of `angles`.
-        bins: number of bins along each axis.
-        weights: of the frames (F,); None counts them alike.
-
-    Returns:
-        Counts (P, bins, bins), the first angle of a pair first.
+    `angles` are (F, K) in radians, `pairs` are columns (P, 2) of them; without `weights` (F,) frames count alike.
     """
     places = _bins_of(angles, bins)
     counts = np.zeros((len(pairs), bins * bins), dtype=np.int64 if weights is None else float)

@@ -40,14 +40,8 @@ FIELDS = {"bond": "bonds", "angle": "angles", "omega": "omegas", "nearest": "nea
 def binned(
     values: np.ndarray, bins: Bins, blocks: np.ndarray, number: int, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """Counts (number, K, bins) by block of numbers; what lies beyond the range counts at its ends.
-
-    Args:
-        values: (F, K).
-        bins: Range and number of bins.
-        blocks: Block of each frame (F,), of `number`.
-        weights: Of the frames (F,), if any.
-    """
+    """Counts (number, K, bins) of `values` (F, K) by the block of each frame (F,), of `number`, and with the frames'
+    weights (F,), if any; what lies beyond the range counts at its ends."""
     low, high, size, _ = bins
     counts = np.zeros((number, values.shape[1], size), dtype=np.int64 if weights is None else float)
     for column in range(values.shape[1]):

@@ -36,14 +36,8 @@ def samples_at_equal_wall_clock(
 def compare_models(reference: Ensemble, models: Mapping[str, Ensemble], settings: EvaluationSettings) -> Result:
     """Compare samples of each model at equal wall clock with the MD.
 
-    Args:
-        reference: The MD.
-        models: The samples by each model.
-        settings: Bins.
-
-    Returns:
-        Entries of the result (definitions: docs/evaluation.md); and counts over phi and psi, of the MD (P, bins, bins)
-        and of the models (M, P, bins, bins).
+    Returns entries of the result (definitions: docs/evaluation.md); and counts over phi and psi, of the MD
+    (P, bins, bins) and of the models (M, P, bins, bins).
     """
     clocks = [samples.clock.seconds for samples in models.values()]
     kept, shortest, reason = samples_at_equal_wall_clock([len(samples) for samples in models.values()], clocks)
@@ -83,19 +77,8 @@ def compare_models_to_files(
     result: Path,
     arrays: Path,
 ) -> None:
-    """Publish compare_models of one peptide, as JSON and NPZ.
-
-    Args:
-        reference: Files of the MD.
-        models: Files of the samples by each model.
-        names: Entries dataset and peptide of the result.
-        settings: Bins.
-        result: JSON file to write.
-        arrays: NPZ file to write.
-
-    Raises:
-        EvaluationError: The files are not ensembles of one molecule.
-    """
+    """Publish compare_models of one peptide, as JSON and NPZ; `names` are the entries dataset and peptide of the
+    result. Raises EvaluationError for files that are not ensembles of one molecule."""
     md, record = read_reference(reference)
     read = {model: read_samples(files, md.topology) for model, files in models.items()}
     found, counts = compare_models(md, {model: samples for model, (samples, _) in read.items()}, settings)

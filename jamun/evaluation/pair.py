@@ -171,17 +171,8 @@ class Files:
 
 
 def ensemble_of(trajectory: mdtraj.Trajectory, chains: np.ndarray, clock: Clock, path: Path) -> Ensemble:
-    """An ensemble, with the weights of weights.npz beside its file.
-
-    Args:
-        trajectory: F frames of heavy atoms, nm.
-        chains: the chain or replica of each frame (F,).
-        clock: how long the frames took.
-        path: the file of the trajectory.
-
-    Raises:
-        EvaluationError: the weights cannot be read, or are not those of the frames.
-    """
+    """An ensemble of F frames of heavy atoms and the chain or replica of each (F,), with the weights of weights.npz
+    beside the trajectory's file. Raises EvaluationError for weights that cannot be read or are not of the frames."""
     torsions, angles = compute_torsions(trajectory)
     weights = read_weights(path, trajectory.n_frames)
     return Ensemble(torsions, angles, chains, clock, weights, trajectory.xyz, trajectory.topology)
@@ -215,17 +206,9 @@ def read_samples(files: Files, topology: mdtraj.Topology) -> tuple[Ensemble, dic
 
 
 def read_pair(reference: Files, samples: Files, dataset: str, model: str, peptide: str) -> Pair:
-    """A peptide's MD and its samples by one model.
+    """A peptide's MD, whose record is needed, and its samples by one model; names are for the result.
 
-    Args:
-        reference: Files of the MD; its record is needed.
-        samples: Files of the samples.
-        dataset: Name of the dataset, for the result.
-        model: Name of the model, for the result.
-        peptide: Name of the peptide, for the result.
-
-    Raises:
-        EvaluationError: The files cannot be read, do not fit each other or are of two molecules.
+    Raises EvaluationError for files that cannot be read, do not fit each other or are of two molecules.
     """
     md, md_record = read_reference(reference)
     drawn, record = read_samples(samples, md.topology)

@@ -86,13 +86,8 @@ class Reference:
         return flags | {"nearer_than_md": measured.nearest < self.contact, "physical": physical(flags)}
 
     def with_md(self, samples: MeasuredEnsemble, drawn: np.ndarray, own: np.ndarray) -> dict[str, Any]:
-        """A share or mean of the samples, with that of the MD and of its pieces.
-
-        Args:
-            samples: The samples.
-            drawn: Their flags or numbers (F,).
-            own: Those of the MD.
-        """
+        """A share or mean of the samples, with that of the MD and of its pieces: of flags or numbers `drawn` (F,) of
+        the samples and `own` of the MD."""
         halves, replicas = (
             [float(self.md.chosen(part).mean(own[part])) if len(own[part]) else None for part in pieces]
             for pieces in (self.halves, self.replicas)
@@ -290,16 +285,8 @@ def _assess(
 def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
     """Hold all samples and, where the sampler rejected some, those that it accepted against the MD.
 
-    Args:
-        pair: Reference MD and samples, both with positions.
-        settings: Of these, `physicality` and `ramachandran_bins` are read.
-
-    Returns:
-        The entries of the result (definitions: docs/evaluation.md), and the histograms for the figures; those of
-        accepted samples end in `_accepted`.
-
-    Raises:
-        MoleculeError: The topology has no bonds.
+    Returns the entries of the result (definitions: docs/evaluation.md), and the histograms for the figures; those of
+    accepted samples end in `_accepted`. Raises MoleculeError for a topology without bonds.
     """
     notes, temperature = [], pair.temperature
     terms = find_terms(pair.reference.topology, pair.reference.placed())

@@ -28,16 +28,8 @@ def publish(pair: Pair, found: Result, packages: tuple[str, ...], result: Path, 
 def analyse_to_files(
     name: str, pair: Pair, settings: EvaluationSettings, result: Path, arrays: Path, md_distances: Path | None = None
 ) -> None:
-    """Make one analysis of a pair and publish result (JSON) and arrays (NPZ).
-
-    Args:
-        name: Of ANALYSES.
-        pair: Reference MD and samples.
-        settings: Of the evaluation.
-        result: JSON file to write.
-        arrays: NPZ file to write.
-        md_distances: What md_distances_to_file wrote of this MD (JSON), where the analysis needs it.
-    """
+    """Make one of ANALYSES of a pair and publish result (JSON) and arrays (NPZ); `md_distances` is what
+    md_distances_to_file wrote of this MD (JSON), where the analysis needs it."""
     module, packages = ANALYSES[name]
     analyse = import_module(f"jamun.evaluation.{module}").analyse
     more = {} if md_distances is None else {"baselines": read_json(md_distances)["baselines"]}

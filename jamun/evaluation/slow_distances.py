@@ -102,16 +102,11 @@ def too_few(frames: int | None, no_frames: str | None = None) -> str | None:
 
 
 def distances(first: Segment, second: Segment, no_tica: str | None, settings: DynamicsSettings) -> dict[str, Any]:
-    """The four distances between two segments of one molecule.
+    """The four distances between two segments of one molecule along the same components; `no_tica` says why there are
+    none.
 
-    Args:
-        first: The frames of one ensemble.
-        second: The frames of the other, along the same components.
-        no_tica: Why there are no components, where there are none.
-        settings: Bins, frames and repeats.
-
-    Returns:
-        DISTANCES with their intervals: JS along TIC 0 and over TIC 0 and 1, W2 in torsions (radians) and over TIC 0, 1.
+    Returns DISTANCES with their intervals: JS along TIC 0 and over TIC 0 and 1, W2 in torsions (radians) and over TIC
+    0 and 1.
     """
     count = min(first.runs.blocks, second.runs.blocks)
     slow = first.components, second.components

@@ -102,16 +102,9 @@ class Binning:
         return {group: centred(float(value[group]), resampled[group], members[group]) for group in GROUPS}
 
     def estimated(self, samples: Counts, reference: Counts, equal: Counts | None = None) -> dict[str, Any]:
-        """Distances of samples to MD, both counted by block, with their intervals.
-
-        Args:
-            samples: Histograms by block.
-            reference: Histograms by block.
-            equal: Histograms of the MD at equal wall clock, whose distances stand beside each torsion and pair.
-
-        Returns:
-            Lists `torsions` and `ramachandran`, and `js`, the means over groups.
-        """
+        """Distances of samples to MD, both counted by block, with their intervals: lists `torsions` and `ramachandran`,
+        and `js`, the means over groups. `equal` counts the MD at equal wall clock, whose distances stand beside each
+        torsion and pair."""
         value = self.distances(samples.total(), reference.total())
         resampled = self.distances(samples.resampled(SAMPLES_SEED), reference.resampled(REFERENCE_SEED))
         cut = None if equal is None else self.distances(equal, reference.total())

@@ -263,16 +263,8 @@ def analyse_to_files(
     result: Path,
     arrays: Path,
 ) -> None:
-    """Make this analysis of a pair and publish result (JSON) and arrays (NPZ).
-
-    Args:
-        pair: Reference MD and samples.
-        settings: Of the evaluation.
-        potential: What gives heavy atoms their energies, or why there is nothing.
-        reference: The MD's files, from which its own hydrogens are read.
-        result: JSON file to write.
-        arrays: NPZ file to write.
-    """
+    """Make this analysis of a pair, with the MD's own hydrogens from its files, and publish result (JSON) and arrays
+    (NPZ)."""
     own, topology = None, mdtraj.load_topology(str(reference.topology))
     if not isinstance(potential, str) and any(atom.element.symbol == "H" for atom in topology.atoms):
         own = mdtraj.load(str(reference.trajectory), top=topology)[frames_with_energies(pair, settings)]

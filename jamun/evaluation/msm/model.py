@@ -175,17 +175,9 @@ def build_msm(backend: Backend, inputs: MSMInput, settings: dict[str, Any]) -> R
     their nearest neighbour. The model is of transitions, in which weights of frames play no part; occupancies are
     weighted.
 
-    Args:
-        backend: The library.
-        inputs: Torsions of MD and samples.
-        settings: evaluation.msm.
-
-    Returns:
-        Entries of the result: macrostates with stationary populations and occupancies, the JS distance of occupancies,
-        implied timescales in frames; and the arrays for the figure.
-
-    Raises:
-        MSMError: The data are too few; the message is the reason.
+    `settings` are evaluation.msm. Returns entries of the result: macrostates with stationary populations and
+    occupancies, the JS distance of occupancies, implied timescales in frames; and the arrays for the figure. Raises
+    MSMError, with the reason, for data that are too few.
     """
     _require_enough(inputs, settings)
     notes: list[str] = []
@@ -281,14 +273,9 @@ def insufficient(reason: str, frames: int, pairs: int) -> Result:
 
 
 def analyse(inputs: MSMInput, settings: dict[str, Any]) -> Result:
-    """The model by the library that the settings name, or the reason why there is none.
+    """The model by the library that the settings, evaluation.msm, name, or the reason why there is none.
 
-    Args:
-        inputs: Torsions of MD and samples.
-        settings: evaluation.msm.
-
-    Raises:
-        MSMError: The library is not installed.
+    Raises MSMError where the library is not installed.
     """
     backend = load_backend(settings["backend"])
     try:
