@@ -26,12 +26,7 @@ class MarkovModel:
     """
 
     def __init__(self, inputs: MSMInput, settings: dict[str, Any]) -> None:
-        """Begin.
-
-        Args:
-            inputs: torsions and what belongs to them.
-            settings: `evaluation.msm`.
-        """
+        """Begin the model of `inputs` with the settings `evaluation.msm`."""
         self._scratch = tempfile.TemporaryDirectory(prefix="jamun-msm-")
         folder = Path(self._scratch.name)
         self._result, self._arrays, self._log = folder / "msm.json", folder / "arrays.npz", folder / "msm.log"

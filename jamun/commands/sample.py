@@ -55,17 +55,11 @@ class SampleFiles(SamplingFiles):
 def sampling_settings(
     settings: Configuration, weights: Path, samples: int | None, of_the_model: bool
 ) -> SamplingSettings:
-    """Settings of a sampling.
+    """Settings of a sampling with the model in the file `weights`; as many samples as they say without `samples`.
 
-    Args:
-        settings: the configuration.
-        weights: the model's file.
-        samples: how many samples, or None for what the settings say.
-        of_the_model: take the settings that came with the model, if any, fewer samples than the workflow draws, and so
-            few chains that none takes longer to burn in than to sample.
-
-    Raises:
-        CheckpointError: the file is no checkpoint of this program.
+    `of_the_model` takes the settings that came with the model, if any, fewer samples than the workflow draws, and so
+    few chains that none takes longer to burn in than to sample. Raises CheckpointError for a file that is no checkpoint
+    of this program.
     """
     changed: dict[str, Any] = {}
     if of_the_model:
@@ -146,16 +140,8 @@ def sample_peptide(
 ) -> SampleFiles:
     """Sample into `out`, describe the samples, and draw their Ramachandran map.
 
-    Args:
-        molecule: what to sample.
-        weights: a trained denoiser.
-        sampling: how to sample.
-        settings: what else is set: evaluation and figures.
-        out: folder to write to; what was saved in its folder `work` by a run that stopped is gone on from.
-        threads: threads to use; None for all cores of this process.
-
-    Raises:
-        UserError: what `sample_to_files` and `describe_to_files` raise.
+    What a run that stopped saved in the folder `work` of `out` is gone on from. Without `threads` all cores of this
+    process are used. Raises UserError, as `sample_to_files` and `describe_to_files` do.
     """
     files = SampleFiles.in_folder(out)
     score = NetworkScore.read(weights)

@@ -22,16 +22,8 @@ CHUNK_FRAMES = 1000
 
 
 def kept_frames(boundaries: list[int], discard: int, stride: int) -> tuple[np.ndarray, list[int]]:
-    """Which frames of a trajectory of several replicas are kept.
-
-    Args:
-        boundaries: frame offsets of the replicas (R+1).
-        discard: frames left out at the start of each replica.
-        stride: every so many-th of the others is kept.
-
-    Returns:
-        Which of all frames are kept (F,) bool, and the offsets (R+1) of the replicas among the kept frames.
-    """
+    """Which of all frames (F,) are kept of replicas with the offsets `boundaries` (R+1), and their offsets then (R+1):
+    of each replica every `stride`-th but the first `discard`."""
     keep = np.zeros(boundaries[-1], dtype=bool)
     offsets = [0]
     for start, stop in itertools.pairwise(boundaries):
@@ -62,18 +54,9 @@ def _chunks(trajectory: Path, topology: mdtraj.Topology, atoms: np.ndarray, keep
 def featurize_to_file(
     trajectory: Path, topology: Path, md_record: Path, settings: FeatureSettings, peptide: str, target: Path
 ) -> None:
-    """Write the features of one peptide.
+    """Write the features of one peptide (HDF5), from an XTC and a PDB of it alone and the md.json of its simulation.
 
-    Args:
-        trajectory: XTC of the peptide alone.
-        topology: PDB of the same atoms.
-        md_record: md.json of the simulation, with ``boundaries`` and ``production.frame_interval_ps``.
-        settings: which frames to keep.
-        peptide: its name.
-        target: HDF5 file to write.
-
-    Raises:
-        FeatureError: a file cannot be used; the message names it and says why.
+    Raises FeatureError, which names the file and says why, where one cannot be used.
     """
     try:
         structure = mdtraj.load(str(topology))
@@ -118,15 +101,10 @@ def _describe(paths: list[Path]) -> dict[str, Any]:
 
 
 def summarize_to_file(train: list[Path], validation: list[Path], target: Path) -> None:
-    """Describe the dataset: counts of both splits, and the mean squared distance A over pairs i != j (Appendix B).
+    """Describe the dataset (JSON) from the features files of both splits: counts of both, and the mean squared distance
+    A over pairs i != j (Appendix B) in nm^2, over the frames of the training peptides.
 
-    Args:
-        train: features files of the training peptides; A, in nm^2, is averaged over their frames.
-        validation: features files of the validation peptides.
-        target: JSON file to write.
-
-    Raises:
-        FeatureError: there are no training files.
+    Raises FeatureError where there are no training files.
     """
     if not train:
         raise FeatureError("There are no training peptides; list some under peptides.train.")

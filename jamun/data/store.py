@@ -41,20 +41,10 @@ def write_features(
     frame_interval_ps: float,
     solvent: str | None = None,
 ) -> None:
-    """Write positions as they come, atomically.
+    """Write positions as they come, atomically: `chunks` yields (f, N, 3) in nm of the molecule's heavy atoms that add
+    up to `n_frames`, with the frame offsets `boundaries` of replicas from 0 to `n_frames`.
 
-    Args:
-        target: the file.
-        peptide: its name.
-        molecule: its heavy atoms.
-        chunks: yields (f, N, 3) in nm that add up to `n_frames`.
-        n_frames: how many there are.
-        boundaries: frame offsets of replicas, from 0 to `n_frames`.
-        frame_interval_ps: time between frames, ps.
-        solvent: of the MD, where it is known.
-
-    Raises:
-        FeatureError: the number of frames is another, or a frame is not finite.
+    Raises FeatureError where the number of frames is another, or a frame is not finite.
     """
     shape = (n_frames, molecule.n_atoms, 3)
     if n_frames < 1:

@@ -21,16 +21,10 @@ def to_files(
     outputs: Mapping[str, Path],
     settings: FigureSettings,
 ) -> None:
-    """Draw the figure `name` with the function of its name.
+    """Draw the figure `name`, that of its rule without ``plot_``, with the function of its name.
 
-    Args:
-        name: name of the figure, that of its rule without ``plot_``
-        inputs: files that it is drawn from, one or several for each argument of its function
-        outputs: files to write by argument: png and pdf, or page
-        settings: section `figures` of the configuration
-
-    Raises:
-        FigureError: a figure that cannot be drawn as asked.
+    `inputs` are the files that it is drawn from, one or several for each argument of its function; `outputs` are png
+    and pdf, or page. Raises FigureError for a figure that cannot be drawn as asked.
     """
     # The viewer is a page and no picture: no setting of figures is about it.
     looks = {"settings": settings} if "png" in outputs else {}

@@ -86,17 +86,9 @@ def draw_row(
 ) -> None:
     """A row of maps of free energy with a colour bar to their right.
 
-    Args:
-        panels: One a map.
-        edges: Of the bins along both axes.
-        counts: (bins, bins) of each map, the first axis across. With words for empty maps they are of MD, the cut MD
-            and samples; see `row_energies`.
-        settings: Colours, and where they end.
-        distances: JS distance of each map, where it has one.
-        nothing: What each map says where it is empty.
-
-    Raises:
-        FigureError: An unknown colour map.
+    `edges` are of the bins along both axes, `counts` (bins, bins) of each map, the first axis across; `distances` are
+    JS distances of each map, where it has one. With `nothing`, what each map says where it is empty, maps are of MD,
+    the cut MD and samples; see `row_energies`. Raises FigureError for an unknown colour map.
     """
     image, none = None, [None] * len(panels)
     energies = row_energies(counts, range(len(counts)) if nothing is None else (0, 2))
@@ -180,16 +172,10 @@ def rows_of_maps(
     distances: Sequence[Sequence[float | None]] | None = None,
     nothing: Sequence[str] | None = None,
 ) -> Figure:
-    """A row of maps over phi and psi for each residue, under one title a column.
+    """A row of maps over phi and psi for each residue, under one title a column; see `draw_row`.
 
-    Args:
-        titles: Of the columns.
-        residues: Entries of a result, `residue` and `residue_name`.
-        edges: Of the bins, degrees.
-        maps: Counts (residues, bins, bins) as [phi, psi] of each column.
-        settings: As of `draw_row`.
-        distances: As of `draw_row`, of each residue.
-        nothing: As of `draw_row`.
+    `residues` are entries of a result, `edges` of the bins in degrees, `maps` the counts (residues, bins, bins) as
+    [phi, psi] of each column, `distances` of each residue.
     """
     rows = max(len(residues), 1)
     figure, axes = square_panels(rows, len(titles), _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))

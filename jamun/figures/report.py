@@ -21,17 +21,10 @@ def with_script(page: str, script: str) -> str:
 
 
 def report_to_file(snakefile: Path, configuration: Mapping[str, Any], work: Path, log: Path, report: Path) -> None:
-    """Write the report of the target `figures`, by a second Snakemake that runs no job.
+    """Write the report (HTML) of the target `figures`, by a second Snakemake that runs no job and adds to `log`.
 
-    Args:
-        snakefile: The workflow.
-        configuration: The resolved one, values of the command line included: the report must see what this run sees.
-        work: Folder to work in.
-        log: Where the second Snakemake tells what it does; it is added to.
-        report: HTML to write.
-
-    Raises:
-        UserError: Snakemake did not make the report.
+    `configuration` is the resolved one, values of the command line included: the report must see what this run sees.
+    Raises UserError where Snakemake did not make the report.
     """
     work.mkdir(parents=True, exist_ok=True)
     resolved, page = work / "config.yaml", work / "report.html"

@@ -57,14 +57,8 @@ class FigureError(UserError):
 def read_rows(path: Path, needed: Sequence[str], wrote: str, texts: Sequence[str] = ()) -> pd.DataFrame:
     """A table (CSV) in which only blanks are missing: the peptide Asn-Ala is called NA.
 
-    Args:
-        path: The table.
-        needed: Columns without which there is no figure.
-        wrote: What wrote it, for the message.
-        texts: Columns that are text whatever they hold.
-
-    Raises:
-        FigureError: It has no rows, or lacks a column.
+    Raises FigureError, with what `wrote` it, where it has no rows, or lacks a column that is `needed`. Columns `texts`
+    are text whatever they hold.
     """
     try:
         table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(texts, "str"))

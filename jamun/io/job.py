@@ -33,13 +33,7 @@ class Paths(dict[str, Any]):
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[tuple[Paths, Paths]]:
-    """Run a script's body with its log, as job_log does, given the files of the job.
-
-    Args:
-        snakemake: what Snakemake puts in every script.
-
-    Returns:
-        Inputs and outputs.
-    """
+    """Run a script's body with its log, as job_log does, given inputs and outputs of what Snakemake puts in every
+    script."""
     with job_log(snakemake.log[0]):
         yield Paths.of(snakemake.input), Paths.of(snakemake.output)

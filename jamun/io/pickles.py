@@ -196,17 +196,10 @@ def _pairs(values: list[Any]) -> dict[Any, Any]:
 
 
 def read_pickle(data: bytes) -> Any:
-    """What the pickle describes, of which nothing is run.
+    """What the pickle describes, of which nothing is run: plain data, with Global, Made and Persistent for the rest.
 
-    Args:
-        data: the pickle; of at most LARGEST_PICKLE bytes.
-
-    Returns:
-        Plain data, with Global, Made and Persistent for the rest. One object may stand in several places, also in
-        itself.
-
-    Raises:
-        PickleError: for one that is damaged, or that is larger or of other operations than plain data needs.
+    One object may stand in several places, also in itself. Raises PickleError for a pickle that is damaged, or that is
+    larger than LARGEST_PICKLE bytes or of other operations than plain data needs.
     """
     if len(data) > LARGEST_PICKLE:
         raise PickleError(f"a pickle of {len(data) >> 20} MB, where a checkpoint's takes less than one")

@@ -60,15 +60,11 @@ def pyemma_interpreter() -> Path | None:
 
 
 def msm_backend(wanted: str, conda: bool = False) -> tuple[str, str]:
-    """The library that `evaluation.msm.backend` means here, and the interpreter that has it.
+    """The library that `evaluation.msm.backend` means here, pyemma or deeptime, and the interpreter that has it.
 
-    Args:
-        wanted: `auto` is PyEMMA where its environment is, else deeptime, which this interpreter has.
-        conda: Whether Snakemake makes PyEMMA's environment, whose interpreter is the `python` of the job.
-
-    Returns:
-        pyemma or deeptime, and the interpreter. Where PyEMMA has none it is this one: the model then says which command
-        builds what is missing.
+    `auto` is PyEMMA where its environment is, else deeptime, which this interpreter has. With `conda` Snakemake makes
+    PyEMMA's environment, whose interpreter is the `python` of the job. Where PyEMMA has none it is this one: the model
+    then says which command builds what is missing.
     """
     pyemma = "python" if conda else pyemma_interpreter()
     if wanted == "auto":

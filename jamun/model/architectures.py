@@ -42,10 +42,5 @@ def architecture_of(settings: ArchitectureSettings) -> Architecture:
 
 
 def build(settings: ArchitectureSettings, mean_squared_distance: float) -> Network:
-    """A network with random weights.
-
-    Args:
-        settings: of its architecture.
-        mean_squared_distance: of pairs of atoms in clean structures, nm^2.
-    """
+    """A network with random weights; `mean_squared_distance` is of pairs of atoms in clean structures, nm^2."""
     return architecture_of(settings).build(settings, mean_squared_distance)

@@ -64,14 +64,9 @@ def _read(path: Path) -> Any:
 
 
 def public_content(path: Path, told: Told | None = None) -> dict[str, Any]:
-    """A checkpoint of the authors' public program as one of this program.
+    """A checkpoint of the authors' public program as one of this program; `told` is what it does not tell.
 
-    Args:
-        path: the file.
-        told: what it does not tell.
-
-    Raises:
-        PublicCheckpointError: in one sentence, for a file that cannot be taken in.
+    Raises PublicCheckpointError, in one sentence, for a file that cannot be taken in.
     """
     head = {
         "format": FORMAT,

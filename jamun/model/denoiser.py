@@ -233,16 +233,7 @@ class Denoiser(Network):
         return Prepared(mask, edge_weight, bonded, conditioning.hand[..., None].to(dtype), nodes, kept)
 
     def forward(self, y: Tensor, sigma: float | Tensor, conditioning: Conditioning | Prepared) -> Tensor:
-        """Denoise.
-
-        Args:
-            y: noisy positions (G, N, 3) in nm; they are mean-centred here.
-            sigma: noise level in nm, one number or (G,).
-            conditioning: of G graphs, or of one molecule that all share.
-
-        Returns:
-            xhat (G, N, 3) in nm, mean-centred, zero on padding.
-        """
+        """Denoise; see Network."""
         prepared = conditioning if isinstance(conditioning, Prepared) else self.prepare(conditioning)
         sigma = torch.as_tensor(sigma, dtype=torch.float64, device=y.device).reshape(-1, 1, 1)
         c_in, c_skip, c_out, c_noise = (

@@ -81,18 +81,10 @@ def trains_on_gpu(settings: TrainingSettings) -> bool:
 def validation_losses(
     denoiser: Network, conditioning: type[Conditioned], files: list[FeatureFile], settings: TrainingSettings
 ) -> dict[str, float]:
-    """Losses of a finished denoiser, with the frames and the noise of every validation.
+    """Losses of a finished denoiser on the validation peptides, with the frames and the noise of every validation.
 
+    Returns by noise level in nm, |xhat - x|^2 / (3 sigma^2): at the level of validation and at the ends of the range.
     It runs on the GPU if training did.
-
-    Args:
-        denoiser: the trained network.
-        conditioning: its input from molecules.
-        files: features of the validation peptides.
-        settings: of the training.
-
-    Returns:
-        By noise level in nm, |xhat - x|^2 / (3 sigma^2): at the level of validation and at the ends of the range.
     """
     device = torch.device("cuda" if trains_on_gpu(settings) else "cpu")
     denoiser = denoiser.to(device)

@@ -177,13 +177,8 @@ def _closed_chains(peptide: Peptide, topology: app.Topology, open_chain: np.ndar
 
 
 def require_bonds(topology: app.Topology, positions: np.ndarray, name: str) -> None:
-    """Raise PeptideError, which gives `name`, where a bond is stretched, as of a chain that runs through a ring of its
-    own. No minimisation leads out of that.
-
-    Args:
-        topology: with hydrogens.
-        positions: (atoms, 3) in nm.
-    """
+    """Raise PeptideError, which gives `name`, where a bond is stretched at `positions` (atoms, 3) in nm, as of a chain
+    that runs through a ring of its own. No minimisation leads out of that."""
     system = _system(topology)  # to which its forces belong
     force = next(force for force in system.getForces() if isinstance(force, openmm.HarmonicBondForce))
     terms = [force.getBondParameters(number)[:3] for number in range(force.getNumBonds())]

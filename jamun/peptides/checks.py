@@ -83,23 +83,14 @@ def templates(topology: app.Topology, forcefield: app.ForceField, name: str) -> 
 
 
 def hands(positions: np.ndarray, topology: mdtraj.Topology) -> dict[int, int]:
-    """Of each stereocentre's atom, 1 where it is as in natural amino acids and -1 where it is the mirror image.
-
-    Args:
-        positions: (atoms, 3) in nm.
-        topology: of these atoms.
-    """
+    """Of each stereocentre's atom, 1 where it is as in natural amino acids and -1 where it is the mirror image, at
+    positions (atoms, 3) in nm."""
     return {centre: hand(positions, centre, neighbours) for _, centre, neighbours in stereocentres(topology)}
 
 
 def inverted(positions: np.ndarray, topology: mdtraj.Topology, expected: Mapping[int, int] | None = None) -> list[str]:
-    """Stereocentres that are the mirror image of what they should be, in words.
-
-    Args:
-        positions: (atoms, 3) in nm.
-        topology: of these atoms.
-        expected: as of `hands`; natural where it tells nothing.
-    """
+    """Stereocentres that are the mirror image of what is expected, as of `hands`, at positions (atoms, 3) in nm, in
+    words; natural ones are expected where that tells nothing."""
     found, wanted = hands(positions, topology), expected or {}
     words = {1: "D instead of L", -1: "L instead of D"}
     return [
@@ -112,16 +103,9 @@ def inverted(positions: np.ndarray, topology: mdtraj.Topology, expected: Mapping
 def check(
     positions: np.ndarray, topology: mdtraj.Topology, name: str, expected: Mapping[int, int] | None = None
 ) -> dict[str, object]:
-    """Check a built peptide and return what was found.
+    """Check a built peptide, (atoms, 3) in nm with the `expected` hands as of `inverted`, and return what was found.
 
-    Args:
-        positions: (atoms, 3) in nm.
-        topology: of these atoms.
-        name: of the peptide, for messages.
-        expected: hands of its stereocentres as of `hands`; natural where it tells nothing.
-
-    Raises:
-        PeptideError: naming the first stereocentre of the wrong hand, peptide bond that is not trans, or clash.
+    Raises PeptideError, naming the first stereocentre of the wrong hand, peptide bond that is not trans, or clash.
     """
     centres = stereocentres(topology)
     if wrong := inverted(positions, topology, expected):
@@ -152,12 +136,8 @@ def peculiarities(
     """What a structure has that built peptides have not, in words: D residues under the names of L residues, cis bonds,
     overlaps.
 
-    None of it is an error in a structure that someone gives; sampling goes from it, by a network that may not know it.
-
-    Args:
-        positions: (atoms, 3) in nm.
-        topology: of these atoms.
-        expected: hands that stereocentres should have, as of `hands`; natural where it tells nothing.
+    None of it is an error in a structure that someone gives, (atoms, 3) in nm with the `expected` hands as of
+    `inverted`; sampling goes from it, by a network that may not know it.
     """
     found = inverted(positions, topology, expected)
     bonds = peptide_bonds(topology)

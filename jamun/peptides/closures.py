@@ -39,12 +39,7 @@ class Closures:
     def of(
         cls, atom_names: Sequence[str], residue_indices: Sequence[int] | np.ndarray, bonds: Iterable[Any]
     ) -> Closures:
-        """Those of one chain.
-
-        Args:
-            atom_names, residue_indices: of each atom, residues counted along the chain.
-            bonds: pairs of atoms.
-        """
+        """Those of one chain, by names and residues of its atoms, residues counted along the chain, and its bonds."""
         ring, disulphides = None, []
         for first, second in (sorted(map(int, bond)) for bond in bonds):
             apart = int(residue_indices[second]) - int(residue_indices[first])

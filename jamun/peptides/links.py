@@ -24,12 +24,8 @@ def _told(one: FoundAtom, other: FoundAtom, told: Bonds) -> bool:
 
 
 def closures(chain: list[ChainResidue], told: Bonds) -> list[Closure]:
-    """The bond of a ring, and those of disulphides.
-
-    Args:
-        chain: residues in their order, with positions or without.
-        told: pairs of atoms that the file bonds, by their index. Without it, distances decide.
-    """
+    """The bond of a ring, and those of disulphides, of residues in their order. `told` are pairs of atoms that the file
+    bonds, by their index; without it, distances decide."""
 
     def bonded(one: FoundAtom, other: FoundAtom) -> bool:
         return _told(one, other, told) or distance(one, other) <= LONGEST_BOND_NM

@@ -77,11 +77,8 @@ SIDE_CHAIN_STEREOCENTRES = {"ILE": ("CB", ("CA", "CG1", "CG2")), "THR": ("CB", (
 def natural_centres(
     atom_names: Sequence[str], residue_names: Sequence[str], residue_indices: Sequence[int] | np.ndarray
 ) -> list[tuple[int, tuple[int, int, int]]]:
-    """Each stereocentre, with its neighbours in the order whose signed volume is positive in natural amino acids.
-
-    Args:
-        atom_names, residue_names, residue_indices: of each atom; a residue's atoms have one index.
-    """
+    """Each stereocentre, with its neighbours in the order whose signed volume is positive in natural amino acids, by
+    names of the atoms and of their residues; a residue's atoms have one index."""
     residues: dict[int, dict[str, int]] = {}
     names: dict[int, str] = {}
     for atom, (name, residue, index) in enumerate(zip(atom_names, residue_names, residue_indices, strict=True)):
@@ -108,22 +105,14 @@ def chirality(positions: np.ndarray, centre: int, neighbours: tuple[int, int, in
 
 
 def hand(positions: np.ndarray, centre: int, neighbours: tuple[int, int, int]) -> int:
-    """1 where a stereocentre is that of the natural amino acid, -1 where it is the mirror image.
-
-    Args:
-        positions: (atoms, 3).
-        centre, neighbours: atoms as of `natural_centres`.
-    """
+    """1 where a stereocentre, as of `natural_centres`, is that of the natural amino acid, -1 where it is the mirror
+    image; positions are (atoms, 3)."""
     return 1 if chirality(positions, centre, neighbours) > 0 else -1
 
 
 def standard_atom(residue: str, name: str) -> str:
-    """Our name of an atom that a program may have named otherwise; others as they are, in capitals.
-
-    Args:
-        residue: standard name of its residue, such as ILE.
-        name: the atom's name in a file, such as CD.
-    """
+    """Our name of an atom, in a residue such as ILE, that a program may have named otherwise, such as CD; others as
+    they are, in capitals."""
     name = name.strip().upper()
     return _ATOM_SYNONYMS.get((residue, name), _ATOM_SYNONYMS.get(("", name), name))
 
@@ -136,12 +125,7 @@ def heavy_atom_names(residue: str) -> frozenset[str]:
 def is_hydrogen(residue: str, name: str, element: str | None) -> bool:
     """Whether an atom of an amino acid or cap is a hydrogen.
 
-    Names decide: without a column of elements, readers take HE1 for helium, CD1 for cadmium and NE2 for neon.
-
-    Args:
-        residue: standard name of its residue.
-        name: standard name of the atom.
-        element: its symbol where a file tells it.
+    Standard names decide: without a column of elements, readers take HE1 for helium, CD1 for cadmium and NE2 for neon.
     """
     if name in heavy_atom_names(residue):
         return False

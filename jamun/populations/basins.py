@@ -56,12 +56,7 @@ def rotamer_of(chi1: np.ndarray) -> np.ndarray:
 
 
 def residue_states(torsions: list[Torsion], runs: list[np.ndarray]) -> list[ResidueStates]:
-    """The slow states of each residue that has both phi and psi.
-
-    Args:
-        torsions: K, as `compute_torsions` gives them.
-        runs: angles (F, K) in radians of each run.
-    """
+    """The slow states of each residue that has both phi and psi, from the angles (F, K) in radians of each run."""
     columns = {(torsion.residue, torsion.kind): number for number, torsion in enumerate(torsions)}
     names = {torsion.residue: torsion.residue_name for torsion in torsions}
     found = []

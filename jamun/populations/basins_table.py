@@ -23,13 +23,8 @@ def _entry(label: str, best: float, draws: np.ndarray) -> dict[str, Any]:
 def basins(results: list[StepResult], temperature: float) -> list[dict[str, Any]]:
     """For each residue its backbone basins: population and free energy above the residue's most populated basin.
 
-    Args:
-        results: of the steps of one peptide.
-        temperature: K.
-
-    Returns:
-        Of each basin: residue, place, basin, population, low and high (95 %), free_energy_kj and its interval
-        free_energy_interval_kj.
+    Returns of each basin: residue, place, basin, population, low and high (95 %), free_energy_kj and its interval
+    free_energy_interval_kj. `temperature` is in K.
     """
     found = []
     for place in sorted({result.place for result in results}):

@@ -31,14 +31,8 @@ def residue_settings(settings: FrameWeightSettings) -> ResidueSettings:
 def runs_between(
     peptide: str, trajectory: mdtraj.Trajectory, boundaries: list[int] | np.ndarray, frame_interval: float
 ) -> PeptideRuns:
-    """The runs of one peptide, from all of its frames.
-
-    Args:
-        peptide: its name.
-        trajectory: all frames; heavy atoms suffice.
-        boundaries: (R + 1,) numbers of the runs' first frames, and of all frames.
-        frame_interval: ps.
-    """
+    """The runs of one peptide, from all of its frames, of which heavy atoms suffice; `boundaries` (R + 1,) are the
+    numbers of the runs' first frames, and of all frames; `frame_interval` is in ps."""
     torsions, angles = compute_torsions(trajectory)
     runs = [angles[start:stop] for start, stop in itertools.pairwise(boundaries)]
     return PeptideRuns(peptide, torsions, runs, frame_interval)
@@ -89,15 +83,9 @@ def _described(results: list[StepResult]) -> list[dict[str, Any]]:
 def weigh_training_to_files(
     train: list[Path], settings: FrameWeightSettings, weights: Path, pool: Path, record: Path
 ) -> None:
-    """Write the weights of the frames of each training peptide, and the transitions that a reference's model takes.
-
-    Args:
-        train: features files.
-        settings: of the models.
-        weights: NPZ to write, (F,) by the peptide's name, mean 1 over a peptide.
-        pool: NPZ to write.
-        record: JSON to write: populations by peptide and residue, with 95 % intervals.
-    """
+    """Write, from features files, the weights of each training peptide's frames (NPZ: (F,) by its name, mean 1), the
+    transitions that a reference's model takes (`pool`, NPZ), and populations by peptide and residue with 95 % intervals
+    (`record`, JSON)."""
     peptides = [_runs_of(FeatureFile(path)) for path in train]
     estimator = residue_settings(settings)
     pooled = Pool.of(peptides, settings.lag)
@@ -123,15 +111,8 @@ def weigh_training_to_files(
 def weigh_reference_to_files(
     trajectory: Path, topology: Path, md_record: Path, pool: Path, settings: FrameWeightSettings, weights: Path
 ) -> None:
-    """Write the weights of the frames of one peptide's MD, and the populations that they stand for.
-
-    Args:
-        trajectory, topology: its XTC and PDB.
-        md_record: the record of the MD, which tells where its runs begin.
-        pool: transitions of the training peptides.
-        settings: of the models.
-        weights: NPZ to write: ``weights`` (F,), mean 1; a JSON of the same name tells populations with 95 % intervals.
-    """
+    """Write the weights of the frames of one peptide's MD (NPZ: ``weights`` (F,), mean 1), and the populations that
+    they stand for with 95 % intervals (JSON of the same name); `pool` are transitions of the training peptides."""
     record = read_json(md_record)
     runs = runs_between(
         trajectory.parent.name,

@@ -165,11 +165,7 @@ def rate_prior(counts: np.ndarray, strength: float) -> np.ndarray:
     """Prior (S, S) that says as much as `strength` transitions out of each state, at the probabilities of `counts`.
 
     A residue's rates differ from those of others by about 1/sqrt(strength) of their size, as draws from a gamma
-    distribution of that shape do.
-
-    Args:
-        counts: (S, S) transitions of all that the prior comes from, at least some from each state.
-        strength: transitions.
+    distribution of that shape do. `counts` (S, S) are of all that the prior comes from, at least some from each state.
     """
     off_diagonal = counts - np.diag(np.diag(counts))
     leaving = off_diagonal.sum(1)

@@ -133,14 +133,9 @@ class Pool:
         return pool
 
     def prior(self, levels: tuple[Key, ...], counts: np.ndarray, expected: np.ndarray, strength: float) -> np.ndarray:
-        """Prior (S, S) at the most particular of these levels, each of which has the one above it as its own prior.
-
-        Args:
-            levels: from the most general.
-            counts: (S, S) transitions of what the prior is for.
-            expected: (S,) populations of it where no transition is known.
-            strength: transitions that each level counts as for the next.
-        """
+        """Prior (S, S) at the most particular of these levels, from the most general, each of which has the one above
+        it as its own prior and counts as `strength` transitions for the next. What the prior is for has transitions
+        `counts` (S, S) and, where none is known, populations `expected` (S,)."""
         known = [key for key in levels if key in self.counts]
         if known:
             # the frames' own only where the pool has none at all
@@ -208,12 +203,8 @@ def step_results(
     all other steps, as runs are by those of their starts in Wan and Voelz, J. Chem. Phys. 152, 024103 (2020): runs that
     start evenly over all states would otherwise show the step as it is while the others are evenly populated.
 
-    Args:
-        peptide: its runs.
-        pool: transitions of other peptides, from which the prior is taken; may be empty.
-        settings: lag time, weight of the prior.
-        expected: frames of the same peptide whose shares are expected where no transition is known, such as samples
-            of a model; by default the runs' own.
+    The prior is taken from `pool`, transitions of other peptides, which may be empty. `expected` are frames of the same
+    peptide whose shares are expected where no transition is known, such as samples of a model; by default the runs'.
     """
     lag = _lag_frames(peptide, settings.lag)
     steps = steps_of(residue_states(peptide.torsions, peptide.runs))
@@ -253,14 +244,10 @@ _GROWTH, _FEWEST = 0.1, 5.0
 
 
 def choose_lag(peptide: PeptideRuns, candidates: list[float]) -> tuple[float, dict[str, list[float]]]:
-    """The shortest lag at which the implied timescales of all steps have converged, and the timescales.
+    """The shortest lag, ps, at which the implied timescales of all steps have converged; and for each step, by residue,
+    place and name, its timescale in ps at each candidate.
 
-    Args:
-        peptide: its runs.
-        candidates: lags in ps, each twice the one before; the last is taken where no other will do.
-
-    Returns:
-        The lag in ps; for each step, by residue, place and name, its timescale in ps at each candidate.
+    `candidates` are lags in ps, each twice the one before; the last is taken where no other will do.
     """
     steps = steps_of(residue_states(peptide.torsions, peptide.runs))
     counts = [[step.counts(_lag_frames(peptide, lag)) for lag in candidates] for step in steps]

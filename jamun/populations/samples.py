@@ -36,13 +36,10 @@ class Published:
 
 
 def weighted_samples_to_files(found: Published, sampling: Path, samples: Published, flags: Path) -> None:
-    """Publish the weighted MD of one peptide as samples.
+    """Publish the weighted MD of one peptide, `found` by populations_to_files, as samples; the record comes last.
 
-    Args:
-        found: what `populations_to_files` wrote.
-        sampling: the record of the sampling that the short MD began from (JSON), whose wall clock adds to the MD's.
-        samples: files to write; the record comes last.
-        flags: NPZ to write: every frame is accepted.
+    `sampling` is the record of the sampling that the short MD began from (JSON), whose wall clock adds to the MD's;
+    `flags` is the NPZ to write, in which every frame is accepted.
     """
     record, drawn = read_json(found.record), read_json(sampling)
     weights = read_npz(found.weights)["weights"]

@@ -19,12 +19,7 @@ def even_seeds(labels: np.ndarray, n_seeds: int, generator: np.random.Generator)
     """Numbers of frames (n_seeds,), as many of each state as of any other, at random within it.
 
     States take turns, the rarest first, so that none is left out for as long as there are as many seeds as states; a
-    state with few frames gives them again.
-
-    Args:
-        labels: state (F,) of each frame.
-        n_seeds: how many.
-        generator: of random numbers.
+    state with few frames gives them again. `labels` are the states (F,) of the frames.
     """
     states, counts = np.unique(labels, return_counts=True)
     queues = {state: generator.permutation(np.flatnonzero(labels == state)) for state in states}
@@ -39,13 +34,8 @@ def seeds_of_round(
     """Numbers of frames (n_seeds,) for one round of short runs.
 
     The first round is even over the backbone states of all residues together. Later ones are even over the states of
-    the steps whose populations are least certain, each of which gets seeds in proportion to its error.
-
-    Args:
-        steps: of the samples.
-        results: of the rounds before; none before the first.
-        n_seeds: how many.
-        generator: of random numbers.
+    the steps whose populations are least certain by `results` of the rounds before, each of which gets seeds in
+    proportion to its error. `steps` are of the samples.
     """
     if not results:
         return even_seeds(backbone_states(steps), n_seeds, generator)

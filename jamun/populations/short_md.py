@@ -142,14 +142,8 @@ def run_batched(
     Noise and velocities are of the whole, so all runs are made again where the file of one is missing. A peptide is
     carried back to its site at each frame, which changes nothing (see ApartBatch); frames are centred.
 
-    Args:
-        runs: of one round.
-        settings: of each.
-        member: the peptide by itself, whose system it is.
-        stopped: whether to end early; no file is written then, and no path given.
-
-    Raises:
-        UserError: positions that are not finite, or a peptide that came near another one.
+    `member` is the peptide by itself. No file is written and no path given where it is `stopped`. Raises UserError for
+    positions that are not finite, or a peptide that came near another one.
     """
     if all(run.path.exists() for run in runs):
         return [run.path for run in runs]

@@ -169,17 +169,10 @@ def require_hands(
     where: str,
     start: int,
 ) -> None:
-    """Refuse frames of another stereoisomer.
+    """Refuse frames (F, N, 3), whole, of another stereoisomer than the built peptide, whose `centres` and hands are as
+    of `stereocentres` and `hands` in jamun.peptides.checks; `start` is the number of the first frame.
 
-    Args:
-        positions: (F, N, 3), whole.
-        centres: as of `jamun.peptides.checks.stereocentres`.
-        expected: hands of the built peptide, as of `jamun.peptides.checks.hands`.
-        where: the file, for messages.
-        start: number of the first frame.
-
-    Raises:
-        TrajectoryError: naming the first stereocentre, with its frame, that is the mirror image of the built one.
+    Raises TrajectoryError, naming the first stereocentre, with its frame, that is the mirror image of the built one.
     """
     for label, centre, neighbours in centres:
         bad = np.flatnonzero(chirality(positions, centre, neighbours) * expected[centre] <= 0)

@@ -59,15 +59,7 @@ def import_samples_to_files(pdb: Path, name: str, model: str, outside: OutsideSa
     judged: bond outliers and inverted stereocentres stay, and are counted with every other model's. The record comes
     last.
 
-    Args:
-        pdb: the built peptide.
-        name: of the peptide.
-        model: of the configuration, for messages.
-        outside: the samples.
-        files: where they go.
-
-    Raises:
-        TrajectoryError: for files that cannot be read, of another molecule or another unit of length.
+    Raises TrajectoryError for files that cannot be read, of another molecule or another unit of length.
     """
     target = Target.from_built(pdb)
     foreign = read_topology(outside.topology)
@@ -123,12 +115,7 @@ def _convert(
 
 
 def all_accepted(chain_lengths: list[int], seconds: float | None) -> dict[str, Any]:
-    """What a sampling's record tells of chains and time, of frames that were not drawn here: each is a sample.
-
-    Args:
-        chain_lengths: frames of each chain.
-        seconds: wall clock of all of them, or None where it is not known.
-    """
+    """What a sampling's record tells of chains and wall clock, of frames that were not drawn here: each is a sample."""
     frames = sum(chain_lengths)
     return {
         "settings": {"stride": 1},

@@ -369,18 +369,12 @@ def _sampling(sigma: float) -> dict[str, Any]:
 
 
 def read_public(path: Path, told: Told | None = None) -> dict[str, Any]:
-    """A checkpoint of the public program as one of this program (jamun.model.checkpoint), less its format.
+    """A checkpoint of the public program as one of this program (jamun.model.checkpoint), less its format; `told` is
+    what the file does not tell.
 
-    Args:
-        path: the file.
-        told: what the file does not tell.
-
-    Returns:
-        sigma (nm), mean_squared_distance (nm^2), network, training and sampling (settings), record, state_dict.
-
-    Raises:
-        PublicCheckpointError: in one sentence, for a file that is none, is damaged, holds what is not known, or does
-            not tell what is needed.
+    Returns sigma (nm), mean_squared_distance (nm^2), network, training and sampling (settings), record, state_dict.
+    Raises PublicCheckpointError, in one sentence, for a file that is none, is damaged, holds what is not known, or does
+    not tell what is needed.
     """
     told = told or Told()
     file = _File(path)

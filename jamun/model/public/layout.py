@@ -154,12 +154,8 @@ def _same(settings: PublicNetworkSettings) -> dict[str, str]:
 
 
 def from_public(weights: Mapping[str, Tensor], denoiser: PublicDenoiser) -> dict[str, Tensor]:
-    """The state of `denoiser` from the public program's parameters, but for A.
-
-    Args:
-        weights: by the keys of `parameter_shapes`, of these shapes.
-        denoiser: a network of the same settings, whose own weights do not matter.
-    """
+    """The state of `denoiser`, whose own weights do not matter, but for A, from the public program's parameters by the
+    keys of `parameter_shapes` and of these shapes."""
     settings = denoiser.settings
     state = {ours: weights[key] for key, ours in _same(settings).items()}
     sizes = list(embedding_sizes(settings).values())

@@ -187,16 +187,7 @@ class PublicDenoiser(Network):
         return PublicPrepared(mask, pairs, conditioning.bonds, embedding)
 
     def forward(self, y: Tensor, sigma: float | Tensor, conditioning: PublicConditioning | PublicPrepared) -> Tensor:
-        """Denoise.
-
-        Args:
-            y: (G, N, 3) in nm; mean-centred on the way in.
-            sigma: in nm, one number or (G,).
-            conditioning: of G graphs, or of one that all share.
-
-        Returns:
-            xhat (G, N, 3) in nm, mean-centred, zero on padding.
-        """
+        """Denoise; see Network."""
         prepared = self.prepare(conditioning)
         level = torch.as_tensor(sigma, dtype=torch.float64, device=y.device).reshape(-1, 1, 1)
         c_in, c_skip, c_out, _ = (value.to(y.dtype) for value in preconditioning(level, self.mean_squared_distance))
