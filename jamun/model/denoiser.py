@@ -15,7 +15,7 @@ from jamun.model.convolution import Convolution, Edges
 from jamun.model.geometry import centre, edge_geometry, pair_geometry
 from jamun.model.layers import SILU_GAIN, Features, Gate, Linear, NoiseScale, harmonics_parity, multiplicities
 from jamun.model.neighbours import neighbour_lists
-from jamun.model.network import Network
+from jamun.model.network import Network, preconditioning
 from jamun.model.radial import BASES, envelope
 
 __all__ = ["Conditioning", "Denoiser", "Prepared", "preconditioning"]
@@ -26,16 +26,6 @@ ELEMENT_CODES, ATOM_NAME_CODES, RESIDUE_CODES, RESIDUE_PLACES = 16, 96, 48, 32
 # Up to so many atoms all pairs are computed, edges or not; beyond, those within the cutoff, unless an atom has more
 # than this part of all atoms for neighbours (benchmarks/longer_chains.py).
 MOST_ATOMS_DENSE, MOST_NEIGHBOURS = 100, 0.5
-
-
-def preconditioning(sigma: Tensor, mean_squared_distance: Tensor | float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """c_in (1/nm), c_skip, c_out (nm), c_noise of Appendix B.
-
-    With A the mean squared distance of pairs (nm^2) and B = 6 sigma^2: c_in = 1/sqrt(A+B), c_skip = A/(A+B),
-    c_out = sqrt(A B/(A+B)), c_noise = ln(sigma)/4.
-    """
-    a, b = mean_squared_distance, 6.0 * sigma.square()
-    return (a + b) ** -0.5, a / (a + b), (a * b / (a + b)) ** 0.5, sigma.log() / 4.0
 
 
 @dataclass
@@ -178,11 +168,8 @@ class Denoiser(Network):
     knows_hands = True
 
     def __init__(self, settings: NetworkSettings, mean_squared_distance: float) -> None:
-        super().__init__()
-        if not mean_squared_distance > 0:
-            raise ValueError(f"mean_squared_distance must be positive, got {mean_squared_distance}")
+        super().__init__(mean_squared_distance)
         self.settings = settings
-        self.register_buffer("mean_squared_distance", torch.tensor(float(mean_squared_distance), dtype=torch.float64))
         hidden = multiplicities(settings.hidden_irreps)
         self.parity = harmonics_parity(settings.hidden_irreps)
         unit = math.sqrt(mean_squared_distance)
@@ -280,10 +267,6 @@ class Denoiser(Network):
         """Floating-point operations of the matrix products in the convolutions and radial layers, a graph forward."""
         radial = 2 * atoms * atoms * (self.settings.n_radial + 2) * self.settings.radial_width
         return sum(block.convolution.flops(atoms) + radial for block in self._blocks())
-
-    def loss_scale(self, sigma: Tensor) -> Tensor:
-        """c_out of Appendix B: sigma (G,) in nm -> (G,) in nm."""
-        return preconditioning(sigma, self.mean_squared_distance)[2]
 
     def bytes_per_graph(self, atoms: int) -> int:
         """Memory that one evaluation takes for each graph, estimated from its largest tensors.

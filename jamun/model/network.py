@@ -47,6 +47,16 @@ class Conditioned:
         return type(self)(**{name: value.to(device) for name, value in vars(self).items()})
 
 
+def preconditioning(sigma: Tensor, mean_squared_distance: Tensor | float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """c_in (1/nm), c_skip, c_out (nm), c_noise of Appendix B.
+
+    With A the mean squared distance of pairs (nm^2) and B = 6 sigma^2: c_in = 1/sqrt(A+B), c_skip = A/(A+B),
+    c_out = sqrt(A B/(A+B)), c_noise = ln(sigma)/4.
+    """
+    a, b = mean_squared_distance, 6.0 * sigma.square()
+    return (a + b) ** -0.5, a / (a + b), (a * b / (a + b)) ** 0.5, sigma.log() / 4.0
+
+
 class Network(nn.Module, ABC):
     """A denoiser xhat(y; sigma, z) of any architecture (jamun.model.architectures).
 
@@ -60,6 +70,12 @@ class Network(nn.Module, ABC):
     mean_squared_distance: Tensor
     knows_hands: bool = False
     fixed_shapes: bool = False
+
+    def __init__(self, mean_squared_distance: float) -> None:
+        super().__init__()
+        if not mean_squared_distance > 0:
+            raise ValueError(f"mean_squared_distance must be positive, got {mean_squared_distance}")
+        self.register_buffer("mean_squared_distance", torch.tensor(float(mean_squared_distance), dtype=torch.float64))
 
     @abstractmethod
     def prepare(self, conditioning: Any) -> Any:
@@ -82,10 +98,10 @@ class Network(nn.Module, ABC):
             xhat (G, N, 3) in nm, mean-centred, zero on padding.
         """
 
-    @abstractmethod
     def loss_scale(self, sigma: Tensor) -> Tensor:
         """c_out (G,) in nm of sigma (G,) in nm: squared errors over 3 c_out^2 are alike at every noise level (paper:
         Appendix B)."""
+        return preconditioning(sigma, self.mean_squared_distance)[2]
 
     @abstractmethod
     def flops(self, atoms: int) -> int:

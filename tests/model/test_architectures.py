@@ -44,8 +44,7 @@ class Shrink(Network):
     """xhat = factor y, centred: the best factor of a Gaussian is known."""
 
     def __init__(self, settings: ShrinkSettings, mean_squared_distance: float) -> None:
-        super().__init__()
-        self.register_buffer("mean_squared_distance", torch.tensor(mean_squared_distance, dtype=torch.float64))
+        super().__init__(mean_squared_distance)
         self.factor = torch.nn.Parameter(torch.tensor(settings.start))
 
     def prepare(self, conditioning: Masses) -> Masses:

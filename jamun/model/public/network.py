@@ -19,10 +19,9 @@ from torch.nn import functional
 
 from jamun.config.public_network import PublicNetworkSettings
 from jamun.model.convolution import Convolution, Edges
-from jamun.model.denoiser import preconditioning
 from jamun.model.geometry import centre, pair_geometry
 from jamun.model.layers import LEAKY_RELU_GAIN, Features, Gate, Linear
-from jamun.model.network import Network
+from jamun.model.network import Network, preconditioning
 from jamun.model.public.codes import ATOM_NAME_ROWS, ELEMENT_ROWS, RESIDUE_PLACES, RESIDUE_ROWS, PublicConditioning
 
 # What the public program divides its gaussians by (e3nn's soft_one_hot_linspace).
@@ -145,11 +144,8 @@ class PublicDenoiser(Network):
     """
 
     def __init__(self, settings: PublicNetworkSettings, mean_squared_distance: float) -> None:
-        super().__init__()
-        if not mean_squared_distance > 0:
-            raise ValueError(f"mean_squared_distance must be positive, got {mean_squared_distance}")
+        super().__init__(mean_squared_distance)
         self.settings = settings
-        self.register_buffer("mean_squared_distance", torch.tensor(float(mean_squared_distance), dtype=torch.float64))
         hidden = settings.channels
         self.bond_table = nn.Parameter(torch.randn(2, settings.bond_embedding))
         self.embeddings = nn.ModuleDict(
@@ -253,10 +249,6 @@ class PublicDenoiser(Network):
     def of_blocks(self) -> list[Block]:
         """The blocks, the first one first."""
         return cast("list[Block]", list(self.blocks))
-
-    def loss_scale(self, sigma: Tensor) -> Tensor:
-        """c_out (G,) in nm of sigma (G,) in nm (paper: Appendix B)."""
-        return preconditioning(sigma, self.mean_squared_distance)[2]
 
     def flops(self, atoms: int) -> int:
         """Floating-point operations of the matrix products in the convolutions and radial layers, a graph forward."""
