@@ -205,8 +205,7 @@ def evaluate(
             from jamun.evaluation.ensembles import load_heavy
 
             trajectory = load_heavy(second, second_topology)
-    columns = ["metric", "value", "low", "high", "md_halves"]
-    table = pd.DataFrame(main_numbers(found), columns=columns).set_index("metric")
+    table = pd.DataFrame(main_numbers(found)).set_index("metric").drop(columns="reason")
     return Evaluation(trajectory, table.astype(float), found, arrays)
 
 

@@ -158,46 +158,40 @@ _LIBRARY = {
 _SHOWN_IN = {"nm": ("pm", 1000.0), "rad": ("rad", 1.0), "": ("", 1.0)}
 
 
-def _row(metric: Metric, found: dict[str, dict[str, Any]]) -> tuple[str, dict[str, Any], Any, float]:
-    """Words, number, the MD's halves, and the factor to the unit in the words."""
-    results: dict[str, dict[str, Any] | None] = {**found, "compare": found.get("comparison")}
-    estimate = estimate_at(results, metric.path)
-    unit, factor = ("%", 100.0) if metric.kind == "share" else _SHOWN_IN[metric.unit]
-    words = f"JS, {metric.label}" if metric.analysis in ("compare", "msm") else metric.label
-    if "md_halves" in metric.baselines:
-        halves = estimate_at(results, metric.path_of("md_halves")).get("value")
-    else:
-        own = estimate.get("md_halves")
-        halves = np.mean(own) if isinstance(own, list) else own
-    return f"{words} ({unit})" if unit else words, estimate, halves, factor
-
-
-def _rows(found: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any], Any, float]]:
-    """What `_row` gives of every metric of the command."""
-    return [_row(metric, found) for metric in metrics_of(COMMAND)]
-
-
 class MainNumber(NamedTuple):
-    """A row of the table, in the unit that its words name; None where there is no number."""
+    """A row of the table, in the unit that its words name; None where there is no number, with the reason.
 
-    words: str
+    metric: its words.
+    low and high: ends of the 95 % interval.
+    md_halves: the same number between halves of the reference.
+    """
+
+    metric: str
     value: float | None
     low: float | None
-    """Lower end of the 95 % interval."""
     high: float | None
-    """Upper end of the 95 % interval."""
-    halves: float | None
-    """The same number between halves of the reference."""
+    md_halves: float | None
+    reason: str
 
 
 def main_numbers(found: dict[str, dict[str, Any]]) -> list[MainNumber]:
     """The rows of the table. `found` holds the results of comparison, physicality, msm and dynamics."""
+    results: dict[str, dict[str, Any] | None] = {**found, "compare": found.get("comparison")}
 
-    def row(words: str, number: dict[str, Any], halves: Any, factor: float) -> MainNumber:
-        values = (number["value"], number.get("low"), number.get("high"), halves)
-        return MainNumber(words, *(None if value is None else factor * float(value) for value in values))
+    def row(metric: Metric) -> MainNumber:
+        estimate = estimate_at(results, metric.path)
+        unit, factor = ("%", 100.0) if metric.kind == "share" else _SHOWN_IN[metric.unit]
+        words = f"JS, {metric.label}" if metric.analysis in ("compare", "msm") else metric.label
+        if "md_halves" in metric.baselines:
+            halves = estimate_at(results, metric.path_of("md_halves")).get("value")
+        else:
+            own = estimate.get("md_halves")
+            halves = np.mean(own) if isinstance(own, list) else own
+        values = (estimate["value"], estimate.get("low"), estimate.get("high"), halves)
+        shown = (None if value is None else factor * float(value) for value in values)
+        return MainNumber(f"{words} ({unit})" if unit else words, *shown, reason=estimate.get("reason", ""))
 
-    return [row(*each) for each in _rows(found)]
+    return [row(metric) for metric in metrics_of(COMMAND)]
 
 
 def table(found: dict[str, dict[str, Any]], head: dict[str, Any]) -> str:
@@ -207,8 +201,7 @@ def table(found: dict[str, dict[str, Any]], head: dict[str, Any]) -> str:
         f"{head['peptide']}: {frames[0]:,} samples against {frames[1]:,} frames of reference",
         f"{'':<22}{'value':>9}{'low':>9}{'high':>9}{'MD halves':>11}",
     ]
-    reasons = [number.get("reason", "") for _, number, _, _ in _rows(found)]
-    for (words, *cells), reason in zip(main_numbers(found), reasons, strict=True):
+    for words, *cells, reason in main_numbers(found):
         if cells[0] is None:
             lines.append(f"{words:<22}{'-':>9}  {reason}".rstrip())
             continue

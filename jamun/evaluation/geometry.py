@@ -12,6 +12,7 @@ from jamun.data.molecule import Molecule
 from jamun.peptides.checks import far_pairs, peptide_bonds, stereocentres
 from jamun.peptides.residues import chirality
 from jamun.peptides.sequences import CAPS
+from jamun.peptides.topology import neighbours
 
 # Longer than any covalent bond of a peptide (S-S: 0.205 nm): a pair that is so far apart on average is not bonded,
 # whatever its file says. PDB files with gaps in their serial numbers can name such pairs in CONECT records.
@@ -130,14 +131,6 @@ def _angle_type(atoms: list[mdtraj.core.topology.Atom]) -> str:
     return "caps" if any(atom.residue.name in CAPS for atom in atoms) else "side chain"
 
 
-def _neighbours(atoms: int, bonds: np.ndarray) -> list[list[int]]:
-    near: list[list[int]] = [[] for _ in range(atoms)]
-    for first, second in bonds.tolist():
-        near[first].append(second)
-        near[second].append(first)
-    return [sorted(others) for others in near]
-
-
 def find_terms(topology: mdtraj.Topology, positions: np.ndarray) -> Terms:
     """The terms of a molecule's heavy atoms.
 
@@ -150,7 +143,7 @@ def find_terms(topology: mdtraj.Topology, positions: np.ndarray) -> Terms:
     lengths = _lengths(positions[:: max(1, len(positions) // 1000)], bonds).mean(0)
     dropped = [_joined([atoms[a] for a in pair], residues) for pair in bonds[lengths > LONGEST_BOND_NM]]
     bonds = bonds[lengths <= LONGEST_BOND_NM]
-    near = _neighbours(len(atoms), bonds)
+    near = [sorted(others) for others in neighbours(len(atoms), bonds.tolist())]
     angles = [(one, vertex, two) for vertex, ends in enumerate(near) for one, two in combinations(ends, 2)]
     centres = stereocentres(topology)
     peptide = peptide_bonds(topology)

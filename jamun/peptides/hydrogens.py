@@ -12,6 +12,7 @@ from jamun.io.log import UserError
 from jamun.peptides.build import force_field
 from jamun.peptides.checks import stereocentres
 from jamun.peptides.residues import chirality
+from jamun.peptides.topology import neighbours
 
 # Shares of a turn by which the hydrogens of a group that turns freely are tried.
 _TURNS = 12
@@ -38,27 +39,19 @@ class _Group:
     axis: tuple[int, int] | None
 
 
-def _neighbours(topology: mdtraj.Topology) -> list[list[int]]:
-    found: list[list[int]] = [[] for _ in range(topology.n_atoms)]
-    for first, second in topology.bonds:
-        found[first.index].append(second.index)
-        found[second.index].append(first.index)
-    return found
-
-
 def _groups(topology: mdtraj.Topology) -> list[_Group]:
     """The hydrogens of each heavy atom that has some."""
-    neighbours = _neighbours(topology)
+    bonded = neighbours(topology.n_atoms, [(bond.atom1.index, bond.atom2.index) for bond in topology.bonds])
     heavy = [atom.element.symbol != "H" for atom in topology.atoms]
     groups = []
     for parent in np.flatnonzero(heavy):
-        hydrogens = [atom for atom in neighbours[parent] if not heavy[atom]]
+        hydrogens = [atom for atom in bonded[parent] if not heavy[atom]]
         if not hydrogens:
             continue
-        around = [atom for atom in neighbours[parent] if heavy[atom]]
+        around = [atom for atom in bonded[parent] if heavy[atom]]
         axis = None
         if len(around) == 1:  # a methyl, hydroxyl, amine or thiol turns about its bond
-            beyond = [atom for atom in neighbours[around[0]] if heavy[atom] and atom != parent]
+            beyond = [atom for atom in bonded[around[0]] if heavy[atom] and atom != parent]
             axis = (int(around[0]), int(parent))
             around = around + beyond
         groups.append(_Group(np.array(hydrogens), np.array([parent, *around]), axis))
@@ -155,10 +148,10 @@ def relax(
         openmm.LocalEnergyMinimizer.minimize(context, _TOLERANCE, _ITERATIONS)
         relaxed[number] = context.getState(positions=True).getPositions(asNumpy=True)._value
     good = np.isfinite(relaxed).all((1, 2))
-    for _, centre, neighbours in stereocentres(topology):
+    for _, centre, around in stereocentres(topology):
         # A hydrogen on the wrong side of a mirror image can turn it round while contacts relax.
         for place in (positions, np.nan_to_num(relaxed)):
-            good &= chirality(place, centre, neighbours) * chirality(template[None], centre, neighbours) > 0
+            good &= chirality(place, centre, around) * chirality(template[None], centre, around) > 0
     return relaxed, good
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
 
 # Names of the heavy atoms of each residue.
 AtomNames = tuple[tuple[str, ...], ...]
+
+
+def neighbours(n_atoms: int, bonds: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Of each atom those that it is bonded to, in the order of the bonds."""
+    found: list[list[int]] = [[] for _ in range(n_atoms)]
+    for first, second in bonds:
+        found[first].append(second)
+        found[second].append(first)
+    return found
 
 
 def chain_bonds(residues: tuple[str, ...], atom_names: AtomNames) -> np.ndarray:

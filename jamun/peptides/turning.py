@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from jamun.peptides.topology import neighbours
 
 if TYPE_CHECKING:
     import mdtraj
@@ -50,12 +51,9 @@ def backbone_torsions(topology: mdtraj.Topology) -> list[tuple[str, Quartet]]:
 
 def beyond(topology: mdtraj.Topology, first: int, second: int) -> list[int] | None:
     """Atoms on the side of `second` of the bond first-second; None if the bond is in a ring."""
-    neighbours = defaultdict(set)
-    for bond in topology.bonds:
-        neighbours[bond.atom1.index].add(bond.atom2.index)
-        neighbours[bond.atom2.index].add(bond.atom1.index)
-    reached, edge = {second}, neighbours[second] - {first}
+    bonded = neighbours(topology.n_atoms, [(bond.atom1.index, bond.atom2.index) for bond in topology.bonds])
+    reached, edge = {second}, {*bonded[second]} - {first}
     while edge:
         reached |= edge
-        edge = set().union(*(neighbours[atom] for atom in edge)) - reached
+        edge = set().union(*(bonded[atom] for atom in edge)) - reached
     return None if first in reached else sorted(reached)

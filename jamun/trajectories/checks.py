@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import breadth_first_order
 
 from jamun.io.log import UserError
 from jamun.peptides.bond_lengths import LONGEST_BOND_NM, SHORTEST_BOND_NM, TYPICAL_BOND_NM
@@ -90,20 +92,11 @@ def spanning_tree(n_atoms: int, bonds: np.ndarray) -> np.ndarray:
 
     Raises TrajectoryError where the bonds do not join all atoms.
     """
-    neighbours: list[list[int]] = [[] for _ in range(n_atoms)]
-    for first, second in bonds.tolist():
-        neighbours[first].append(second)
-        neighbours[second].append(first)
-    reached, queue, edges = {0}, [0], []
-    for parent in queue:
-        for child in neighbours[parent]:
-            if child not in reached:
-                reached.add(child)
-                queue.append(child)
-                edges.append((parent, child))
-    if len(reached) < n_atoms:
-        raise TrajectoryError(f"The bonds of the peptide join only {len(reached)} of its {n_atoms} heavy atoms.")
-    return np.array(edges, dtype=np.int64).reshape(-1, 2)
+    graph = coo_matrix((np.ones(len(bonds)), tuple(bonds.T)), shape=(n_atoms, n_atoms))
+    order, parents = breadth_first_order(graph, 0, directed=False)
+    if len(order) < n_atoms:
+        raise TrajectoryError(f"The bonds of the peptide join only {len(order)} of its {n_atoms} heavy atoms.")
+    return np.stack([parents[order[1:]], order[1:]], 1).astype(np.int64)
 
 
 def make_whole(
