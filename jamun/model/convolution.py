@@ -79,7 +79,7 @@ class Edges:
     harmonics: for each degree (2l+1, G, N, M), of r_i - r_j: symmetric for even degrees, antisymmetric for odd ones.
     by_sender: `hidden` with the sender first, where it is not symmetric in the atoms; None where it is.
     hand: (G or 1, N, 1), 1 or -1, of receiver i: a pseudoscalar that paths of odd degrees are multiplied by; None is 1.
-    neighbours: (G N M) int64, the second atom of each pair, numbered through all graphs (jamun.model.neighbours), where
+    neighbours: (G N M) int64, the second atom of each pair, numbered through all graphs (jamun.model.geometry), where
         `hidden` is symmetric in the atoms; None where M is all atoms in their order.
     """
 

@@ -12,9 +12,8 @@ from torch.nn import functional
 from jamun.config.network import NetworkSettings
 from jamun.model.conditioning import Conditioning
 from jamun.model.convolution import Convolution, Edges
-from jamun.model.geometry import centre, edge_geometry, pair_geometry
+from jamun.model.geometry import centre, edge_geometry, neighbour_lists, pair_geometry
 from jamun.model.layers import SILU_GAIN, Features, Gate, Linear, NoiseScale, harmonics_parity, multiplicities
-from jamun.model.neighbours import neighbour_lists
 from jamun.model.network import Network, preconditioning
 from jamun.model.radial import BASES, envelope
 

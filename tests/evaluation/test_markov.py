@@ -13,15 +13,14 @@ from jamun.evaluation.msm import model as msm_model
 from jamun.evaluation.msm.backend import MSMError, require_connected
 from jamun.evaluation.msm.deeptime_backend import DeeptimeBackend
 from jamun.evaluation.msm.inputs import MSMInput
-from jamun.evaluation.msm.libraries import load_backend
-from jamun.evaluation.msm.model import build_msm
+from jamun.evaluation.msm.model import build_msm, load_backend
 
 ROOT = Path(__file__).resolve().parents[2]
 PYEMMA = Path(os.environ.get("JAMUN_PYEMMA_PYTHON", ROOT / ".venv-pyemma" / "bin" / "python"))
 ESTIMATE = """
 import json, sys
 import numpy as np
-from jamun.evaluation.msm.libraries import load_backend
+from jamun.evaluation.msm.model import load_backend
 
 if __name__ == "__main__":
     model = load_backend(sys.argv[1]).markov(list(np.load(sys.argv[2], allow_pickle=False)), 1)

@@ -13,8 +13,7 @@ from scipy.spatial.distance import jensenshannon
 from jamun.config.evaluation import MSMSettings
 from jamun.evaluation.msm.backend import MSMError
 from jamun.evaluation.msm.inputs import MSMInput
-from jamun.evaluation.msm.libraries import load_backend
-from jamun.evaluation.msm.model import build_msm, insufficient
+from jamun.evaluation.msm.model import build_msm, insufficient, load_backend
 from jamun.evaluation.tica import features
 from jamun.io.atomic import read_json, read_npz
 

@@ -7,8 +7,7 @@ from figure_inputs import make_angles, make_msm, make_result, make_torsions, mis
 from jamun.config.evaluation import MSMSettings
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.msm.inputs import MSMInput
-from jamun.evaluation.msm.libraries import load_backend
-from jamun.evaluation.msm.model import build_msm, insufficient
+from jamun.evaluation.msm.model import build_msm, insufficient, load_backend
 from jamun.figures.msm import msm_to_files, plot_msm, state_picture
 from jamun.figures.ramachandran import plot_ramachandran, ramachandran_to_files, row_energies
 from jamun.io.log import UserError

@@ -12,7 +12,7 @@ from jamun.model.acceleration import accelerated
 from jamun.model.conditioning import Conditioning
 from jamun.model.cuda_graphs import CudaGraphs
 from jamun.model.denoiser import MOST_ATOMS_DENSE, Denoiser
-from jamun.model.neighbours import neighbour_lists
+from jamun.model.geometry import neighbour_lists
 
 ATOMS = 20
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from study_inputs import SETTINGS, TORSIONS, angles
 
-from jamun.evaluation.convergence import independent_convergence
+from jamun.evaluation.comparison import independent_convergence
 from jamun.evaluation.pair import Clock, Ensemble, replica_of_frames
 from jamun.evaluation.torsion_histograms import Binning
 from jamun.peptides.torsions import phi_psi_pairs

@@ -19,7 +19,6 @@ from jamun.evaluation.bootstrap import (
 from jamun.evaluation.js import js_distance, pair_histograms
 from jamun.evaluation.msm.backend import Backend, MarkovModel, MSMError
 from jamun.evaluation.msm.inputs import MSMInput
-from jamun.evaluation.msm.libraries import load_backend
 from jamun.evaluation.tica import TICAError, fit_tica
 
 Result = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -29,6 +28,22 @@ FRAMES_PER_CLUSTER = 5
 MOST_MACROSTATES = 20
 # Bins along phi and psi of the maps of the macrostates.
 MAP_BINS = 50
+
+
+def load_backend(name: str) -> Backend:
+    """The library called `name`. Raises MSMError, saying what to do, where it is not installed."""
+    if name == "deeptime":
+        from jamun.evaluation.msm.deeptime_backend import DeeptimeBackend
+
+        return DeeptimeBackend()
+    try:
+        from jamun.evaluation.msm.pyemma_backend import PyemmaBackend
+    except ImportError as error:
+        raise MSMError(
+            f"PyEMMA is not installed for this interpreter ({error}): build its environment with `make pyemma`, or set "
+            "evaluation.msm.backend to deeptime, which needs none."
+        ) from None
+    return PyemmaBackend()
 
 
 def _split(values: np.ndarray, boundaries: np.ndarray) -> list[np.ndarray]:
