@@ -169,12 +169,6 @@ def _axes(panel: Axes, family: Family, bottom: bool) -> None:
     panel.set_xlabel(_NAMES.get(family.name, family.name.replace("_", " ")) if bottom else "")
 
 
-def _of_variants(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a variant: the mean, or of a single peptide its own, which has intervals."""
-    peptides = [peptide for peptide in dict.fromkeys(table["peptide"]) if peptide != _MEAN]
-    return table[table["peptide"] == (peptides[0] if len(peptides) == 1 else _MEAN)]
-
-
 @styled()
 def plot_ablation(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     """A column of panels a setting that was changed; rows: accuracy, physicality, mixing.
@@ -182,10 +176,11 @@ def plot_ablation(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     `table` is evaluation's, with rows of means and the plain settings first. Colours tell what is measured, markers the
     model, open ones that the network was not trained at a level; the MD's floor of the JS distance is grey.
     """
-    variants = _of_variants(table)
+    peptides = [peptide for peptide in dict.fromkeys(table["peptide"]) if peptide != _MEAN]
+    # One row a variant: the mean, or of a single peptide its own, which has intervals.
+    variants = table[table["peptide"] == (peptides[0] if len(peptides) == 1 else _MEAN)]
     models = list(dict.fromkeys(variants["model"]))
     columns = families(variants)
-    peptides = [peptide for peptide in dict.fromkeys(table["peptide"]) if peptide != _MEAN]
     what = peptides[0] if len(peptides) == 1 else f"means of {len(peptides)} peptides"
     widths = [max(2.0, 0.62 * len(family.ticks) + 0.8) for family in columns]
     figure, axes = plt.subplots(

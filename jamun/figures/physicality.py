@@ -64,16 +64,13 @@ def _series(arrays: dict[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
 
 def pooled(arrays: dict[str, np.ndarray], kind: str, types: list[str]) -> dict[str, dict[str, np.ndarray]]:
     """Histograms summed by type, type -> ensemble -> counts (bins,): the backbone's first, then others by name."""
-    order = sorted(set(types), key=lambda name: (name not in _TYPES[kind], _place(kind, name), name))
+    known = {name: place for place, name in enumerate(_TYPES[kind])}
+    order = sorted(set(types), key=lambda name: (known.get(name, len(known)), name))
     rows = np.array(types)
     return {
         name: {ensemble: counts[rows == name].sum(0) for ensemble, counts in _series(arrays, kind).items()}
         for name in order
     }
-
-
-def _place(kind: str, name: str) -> int:
-    return _TYPES[kind].index(name) if name in _TYPES[kind] else 0
 
 
 def _deviations(

@@ -64,11 +64,6 @@ def is_locked(directory: Path) -> bool:
     return any((directory / _LOCKS).glob("*.lock"))
 
 
-def working_logs(logs: Path) -> list[Path]:
-    """The logs below the folder `logs` that jobs write at the moment."""
-    return [path for path in sorted(logs.rglob("*.log")) if claimed(path)]
-
-
 def begin(directory: Path, logs: Path) -> bool:
     """Note that this process, a Snakemake, works in `directory` until it ends; whether a killed one's lock was removed.
 
@@ -78,7 +73,7 @@ def begin(directory: Path, logs: Path) -> bool:
     before = runners(directory)
     unlocked = False
     if is_locked(directory) and before and all(runner.works is False for runner in before):
-        if still := working_logs(logs):
+        if still := [path for path in sorted(logs.rglob("*.log")) if claimed(path)]:
             raise UserError(f"Snakemake was killed here, but {_orphans(still)}, then run the same command again.")
         shutil.rmtree(directory / _LOCKS)
         unlocked = True

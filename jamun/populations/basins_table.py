@@ -15,11 +15,6 @@ def _interval(values: np.ndarray) -> list[float]:
     return [float(end) for end in np.percentile(values, [2.5, 97.5])]
 
 
-def _entry(label: str, best: float, draws: np.ndarray) -> dict[str, Any]:
-    low, high = _interval(draws)
-    return {"basin": label, "population": best, "low": low, "high": high}
-
-
 def basins(results: list[StepResult], temperature: float) -> list[dict[str, Any]]:
     """For each residue its backbone basins: population and free energy above the residue's most populated basin.
 
@@ -48,9 +43,9 @@ def basins(results: list[StepResult], temperature: float) -> list[dict[str, Any]
         for label, (best, drawn) in draws.items():
             energies = scale * np.log(np.maximum(drawn, _LOWEST) / np.maximum(draws[reference][1], _LOWEST))
             energy = scale * np.log(max(best, _LOWEST) / max(draws[reference][0], _LOWEST))
+            low, high = _interval(drawn)
             found.append(
-                {"residue": psi.residue, "place": place}
-                | _entry(label, best, drawn)
+                {"residue": psi.residue, "place": place, "basin": label, "population": best, "low": low, "high": high}
                 | {"free_energy_kj": float(energy), "free_energy_interval_kj": _interval(energies)}
             )
     return found

@@ -59,13 +59,6 @@ class Posterior:
     samples: np.ndarray
     counts: np.ndarray
 
-    def interval(self, states: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-        """Interval of the population of these states together, (S,) bool, that holds `level` of the posterior."""
-        together = self.samples[:, states].sum(1)
-        tail = 50.0 * (1.0 - level)
-        low, high = np.percentile(together, [tail, 100.0 - tail])
-        return float(low), float(high)
-
 
 # Newton's method: steps at most, halvings of a step at most, and the step in log p at which it ends.
 _STEPS, _HALVINGS, _TOLERANCE = 200, 40, 1e-7

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -177,10 +178,6 @@ def run_batched(
     return [run.path for run in runs]
 
 
-def _run_short(task: tuple[ShortRun, RunSettings]) -> Path:
-    return run_short(*task)
-
-
 def run_all(runs: list[ShortRun], settings: RunSettings, processes: int) -> Iterator[Path]:
     """Make runs on so many cores; gives the path of each as it is there, those that were there at first."""
     missing = [run for run in runs if not run.path.exists()]
@@ -192,7 +189,7 @@ def run_all(runs: list[ShortRun], settings: RunSettings, processes: int) -> Iter
     # Forked: a spawned process would run the script of a Snakemake job once more.
     with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
         try:
-            yield from pool.map(_run_short, [(run, settings) for run in missing])
+            yield from pool.map(run_short, missing, repeat(settings))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import mdtraj
 import numpy as np
-from mdtraj.formats import XTCTrajectoryFile
 
 from jamun.data.molecule import Molecule, MoleculeError, heavy_atoms
 from jamun.io.atomic import read_json
 from jamun.io.names import ending, openable
+from jamun.io.xtc import frame_index
 from jamun.peptides.bond_lengths import LONGEST_BOND_NM
 from jamun.peptides.reading import PDB_SUFFIXES, STRUCTURE_SUFFIXES
 from jamun.trajectories.atoms import AtomMap, map_peptide, read_topology
@@ -144,11 +144,10 @@ def recorded_chains(samples: Path, frames: int) -> np.ndarray | None:
         return None
     try:
         lengths = np.asarray(read_json(samples.parent / "sampling.json")["chain_lengths"], dtype=np.int64)
-        with openable(samples, ".xtc") as name, XTCTrajectoryFile(name) as xtc:
-            _, _, steps, _ = xtc.read(atom_indices=[0])
+        steps = frame_index(samples).chains
     except (OSError, ValueError, LookupError, TypeError):
         return None
     if len(steps) != frames or steps.min() < 0 or steps.max() >= len(lengths):
         return None
     counted = np.bincount(steps, minlength=len(lengths))
-    return np.asarray(steps, dtype=np.int64) if np.array_equal(counted, lengths) else None
+    return steps if np.array_equal(counted, lengths) else None
