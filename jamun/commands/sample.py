@@ -102,11 +102,8 @@ class Molecule:
 
 
 def write_all_atoms(molecule: Molecule, settings: Configuration, out: Path) -> None:
-    """Write the samples in `out` with hydrogens; those of a structure are placed as `peptides.ph` has them.
-
-    Raises:
-        UserError: what `take_structure_to_files` and `all_atoms_to_files` raise.
-    """
+    """Write the samples in `out` with hydrogens; those of a structure are placed as `peptides.ph` has them. Raises
+    UserError, as `take_structure_to_files` and `all_atoms_to_files` do."""
     files = SamplingFiles.in_folder(out), AllAtomFiles.in_folder(out)
     if molecule.built is not None:
         all_atoms_to_files(molecule.built, *files)

@@ -35,9 +35,8 @@ def disk_errors(folder: Path, safe: Callable[[], str | None], kind: type[UserErr
 def require_folder(folder: Path, option: str = "--out") -> None:
     """See that results can go to a folder, before anything is computed for it; a missing one is not made yet.
 
-    Raises:
-        UserError: it or a folder that it is to be in is a file, cannot be written to, or its disk is full; `option`
-            named it.
+    Raises UserError, in which `option` named it, where it or a folder that it is to be in is a file, cannot be written
+    to, or its disk is full.
     """
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not there.is_dir():

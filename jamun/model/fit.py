@@ -87,18 +87,10 @@ def fit(
     gpus: Sequence[int] = (),
     initial: Network | None = None,
 ) -> tuple[Path, Path]:
-    """Train until ``training.max_steps``, from ``work/last.ckpt`` where there is one.
+    """Train until ``training.max_steps``, from ``work/last.ckpt`` where there is one; a training of other settings in
+    `work` is thrown away. Training starts from the weights of `initial`, or from random ones.
 
-    Args:
-        data: what to learn from.
-        network: its settings.
-        training: settings of the training.
-        work: folder of the resumable state; a training of other settings there is thrown away.
-        gpus: indices of the GPUs; without any, those that Lightning takes.
-        initial: the network whose weights training starts from; without it, from random ones.
-
-    Returns:
-        Lightning's last and best checkpoints, in `work`.
+    Returns Lightning's last and best checkpoints, in `work`. Without indices of `gpus` Lightning takes what it likes.
 
     Raises:
         TrainingError: the state in the folder cannot be read, or the loss is no longer finite.

@@ -108,19 +108,11 @@ def _as_built(source: Path, structure: Structure) -> bool:
 
 
 def prepare_to_simulate(source: Path, name: str, ph: float, target: Path) -> Path:
-    """The PDB of a peptide with hydrogens that OpenMM can simulate.
+    """The PDB of a peptide with hydrogens that OpenMM can simulate: `source`, a structure file of any kind, where it is
+    as a build writes it; else `target`, which is written with its record beside it.
 
-    Args:
-        source: a structure file of any kind.
-        name: the peptide's name.
-        ph: what hydrogens are added at, where the file lacks some or has them under other names.
-        target: the PDB to write where `source` cannot be simulated as it is; its record lies beside it.
-
-    Returns:
-        `source` itself where it is as a build writes it, else `target`.
-
-    Raises:
-        PeptideError: as `take_structure`.
+    Hydrogens are added at `ph` where the file lacks some or has them under other names. Raises PeptideError, as
+    `take_structure` does.
     """
     structure = read_structure(source)
     if _as_built(source, structure):

@@ -28,10 +28,9 @@ class SeedError(UserError):
 class _Group:
     """Hydrogens of one heavy atom.
 
-    Attributes:
-        hydrogens: their indices among all atoms.
-        anchors: heavy atoms, by index among all atoms, whose places set theirs; the first is the parent.
-        axis: (first, second) heavy atom of the bond that they turn about freely; None where they do not.
+    hydrogens: their indices among all atoms.
+    anchors: heavy atoms, by index among all atoms, whose places set theirs; the first is the parent.
+    axis: (first, second) heavy atom of the bond that they turn about freely; None where they do not.
     """
 
     hydrogens: np.ndarray
@@ -159,11 +158,10 @@ def relax(
 class AllAtoms:
     """A peptide with hydrogens, by which frames of its heavy atoms get theirs.
 
-    Attributes:
-        topology: of all N atoms.
-        template: (N, 3) in nm, one frame.
-        heavy: indices (H,) of the heavy atoms.
-        system: of the force field that peptides are built in, without constraints.
+    topology: of all N atoms.
+    template: (N, 3) in nm, one frame.
+    heavy: indices (H,) of the heavy atoms.
+    system: of the force field that peptides are built in, without constraints.
     """
 
     topology: mdtraj.Topology

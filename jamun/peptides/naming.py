@@ -81,15 +81,10 @@ def _chain_residue(found: FoundResidue, kind: str, place: int) -> ChainResidue:
 
 
 def sort_out(residues: list[FoundResidue], where: str, remedy: str) -> tuple[list[ChainResidue], Counter[str]]:
-    """The residues that are amino acids or caps, and counts of the others by name.
+    """The residues of a file that are amino acids or caps, in its order, and counts of the others by name.
 
-    Args:
-        residues: those of a file, in its order.
-        where: the file, for messages.
-        remedy: what to do about a residue that is no amino acid, in words that end the sentence.
-
-    Raises:
-        PeptideError: a residue of a chain is none of the 20 amino acids or caps.
+    Raises PeptideError, which ends with the words of `remedy`, where a residue of a chain is none of the 20 amino acids
+    or caps.
     """
     kept: list[ChainResidue] = []
     others: Counter[str] = Counter()

@@ -17,13 +17,12 @@ HELICAL_PSI = (-120.0, 50.0)
 class ResidueStates:
     """The slow states of one residue in all frames of a peptide's runs.
 
-    Attributes:
-        name: of the residue, three letters.
-        place: in the sequence, from 1, caps not counted.
-        before_proline: whether proline comes next.
-        positive: (F,) bool of each run, phi > 0.
-        helical: (F,) bool of each run.
-        rotamer: (F,) of each run, 0 to 2 for gauche+, trans, gauche-; None where the residue has no free chi1.
+    name: of the residue, three letters.
+    place: in the sequence, from 1, caps not counted.
+    before_proline: whether proline comes next.
+    positive: (F,) bool of each run, phi > 0.
+    helical: (F,) bool of each run.
+    rotamer: (F,) of each run, 0 to 2 for gauche+, trans, gauche-; None where the residue has no free chi1.
     """
 
     name: str

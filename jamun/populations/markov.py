@@ -49,10 +49,9 @@ def count_transitions(
 class Posterior:
     """Populations of states with their uncertainty.
 
-    Attributes:
-        best: (S,) the most likely populations, whose sum is 1.
-        samples: (B, S), each row a draw from the posterior, whose sum is 1.
-        counts: (S, S) transitions from the runs alone, without the prior.
+    best: (S,) the most likely populations, whose sum is 1.
+    samples: (B, S), each row a draw from the posterior, whose sum is 1.
+    counts: (S, S) transitions from the runs alone, without the prior.
     """
 
     best: np.ndarray

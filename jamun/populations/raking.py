@@ -15,10 +15,9 @@ _STALLED = 5
 class Wanted:
     """Populations that frames, of one peptide or of several, shall have together.
 
-    Attributes:
-        frames: number of each frame that they hold for (G,), among all.
-        states: (G,) of these frames.
-        populations: (S,).
+    frames: number of each frame that they hold for (G,), among all.
+    states: (G,) of these frames.
+    populations: (S,).
     """
 
     frames: np.ndarray

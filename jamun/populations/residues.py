@@ -36,11 +36,10 @@ from jamun.populations.steps import Key, Step, steps_of
 class PeptideRuns:
     """Short simulations of one peptide.
 
-    Attributes:
-        peptide: its name.
-        torsions: K, as `compute_torsions` gives them.
-        runs: angles (F, K) in radians of each run, in the order of the frames.
-        frame_interval: ps.
+    peptide: its name.
+    torsions: K, as `compute_torsions` gives them.
+    runs: angles (F, K) in radians of each run, in the order of the frames.
+    frame_interval: ps.
     """
 
     peptide: str
@@ -57,12 +56,11 @@ class PeptideRuns:
 class ResidueSettings:
     """How residues are weighed.
 
-    Attributes:
-        lag: ps.
-        strength: transitions that a prior counts as.
-        n_samples: draws of each posterior.
-        seed: of the draws.
-        smallest, largest: bounds of a frame's weight, whose mean is 1.
+    lag: ps.
+    strength: transitions that a prior counts as.
+    n_samples: draws of each posterior.
+    seed: of the draws.
+    smallest, largest: bounds of a frame's weight, whose mean is 1.
     """
 
     lag: float = 50.0
@@ -77,17 +75,16 @@ class ResidueSettings:
 class StepResult:
     """One slow step of a residue.
 
-    Attributes:
-        residue, place: its name, and its place in the sequence.
-        step: "phi > 0", "helical" or "chi1".
-        transitions: number of them in the peptide's own runs.
-        share: of the frames in the states, (S,).
-        population: (S,).
-        low, high: ends of the 95 % interval, (S,).
-        samples: (B, S) draws of the posterior.
-        timescale: ps, of the relaxation of the step at the lag time; infinite without transitions.
-        one_way: whether a state that has frames was never entered or never left, so that its population is held by the
-            prior alone on one side.
+    residue, place: its name, and its place in the sequence.
+    step: "phi > 0", "helical" or "chi1".
+    transitions: number of them in the peptide's own runs.
+    share: of the frames in the states, (S,).
+    population: (S,).
+    low, high: ends of the 95 % interval, (S,).
+    samples: (B, S) draws of the posterior.
+    timescale: ps, of the relaxation of the step at the lag time; infinite without transitions.
+    one_way: whether a state that has frames was never entered or never left, so that its population is held by the
+        prior alone on one side.
     """
 
     residue: str

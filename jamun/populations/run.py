@@ -64,10 +64,9 @@ class PopulationError(UserError):
 class Ensemble:
     """Frames of heavy atoms of one peptide: samples, or several runs of MD.
 
-    Attributes:
-        topology: of the heavy atoms.
-        runs: positions (F, H, 3) in nm of each.
-        frame_interval: ps; of samples without meaning.
+    topology: of the heavy atoms.
+    runs: positions (F, H, 3) in nm of each.
+    frame_interval: ps; of samples without meaning.
     """
 
     topology: mdtraj.Topology
@@ -106,10 +105,9 @@ def read_samples(files: Sequence[Path], topology: Path, flags: Path | None = Non
 class PopulationFolders:
     """Where the populations of one peptide lie.
 
-    Attributes:
-        out: what is published.
-        work: what is not finished.
-        slots: of jobs that share GPUs; None where no others do.
+    out: what is published.
+    work: what is not finished.
+    slots: of jobs that share GPUs; None where no others do.
     """
 
     out: Path
@@ -178,10 +176,7 @@ class _Rounds:
         self, runs: list[ShortRun], properties: dict[str, str], processes: int, stop: StopRequest
     ) -> Iterator[Path]:
         """Make the runs of one round, with these properties of the platform; gives the path of each as it is there.
-
-        Raises:
-            Interrupted: at SIGTERM, with all finished runs saved.
-        """
+        Raises Interrupted at SIGTERM, with all finished runs saved."""
         settings, made = replace(self.run_settings, properties=properties), 0
         if settings.batched:
             found = iter(run_batched(runs, settings, self.member, lambda: stop.signal is not None))
@@ -244,16 +239,7 @@ def populations_to_files(
 
     Publishes md.xtc and topology.pdb (the frames of all runs, heavy atoms), weights.npz, populations.npz (maps) and
     populations.json. Every run is a file in the folder of work: the same call goes on after a kill, with the same
-    result.
-
-    Args:
-        peptide: its name.
-        pdb: with hydrogens.
-        samples: of it.
-        simulate: force field, solvent, temperature, time step.
-        settings: length and number of the runs.
-        folders: where it lies.
-        processes: cores to use; on a GPU, all runs of a round are one system.
+    result. Runs are made on so many cores as `processes`; on a GPU, all runs of a round are one system.
 
     Raises:
         PopulationError: samples of another molecule, or a solvent that short MD is not made in.

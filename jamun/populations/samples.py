@@ -22,11 +22,10 @@ LAYOUT = (
 class Published:
     """Where weighted MD lies, or the samples that are made of it.
 
-    Attributes:
-        trajectory: XTC.
-        topology: PDB.
-        weights: NPZ, ``weights`` (F,).
-        record: JSON: populations.json, or sampling.json.
+    trajectory: XTC.
+    topology: PDB.
+    weights: NPZ, ``weights`` (F,).
+    record: JSON: populations.json, or sampling.json.
     """
 
     trajectory: Path

@@ -36,15 +36,14 @@ def implicit_settings(simulate: Mapping[str, Any]) -> SimulateSettings:
 class RunSettings:
     """How each short run is made.
 
-    Attributes:
-        system: OpenMM's XML of the system.
-        simulate: temperature, friction, time step.
-        steps_per_frame: integration steps between frames.
-        warm_up: frames left out at the start.
-        frames: kept after those.
-        atoms: indices (H,) of the atoms that are kept.
-        platform: of OpenMM, by name.
-        properties: of the platform.
+    system: OpenMM's XML of the system.
+    simulate: temperature, friction, time step.
+    steps_per_frame: integration steps between frames.
+    warm_up: frames left out at the start.
+    frames: kept after those.
+    atoms: indices (H,) of the atoms that are kept.
+    platform: of OpenMM, by name.
+    properties: of the platform.
     """
 
     system: str
@@ -93,11 +92,8 @@ def _positions(context: openmm.Context) -> np.ndarray:
 
 
 def _write(run: ShortRun, frames: np.ndarray, seconds: float) -> None:
-    """Publish the frames (F, H, 3) of one run and its wall clock.
-
-    Raises:
-        UserError: positions that are not finite.
-    """
+    """Publish the frames (F, H, 3) of one run and its wall clock. Raises UserError for positions that are not
+    finite."""
     if not np.isfinite(frames).all():
         raise UserError(f"{run.path.stem}: positions are not finite; shorten simulate.timestep.")
     write_npz(run.path, {"positions": frames, "seconds": np.array(seconds)})
@@ -110,9 +106,7 @@ def run_short(run: ShortRun, settings: RunSettings) -> Path:
     """Make one run, unless its file is there, and give its path.
 
     The same run gives the same frames, whatever was made before it: context, integrator and velocities are its own.
-
-    Raises:
-        UserError: positions that are not finite.
+    Raises UserError for positions that are not finite.
     """
     if run.path.exists():
         return run.path

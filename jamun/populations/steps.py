@@ -14,14 +14,13 @@ Key = tuple[str, ...]
 class Step:
     """A slow step of one residue in the runs of one peptide.
 
-    Attributes:
-        residue: whose step it is.
-        name: "phi > 0", "helical" or "chi1".
-        n_states: S.
-        states: (F,) of each run, 0 to S - 1.
-        counted: (F,) bool of each run, between which transitions are counted.
-        weighed: (F,) bool of each run, that get the populations of the step's states.
-        levels: what the step is pooled by, from the most general to the most particular.
+    residue: whose step it is.
+    name: "phi > 0", "helical" or "chi1".
+    n_states: S.
+    states: (F,) of each run, 0 to S - 1.
+    counted: (F,) bool of each run, between which transitions are counted.
+    weighed: (F,) bool of each run, that get the populations of the step's states.
+    levels: what the step is pooled by, from the most general to the most particular.
     """
 
     residue: ResidueStates

@@ -34,8 +34,7 @@ class DrawnHydrogens:
         settings: of the MD, in implicit solvent.
         duration: of the hydrogens' motion, ps.
 
-    Attributes:
-        kt: of the MD, kJ/mol.
+    kt: of the MD, kJ/mol.
     """
 
     def __init__(self, pdb: Path, settings: SimulateSettings, duration: float) -> None:

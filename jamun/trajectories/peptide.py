@@ -93,11 +93,8 @@ def _repeated(positions: np.ndarray, times: np.ndarray) -> np.ndarray:
 def read_peptide(trajectory: Path, topology: Path) -> PeptideTrajectory:
     """All frames of the peptide in a trajectory, hydrogens, water and ions left out.
 
-    Names and order of atoms are those of built peptides, so that trajectories of any two programs can be compared.
-
-    Args:
-        trajectory: of any format that `read_frames` reads.
-        topology: structure or topology of the same atoms.
+    Names and order of atoms are those of built peptides, so that trajectories of any two programs can be compared. The
+    trajectory is of any format that `read_frames` reads, the topology a structure or topology of the same atoms.
 
     Raises:
         TrajectoryError: a file is not readable, or the two do not belong together; the topology holds no peptide or

@@ -71,11 +71,8 @@ class TorchArchive:
             raise ArchiveError("it has not one data.pkl")
 
     def tensors(self, described: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The tensors that these places in `content` describe, by the same keys.
-
-        Raises:
-            ArchiveError: for what is no tensor, or is not all there.
-        """
+        """The tensors that these places in `content` describe, by the same keys. Raises ArchiveError for what is no
+        tensor, or is not all there."""
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return {key: self._tensor(archive, value) for key, value in described.items()}
