@@ -84,8 +84,7 @@ class Measured:
 
     def chosen(self, frames: np.ndarray | slice) -> "Measured":
         """The same of some frames, by a mask or a slice."""
-        parts = (self.bonds, self.angles, self.omegas, self.volumes, self.nearest)
-        return Measured(*(part[frames] for part in parts))
+        return Measured(*(part[frames] for part in vars(self).values()))
 
 
 def _residue_labels(topology: mdtraj.Topology) -> dict[int, str]:

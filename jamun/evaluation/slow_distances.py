@@ -86,12 +86,14 @@ class SlowMotions:
         """The distances of two segments."""
         return distances(self.segment(first), self.segment(second), self.no_tica, settings)
 
-    def beginning(self, frames: int | None, no_frames: str | None, settings: DynamicsSettings) -> dict[str, Any]:
-        """The distances of the first `frames` frames to all of them; missing where these are too few, or None."""
+    def beginning(
+        self, frames: int | None, no_frames: str | None, settings: DynamicsSettings, others: slice = slice(None)
+    ) -> dict[str, Any]:
+        """The distances of the first `frames` frames to all or to `others`; missing where they are too few, or None."""
         reason = too_few(frames, no_frames)
         if reason is not None:
             return {"frames": frames, "reason": reason} | {key: missing(reason) for key in DISTANCES}
-        return {"frames": frames} | self.between(slice(frames), slice(None), settings)
+        return {"frames": frames} | self.between(slice(frames), others, settings)
 
 
 def too_few(frames: int | None, no_frames: str | None = None) -> str | None:
@@ -131,12 +133,7 @@ def md_distances(md: SlowMotions, settings: DynamicsSettings) -> dict[str, Any]:
     """
     frames = len(md.ensemble)
     half = frames // 2
-    reason = too_few(half)
-    halves: dict[str, Any] = {"frames": half}
-    if reason is None:
-        halves |= md.between(slice(half), slice(half, None), settings)
-    else:
-        halves |= {"reason": reason} | {key: missing(reason) for key in DISTANCES}
+    halves = md.beginning(half, None, settings, slice(half, None))
     result = {"md_halves": halves, "md_tenth": md.beginning(max(1, frames // 10), None, settings)}
     replicas, no_replicas = replica_slices(md.ensemble.chains)
     if not replicas:
