@@ -17,12 +17,7 @@ from jamun.config.evaluation import EvaluationSettings
 from jamun.config.features import FeatureSettings
 from jamun.config.figures import FigureSettings
 from jamun.config.frame_weights import FrameWeightSettings
-from jamun.config.network import (
-    NetworkSettings,
-    network_settings,
-    of_its_architecture,
-    settings_class,
-)
+from jamun.config.network import NetworkSettings, network_settings, of_its_architecture, settings_class
 from jamun.config.peptides import PeptideSettings
 from jamun.config.populations import PopulationSettings
 from jamun.config.sampling import SamplingSettings

@@ -8,13 +8,7 @@ from jamun.config.dynamics import DynamicsSettings
 from jamun.config.evaluation import EvaluationSettings
 from jamun.data.weights import effective_share
 from jamun.evaluation.bootstrap import missing, waiting_time
-from jamun.evaluation.decorrelation import (
-    curve_lags,
-    decorrelation,
-    effective_estimates,
-    effective_samples,
-    speed_up,
-)
+from jamun.evaluation.decorrelation import curve_lags, decorrelation, effective_estimates, effective_samples, speed_up
 from jamun.evaluation.pair import Clock, Ensemble, Pair, Result
 from jamun.evaluation.runs import Runs
 from jamun.evaluation.slow_distances import NO_TORSION, Segment, SlowMotions, distances, md_distances

@@ -9,14 +9,7 @@ import numpy as np
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.physicality import PhysicalitySettings
 from jamun.evaluation.basins import cover, find_basins
-from jamun.evaluation.bootstrap import (
-    BLOCKS,
-    REFERENCE_SEED,
-    SAMPLES_SEED,
-    block_weights,
-    centred,
-    missing,
-)
+from jamun.evaluation.bootstrap import BLOCKS, REFERENCE_SEED, SAMPLES_SEED, block_weights, centred, missing
 from jamun.evaluation.comparison import MOST_PAIRS
 from jamun.evaluation.geometry import Measured, Terms, find_terms, flaws, physical
 from jamun.evaluation.js import JS_MAX, js_distance, pair_histograms, w1_distance

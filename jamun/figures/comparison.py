@@ -11,16 +11,7 @@ from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
 from jamun.figures.ramachandran import draw_row, name_row
-from jamun.figures.style import (
-    add_panel,
-    duration,
-    headline,
-    in_words,
-    save,
-    simulated,
-    square_degrees,
-    styled,
-)
+from jamun.figures.style import add_panel, duration, headline, in_words, save, simulated, square_degrees, styled
 from jamun.io.atomic import read_json, read_npz
 
 # Panels, the gaps between them and the margins, in inches.

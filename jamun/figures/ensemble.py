@@ -12,15 +12,7 @@ from matplotlib.lines import Line2D
 
 from jamun.config.figures import FigureSettings
 from jamun.data.molecule import Molecule
-from jamun.figures.style import (
-    ELEMENTS,
-    MD_CARBON,
-    SAMPLES_CARBON,
-    FigureError,
-    add_panel,
-    headline,
-    save,
-)
+from jamun.figures.style import ELEMENTS, MD_CARBON, SAMPLES_CARBON, FigureError, add_panel, headline, save
 from jamun.io.atomic import read_json
 
 # Half the height and width of a picture beyond the outermost atoms, and the sticks' radii; in angstroms.

@@ -5,14 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jamun.config.peptides import PeptideSettings
-from jamun.peptides.sequences import (
-    NO_FREE_AMINO_ACID,
-    THREE_LETTER,
-    Peptide,
-    PeptideError,
-    parse_sequence,
-    read_table,
-)
+from jamun.peptides.sequences import NO_FREE_AMINO_ACID, THREE_LETTER, Peptide, PeptideError, parse_sequence, read_table
 from jamun.peptides.structure_files import read_structures
 
 SPLITS = ("train", "validation", "test")

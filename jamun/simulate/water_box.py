@@ -29,13 +29,7 @@ from jamun.config.simulate import SimulateSettings
 from jamun.simulate.assembly import Assembly, Template
 from jamun.simulate.batch import Parts, joined_topology, templates_of
 from jamun.simulate.lattice import face_centred
-from jamun.simulate.system import (
-    BOX_MARGIN,
-    SimulationError,
-    SimulationSystem,
-    degrees_of_freedom,
-    parametrised,
-)
+from jamun.simulate.system import BOX_MARGIN, SimulationError, SimulationSystem, degrees_of_freedom, parametrised
 from jamun.simulate.tether import Tethers, tether_force
 from jamun.simulate.water import ion_places, waters_around
 
