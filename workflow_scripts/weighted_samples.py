@@ -3,8 +3,7 @@
 from jamun.io.job import job
 
 with job(snakemake) as (inputs, outputs):
-    from jamun.populations.samples import Published, weighted_samples_to_files
+    from jamun.io.files import SamplingFiles
+    from jamun.populations.samples import weighted_samples_to_files
 
-    found = Published(inputs.trajectory, inputs.topology, inputs.weights, inputs.result)
-    samples = Published(outputs.samples, outputs.topology, outputs.weights, outputs.record)
-    weighted_samples_to_files(found, inputs.sampling, samples, outputs.flags)
+    weighted_samples_to_files(inputs.result.parent, inputs.sampling, SamplingFiles.in_folder(outputs.record.parent))

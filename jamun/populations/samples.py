@@ -1,6 +1,5 @@
 """Weighted short MD as the samples of a model of its own, so that every metric and figure of samples has it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from jamun.config.simulate import GPU_PLATFORMS
 from jamun.io.atomic import atomic_path, read_json, read_npz, write_json, write_npz
 from jamun.io.disk import link_or_copy
+from jamun.io.files import SamplingFiles
 from jamun.io.provenance import provenance
 from jamun.trajectories.samples import all_accepted
 
@@ -18,36 +18,20 @@ LAYOUT = (
 )
 
 
-@dataclass(frozen=True)
-class Published:
-    """Where weighted MD lies, or the samples that are made of it.
+def weighted_samples_to_files(found: Path, sampling: Path, files: SamplingFiles) -> None:
+    """Publish the weighted MD of one peptide, in the folder that populations_to_files `found`, as samples with a
+    weights.npz beside them, all of them accepted; the record comes last.
 
-    trajectory: XTC.
-    topology: PDB.
-    weights: NPZ, ``weights`` (F,).
-    record: JSON: populations.json, or sampling.json.
+    `sampling` is the record of the sampling that the short MD began from (JSON), whose wall clock adds to the MD's.
     """
-
-    trajectory: Path
-    topology: Path
-    weights: Path
-    record: Path
-
-
-def weighted_samples_to_files(found: Published, sampling: Path, samples: Published, flags: Path) -> None:
-    """Publish the weighted MD of one peptide, `found` by populations_to_files, as samples; the record comes last.
-
-    `sampling` is the record of the sampling that the short MD began from (JSON), whose wall clock adds to the MD's;
-    `flags` is the NPZ to write, in which every frame is accepted.
-    """
-    record, drawn = read_json(found.record), read_json(sampling)
-    weights = read_npz(found.weights)["weights"]
-    for source, target in ((found.trajectory, samples.trajectory), (found.topology, samples.topology)):
+    record, drawn = read_json(found / "populations.json"), read_json(sampling)
+    weights = read_npz(found / "weights.npz")["weights"]
+    for name, target in (("md.xtc", files.samples), ("topology.pdb", files.topology)):
         with atomic_path(target) as temporary:
-            link_or_copy(source, temporary)
-    write_npz(samples.weights, {"weights": weights})
-    write_npz(flags, {"accepted": np.ones(len(weights), dtype=bool)})
-    write_json(samples.record, _record(record, drawn))
+            link_or_copy(found / name, temporary)
+    write_npz(files.samples.with_name("weights.npz"), {"weights": weights})
+    write_npz(files.flags, {"accepted": np.ones(len(weights), dtype=bool)})
+    write_json(files.record, _record(record, drawn))
 
 
 def _record(record: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:

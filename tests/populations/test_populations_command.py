@@ -18,6 +18,7 @@ from jamun.config.populations import PopulationSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.evaluation.ensembles import read_weights
 from jamun.io.atomic import read_json, read_npz, write_json
+from jamun.io.files import SamplingFiles
 from jamun.populations.run import (
     Ensemble,
     PopulationError,
@@ -26,7 +27,7 @@ from jamun.populations.run import (
     publish,
     read_samples,
 )
-from jamun.populations.samples import Published, weighted_samples_to_files
+from jamun.populations.samples import weighted_samples_to_files
 
 SIMULATE = SimulateSettings(solvent="implicit", ensemble="NVT", equilibration=[], timestep=4.0, hydrogen_mass=3.0)
 SETTINGS = PopulationSettings(budget=12.0, target=0.001, run=2.0, warm_up=0.2, frame_interval=0.04, seeds=3)
@@ -127,10 +128,7 @@ def by_stage(folder, out):
     run(folder, out)
     record = out / "sampling.json"
     write_json(record, {"seconds": 5.0, "device": "cpu", "threads": 1, "atoms": 10})
-    found = Published(*(out / name for name in ("md.xtc", "topology.pdb", "weights.npz", "populations.json")))
-    target = out / "samples"
-    names = ("samples.xtc", "topology.pdb", "weights.npz", "sampling.json")
-    weighted_samples_to_files(found, record, Published(*(target / name for name in names)), target / "flags.npz")
+    weighted_samples_to_files(out, record, SamplingFiles.in_folder(out / "samples"))
 
 
 @pytest.mark.parametrize("way", [by_command, by_stage])
