@@ -20,16 +20,9 @@ logger = logging.getLogger(__name__)
 
 def _modeller(structure: Structure) -> app.Modeller:
     """The heavy atoms of the first model for OpenMM."""
-    top = app.Topology()
-    chain = top.addChain("A")
-    for number, (kind, names) in enumerate(zip(structure.residues, structure.atom_names, strict=True), 1):
-        residue = top.addResidue(kind, chain, str(number))
-        for name in names:
-            top.addAtom(name, app.Element.getBySymbol(name[0]), residue)
-    atoms = list(top.atoms())
-    for first, second in structure.bonds.tolist():
-        top.addBond(atoms[first], atoms[second])
-    return app.Modeller(top, structure.positions[0] * unit.nanometer)
+    topology = structure.trajectory().topology.to_openmm()
+    next(topology.chains()).id = "A"
+    return app.Modeller(topology, structure.positions[0] * unit.nanometer)
 
 
 def _named_hands(structure: Structure, whole: mdtraj.Topology) -> dict[int, int]:

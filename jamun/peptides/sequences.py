@@ -242,6 +242,16 @@ def _table_sequence(text: str, name: str | None) -> Peptide:
     return parse_sequence(text.strip().removesuffix("*"), name)
 
 
+def _entry(path: Path, place: str, sequence: str, name: str | None) -> tuple[str, Peptide]:
+    """A row's place and peptide. Raises PeptideError, which tells the place."""
+    try:
+        if name == "":
+            raise PeptideError("the name is empty.")
+        return place, _table_sequence(sequence, name)
+    except PeptideError as error:
+        raise PeptideError(f"{path}, {place}: {error}") from None
+
+
 def _bare(path: Path, text: str) -> list[tuple[str, Peptide]]:
     """Sequences one a row, without names of columns. Raises PeptideError where a row is none."""
     rows: list[tuple[str, Peptide]] = []
@@ -265,16 +275,7 @@ def _read_csv(path: Path, text: str) -> list[tuple[str, Peptide]]:
     table = read_rows(path, text, ["sequence"], PeptideError)
     if table is None:
         return _bare(path, text)
-    rows = []
-    for row in table:
-        try:
-            name = row.cells.get("name", "") if "name" in row.cells else None
-            if name == "":
-                raise PeptideError("the name is empty.")
-            rows.append((row.place, _table_sequence(row.cells.get("sequence", ""), name)))
-        except PeptideError as error:
-            raise PeptideError(f"{path}, {row.place}: {error}") from None
-    return rows
+    return [_entry(path, row.place, row.cells.get("sequence", ""), row.cells.get("name")) for row in table]
 
 
 def _fasta_name(header: str) -> str:
@@ -293,15 +294,7 @@ def _read_fasta(path: Path, text: str) -> list[tuple[str, Peptide]]:
             if not entries:
                 raise PeptideError(f"{path}, row {number}: a FASTA file starts with a '>' line.")
             entries[-1] = (*entries[-1][:2], entries[-1][2] + line.strip())
-    rows = []
-    for number, name, sequence in entries:
-        try:
-            if not name:
-                raise PeptideError("the name is empty.")
-            rows.append((f"row {number}", _table_sequence(sequence, name)))
-        except PeptideError as error:
-            raise PeptideError(f"{path}, row {number}: {error}") from None
-    return rows
+    return [_entry(path, f"row {number}", sequence, name) for number, name, sequence in entries]
 
 
 def read_table(path: Path) -> list[Peptide]:

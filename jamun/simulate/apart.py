@@ -108,11 +108,7 @@ class _Group:
             for records, row in zip(finished, rows, strict=True):
                 records.append(stage.record(seconds, row))
         self._answer_stop("before its production")
-        positions = self.batch.parts.centred(start.positions)
-        for member, part, records in zip(self.members, self.batch.parts.slices, finished, strict=True):
-            velocities = None if start.velocities is None else start.velocities[part]
-            member.phase = PhaseSpace(positions[part], velocities, None)
-            member.progress.begin("production", member.phase, records)
+        self.pending.begin(start, finished)
 
     def _pieces(
         self, context: openmm.Context, stage: Stage, first: int, last: int, carried: bool

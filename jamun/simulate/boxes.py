@@ -56,17 +56,12 @@ class BoxOutlet(Outlet):
         super().__init__(engine, progress)
         self._members = members
         self._name = engine.name
-        self._parts = Parts([member.engine.solvated for member in members])
-        self._pending = Pending(members, self._parts)
+        self._pending = Pending(members, Parts([member.engine.solvated for member in members]))
 
     def begin(self, stage: str, start: PhaseSpace, finished: list[dict[str, Any]]) -> None:
         """Save the start of a stage; where the production begins, that of each member before."""
         if stage == "production":
-            positions = self._parts.centred(start.positions)
-            records = [self._share(record) for record in finished]
-            for member, part in zip(self._members, self._parts.slices, strict=True):
-                velocities = None if start.velocities is None else start.velocities[part]
-                member.progress.begin(stage, PhaseSpace(positions[part], velocities, None), records)
+            self._pending.begin(start, [[self._share(record) for record in finished]] * len(self._members))
         super().begin(stage, start, finished)
 
     def _share(self, record: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openmm
@@ -66,6 +67,14 @@ class Pending:
     def full(self) -> bool:
         """Whether no more frames should be kept before they are saved."""
         return bool(self._frames) and len(self._frames) * self._frames[0].nbytes > _MOST_BYTES
+
+    def begin(self, start: PhaseSpace, finished: Sequence[list[dict[str, Any]]]) -> None:
+        """Save where each member's production begins, after the records of its stages before."""
+        positions = self._parts.centred(start.positions)
+        for member, part, records in zip(self._members, self._parts.slices, finished, strict=True):
+            velocities = None if start.velocities is None else start.velocities[part]
+            member.phase = PhaseSpace(positions[part], velocities, None)
+            member.progress.begin("production", member.phase, records)
 
     def add(self, positions: np.ndarray, time: float) -> None:
         """Append one frame: `positions` (particles, 3) in nm, `time` in ps."""

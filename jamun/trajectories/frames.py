@@ -5,7 +5,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -91,22 +91,17 @@ def _blank(n_atoms: int) -> mdtraj.Topology:
 
 
 def _mdtraj_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
-    with openable(path, path.suffix.lower()) as name:
-        yield from _opened_frames(path, name, n_atoms, atoms, where)
-
-
-def _opened_frames(path: Path, name: str, n_atoms: int, atoms: np.ndarray, where: Path) -> Iterator[Frames]:
-    """Frames of `path`, which MDTraj can open by `name`."""
     chunk, topology = max(1, _CHUNK_ATOMS // n_atoms), _blank(n_atoms)
-    try:
-        with _silent_c():
-            file = mdtraj.open(name)
-    except ImportError as error:
-        needed = " ".join(str(error).split())[:160]
-        raise TrajectoryError(f"{path}: a format that needs another package ({needed}).") from None
-    except Exception as error:  # not an XTC at all: MDTraj and its C readers fail in every way there is
-        raise _unreadable(path, error) from None
-    with file:
+    with ExitStack() as stack:
+        name = stack.enter_context(openable(path, path.suffix.lower()))
+        try:
+            with _silent_c():
+                file = stack.enter_context(mdtraj.open(name))
+        except ImportError as error:
+            needed = " ".join(str(error).split())[:160]
+            raise TrajectoryError(f"{path}: a format that needs another package ({needed}).") from None
+        except Exception as error:  # not an XTC at all: MDTraj and its C readers fail in every way there is
+            raise _unreadable(path, error) from None
         try:
             with _silent_c():
                 first = file.read(1)
