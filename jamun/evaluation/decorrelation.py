@@ -151,17 +151,10 @@ def effective_samples(signal: np.ndarray, runs: Runs, seed: int) -> tuple[np.nda
 def effective_estimates(
     by_run: np.ndarray, resampled: np.ndarray, blocks: int, seconds: float | None, no_seconds: str
 ) -> dict[str, Any]:
-    """Effective samples in all, and a second.
+    """Effective samples in all, and a second, from those of each run (runs,) and the bootstrap values (R,) of their sum
+    over so many blocks; `no_seconds` says why the wall clock of all runs, s, is not known.
 
-    Args:
-        by_run: effective samples of each run (runs,).
-        resampled: bootstrap values of their sum (R,).
-        blocks: number of blocks that were drawn.
-        seconds: wall clock of all runs, s; None where it is not known.
-        no_seconds: the reason for that, for the result.
-
-    Returns:
-        `samples`, their sum, and `per_second` (1/s), each with its interval; the numbers of `runs` and `runs_used`.
+    Returns `samples`, their sum, and `per_second` (1/s), each with its interval; the numbers of `runs` and `runs_used`.
     """
     usable = np.isfinite(by_run)
     reason = f"no run has {FEWEST_FRAMES} frames in which TIC 0 moves"

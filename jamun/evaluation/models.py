@@ -15,16 +15,8 @@ from jamun.io.provenance import provenance
 def samples_at_equal_wall_clock(
     frames: Sequence[int], seconds: Sequence[float | None]
 ) -> tuple[list[int], float | None, str | None]:
-    """First samples of each model that fit in the shortest of their wall clocks.
-
-    Args:
-        frames: All samples of each model (M,).
-        seconds: What they took (M,).
-
-    Returns:
-        Samples of each (M,), one at least; the shortest wall clock in seconds; and None. Where a wall clock is not
-        recorded: all samples, None, and the reason.
-    """
+    """First samples of each model (M,), one at least, that fit in the shortest of their wall clocks; that wall clock in
+    seconds; and None. Where one is not recorded: all samples, None, and the reason."""
     known = [time for time in seconds if time]
     if len(known) < len(seconds):
         return list(frames), None, "the wall clock of a model is not recorded"

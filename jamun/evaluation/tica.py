@@ -137,17 +137,10 @@ def block_counts(points: Points, edges: list[np.ndarray]) -> np.ndarray:
 
 
 def component_js(first: Points, second: Points, bins: int) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """JS distance of two ensembles along one or two components.
+    """JS distance of two ensembles along one or two components, (F, d) and (G, d), by `bins` an axis over their range.
 
-    The projection and the edges are held fixed while blocks are drawn.
-
-    Args:
-        first: Components (F, d) of one ensemble, d 1 or 2.
-        second: Components (G, d) of the other.
-        bins: Bins an axis, over the joint range.
-
-    Returns:
-        The distance with its interval, its count being the blocks of the ensemble that has fewer; and the edges.
+    The projection and the edges are held fixed while blocks are drawn. Returns the distance with its interval, its
+    count being the blocks of the ensemble that has fewer; and the edges.
     """
     dims = first.values.shape[1]
     edges = [joint_edges(a, b, bins) for a, b in zip(first.values.T, second.values.T, strict=True)]

@@ -63,15 +63,8 @@ def transport_distance(first: Points, second: Points, cost: Cost, settings: Tran
     with replacement and from them half as many frames: the scatter of fewer frames is the larger, so it errs on the
     wide side. Two draws of one distribution are not at 0: compare with the distance between the MD's halves.
 
-    Args:
-        first: Torsions or components of one ensemble.
-        second: Those of the other.
-        cost: Squared distances of two sets of points.
-        settings: How many frames and repeats, and the seed.
-
-    Returns:
-        The distance in the unit of the points; `count` is the blocks of the ensemble that has fewer, `frames` the
-        frames drawn of each.
+    `cost` gives squared distances of two sets of points. Returns the distance in the unit of the points; `count` is the
+    blocks of the ensemble that has fewer, `frames` the frames drawn of each.
     """
     sets = first, second
 

@@ -170,15 +170,9 @@ def analyse(
     Energies are of heavy atoms with hydrogens that are drawn at the MD's temperature, on both sides. How far that is
     from the MD's own energies is told where the MD has hydrogens.
 
-    Args:
-        pair: Reference MD and samples.
-        settings: Of these, `wasserstein` is read.
-        potential: What gives heavy atoms their energies, or why there is nothing.
-        all_atoms: The MD's frames that get energies (`frames_with_energies`), with all atoms; None where the MD has no
-            hydrogens.
-
-    Returns:
-        The entries of the result (definitions: docs/benchmarks.md), and energies in kJ/mol for the figure.
+    `potential` gives heavy atoms their energies, or says why there are none; `all_atoms` are the MD's frames that get
+    energies (`frames_with_energies`), with all atoms, None where the MD has no hydrogens. Returns the entries of the
+    result (definitions: docs/benchmarks.md), and energies in kJ/mol for the figure.
     """
     chosen, md = settings.wasserstein, pair.reference
     given, reasons = (None, {"energy_w2": potential}) if isinstance(potential, str) else (potential, {})

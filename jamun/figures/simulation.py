@@ -31,7 +31,6 @@ from jamun.figures.style import (
 )
 from jamun.io.atomic import read_npz
 
-_KINDS = ("phi", "psi", "chi1", "chi2", "chi3", "chi4", "chi5")
 # Replicas in turn: not the colours that mean the sampler or MD at equal wall clock in other figures.
 _REPLICAS = (CYCLE[2], CYCLE[3])
 # Inches.
@@ -281,7 +280,7 @@ def _draw_torsions(
 def _grid(arrays: dict[str, np.ndarray]) -> tuple[list[int], list[str]]:
     """Residues and kinds of torsions: rows and columns of panels."""
     residues = sorted({int(residue) for residue in arrays["torsion_residue"]})
-    return residues, [kind for kind in _KINDS if kind in arrays["torsion_kind"]]
+    return residues, [kind for kind in GREEK if kind in arrays["torsion_kind"]]
 
 
 @styled()

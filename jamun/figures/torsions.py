@@ -24,7 +24,6 @@ from jamun.figures.style import (
 )
 from jamun.io.atomic import read_json, read_npz
 
-_KINDS = ("phi", "psi", "omega", "chi1", "chi2", "chi3", "chi4", "chi5")
 # Bins are joined until one holds so many frames on average, or so few bins are left.
 _FRAMES_PER_BIN = 10
 _FEWEST_BINS = 20
@@ -60,7 +59,7 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     """
     torsions = result["torsions"]
     residues = sorted({torsion["residue"] for torsion in torsions})
-    kinds = [kind for kind in _KINDS if any(torsion["kind"] == kind for torsion in torsions)]
+    kinds = [kind for kind in GREEK if any(torsion["kind"] == kind for torsion in torsions)]
     shape = max(len(residues), 1), max(len(kinds), 1)
     series = {
         "MD": ("torsion_reference", {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0}),

@@ -20,13 +20,7 @@ def batched_jobs(settings: Mapping[str, SimulateSettings]) -> list[list[str]]:
 
     Without solvent all peptides with the same settings are one batch. Boxes of water hold `peptides_per_box`
     simulations, and each box is a job, so that each can have a GPU of its own; a peptide of more replicas than fit is
-    a job of several boxes.
-
-    Args:
-        settings: of each peptide by its name; those that are not batched are left out.
-
-    Returns:
-        The names of each job's peptides, in the order of `settings`.
+    a job of several boxes. Peptides that are not batched are left out; the others are in the order of `settings`.
     """
     groups: dict[str, list[str]] = {}
     for name, chosen in settings.items():

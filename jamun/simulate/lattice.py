@@ -30,13 +30,8 @@ def face_centred(count: int, spacing: float) -> Lattice:
 
     The lattice packs spheres closest, so peptides take least water. It is cut into cells of two sites, spacing x
     spacing x sqrt(2) spacing, which gives more choices of a box than cubes of four. Of one site the box is a cube.
-
-    Args:
-        count: number of sites.
-        spacing: distance between nearest neighbours, nm; that of the lattice of periodic copies too.
-
-    Returns:
-        The lattice of the box that wastes least room and is nearest to a cube.
+    `spacing` is the distance between nearest neighbours, nm, and that of the lattice of periodic copies too. Returns
+    the lattice of the box that wastes least room and is nearest to a cube.
     """
     if count == 1:
         return Lattice(np.full(3, spacing), np.zeros((1, 3)))
