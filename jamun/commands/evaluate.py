@@ -188,8 +188,9 @@ def main_numbers(found: dict[str, dict[str, Any]]) -> list[MainNumber]:
             own = estimate.get("md_halves")
             halves = np.mean(own) if isinstance(own, list) else own
         values = (estimate["value"], estimate.get("low"), estimate.get("high"), halves)
-        shown = (None if value is None else factor * float(value) for value in values)
-        return MainNumber(f"{words} ({unit})" if unit else words, *shown, reason=estimate.get("reason", ""))
+        value, low, high, md_halves = (None if each is None else factor * float(each) for each in values)
+        words = f"{words} ({unit})" if unit else words
+        return MainNumber(words, value, low, high, md_halves, estimate.get("reason", ""))
 
     return [row(metric) for metric in metrics_of(COMMAND)]
 

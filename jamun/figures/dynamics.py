@@ -111,7 +111,7 @@ def _maps(panels: list[Axes], result: dict[str, Any], arrays: dict[str, np.ndarr
         panel.spines[["top", "right"]].set_visible(True)
         if column:
             panel.set_yticklabels([])
-    draw_row(panels, edges, counts, settings, distances, nothing_at_equal_wall_clock(result))
+    draw_row(panels, list(edges), counts, settings, distances, nothing_at_equal_wall_clock(result))
 
 
 def _torsion_legend(figure: Figure, torsions: list[dict[str, Any]], height: float, width: float) -> None:

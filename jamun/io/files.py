@@ -50,4 +50,5 @@ class SamplingFiles:
     def in_folder(cls, folder: Path, work: Path | None = None) -> Self:
         """The usual names in a folder; `work` in it where none is given."""
         names = ("samples.xtc", "topology.pdb", "sampling.json", "flags.npz")
-        return cls(*(folder / name for name in names), work or folder / "work")
+        samples, topology, record, flags = (folder / name for name in names)
+        return cls(samples, topology, record, flags, work or folder / "work")
