@@ -174,25 +174,26 @@ class MainNumber(NamedTuple):
     reason: str
 
 
-def main_numbers(found: dict[str, dict[str, Any]]) -> list[MainNumber]:
-    """The rows of the table. `found` holds the results of comparison, physicality, msm and dynamics."""
+def main_number(metric: Metric, found: dict[str, dict[str, Any]]) -> MainNumber:
+    """The row of a metric. `found` holds the results of comparison, physicality, msm and dynamics."""
     results: dict[str, dict[str, Any] | None] = {**found, "compare": found.get("comparison")}
+    estimate = estimate_at(results, metric.path)
+    unit, factor = ("%", 100.0) if metric.kind == "share" else _SHOWN_IN[metric.unit]
+    words = f"JS, {metric.label}" if metric.analysis in ("compare", "msm") else metric.label
+    if "md_halves" in metric.baselines:
+        halves = estimate_at(results, metric.path_of("md_halves")).get("value")
+    else:
+        own = estimate.get("md_halves")
+        halves = np.mean(own) if isinstance(own, list) else own
+    values = (estimate["value"], estimate.get("low"), estimate.get("high"), halves)
+    value, low, high, md_halves = (None if each is None else factor * float(each) for each in values)
+    words = f"{words} ({unit})" if unit else words
+    return MainNumber(words, value, low, high, md_halves, estimate.get("reason", ""))
 
-    def row(metric: Metric) -> MainNumber:
-        estimate = estimate_at(results, metric.path)
-        unit, factor = ("%", 100.0) if metric.kind == "share" else _SHOWN_IN[metric.unit]
-        words = f"JS, {metric.label}" if metric.analysis in ("compare", "msm") else metric.label
-        if "md_halves" in metric.baselines:
-            halves = estimate_at(results, metric.path_of("md_halves")).get("value")
-        else:
-            own = estimate.get("md_halves")
-            halves = np.mean(own) if isinstance(own, list) else own
-        values = (estimate["value"], estimate.get("low"), estimate.get("high"), halves)
-        value, low, high, md_halves = (None if each is None else factor * float(each) for each in values)
-        words = f"{words} ({unit})" if unit else words
-        return MainNumber(words, value, low, high, md_halves, estimate.get("reason", ""))
 
-    return [row(metric) for metric in metrics_of(COMMAND)]
+def main_numbers(found: dict[str, dict[str, Any]]) -> list[MainNumber]:
+    """The rows of the table; see `main_number`."""
+    return [main_number(metric, found) for metric in metrics_of(COMMAND)]
 
 
 def table(found: dict[str, dict[str, Any]], head: dict[str, Any]) -> str:

@@ -41,9 +41,9 @@ def test_a_new_metric_is_in_every_table_by_its_declaration(monkeypatch):
     titled = {column.name for made_table in make_tables(table) for column in made_table.columns}
     assert "twisted rings" in titled
     assert ablation_table(sampled)["twisted"].tolist() == [0.04] * 4
-    words, number, halves, factor = evaluate._row(NEW, {"physicality": sampled[0].physicality})
-    assert (words, factor, number["value"]) == ("twisted rings (%)", 100, 0.04)
-    assert halves == pytest.approx(0.02)
+    number = evaluate.main_number(NEW, {"physicality": sampled[0].physicality})
+    assert (number.metric, number.value) == ("twisted rings (%)", pytest.approx(4.0))
+    assert number.md_halves == pytest.approx(2.0)
     assert NEW in metrics.metrics_of(COMMAND)
 
 
