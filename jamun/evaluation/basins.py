@@ -92,14 +92,9 @@ def find_basins(
 ) -> Basins:
     """Basins of a map over (-pi, pi)^2, both directions periodic.
 
-    The counts are smoothed with a Gaussian; cells within `basin_energy` of the lowest are grouped by `_watershed`.
-
-    Args:
-        counts: Frames, or their weights, in each cell (bins, bins).
-        temperature: K.
-        settings: What is a basin.
-        seen: Frames in each cell, where `counts` holds weights: a basin of too few of them is noise, whatever they
-            weigh.
+    The counts (bins, bins), of frames or of their weights, are smoothed with a Gaussian; cells within `basin_energy` of
+    the lowest at `temperature`, K, are grouped by `_watershed`. `seen` are the frames in each cell where `counts` holds
+    weights: a basin of too few of them is noise, whatever they weigh.
     """
     seen = counts if seen is None else seen
     bins = len(counts)

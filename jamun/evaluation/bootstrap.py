@@ -81,13 +81,8 @@ def ratio(sums: np.ndarray, weights: np.ndarray, seed: int, frames: int | None =
     """A share or a mean: the sum of `sums` over that of `weights`, and percentiles of its resamples.
 
     Percentiles are right here: a ratio of sums is not biased by resampling. A share of exactly 0 or 1 has an interval
-    without width; it resolves 1/count.
-
-    Args:
-        sums: Of each block (blocks,).
-        weights: Frames of each block, or their weights (blocks,).
-        seed: Of the bootstrap.
-        frames: How many there are; the sum of `weights` unless given.
+    without width; it resolves 1/count. Both are of each block (blocks,), and `weights` are its frames or their weights;
+    `frames` is how many there are, the sum of `weights` unless given.
     """
     total = weights.sum()
     frames = int(total) if frames is None else frames
@@ -109,14 +104,9 @@ def centred(
 ) -> dict[str, Any]:
     """A distance: the spread of its resamples centred on it, cut at 0 and `top`.
 
-    A resample is farther from its reference than the data are, so distances of resamples are biased upwards.
-
-    Args:
-        value: The distance; NaN where there is none.
-        resampled: Its bootstrap values (R,).
-        count: How many torsions, pairs or blocks it is of.
-        frames: Those of the smaller ensemble; fewer than BLOCKS have no interval.
-        top: The largest possible value.
+    A resample is farther from its reference than the data are, so distances of resamples are biased upwards. `value` is
+    NaN where there is none, `count` how many torsions, pairs or blocks it is of; where the smaller ensemble has fewer
+    `frames` than BLOCKS there is no interval.
     """
     resampled = resampled[np.isfinite(resampled)]
     if not np.isfinite(value):

@@ -119,14 +119,8 @@ def effective_samples(signal: np.ndarray, runs: Runs, seed: int) -> tuple[np.nda
     The signal is centred on the mean of all frames, not of a run: a run that stays in one place then counts as one
     sample, not many. Whole runs are drawn where there are 8 or more, else each run's stretches.
 
-    Args:
-        signal: (F,), such as TIC 0.
-        runs: chains or replicas of the frames.
-        seed: of the bootstrap.
-
-    Returns:
-        Effective samples of each run (runs,), NaN for runs of fewer than FEWEST_FRAMES; bootstrap values of their sum
-        (R,).
+    `signal` (F,) is such as TIC 0. Returns effective samples of each run (runs,), NaN for runs of fewer than
+    FEWEST_FRAMES; and bootstrap values of their sum (R,).
     """
     lengths = runs.lengths
     lags = int(lengths.max()) - 1
