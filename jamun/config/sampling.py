@@ -41,12 +41,7 @@ class SamplingSettings(Section):
     )
     integrator: Literal["BAOAB", "ABOBA"] = Field("BAOAB", description="Splitting of underdamped Langevin dynamics.")
     step: float = Field(1.0, gt=0, le=10, description="Time step dt of the walk, in units of sigma.")
-    friction: float = Field(
-        1.0,
-        gt=0,
-        le=1e6,
-        description="Friction, in the convention of `friction_convention`.",
-    )
+    friction: float = Field(1.0, gt=0, le=1e6, description="Friction, in the convention of `friction_convention`.")
     friction_convention: Literal["per_step", "gamma"] = Field(
         "per_step",
         description="`per_step`: a step multiplies velocities by exp(-friction), as in the public code. `gamma`: by "
