@@ -11,6 +11,7 @@ from pathlib import Path
 import mutations
 import pytest
 import yaml
+from forking import forking_python
 
 from jamun import cli
 from jamun.config import ConfigurationError, read
@@ -137,7 +138,7 @@ def test_snakemake_and_the_command_line_say_the_same(originals, folder, monkeypa
     monkeypatch.chdir(folder)
 
     def by_snakemake(name):
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "-n", "all"]
+        command = [forking_python(), "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "-n", "all"]
         command += ["--configfile", str(folder / f"{name}.yaml")]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
 import subprocess
-import sys
 import time
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import toy
+from forking import forking_python
 from test_cuda_graphs import NEEDS_A_GPU
 
 from jamun.config.network import NetworkSettings
@@ -199,22 +198,22 @@ def test_killed_training_goes_on_with_the_same_curve(data: dict[str, object], tm
     script = tmp_path / "train.py"
     script.write_text(
         "import sys, json\nfrom pathlib import Path\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}\n"
         "import test_training as t\n"
         "data = {key: [Path(p) for p in value] if isinstance(value, list) else Path(value)\n"
         "        for key, value in json.loads(sys.argv[1]).items()}\n"
         "t.train(**t._arguments(data, Path(sys.argv[2]), **json.loads(sys.argv[3])))\n"
     )
     plain = json.dumps({k: [str(p) for p in v] if isinstance(v, list) else str(v) for k, v in data.items()})
-    command = [sys.executable, str(script), plain, str(killed), json.dumps(changes)]
+    command = [forking_python(), str(script), plain, str(killed), json.dumps(changes)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     last = killed / "work" / "last.ckpt"
     deadline = time.monotonic() + 600
     while not last.exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.communicate()
     assert last.exists()
     assert not (killed / "checkpoint.ckpt").exists()
     subprocess.run(command, env=environment, check=True, capture_output=True)

@@ -6,13 +6,13 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 
 import mdtraj
 import numpy as np
 import pytest
 import torch
+from forking import forking_python
 
 from jamun.config.network import NetworkSettings
 from jamun.config.sampling import SamplingSettings
@@ -82,7 +82,7 @@ cli.main()
 
 def start(inputs, out, settings, threads):
     """Sample in a process of its own."""
-    command = [sys.executable, "-c", JOB, str(inputs), str(out), json.dumps(settings), str(threads)]
+    command = [forking_python(), "-c", JOB, str(inputs), str(out), json.dumps(settings), str(threads)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
 

@@ -1,37 +1,22 @@
 """Running Snakemake on the small configuration, once for all tests of the workflow."""
 
-import atexit
-import json
 import re
 import subprocess
-import sys
-import tempfile
-from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
+from forking import forking_python
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = Path(__file__).with_name("small.yaml")
 
 
-@cache
-def _forking() -> subprocess.Popen:
-    """A process that has Snakemake loaded, for all runs: loading it takes more time than most plans."""
-    command = [sys.executable, str(Path(__file__).with_name("forking.py"))]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    atexit.register(process.kill)
-    return process
-
-
 def run_snakemake(words: list[str], folder: Path) -> subprocess.CompletedProcess:
-    """`snakemake` with `words`, forked from a process that has it loaded; output holds both streams."""
-    forking = _forking()
-    with tempfile.NamedTemporaryFile("r") as output:
-        print(json.dumps([words, str(folder), output.name]), file=forking.stdin, flush=True)
-        code = int(forking.stdout.readline())
-        return subprocess.CompletedProcess(words, code, Path(output.name).read_text())
+    """`snakemake` with `words`, whose jobs in Python start at once too; output holds both streams."""
+    command = [forking_python(), "-m", "snakemake", *words]
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.run(command, cwd=folder, text=True, check=False, **both)
 
 
 class Workflow:

@@ -3,13 +3,13 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import mdtraj
 import pytest
 import torch
 import yaml
+from forking import forking_python
 
 from jamun.config.network import NetworkSettings
 from jamun.config.training import TrainingSettings
@@ -46,7 +46,7 @@ rule count:
 
 
 def snakemake(folder, *words):
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *words]
+    command = [forking_python(), "-m", "snakemake", "--cores", "2", *words]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr

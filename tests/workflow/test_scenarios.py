@@ -8,12 +8,12 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 
 import mdtraj
 import pytest
 import yaml
 from conftest import ROOT, SMALL, Workflow
+from forking import forking_python
 
 pytestmark = pytest.mark.workflow
 
@@ -74,7 +74,7 @@ class Project(Workflow):
         """Run a block of commands; its output."""
         binaries = self.folder / "bin"
         binaries.mkdir(exist_ok=True)
-        python = shlex.quote(sys.executable)
+        python = shlex.quote(forking_python())
         for name, command in {
             "snakemake": f"-m snakemake --snakefile {shlex.quote(str(ROOT / 'Snakefile'))}",
             "jamun": "-c 'from jamun.cli import main; main()'",

@@ -7,6 +7,7 @@ import sys
 import pytest
 import yaml
 from conftest import ROOT
+from forking import forking_python
 
 pytestmark = pytest.mark.workflow
 
@@ -50,7 +51,7 @@ def scheduled(tmp_path):
         (tmp_path / "Snakefile").write_text(
             SNAKEFILE.format(jobs=N_JOBS, python=sys.executable, devices=devices, sharing=sharing, together=together)
         )
-        command = [sys.executable, "-m", "snakemake", "--cores", "8", *words]
+        command = [forking_python("snakemake"), "-m", "snakemake", "--cores", "8", *words]
         finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert finished.returncode == 0, finished.stderr[-3000:]
         return [json.loads((tmp_path / f"{n}.json").read_text()) for n in range(N_JOBS)]
