@@ -10,7 +10,7 @@ pytestmark = pytest.mark.workflow
 def test_one_job_simulates_all_peptides(workflow_in):
     """From sequences to a comparison of the test peptide; what is there is not simulated again, and a longer
     production extends it."""
-    batched = {"batched": True, "replicas": 2, "starts": ["alpha", "beta"]}
+    batched = {"batched": True, "replicas": 2, "starts": ["alpha", "beta"], "production": "4 ps"}
     small = workflow_in("tests/workflow/small.yaml").with_changes(
         simulate=batched, splits={"test": {"simulate": {"replicas": 3}}}, sampling={"samples": 60}
     )
@@ -29,7 +29,7 @@ def test_one_job_simulates_all_peptides(workflow_in):
     assert result["reference"]["replicas"] == 3
     assert not small.planned(compared)
     # As users do: the same command with a longer production.
-    longer = small.with_changes(simulate={"production": "14 ps"})
+    longer = small.with_changes(simulate={"production": "5 ps"})
     target = "results/small/md/AV/md.json"
     assert longer.planned(target) == {"simulate_batch_1": 1}
     before = (results / "md" / "AA" / "trajectory.xtc").read_bytes()
@@ -38,4 +38,4 @@ def test_one_job_simulates_all_peptides(workflow_in):
     assert len(after) > len(before)
     quarter = len(before) // 4  # frames of the first replica, which come first in both
     assert after[:quarter] == before[:quarter]
-    assert json.loads((results / "md" / "AV" / "md.json").read_text())["boundaries"] == [0, 350, 700, 1050]
+    assert json.loads((results / "md" / "AV" / "md.json").read_text())["boundaries"] == [0, 125, 250, 375]
