@@ -42,11 +42,14 @@ class Run:
         profile: Path = PROFILE,
         snakefile: Path = ROOT / "Snakefile",
         first_look: int = 8,
+        python: str = sys.executable,
     ):
         self.folder, self.environment, self.profile, self.snakefile = folder, environment, profile, snakefile
         # Seconds after which Snakemake looks at new jobs: about as long as a short one takes. The next looks come after
         # 10 s more each, until a job has succeeded.
         self.first_look = first_look
+        # What runs Snakemake here, and in the jobs.
+        self.python = python
         self.log = folder / "snakemake.out"
         folder.mkdir(parents=True, exist_ok=True)
         self.configure(configuration)
@@ -58,7 +61,7 @@ class Run:
 
     def start(self, *arguments: str) -> "Run":
         """Start Snakemake, and return at once."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile)]
+        command = [self.python, "-m", "snakemake", "--snakefile", str(self.snakefile)]
         command += ["--directory", str(self.folder), "--configfile", str(self.folder / "mine.yaml")]
         command += ["--profile", str(self.profile), "--seconds-between-status-checks", "1"]
         command += ["--slurm-init-seconds-before-status-checks", str(self.first_look), "--latency-wait", "5"]

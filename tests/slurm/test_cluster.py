@@ -8,6 +8,7 @@ import csv
 import json
 import re
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import psutil
 import pytest
 from cluster import Cluster
 from conftest import PROFILE, ROOT, SECONDS, Run, small
+from forking import forking_python
 
 from jamun import layout
 from jamun.peptides.build import build_to_files
@@ -52,6 +54,10 @@ class Scene:
         """A run in a folder of that name, killed at the end if it still goes."""
         self.runs.append(Run(self.folder / name, configuration, self.cluster.environment, **others))
         return self.runs[-1]
+
+    def at_once(self, configuration: dict, **others) -> Run:
+        """A run to its end, which no signal is to reach: its Snakemakes, two in each job, begin at once."""
+        return self.run(configuration, python=forking_python("snakemake"), **others)
 
     def simulation(self, *words: str, name: str = "run") -> Run:
         """A run that has begun one long simulation, of a peptide that is built already."""
@@ -127,7 +133,7 @@ def assert_whole(run, resumptions=1):
 def the_whole_workflow_ends_with_its_report_and_a_cancelled_training_goes_on(scene):
     # But for the ablation, whose jobs are like the others, as are those of a second peptide to train on.
     one = {"train": ["AA"]}
-    run = scene.run(small(ablation={"variants": {}}, peptides=one)).start(*THREADS, "--", "all")
+    run = scene.at_once(small(ablation={"variants": {}}, peptides=one)).start(*THREADS, "--", "all")
     output = run.wait()
     results = run.folder / "results" / "small"
     assert (results / "report.html").stat().st_size > 100_000
@@ -145,6 +151,7 @@ def the_whole_workflow_ends_with_its_report_and_a_cancelled_training_goes_on(sce
 
     longer = {"max_steps": 150, "validation_interval": 10, "learning_rate": 0.02}
     run.configure(small(training=longer, peptides=one))
+    run.python = sys.executable
     model = Path("results/small/models/default/training.json")
     # Only what the profile says of the rules that save as they go can start it again.
     run.start(*THREADS, "--retries", "0", "--", str(model))
@@ -221,7 +228,7 @@ def an_interrupted_snakemake_cancels_its_jobs_and_leaves_no_lock(scene):
 
 
 def a_failing_job_says_why_in_one_sentence_and_where_its_log_is(scene):
-    run = scene.run(small(simulate={"platform": "CUDA"}))
+    run = scene.at_once(small(simulate={"platform": "CUDA"}))
     run.start("--preemptible-retries", "0", "--set-resources", "simulate:gpu=0", "--", str(MD / "md.json"))
     output = run.wait(code=1)
     assert "Traceback" not in output
@@ -281,7 +288,7 @@ rule devices:
 def a_job_sees_the_one_gpu_that_it_asked_for_or_shares_and_no_other(scene):
     snakefile = scene.folder / "Snakefile"
     snakefile.write_text(DEVICES)
-    run = scene.run({}, snakefile=snakefile)
+    run = scene.at_once({}, snakefile=snakefile)
     run.start().wait()
     found = {path.stem: path.read_text().split()[1:] for path in run.folder.glob("*.txt")}
     assert found["cpu"] == []
@@ -290,7 +297,7 @@ def a_job_sees_the_one_gpu_that_it_asked_for_or_shares_and_no_other(scene):
 
 
 def short_rules_run_in_an_array(scene):
-    run = scene.run(small())
+    run = scene.at_once(small())
     output = run.start("--slurm-array-jobs", "build_peptide", "--", "peptides").wait()
     assert len(re.findall("Submitted array job", output)) == 1
     jobs = jobs_of(scene.cluster, run, "build_peptide")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import PROFILE, ROOT, SMALL, Run, filled_in, small
+from forking import forking_python
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, ResourceSettings
 
@@ -30,8 +31,8 @@ def asked(folder: Path, configuration: dict, profile: Path, target: str, attempt
         (commands / name).write_text(f"#!{sys.executable} -IS\n{STUB.read_text()}")
         (commands / name).chmod(0o755)
     environment = os.environ | {"PATH": f"{commands}:{os.environ['PATH']}", "STUB_FOLDER": str(folder)}
-    run = Run(folder / "run", configuration, environment, profile, first_look=1)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--summary", target]
+    run = Run(folder / "run", configuration, environment, profile, first_look=1, python=forking_python("snakemake"))
+    command = [run.python, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--summary", target]
     command += ["--directory", str(run.folder), "--configfile", str(run.folder / "mine.yaml")]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     outputs = {}
