@@ -54,7 +54,6 @@ def sample(
 
     After a stop, the same command continues from OUT/work.
     """
-    from jamun.commands.sample import Molecule, sample_peptide, sampling_settings
     from jamun.io.disk import require_folder
     from jamun.peptides.reading import structure_name
     from jamun.peptides.sequences import parse_sequence
@@ -71,6 +70,9 @@ def sample(
     else:
         raise UserError("give either --sequence to build a peptide, or --pdb to start from a structure")
     require_folder(out)
+    # PyTorch takes seconds to load: after what may be wrong with the words of the command.
+    from jamun.commands.sample import Molecule, sample_peptide, sampling_settings
+
     sampling = sampling_settings(settings, weights, samples, of_the_model=config is None)
     if hydrogens:
         sampling = sampling.model_copy(update={"hydrogens": True})

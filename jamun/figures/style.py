@@ -1,11 +1,13 @@
 """One look for every figure, and how figures become files."""
 
+from __future__ import annotations
+
 import difflib
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
@@ -13,7 +15,6 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
@@ -22,6 +23,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from jamun.config.figures import FigureSettings
 from jamun.io.atomic import atomic_path
 from jamun.io.log import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Okabe and Ito's palette: told apart with every common colour blindness.
 REFERENCE, SAMPLES, EQUAL, FLOOR = "#000000", "#D55E00", "#0072B2", "#7F7F7F"
@@ -60,6 +64,8 @@ def read_rows(path: Path, needed: Sequence[str], wrote: str, texts: Sequence[str
     Raises FigureError, with what `wrote` it, where it has no rows, or lacks a column that is `needed`. Columns `texts`
     are text whatever they hold.
     """
+    import pandas as pd  # slow to import, and most figures are drawn without a table
+
     try:
         table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(texts, "str"))
     except pd.errors.EmptyDataError:
