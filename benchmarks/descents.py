@@ -10,7 +10,6 @@ the first way with their standard errors. Rows that the JSON has are not measure
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -18,9 +17,9 @@ from typing import Any
 
 import mdtraj
 import numpy as np
+from populations_explicit import ROOT, read
 
 from jamun.config import load
-from jamun.config.frame_weights import FrameWeightSettings
 from jamun.config.sampling import SamplingSettings
 from jamun.evaluation.js import histograms, js_distance
 from jamun.io.atomic import read_json, write_json
@@ -35,9 +34,7 @@ from jamun.populations.frames import residue_settings
 from jamun.populations.residues import PeptideRuns, Pool, peptide_weights
 from jamun.sampling.run import sample_to_files
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT / "data" / "explicit_water"
-FRAME_INTERVAL, BINS = 10.0, 100  # ps
+BINS = 100
 PEPTIDES = ["AM", "DF", "FC", "HF", "IP", "IY", "LH", "VK", "VY", "YI"]
 SEVEN = {"jump_sigmas": [0.33, 0.21, 0.13, 0.08, 0.045, 0.025, 0.012], "step": 1.5, "friction": 0.5}
 # What each changes of the model's own settings.
@@ -54,22 +51,15 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def runs_of(name: str) -> PeptideRuns:
-    """The replicas of one peptide's MD."""
-    top = str(DATA / name / "topology.pdb")
-    found = [compute_torsions(mdtraj.load(str(path), top=top)) for path in sorted((DATA / name).glob("*.xtc"))]
-    return PeptideRuns(name, found[0][0], [angles for _, angles in found], FRAME_INTERVAL)
-
-
 def measure(runs: PeptideRuns, weights: np.ndarray, changes: dict[str, Any], folder: Path) -> dict[str, Any]:
     """One way on one peptide; `weights` (F,) are of its MD's frames."""
     model = shipped_model("explicit")
     settings = SamplingSettings(**model.sampling | {"samples": 960, "chains": 60, "reject": []} | changes)
     pdb, files = folder / f"{runs.peptide}.pdb", SamplingFiles.in_folder(folder / "samples")
     build_to_files(parse_sequence(runs.peptide), "capped", 7.0, pdb, pdb.with_suffix(".json"))
-    before = resource.getrusage(resource.RUSAGE_SELF)
+    before = time.process_time()
     sample_to_files(NetworkScore.read(model.weights), [pdb], runs.peptide, settings, files, threads=1)
-    after = resource.getrusage(resource.RUSAGE_SELF)
+    used = time.process_time() - before
     record, trajectory = read_json(files.record), mdtraj.load(str(files.samples), top=str(files.topology))
     torsions, angles = compute_torsions(trajectory)
     js = js_distance(histograms(angles, BINS), histograms(np.concatenate(runs.runs), BINS, weights))
@@ -83,7 +73,7 @@ def measure(runs: PeptideRuns, weights: np.ndarray, changes: dict[str, Any], fol
         "samples": record["samples"]["written"],
         "broken": record["flaws"]["broken"]["count"],
         "inverted": record["flaws"]["inverted"]["count"],
-        "processor_seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        "processor_seconds": used,
     }
 
 
@@ -113,13 +103,12 @@ def main() -> None:
     options = parser.parse_args()
     rows: list[dict[str, Any]] = read_json(options.json)["rows"] if options.json.exists() else []
     there = {(row["peptide"], row["way"]) for row in rows}
-    configuration = load(ROOT / "configs" / "explicit.yaml")
-    settings: FrameWeightSettings = configuration.frame_weights
+    settings = residue_settings(load(ROOT / "configs" / "explicit.yaml").frame_weights)
     training = shipped_model("explicit").card["data"]["peptides"]["train"]["sequences"]
-    pool = Pool.of([runs_of(name) for name in training], settings.lag)
+    pool = Pool.of([read(name) for name in training], settings.lag)
     for peptide in options.peptides:
-        runs = runs_of(peptide)
-        weights = np.concatenate(peptide_weights(runs, pool, residue_settings(settings))[0])
+        runs = read(peptide)
+        weights = np.concatenate(peptide_weights(runs, pool, settings)[0])
         for way in options.ways:
             if (peptide, way) not in there:
                 with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,6 @@ other peptides are kept.
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -58,11 +57,6 @@ def slow_motion(peptide: str) -> tuple[Projection, np.ndarray]:
     return fit_tica(parts, _TICA_LAG), np.concatenate(parts)
 
 
-def _processor_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
 def measure(name: str, peptide: str, changes: dict[str, Any], folder: Path) -> dict[str, Any]:
     """One model on one peptide: samples, effective samples, evaluations, time and flaws."""
     model = shipped_model(name)
@@ -71,9 +65,9 @@ def measure(name: str, peptide: str, changes: dict[str, Any], folder: Path) -> d
     folder.mkdir(exist_ok=True)
     if not pdb.exists():
         build_to_files(parse_sequence(peptide), "capped", 7.0, pdb, pdb.with_suffix(".json"))
-    before = _processor_seconds()
+    before = time.process_time()
     sample_to_files(NetworkScore.read(model.weights), [pdb], peptide, settings, files, threads=1)
-    used = _processor_seconds() - before
+    used = time.process_time() - before
     record = read_json(files.record)
     trajectory = mdtraj.load(str(files.samples), top=str(files.topology))
     chains = recorded_chains(files.samples, trajectory.n_frames)
