@@ -11,7 +11,7 @@ from jamun.data.molecule import Molecule
 
 
 @dataclass
-class Conditioned:
+class Conditioned(ABC):
     """What a network is told of molecules besides positions: G graphs of at most N atoms, or one graph for all.
 
     Every field is a tensor (G or 1, N) of atoms, or (G or 1, N, N) of pairs of them, 0 or False on padding.
@@ -22,9 +22,9 @@ class Conditioned:
     mask: Tensor
 
     @classmethod
+    @abstractmethod
     def from_molecule(cls, molecule: Molecule) -> Self:
         """One molecule. Raises VocabularyError for an atom that the network has no code for."""
-        raise NotImplementedError
 
     @classmethod
     def batch(cls, parts: list[Self]) -> Self:
