@@ -3,7 +3,7 @@
 #         figures/{model}/loss.*; figures/*.png and .pdf over all peptides and models;
 #         results/{dataset}/simulations/{peptide}.png and .pdf
 #
-# A new figure is an entry of FIGURES, a function {name}_to_files of jamun/figures, and a caption
+# A new figure is an entry of FIGURES, a function plot_{name} of jamun/figures/{name}.py, and a caption
 # docs/captions/{name}.rst; the targets and the report follow.
 
 COMPARED, COMPARISON = layout.EVALUATION["compare"], "Ramachandran maps at equal wall clock"

@@ -67,7 +67,7 @@ def populations(
     from jamun.commands.populations import populations_table
     from jamun.config.base import to_unit
     from jamun.config.populations import PopulationSettings
-    from jamun.figures.populations import populations_to_files as draw_populations
+    from jamun.figures import to_files
     from jamun.io.atomic import read_json
     from jamun.peptides.sequences import parse_sequence
     from jamun.populations.run import Ensemble, PopulationFolders, populations_to_files, publish, read_samples
@@ -117,12 +117,7 @@ def populations(
             build(sequence, out, config)
         cores = processes or len(os.sched_getaffinity(0))
         populations_to_files(name, pdb, found, simulate, own, PopulationFolders(out, out / "work"), cores)
-    draw_populations(
-        out / "populations.json",
-        out / "populations.npz",
-        settings.figures,
-        out / "populations.png",
-        out / "populations.pdf",
-    )
-    typer.echo(populations_table(read_json(out / "populations.json")))
-    typer.echo(out / "populations.png")
+    result, arrays, png, pdf = (out / f"populations.{kind}" for kind in ("json", "npz", "png", "pdf"))
+    to_files("populations", {"result": result, "arrays": arrays}, {"png": png, "pdf": pdf}, settings.figures)
+    typer.echo(populations_table(read_json(result)))
+    typer.echo(png)

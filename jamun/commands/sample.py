@@ -14,7 +14,7 @@ from jamun.data.molecule import Molecule as Atoms
 from jamun.data.trained_on import trained_on_such
 from jamun.evaluation.describe_samples import describe_to_files
 from jamun.evaluation.pair import Files
-from jamun.figures.ramachandran import ramachandran_to_files
+from jamun.figures import to_files
 from jamun.io.files import SamplingFiles
 from jamun.io.log import UserError
 from jamun.model.checkpoint import read_content
@@ -158,6 +158,7 @@ def sample_peptide(
     names = {"dataset": out.name, "model": weights.resolve().parent.name, "peptide": molecule.name}
     samples = Files(files.samples, files.topology, files.record)
     describe_to_files(samples, files.topology, names, settings.evaluation, files.description, files.histograms)
-    png, pdf = files.ramachandran, files.ramachandran.with_suffix(".pdf")
-    ramachandran_to_files(files.description, files.histograms, settings.figures, png, pdf)
+    described = {"result": files.description, "arrays": files.histograms}
+    pictures = {"png": files.ramachandran, "pdf": files.ramachandran.with_suffix(".pdf")}
+    to_files("ramachandran", described, pictures, settings.figures)
     return files

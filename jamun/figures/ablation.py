@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import CYCLE, FLOOR, below_legend, headline, in_words, read_rows, save, set_pads, styled
+from jamun.figures.style import CYCLE, FLOOR, below_legend, headline, in_words, read_rows, set_pads, styled
 
 # Column of the table, words, and colour of each series of a row of panels; then the axis, and a factor to its unit.
 _ROWS = (
@@ -238,9 +238,9 @@ def _keys(variants: pd.DataFrame, models: list[str]) -> dict[str, Any]:
     return entries
 
 
-def ablation_to_files(table: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw evaluation's table of the ablation (CSV). Raises FigureError for one without rows or its columns."""
+def draw_ablation(table: Path, settings: FigureSettings) -> Figure:
+    """Evaluation's table of the ablation (CSV), drawn. Raises FigureError for one without rows or its columns."""
     needed = ("variant", "model", "peptide", "family", "js_backbone", "bond_outlier", "ess_per_evaluation")
     read = read_rows(table, needed, "the evaluation", ("family", "jump_sigmas_nm"))
     read["family"] = read["family"].fillna("")
-    save(plot_ablation(read, settings), settings, png, pdf)
+    return plot_ablation(read, settings)

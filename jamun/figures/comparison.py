@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,7 @@ from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
 from jamun.figures.ramachandran import draw_row, name_row
-from jamun.figures.style import add_panel, duration, headline, in_words, save, simulated, square_degrees, styled
-from jamun.io.atomic import read_json, read_npz
+from jamun.figures.style import add_panel, duration, headline, in_words, simulated, square_degrees, styled
 
 # Panels, the gaps between them and the margins, in inches.
 _SIDE, _GAP, _LEFT, _RIGHT, _BELOW, _ABOVE = 1.8, 0.3, 1.0, 0.85, 0.5, 0.42
@@ -49,7 +47,7 @@ def first_rows(compared: Sequence[Compared], most: int = _MOST_ROWS) -> list[Com
 
 
 @styled()
-def plot_comparison(compared: Sequence[Compared], settings: FigureSettings, title: str) -> Figure:
+def plot_models(compared: Sequence[Compared], settings: FigureSettings, title: str) -> Figure:
     """Free energy over phi and psi in kT above the row's lowest bin: MD and each model, a row a residue.
 
     `compared` are evaluation's results and arrays of peptides with the same models; each peptide's rows stand under
@@ -98,20 +96,15 @@ def _clock(result: dict[str, Any]) -> str:
     return "wall clock not recorded" if result["seconds"] is None else "equal wall clock"
 
 
-def comparison_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's maps by every model from evaluation's files (JSON, NPZ). Raises FigureError for an unknown
-    colour map."""
-    compared = read_json(result), read_npz(arrays)
-    title = f"{compared[0]['peptide']}: models at {_clock(compared[0])}"
-    save(plot_comparison([compared], settings, title), settings, png, pdf)
+def plot_comparison(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
+    """One peptide's maps by every model; see ``plot_models``."""
+    return plot_models([(result, arrays)], settings, f"{result['peptide']}: models at {_clock(result)}")
 
 
-def comparison_page_to_files(
-    results: Sequence[Path], arrays: Sequence[Path], settings: FigureSettings, png: Path, pdf: Path
-) -> None:
-    """Draw the first of these peptides on one page, each with its own rows, as ``comparison_to_files``."""
-    compared = [(read_json(one), read_npz(other)) for one, other in zip(results, arrays, strict=True)]
-    shown = first_rows(compared)
-    more = f", {len(shown)} of {len(compared)} peptides" if len(shown) < len(compared) else ""
-    title = f"{shown[0][0]['dataset']}: models at {_clock(shown[0][0])}{more}"
-    save(plot_comparison(shown, settings, title), settings, png, pdf)
+def plot_comparison_page(
+    results: Sequence[dict[str, Any]], arrays: Sequence[dict[str, np.ndarray]], settings: FigureSettings
+) -> Figure:
+    """The first of these peptides on one page, each with its own rows; see ``plot_models``."""
+    shown = first_rows(list(zip(results, arrays, strict=True)))
+    more = f", {len(shown)} of {len(results)} peptides" if len(shown) < len(results) else ""
+    return plot_models(shown, settings, f"{results[0]['dataset']}: models at {_clock(results[0])}{more}")

@@ -1,7 +1,6 @@
 """JS distance against the number of samples and against wall clock, for the sampler and MD (paper: figure 11)."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import EQUAL, FLOOR, MODELS, SAMPLES, below_legend, headline, in_words, save, set_pads, styled
-from jamun.io.atomic import read_json
+from jamun.figures.style import EQUAL, FLOOR, MODELS, SAMPLES, below_legend, headline, in_words, set_pads, styled
 
 _GROUPS = {"backbone": "backbone torsions", "all": "all torsions", "ramachandran": "φ, ψ pairs"}
 _MEAN_GROUPS = ("backbone", "all")
@@ -140,7 +138,7 @@ def _finish_strip(panel: Axes, strip: Axes, axis: str, peptides: int) -> None:
 
 
 @styled()
-def plot_mean_convergence(results: Sequence[dict[str, Any]], settings: FigureSettings) -> Figure:
+def plot_convergence_of_all(results: Sequence[dict[str, Any]], settings: FigureSettings) -> Figure:
     """JS distance to all MD of the first frames, the mean over peptides: backbone and all torsions over their number
     and over wall clock.
 
@@ -189,13 +187,3 @@ def plot_mean_convergence(results: Sequence[dict[str, Any]], settings: FigureSet
     below_legend(figure, entries)
     headline(figure, f"{results[0]['dataset']}: convergence, {count} peptide{'s' if count > 1 else ''}")
     return figure
-
-
-def convergence_to_files(result: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's curves from evaluation's file (JSON)."""
-    save(plot_convergence(read_json(result), settings), settings, png, pdf)
-
-
-def convergence_of_all_to_files(results: Sequence[Path], settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw the mean curves over peptides from evaluation's files (JSON) of every peptide and model."""
-    save(plot_mean_convergence([read_json(result) for result in results], settings), settings, png, pdf)

@@ -1,6 +1,5 @@
 """Slow motions: decorrelation of torsions, densities along TIC 0, free energies over TIC 0 and 1."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,9 @@ from jamun.figures.style import (
     headline,
     in_words,
     residue_label,
-    save,
     styled,
 )
 from jamun.figures.torsions import join_bins
-from jamun.io.atomic import read_json, read_npz
 
 # Panels, the gaps between them and the margins, in inches.
 _SIDE, _GAP, _LEFT, _RIGHT, _BELOW, _ABOVE = 2.15, 0.62, 0.72, 0.85, 0.55, 0.72
@@ -198,8 +195,3 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
         panel.set_title(title)
     headline(figure, f"{result['peptide']}, model {result['model']}: slow motions")
     return figure
-
-
-def dynamics_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's figure from evaluation's files (JSON, NPZ). Raises FigureError for an unknown colour map."""
-    save(plot_dynamics(read_json(result), read_npz(arrays), settings), settings, png, pdf)

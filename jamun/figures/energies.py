@@ -1,6 +1,5 @@
 """Potential energies of samples beside those of the MD."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import REFERENCE, SAMPLES, headline, in_words, save, styled
-from jamun.io.atomic import read_json, read_npz
+from jamun.figures.style import REFERENCE, SAMPLES, headline, in_words, styled
 
 # The axis spans the MD, and of the samples within so many times its range these but for the highest hundredth.
 _BELOW_END = 0.99
@@ -86,8 +84,3 @@ def plot_energies(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
         text += f"\n\n{100 * beyond:.1f} % of the samples\nlie outside of the axis"
     panel.text(1.03, 0.62, text, transform=panel.transAxes, va="top", fontsize=8, linespacing=1.4)
     return figure
-
-
-def energies_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's potential energies from evaluation's files (JSON, NPZ)."""
-    save(plot_energies(read_json(result), read_npz(arrays), settings), settings, png, pdf)

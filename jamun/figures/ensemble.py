@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from jamun.config.figures import FigureSettings
 from jamun.data.molecule import Molecule
-from jamun.figures.style import ELEMENTS, MD_CARBON, SAMPLES_CARBON, FigureError, add_panel, headline, save
+from jamun.figures.style import ELEMENTS, MD_CARBON, SAMPLES_CARBON, FigureError, add_panel, headline
 from jamun.io.atomic import read_json
 
 # Half the height and width of a picture beyond the outermost atoms, and the sticks' radii; in angstroms.
@@ -151,8 +151,8 @@ def plot_ensemble(
     return figure
 
 
-def ensemble_to_files(md: Path, samples: Path, result: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw the superposed frames that evaluation chose (PDB), with its comparison (JSON)."""
+def draw_ensemble(md: Path, samples: Path, result: Path, settings: FigureSettings) -> Figure:
+    """The superposed frames that evaluation chose (PDB), with its comparison (JSON)."""
     (first, molecule), (second, _) = load_frames(md), load_frames(samples)
     centre, size = extent(first, second)
     pixels = round(_PANEL_INCHES * max(settings.dpi, 200))
@@ -162,5 +162,4 @@ def ensemble_to_files(md: Path, samples: Path, result: Path, settings: FigureSet
     )
     symbols = {7: "N", 8: "O", 16: "S"}
     elements = [symbols[number] for number in np.unique(molecule.elements) if number in symbols]
-    figure = plot_ensemble(pictures, (len(first), len(second)), size, read_json(result) | {"elements": elements})
-    save(figure, settings, png, pdf)
+    return plot_ensemble(pictures, (len(first), len(second)), size, read_json(result) | {"elements": elements})

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import EQUAL, FLOOR, SAMPLES, FigureError, headline, in_words, save, styled
+from jamun.figures.style import EQUAL, FLOOR, SAMPLES, FigureError, headline, in_words, styled
 from jamun.io.atomic import read_json
 
 
@@ -87,8 +87,8 @@ def _draw_curves(panel: Axes, train: pd.DataFrame, validation: pd.DataFrame, bes
     panel.figure.legend(handles, labels, loc="outside lower center", ncols=2)
 
 
-def loss_to_files(metrics: Path, record: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw the loss curves of the model whose folder holds metrics.csv and training.json.
+def draw_loss(metrics: Path, record: Path, settings: FigureSettings) -> Figure:
+    """The loss curves of the model whose folder holds metrics.csv and training.json.
 
     Raises FigureError for a table without the columns of metrics.csv.
     """
@@ -100,4 +100,4 @@ def loss_to_files(metrics: Path, record: Path, settings: FigureSettings, png: Pa
     if absent:
         raise FigureError(f"{metrics}: has no column {absent[0]}; give the metrics.csv that training wrote.")
     table = table.replace([np.inf, -np.inf], np.nan)
-    save(plot_loss(table, read_json(record), settings, metrics.parent.name), settings, png, pdf)
+    return plot_loss(table, read_json(record), settings, metrics.parent.name)

@@ -21,7 +21,6 @@ from jamun.figures.style import (
     free_energy,
     headline,
     in_words,
-    save,
     square_degrees,
     square_panels,
     styled,
@@ -194,11 +193,7 @@ def plot_msm(result: dict[str, Any], arrays: dict[str, np.ndarray], peptide: str
     return figure
 
 
-def msm_to_files(
-    result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path, peptide: str | None = None
-) -> None:
-    """Draw one peptide's macrostates from the MSM's files (JSON, NPZ), which tell its name or are called after it,
-    unless it is told."""
+def draw_msm(result: Path, arrays: Path, settings: FigureSettings) -> Figure:
+    """One peptide's macrostates from the MSM's files (JSON, NPZ), which tell its name or are called after it."""
     found = read_json(result)
-    name = peptide or found.get("peptide") or result.stem
-    save(plot_msm(found, read_npz(arrays), name, settings), settings, png, pdf)
+    return plot_msm(found, read_npz(arrays), found.get("peptide") or result.stem, settings)

@@ -1,6 +1,5 @@
 """Physicality of samples and the basins they cover: bonds, angles, shares of frames, peptide bonds, maps."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.evaluation.metrics import read_result
 from jamun.figures.style import (
     EQUAL,
     FLOOR,
@@ -25,12 +23,10 @@ from jamun.figures.style import (
     headline,
     in_words,
     residue_label,
-    save,
     set_pads,
     square_degrees,
     styled,
 )
-from jamun.io.atomic import read_npz
 
 _GREY = "#b8b8b8"
 _MD = {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0}
@@ -353,8 +349,3 @@ def _omega_panel(
     _ridges(panel, rows, np.linspace(0, 360, bins + 1), _JOINED["omega"], entries)
     panel.set(xlim=(0, 360), xlabel="ω (degrees)")
     panel.set_xticks([0, 90, 180, 270, 360], ["0\ncis", "90", "180\ntrans", "270", "360"])
-
-
-def physicality_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's physicality from its files (JSON, NPZ). Raises FigureError for an unknown colour map."""
-    save(plot_physicality(read_result(result), read_npz(arrays), settings), settings, png, pdf)

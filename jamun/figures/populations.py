@@ -1,6 +1,5 @@
 """Ramachandran maps of samples as drawn, samples with their weights, and weighted MD, a row a residue."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +7,7 @@ from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
 from jamun.figures.ramachandran import rows_of_maps
-from jamun.figures.style import headline, save, styled
-from jamun.io.atomic import read_json, read_npz
+from jamun.figures.style import headline, styled
 
 _TITLES = {
     "samples": "samples",
@@ -34,20 +32,17 @@ def _amount(result: dict[str, Any]) -> str:
 
 
 @styled()
-def plot_populations(result: dict[str, Any], maps: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
+def plot_populations(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Free energy over phi and psi, -ln p in kT above the row's lowest bin; empty bins are white.
 
-    `result` and `maps` are populations.json and populations.npz, densities (residues, bins, bins) as [phi, psi]. The
+    `result` and `arrays` are populations.json and populations.npz, densities (residues, bins, bins) as [phi, psi]. The
     maps of samples are left out where there were none. Raises FigureError for an unknown colour map.
     """
-    names = [name for name in _TITLES if name in maps]
+    names = [name for name in _TITLES if name in arrays]
     residues = _residues(result)
-    edges = np.linspace(-180.0, 180.0, maps["md"].shape[1] + 1)
-    figure = rows_of_maps([_TITLES[name] for name in names], residues, edges, [maps[name] for name in names], settings)
+    edges = np.linspace(-180.0, 180.0, arrays["md"].shape[1] + 1)
+    figure = rows_of_maps(
+        [_TITLES[name] for name in names], residues, edges, [arrays[name] for name in names], settings
+    )
     headline(figure, f"{result['peptide']}: {_amount(result)}")
     return figure
-
-
-def populations_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw the maps of populations.json and populations.npz. Raises FigureError for an unknown colour map."""
-    save(plot_populations(read_json(result), read_npz(arrays), settings), settings, png, pdf)

@@ -18,7 +18,6 @@ from jamun.figures.style import (
     headline,
     in_words,
     residue_label,
-    save,
     simulated,
     square_degrees,
     square_panels,
@@ -214,11 +213,12 @@ def plot_ramachandran(result: dict[str, Any], arrays: dict[str, np.ndarray], set
 
 
 @styled()
-def ramachandran_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's maps from evaluation's files (JSON, NPZ). Raises FigureError for an unknown colour map."""
+def draw_ramachandran(result: Path, arrays: Path, settings: FigureSettings) -> Figure:
+    """One peptide's maps from evaluation's files (JSON, NPZ), with or without MD, and what the model was not trained on
+    below them. Raises FigureError for an unknown colour map."""
     compared = read_json(result)
     plot = plot_samples if compared["reference"] is None else plot_ramachandran
     figure = plot(compared, read_npz(arrays), settings)
     if outside := compared["samples"].get("outside_training"):
         footnote(figure, outside)
-    save(figure, settings, png, pdf)
+    return figure

@@ -1,7 +1,6 @@
 """One peptide's MD in time: temperature, density, potential energy and every torsion, replica after replica."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,9 @@ from jamun.figures.style import (
     headline,
     in_words,
     residue_label,
-    save,
     simulated,
     styled,
 )
-from jamun.io.atomic import read_npz
 
 # Replicas in turn: not the colours that mean the sampler or MD at equal wall clock in other figures.
 _REPLICAS = (CYCLE[2], CYCLE[3])
@@ -284,15 +281,15 @@ def _grid(arrays: dict[str, np.ndarray]) -> tuple[list[int], list[str]]:
 
 
 @styled()
-def plot_simulation(arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
+def plot_simulation(series: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """An MD in time: above, what was recorded of its thermodynamics with histograms beside it; below, its torsions.
 
-    `arrays` are those of evaluation's description of an MD. Torsions are a row a residue and a column a kind, in
+    `series` are those of evaluation's description of an MD. Torsions are a row a residue and a column a kind, in
     degrees; the time axis goes on from one replica to the next, their colours alternate. Quantities that were not
     recorded have no panel.
     """
-    clock = _Clock.over(arrays["replica_ends_ps"])
-    quantities, (residues, kinds) = len(_quantities(arrays)), _grid(arrays)
+    clock = _Clock.over(series["replica_ends_ps"])
+    quantities, (residues, kinds) = len(_quantities(series)), _grid(series)
     rows, columns = len(residues), max(len(kinds), 1)
     width = max(_LEAST_WIDTH, _LEFT + columns * (_PANEL_WIDTH + _GAP) - _GAP + _RIGHT)
     side = (width - _LEFT - _RIGHT + _GAP) / columns - _GAP, 0.8 if rows <= 4 else 0.62
@@ -302,8 +299,8 @@ def plot_simulation(arrays: dict[str, np.ndarray], settings: FigureSettings) -> 
     between = _BETWEEN if quantities else 0.0
     figure = plt.figure(figsize=(width, above + states + between + torsions + _LEGEND))
     top = figure.get_figheight() - above
-    first = _draw_states(figure, top, arrays, clock)
-    below = _draw_torsions(figure, top - states - between, side, arrays, clock)
+    first = _draw_states(figure, top, series, clock)
+    below = _draw_torsions(figure, top - states - between, side, series, clock)
     if not rows:
         nothing = add_panel(figure, _LEFT, _LEGEND, width - _LEFT - _RIGHT, 0.3)
         nothing.set_axis_off()
@@ -311,8 +308,8 @@ def plot_simulation(arrays: dict[str, np.ndarray], settings: FigureSettings) -> 
     uppermost = first or below
     if clock.replicas > 1 and uppermost:
         _number_replicas(uppermost, clock)
-    _legend(figure, arrays, clock)
-    headline(figure, _title(arrays))
+    _legend(figure, series, clock)
+    headline(figure, _title(series))
     return figure
 
 
@@ -343,8 +340,3 @@ def _legend(figure: Figure, arrays: dict[str, np.ndarray], clock: _Clock) -> Non
             borderaxespad=0.2,
             handler_map=apart,
         )
-
-
-def simulation_to_files(series: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's MD from evaluation's file (NPZ)."""
-    save(plot_simulation(read_npz(series), settings), settings, png, pdf)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import MODELS, below_legend, headline, in_words, read_rows, save, set_pads, styled
+from jamun.figures.style import MODELS, below_legend, headline, in_words, read_rows, set_pads, styled
 
 _GROUPS = {
     "backbone": "backbone torsions",
@@ -155,7 +155,7 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
     return figure
 
 
-def summary_to_files(summary: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw the summary table (CSV). Raises FigureError for a table without rows or without its columns."""
+def draw_summary(summary: Path, settings: FigureSettings) -> Figure:
+    """The summary table (CSV), drawn. Raises FigureError for a table without rows or without its columns."""
     table = read_rows(summary, ("dataset", "model", "peptide", "js_backbone"), "the evaluation")
-    save(plot_summary(table, settings), settings, png, pdf)
+    return plot_summary(table, settings)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import FLOOR, MODELS, below_legend, headline, in_words, read_rows, save, styled
+from jamun.figures.style import FLOOR, MODELS, below_legend, headline, in_words, read_rows, styled
 
 # Milliseconds a sample in Table 1 of the paper, from its fastest to its slowest data set.
 PAPER_MS = (2.06, 3.56)
@@ -74,6 +74,6 @@ def _label(panel: Axes, known: pd.DataFrame) -> None:
         )
 
 
-def timing_to_files(timing: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw evaluation's table of what sampling took (CSV). Raises FigureError for one without rows."""
-    save(plot_timing(read_rows(timing, (), "the evaluation"), settings), settings, png, pdf)
+def draw_timing(timing: Path, settings: FigureSettings) -> Figure:
+    """Evaluation's table of what sampling took (CSV), drawn. Raises FigureError for one without rows."""
+    return plot_timing(read_rows(timing, (), "the evaluation"), settings)

@@ -1,6 +1,5 @@
 """Distributions of every torsion: MD, MD cut to the sampler's wall clock, and samples."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,9 @@ from jamun.figures.style import (
     headline,
     in_words,
     residue_label,
-    save,
     set_pads,
     styled,
 )
-from jamun.io.atomic import read_json, read_npz
 
 # Bins are joined until one holds so many frames on average, or so few bins are left.
 _FRAMES_PER_BIN = 10
@@ -102,8 +99,3 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     below_legend(figure, in_order, "torsion (degrees); heights are probability densities")
     headline(figure, f"{result['peptide']}, model {result['model']}: torsions")
     return figure
-
-
-def torsions_to_files(result: Path, arrays: Path, settings: FigureSettings, png: Path, pdf: Path) -> None:
-    """Draw one peptide's torsions from evaluation's files (JSON, NPZ)."""
-    save(plot_torsions(read_json(result), read_npz(arrays), settings), settings, png, pdf)

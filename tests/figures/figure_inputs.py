@@ -10,13 +10,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
+from jamun import figures
 from jamun.config.evaluation import EvaluationSettings
+from jamun.config.figures import FigureSettings
 from jamun.evaluation.comparison import analyse
 from jamun.evaluation.pair import Clock, Ensemble, Pair, replica_of_frames
 from jamun.evaluation.simulation import thinned_frames
 from jamun.io.atomic import write_json, write_npz
 from jamun.peptides.torsions import Torsion
 
+SETTINGS = FigureSettings(dpi=60)
 CHIS = {"ALA": 0, "GLY": 0, "VAL": 1, "TRP": 2, "LYS": 4, "ARG": 5, "MET": 3, "SER": 1}
 # Basins of phi, psi in degrees and how long they last in frames: beta, alpha-R, alpha-L.
 _BASINS = np.array([(-120.0, 140.0), (-70.0, -35.0), (58.0, 40.0)])
@@ -283,6 +286,22 @@ def to_files(folder: Path, result: dict[str, Any], arrays: dict[str, np.ndarray]
     write_json(paths[0], result)
     write_npz(paths[1], arrays)
     return paths
+
+
+def draw(name: str, picture: Path, settings: FigureSettings = SETTINGS, **files: Any) -> None:
+    """Draw a figure as its rule does, to `picture` without ending, in both formats."""
+    outputs = {suffix: picture.with_suffix(f".{suffix}") for suffix in ("png", "pdf")}
+    figures.to_files(name, files, outputs, settings)
+
+
+def written_twice(folder: Path, name: str, settings: FigureSettings = SETTINGS, **files: Any) -> None:
+    """Draw a figure into two folders; it must be there in both formats, with the same bytes."""
+    for place in ("a", "b"):
+        draw(name, folder / place / name, settings, **files)
+    for suffix, start in ((".png", b"\x89PNG"), (".pdf", b"%PDF")):
+        first, second = ((folder / place / name).with_suffix(suffix).read_bytes() for place in ("a", "b"))
+        assert first == second
+        assert first.startswith(start)
 
 
 def misplaced_texts(figure) -> list[str]:

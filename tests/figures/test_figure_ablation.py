@@ -3,13 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from figure_inputs import legend, misplaced_texts
+from figure_inputs import SETTINGS, draw, legend, misplaced_texts
 
-from jamun.config.figures import FigureSettings
-from jamun.figures.ablation import ablation_to_files, families, plot_ablation
+from jamun.figures.ablation import families, plot_ablation
 from jamun.figures.style import FigureError
 
-SETTINGS = FigureSettings(dpi=60)
 PLAIN = {"family": "", "model": "default", "sigma_nm": 0.04, "friction": 1.0, "jump_sigmas_nm": "none"}
 ESTIMATES = {"js_backbone": 0.2, "js_all": 0.26, "bond_outlier": 0.02, "inverted": 0.004, "clash": 0.01}
 SWEEP = {
@@ -130,14 +128,14 @@ def test_what_is_missing_is_said(tmp_path):
     assert misplaced_texts(figure) == []
     table.iloc[:0].to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(FigureError, match=r"a\.csv: has no rows"):
-        ablation_to_files(tmp_path / "a.csv", SETTINGS, tmp_path / "a.png", tmp_path / "a.pdf")
+        draw("ablation", tmp_path / "a", table=tmp_path / "a.csv")
     table.drop(columns="family").to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(FigureError, match=r"a\.csv: has no column family"):
-        ablation_to_files(tmp_path / "a.csv", SETTINGS, tmp_path / "a.png", tmp_path / "a.pdf")
+        draw("ablation", tmp_path / "a", table=tmp_path / "a.csv")
 
 
 def test_files(tmp_path):
     table_of(SWEEP, ("AW", "NA")).to_csv(tmp_path / "a.csv", index=False)
-    ablation_to_files(tmp_path / "a.csv", SETTINGS, tmp_path / "a.png", tmp_path / "a.pdf")
+    draw("ablation", tmp_path / "a", table=tmp_path / "a.csv")
     assert (tmp_path / "a.png").stat().st_size > 5000
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")

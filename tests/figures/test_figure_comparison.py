@@ -1,12 +1,10 @@
 """Ramachandran maps of several models side by side, of one peptide and of the first on a page."""
 
 import numpy as np
-from figure_inputs import make_comparison, misplaced_texts, to_files
+from figure_inputs import SETTINGS, draw, make_comparison, misplaced_texts, to_files
 
-from jamun.config.figures import FigureSettings
-from jamun.figures.comparison import comparison_page_to_files, comparison_to_files, first_rows, plot_comparison
+from jamun.figures.comparison import first_rows, plot_models
 
-SETTINGS = FigureSettings(dpi=60)
 MODELS = {"default": 1.0, "wide": 0.4}
 
 
@@ -18,7 +16,7 @@ def test_a_column_a_model_with_its_samples_and_distance():
     compared = make_comparison({"AW": ["ALA", "TRP"]}, MODELS)
     # Of one row a model has the deepest bin, which then is the zero of all.
     compared[0][1]["ramachandran_models"][1, 1, 5, 7] = 10_000
-    figure = plot_comparison(compared, SETTINGS, "AW")
+    figure = plot_models(compared, SETTINGS, "AW")
     result, arrays = compared[0]
     panels = maps(figure)
     assert len(panels) == 2 * 3
@@ -46,7 +44,7 @@ def test_a_page_holds_whole_peptides_up_to_its_length():
     shown = first_rows(compared)
     assert [result["peptide"] for result, _ in shown] == ["AW", "AGS"]
     assert [result["peptide"] for result, _ in first_rows(compared, 1)] == ["AW"]
-    figure = plot_comparison(shown, SETTINGS, "page")
+    figure = plot_models(shown, SETTINGS, "page")
     assert len(maps(figure)) == 5 * 4
     assert [text.get_text() for text in figure.texts][:2] == ["AW", "AGS"]
     assert misplaced_texts(figure) == []
@@ -54,10 +52,10 @@ def test_a_page_holds_whole_peptides_up_to_its_length():
 
 def test_long_names_unknown_clocks_and_peptides_without_pairs():
     names = {"a_model_with_quite_a_long_name": 1.0, "another_model_with_a_long_name": 1.0, "c": 0.001}
-    figure = plot_comparison(make_comparison({"A": ["ALA"]}, names, clocks=False), SETTINGS, "A")
+    figure = plot_models(make_comparison({"A": ["ALA"]}, names, clocks=False), SETTINGS, "A")
     assert "1 sample in unknown time" in maps(figure)[3].get_title()
     assert misplaced_texts(figure) == []
-    bare = plot_comparison(make_comparison({"AG": ["ALA", "GLY"]}, MODELS, capped=False), SETTINGS, "AG")
+    bare = plot_models(make_comparison({"AG": ["ALA", "GLY"]}, MODELS, capped=False), SETTINGS, "AG")
     words = [text.get_text().replace("\n", " ") for panel in bare.axes for text in panel.texts]
     assert words == ["no residue has both φ and ψ"] * 3
     assert misplaced_texts(bare) == []
@@ -68,7 +66,8 @@ def test_files(tmp_path):
     inputs = [to_files(tmp_path / result["peptide"], result, arrays) for result, arrays in compared]
     for folder in ("a", "b"):
         target = tmp_path / folder
-        comparison_to_files(*inputs[0], SETTINGS, target / "AW.png", target / "AW.pdf")
-        comparison_page_to_files(*zip(*inputs, strict=True), SETTINGS, target / "page.png", target / "page.pdf")
+        draw("comparison", target / "AW", result=inputs[0][0], arrays=inputs[0][1])
+        results, arrays = map(list, zip(*inputs, strict=True))
+        draw("comparison_page", target / "page", results=results, arrays=arrays)
     for name in ("AW.png", "AW.pdf", "page.png", "page.pdf"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

@@ -5,38 +5,34 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from figure_inputs import legend, make_metrics, make_record, make_result, make_summary, misplaced_texts, to_files
+from figure_inputs import (
+    SETTINGS,
+    draw,
+    legend,
+    make_metrics,
+    make_record,
+    make_result,
+    make_summary,
+    misplaced_texts,
+    to_files,
+    written_twice,
+)
 
-from jamun.config.figures import FigureSettings
 from jamun.figures.convergence import (
-    convergence_of_all_to_files,
-    convergence_to_files,
     mean_curve,
     plot_convergence,
-    plot_mean_convergence,
+    plot_convergence_of_all,
 )
-from jamun.figures.loss import loss_to_files, plot_loss
-from jamun.figures.summary import plot_summary, summary_to_files
-from jamun.figures.torsions import density, join_bins, plot_torsions, torsions_to_files
+from jamun.figures.loss import plot_loss
+from jamun.figures.summary import plot_summary
+from jamun.figures.torsions import density, join_bins, plot_torsions
 from jamun.io.atomic import write_json
 from jamun.io.log import UserError
-
-SETTINGS = FigureSettings(dpi=60)
 
 
 @pytest.fixture(scope="module")
 def dipeptide():
     return make_result(["ALA", "TRP"])
-
-
-def written_twice(tmp_path, draw):
-    """Draw into two folders; the files must be there in both formats and hold the same bytes."""
-    for folder in ("a", "b"):
-        draw(tmp_path / folder / "x.png", tmp_path / folder / "x.pdf")
-    for name, start in (("x.png", b"\x89PNG"), ("x.pdf", b"%PDF")):
-        first, second = ((tmp_path / folder / name).read_bytes() for folder in ("a", "b"))
-        assert first == second
-        assert first.startswith(start)
 
 
 def words(figure):
@@ -93,7 +89,7 @@ def test_torsion_texts_do_not_collide(residues):
 
 def test_torsion_files(tmp_path, dipeptide):
     inputs = to_files(tmp_path, *dipeptide)
-    written_twice(tmp_path, lambda png, pdf: torsions_to_files(*inputs, SETTINGS, png, pdf))
+    written_twice(tmp_path, "torsions", result=inputs[0], arrays=inputs[1])
 
 
 # Convergence
@@ -140,7 +136,7 @@ def test_convergence_with_nulls():
 
 def test_convergence_files(tmp_path, dipeptide):
     result, _ = to_files(tmp_path, *dipeptide)
-    written_twice(tmp_path, lambda png, pdf: convergence_to_files(result, SETTINGS, png, pdf))
+    written_twice(tmp_path, "convergence", result=result)
 
 
 # Convergence over peptides
@@ -180,7 +176,7 @@ def several():
 
 
 def test_mean_convergence_of_models_and_md(several):
-    figure = plot_mean_convergence(several, SETTINGS)
+    figure = plot_convergence_of_all(several, SETTINGS)
     assert [panel.get_title() for panel in figure.axes[:2]] == ["backbone torsions", "all torsions"]
     panel, strip = figure.axes[0], figure.axes[2]
     thin = [line for line in panel.lines if line.get_linewidth() == 0.6]
@@ -209,19 +205,19 @@ def test_mean_convergence_of_models_and_md(several):
 
 def test_mean_convergence_of_one_peptide_or_without_clocks():
     alone, _ = make_result(["ALA"], sampling_seconds=None, md_seconds_per_frame=None)
-    figure = plot_mean_convergence([alone], SETTINGS)
+    figure = plot_convergence_of_all([alone], SETTINGS)
     assert len(figure.axes) == 4, "no strips: every point is of the one peptide"
     assert words(figure).count("wall clock not recorded") == 2
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), alone["convergence"]["md"]["backbone"])
     assert misplaced_texts(figure) == []
-    both = plot_mean_convergence([alone, alone | {"peptide": "B"}], SETTINGS)
+    both = plot_convergence_of_all([alone, alone | {"peptide": "B"}], SETTINGS)
     assert words(both).count("wall clock not recorded") == 2
     assert misplaced_texts(both) == []
 
 
 def test_mean_convergence_files(tmp_path, several):
     paths = [to_files(tmp_path / str(place), result, {})[0] for place, result in enumerate(several)]
-    written_twice(tmp_path, lambda png, pdf: convergence_of_all_to_files(paths, SETTINGS, png, pdf))
+    written_twice(tmp_path, "convergence_of_all", results=paths)
 
 
 # Loss
@@ -259,16 +255,13 @@ def test_loss_without_rows_or_columns(tmp_path):
     for text in ("", "a,b\n1,2\n"):
         (tmp_path / "metrics.csv").write_text(text)
         with pytest.raises(UserError, match=r"metrics\.csv: has no column step"):
-            loss_to_files(
-                tmp_path / "metrics.csv", tmp_path / "training.json", SETTINGS, tmp_path / "x.png", tmp_path / "x.pdf"
-            )
+            draw("loss", tmp_path / "x", metrics=tmp_path / "metrics.csv", record=tmp_path / "training.json")
 
 
 def test_loss_files(tmp_path):
     (tmp_path / "metrics.csv").write_text(make_metrics())
     write_json(tmp_path / "training.json", make_record())
-    inputs = tmp_path / "metrics.csv", tmp_path / "training.json"
-    written_twice(tmp_path, lambda png, pdf: loss_to_files(*inputs, SETTINGS, png, pdf))
+    written_twice(tmp_path, "loss", metrics=tmp_path / "metrics.csv", record=tmp_path / "training.json")
 
 
 # Summary
@@ -319,7 +312,7 @@ def test_summary_with_gaps():
 
 def test_asparagine_alanine_is_not_a_missing_name(tmp_path):
     (tmp_path / "summary.csv").write_text(make_summary(["NA", "AN"], ["default"]))
-    written_twice(tmp_path, lambda png, pdf: summary_to_files(tmp_path / "summary.csv", SETTINGS, png, pdf))
+    written_twice(tmp_path, "summary", summary=tmp_path / "summary.csv")
     figure = plot_summary(table((tmp_path / "summary.csv").read_text()), SETTINGS)
     assert [label.get_text() for label in figure.axes[2].get_xticklabels()] == ["NA", "AN", "mean"]
     assert all(bar.get_height() > 0 for bar in figure.axes[2].patches)
@@ -329,4 +322,4 @@ def test_asparagine_alanine_is_not_a_missing_name(tmp_path):
 def test_summary_of_nothing_is_an_error(tmp_path, text):
     (tmp_path / "summary.csv").write_text(text)
     with pytest.raises(UserError, match=r"summary\.csv: has no"):
-        summary_to_files(tmp_path / "summary.csv", SETTINGS, tmp_path / "x.png", tmp_path / "x.pdf")
+        draw("summary", tmp_path / "x", summary=tmp_path / "summary.csv")

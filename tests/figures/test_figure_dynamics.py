@@ -2,17 +2,15 @@
 
 import numpy as np
 import pytest
-from figure_inputs import make_angles, make_torsions, misplaced_texts, to_files
+from figure_inputs import SETTINGS, make_angles, make_torsions, misplaced_texts, to_files, written_twice
 
 from jamun.config.dynamics import DynamicsSettings
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.dynamics import analyse
 from jamun.evaluation.pair import Clock, Ensemble, Pair
-from jamun.figures.dynamics import dynamics_to_files, plot_dynamics
+from jamun.figures.dynamics import plot_dynamics
 from jamun.figures.style import FigureError
-
-SETTINGS = FigureSettings(dpi=60)
 
 
 def make_dynamics(residues, frames=1500, samples=2000, chains=20, sampling_seconds=40.0, model="default", unit="ps"):
@@ -103,9 +101,4 @@ def test_an_unknown_colour_map(dipeptide):
 
 def test_files_in_both_formats_with_the_same_bytes(tmp_path, dipeptide):
     inputs = to_files(tmp_path, *dipeptide)
-    for folder in ("a", "b"):
-        dynamics_to_files(*inputs, SETTINGS, tmp_path / folder / "x.png", tmp_path / folder / "x.pdf")
-    for name, start in (("x.png", b"\x89PNG"), ("x.pdf", b"%PDF")):
-        first, second = ((tmp_path / folder / name).read_bytes() for folder in ("a", "b"))
-        assert first == second
-        assert first.startswith(start)
+    written_twice(tmp_path, "dynamics", result=inputs[0], arrays=inputs[1])

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from figure_inputs import misplaced_texts, to_files
+from figure_inputs import SETTINGS, draw, misplaced_texts, to_files
 
-from jamun.config.figures import FigureSettings
-from jamun.figures.energies import energies_to_files, plot_energies
+from jamun.figures.energies import plot_energies
 
-SETTINGS = FigureSettings(dpi=60)
 KT = 2.5
 NAMES = ("energy_w2", "torus_w2", "tica_w2")
 
@@ -70,9 +68,8 @@ def test_no_energies_are_told(tmp_path):
     result["distances"] = result["distances"] | {"energy_w2": {"value": None, "reason": "no force field is given"}}
     assert "no energies: no force field is given" in words(plot_energies(result, {}, SETTINGS))
     paths = to_files(tmp_path, *made(np.random.default_rng(2).normal(-470.0, 30.0, 500)))
-    pictures = tmp_path / "energies.png", tmp_path / "energies.pdf"
-    energies_to_files(*paths, SETTINGS, *pictures)
-    assert all(picture.stat().st_size > 1000 for picture in pictures)
+    draw("energies", tmp_path / "energies", result=paths[0], arrays=paths[1])
+    assert all((tmp_path / f"energies.{suffix}").stat().st_size > 1000 for suffix in ("png", "pdf"))
 
 
 def test_samples_that_are_all_far_off():

@@ -5,11 +5,11 @@ import mdtraj
 import numpy as np
 import pytest
 from ensemble_inputs import RESULT, make_ensemble
-from figure_inputs import misplaced_texts
+from figure_inputs import draw, misplaced_texts
 
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.alignment import backbone_atoms, evenly
-from jamun.figures.ensemble import MD_CARBON, ensemble_to_files, extent, load_frames, plot_ensemble, render
+from jamun.figures.ensemble import MD_CARBON, extent, load_frames, plot_ensemble, render
 from jamun.figures.style import FigureError
 
 FRAMES = 6
@@ -87,7 +87,8 @@ def test_a_picture_shows_the_atoms_to_scale(written):
 
 def test_the_figure_is_written_and_readable(written):
     folder, *paths = written
-    ensemble_to_files(*paths, FigureSettings(dpi=50), folder / "e.png", folder / "e.pdf")
+    md, samples, result = paths
+    draw("ensemble", folder / "e", FigureSettings(dpi=50), md=md, samples=samples, result=result)
     assert plt.imread(folder / "e.png")[..., :3].std() > 0.05
     assert (folder / "e.pdf").stat().st_size > 5000
     figure = plot_ensemble((np.ones((9, 9, 3)),) * 2, (FRAMES, FRAMES), np.array([9.0, 9.0]), RESULT)

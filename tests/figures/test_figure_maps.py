@@ -2,17 +2,25 @@
 
 import numpy as np
 import pytest
-from figure_inputs import make_angles, make_msm, make_result, make_torsions, misplaced_texts, to_files
+from figure_inputs import (
+    SETTINGS,
+    draw,
+    make_angles,
+    make_msm,
+    make_result,
+    make_torsions,
+    misplaced_texts,
+    to_files,
+    written_twice,
+)
 
 from jamun.config.evaluation import MSMSettings
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.msm.inputs import MSMInput
 from jamun.evaluation.msm.model import build_msm, insufficient, load_backend
-from jamun.figures.msm import msm_to_files, plot_msm, state_picture
-from jamun.figures.ramachandran import plot_ramachandran, ramachandran_to_files, row_energies
+from jamun.figures.msm import plot_msm, state_picture
+from jamun.figures.ramachandran import plot_ramachandran, row_energies
 from jamun.io.log import UserError
-
-SETTINGS = FigureSettings(dpi=60)
 
 
 @pytest.fixture(scope="module")
@@ -118,18 +126,13 @@ def test_ramachandran_texts_do_not_collide(residues):
 
 def test_ramachandran_files_are_the_same_twice(tmp_path, dipeptide):
     inputs = to_files(tmp_path, *dipeptide)
-    for folder in ("a", "b"):
-        ramachandran_to_files(*inputs, SETTINGS, tmp_path / folder / "AW.png", tmp_path / folder / "AW.pdf")
-    for name, start in (("AW.png", b"\x89PNG"), ("AW.pdf", b"%PDF")):
-        first, second = ((tmp_path / folder / name).read_bytes() for folder in ("a", "b"))
-        assert first == second
-        assert first.startswith(start)
+    written_twice(tmp_path, "ramachandran", result=inputs[0], arrays=inputs[1])
 
 
 def test_unknown_colour_map_writes_nothing(tmp_path, dipeptide):
     inputs = to_files(tmp_path, *dipeptide)
     with pytest.raises(UserError, match="has no colour map 'jett'"):
-        ramachandran_to_files(*inputs, FigureSettings(colormap="jett"), tmp_path / "x.png", tmp_path / "x.pdf")
+        draw("ramachandran", tmp_path / "x", FigureSettings(colormap="jett"), result=inputs[0], arrays=inputs[1])
     assert not (tmp_path / "x.png").exists()
 
 
@@ -192,7 +195,7 @@ def test_too_little_data_is_said_in_words(tmp_path):
     reason = "12 reference frames are fewer than the 100 that an MSM is made of"
     result, arrays = insufficient(reason, 12, 2)
     inputs = to_files(tmp_path, result, arrays | {"residue_labels": np.array(["Ala1", "Gly2"])})
-    msm_to_files(*inputs, SETTINGS, tmp_path / "AG.png", tmp_path / "AG.pdf", peptide="AG")
+    draw("msm", tmp_path / "AG", result=inputs[0], arrays=inputs[1])
     assert (tmp_path / "AG.pdf").stat().st_size > 1000
     figure = plot_msm(result, arrays, "AG", SETTINGS)
     shown = " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
@@ -210,7 +213,4 @@ def test_the_real_model_can_be_drawn(tmp_path):
     result, arrays = build_msm(load_backend("deeptime"), inputs, settings)
     result |= {"settings": settings, "backend": "deeptime"}
     inputs = to_files(tmp_path, result, arrays | {"residue_labels": np.array(["Ala1", "Ala2"])})
-    for folder in ("a", "b"):
-        msm_to_files(*inputs, SETTINGS, tmp_path / folder / "AA.png", tmp_path / folder / "AA.pdf", peptide="AA")
-    for name in ("AA.png", "AA.pdf"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    written_twice(tmp_path, "msm", result=inputs[0], arrays=inputs[1])

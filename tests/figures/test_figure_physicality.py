@@ -3,19 +3,17 @@
 import mdtraj
 import numpy as np
 import pytest
-from figure_inputs import make_angles, misplaced_texts, to_files
+from figure_inputs import SETTINGS, draw, make_angles, misplaced_texts, to_files, written_twice
 
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.pair import Ensemble, Pair
 from jamun.evaluation.physicality import analyse
-from jamun.figures.physicality import _percent, physicality_to_files, plot_physicality
+from jamun.figures.physicality import _percent, plot_physicality
 from jamun.figures.style import FigureError
 from jamun.peptides.build import build_peptide
 from jamun.peptides.sequences import parse_sequence
 from jamun.peptides.torsions import compute_torsions
-
-SETTINGS = FigureSettings(dpi=60)
 
 
 def made(sequence, form="capped", frames=(600, 800), accept=False, mirror=0.1):
@@ -96,14 +94,9 @@ def test_few_frames_and_no_pairs():
 
 def test_files_are_the_same_twice(tmp_path):
     paths = to_files(tmp_path, *made("AG", frames=(100, 100)))
-    for folder in ("a", "b"):
-        physicality_to_files(*paths, SETTINGS, tmp_path / folder / "x.png", tmp_path / folder / "x.pdf")
-    for name, start in (("x.png", b"\x89PNG"), ("x.pdf", b"%PDF")):
-        first, second = ((tmp_path / folder / name).read_bytes() for folder in ("a", "b"))
-        assert first == second
-        assert first.startswith(start)
+    written_twice(tmp_path, "physicality", result=paths[0], arrays=paths[1])
     with pytest.raises(FigureError, match="colour map"):
-        physicality_to_files(*paths, FigureSettings(colormap="viridos"), tmp_path / "x.png", tmp_path / "x.pdf")
+        draw("physicality", tmp_path / "x", FigureSettings(colormap="viridos"), result=paths[0], arrays=paths[1])
 
 
 @pytest.mark.parametrize(

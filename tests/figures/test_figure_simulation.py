@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-from figure_inputs import legend, make_series, misplaced_texts
+from figure_inputs import SETTINGS, legend, make_series, misplaced_texts, written_twice
 
-from jamun.config.figures import FigureSettings
-from jamun.figures.simulation import plot_simulation, running_mean, simulation_to_files, temperature_density
+from jamun.figures.simulation import plot_simulation, running_mean, temperature_density
 from jamun.io.atomic import write_npz
 
-SETTINGS = FigureSettings(dpi=60)
 LONG = ["ALA", "TRP", "GLY", "LYS", "ARG", "MET", "SER", "VAL", "ALA", "TRP"]
 
 
@@ -138,9 +136,4 @@ def test_a_level_that_never_changes_and_a_molecule_without_torsions():
 def test_simulation_files(tmp_path):
     series = tmp_path / "AW.npz"
     write_npz(series, make_series(["ALA", "TRP"], (100, 100)))
-    for folder in ("a", "b"):
-        simulation_to_files(series, SETTINGS, tmp_path / folder / "x.png", tmp_path / folder / "x.pdf")
-    for name, start in (("x.png", b"\x89PNG"), ("x.pdf", b"%PDF")):
-        first, second = ((tmp_path / folder / name).read_bytes() for folder in ("a", "b"))
-        assert first == second
-        assert first.startswith(start)
+    written_twice(tmp_path, "simulation", series=series)

@@ -3,13 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from figure_inputs import legend, misplaced_texts
+from figure_inputs import SETTINGS, draw, legend, misplaced_texts
 
-from jamun.config.figures import FigureSettings
 from jamun.figures.style import FigureError
-from jamun.figures.timing import PAPER_MS, plot_timing, timing_to_files
-
-SETTINGS = FigureSettings(dpi=60)
+from jamun.figures.timing import PAPER_MS, plot_timing
 
 
 def timing(peptides=4, models=("default", "wide"), devices=("NVIDIA H100", "AMD EPYC, 2 threads")):
@@ -61,11 +58,11 @@ def test_what_is_not_on_record_is_said(tmp_path):
     assert misplaced_texts(figure) == []
     table.iloc[:0].to_csv(tmp_path / "timing.csv", index=False)
     with pytest.raises(FigureError, match=r"timing\.csv: has no rows"):
-        timing_to_files(tmp_path / "timing.csv", SETTINGS, tmp_path / "t.png", tmp_path / "t.pdf")
+        draw("timing", tmp_path / "t", timing=tmp_path / "timing.csv")
 
 
 def test_files(tmp_path):
     timing().assign(peptide=["NA", *["P"] * 7]).to_csv(tmp_path / "timing.csv", index=False)
-    timing_to_files(tmp_path / "timing.csv", SETTINGS, tmp_path / "t.png", tmp_path / "t.pdf")
+    draw("timing", tmp_path / "t", timing=tmp_path / "timing.csv")
     assert (tmp_path / "t.png").stat().st_size > 3000
     assert (tmp_path / "t.pdf").stat().st_size > 3000

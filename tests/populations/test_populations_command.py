@@ -212,10 +212,10 @@ def test_samples_of_the_wrong_hand_alone_are_told(alanine, tmp_path):
 
 
 def test_the_figure_and_the_table_are_of_the_result(finished, tmp_path):
+    from jamun import figures
     from jamun.commands.populations import populations_table
     from jamun.config.figures import FigureSettings
     from jamun.figures.populations import plot_populations
-    from jamun.figures.populations import populations_to_files as draw
 
     result, maps = read_json(finished / "populations.json"), read_npz(finished / "populations.npz")
     figure = plot_populations(result, maps, FigureSettings())
@@ -227,11 +227,6 @@ def test_the_figure_and_the_table_are_of_the_result(finished, tmp_path):
     ]
     table = populations_table(result)
     assert f"{100 * result['basins'][0]['population']:.1f} %" in table
-    draw(
-        finished / "populations.json",
-        finished / "populations.npz",
-        FigureSettings(),
-        tmp_path / "a.png",
-        tmp_path / "a.pdf",
-    )
+    files = {"result": finished / "populations.json", "arrays": finished / "populations.npz"}
+    figures.to_files("populations", files, {"png": tmp_path / "a.png", "pdf": tmp_path / "a.pdf"}, FigureSettings())
     assert (tmp_path / "a.png").stat().st_size > 10_000
