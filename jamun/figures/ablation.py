@@ -10,10 +10,21 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import CYCLE, FLOOR, below_legend, headline, in_words, read_rows, set_pads, styled
+from jamun.figures.style import (
+    CYCLE,
+    FLOOR,
+    MARKERS,
+    below_legend,
+    headline,
+    in_words,
+    log_ticks,
+    read_rows,
+    set_pads,
+    styled,
+)
 
 # Column of the table, words, and colour of each series of a row of panels; then the axis, and a factor to its unit.
 _ROWS = (
@@ -39,7 +50,6 @@ _NAMES = {
     "score_clip": "score clip (1/σ)",
     "inverse_temperature": "inverse temperature",
 }
-_MARKERS = "osD^vPX"
 _MEAN, _NONE = "mean", "none"
 # Numbers that span more than this are drawn on a logarithmic axis.
 _WIDE = 5.0
@@ -123,7 +133,7 @@ def _draw(panel: Axes, family: Family, row: int, models: list[str]) -> dict[str,
             if not own.any():
                 continue
             x = _spread(family, place * len(shown) + turn, count)
-            marker = _MARKERS[models.index(model) % len(_MARKERS)]
+            marker = MARKERS[models.index(model) % len(MARKERS)]
             if family.ordered:
                 order = np.argsort(x[own], kind="stable")
                 panel.plot(x[own][order], value[own][order], "-", color=colour, linewidth=1.0, alpha=0.6)
@@ -219,9 +229,7 @@ def _height(panel: Axes, row: int, variants: pd.DataFrame) -> None:
     values = values[np.isfinite(values) & (values > 0)]
     if row == len(_ROWS) - 1 and len(values) and values.max() / values.min() > _WIDE:
         panel.set_yscale("log")
-        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        panel.yaxis.set_minor_formatter(NullFormatter())
+        log_ticks(panel.yaxis)
     else:
         panel.set_ylim(bottom=0)
 
@@ -232,7 +240,7 @@ def _keys(variants: pd.DataFrame, models: list[str]) -> dict[str, Any]:
     entries: dict[str, Any] = {"plain settings": Line2D([], [], color=FLOOR, linestyle="--", linewidth=1.0)}
     if len(models) > 1:
         for number, model in enumerate(models):
-            entries[f"model {model}"] = Line2D([], [], marker=_MARKERS[number % len(_MARKERS)], **grey)
+            entries[f"model {model}"] = Line2D([], [], marker=MARKERS[number % len(MARKERS)], **grey)
     if (variants["untrained_sigmas_nm"] != _NONE).any():
         entries["not trained at this level"] = Line2D([], [], marker="o", markerfacecolor="white", **grey)
     return entries

@@ -13,11 +13,9 @@ from jamun.config.figures import FigureSettings
 from jamun.figures.ramachandran import draw_row, nothing_at_equal_wall_clock, titles_at_equal_wall_clock
 from jamun.figures.style import (
     CYCLE,
-    EQUAL,
     FLOOR,
     GREEK,
-    REFERENCE,
-    SAMPLES,
+    SERIES,
     add_panel,
     headline,
     in_words,
@@ -42,7 +40,6 @@ _STYLES: tuple[LineStyleType, ...] = (
     (0, (2, 2)),
     (0, (1, 3)),
 )
-_SERIES = {"MD": "reference", "MD at equal wall clock": "equal", "samples": "samples"}
 
 
 def _shown(torsions: list[dict[str, Any]]) -> list[int]:
@@ -66,8 +63,8 @@ def _curves(
             panel.plot(lags, value, color=colour, linestyle=_STYLES[_KINDS.index(torsion["kind"])], linewidth=1.3)
             drawn = True
     if not drawn:
-        in_words(panel, "no torsion moves, or too few frames" if torsions else "this molecule has no torsion", 30)
-        panel.set(xticks=[], yticks=[])
+        words = "no torsion moves, or too few frames" if torsions else "this molecule has no torsion"
+        in_words(panel, words, 30, left="frame")
         return
     lowest = min(float(np.nanmin(line.get_ydata())) for line in panel.lines)
     panel.set_xscale("log")
@@ -80,18 +77,13 @@ def _curves(
 def _densities(panel: Axes, arrays: dict[str, np.ndarray]) -> None:
     """Probability densities along TIC 0: MD filled, the cut and the samples as lines."""
     edges = arrays["tica_0_edges"]
-    looks: dict[str, dict[str, Any]] = {
-        "reference": {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0},
-        "equal": {"color": EQUAL, "linewidth": 1.0},
-        "samples": {"color": SAMPLES, "linewidth": 1.4},
-    }
-    for words, name in _SERIES.items():
+    for words, (name, looks) in SERIES.items():
         counts = arrays[f"tica_0_{name}"]
         if counts.any():
             joined = join_bins(counts)
             places = np.linspace(edges[0], edges[-1], len(joined) + 1)
             heights = joined / joined.sum() / np.diff(places)
-            panel.stairs(heights, places, label=words, **looks[name])
+            panel.stairs(heights, places, label=words, **looks)
     panel.set(xlim=(edges[0], edges[-1]), yticks=[], xlabel="TIC 0")
     panel.set_ylim(0, panel.get_ylim()[1] * 1.12)
     panel.spines["left"].set_visible(False)
@@ -100,7 +92,7 @@ def _densities(panel: Axes, arrays: dict[str, np.ndarray]) -> None:
 def _maps(panels: list[Axes], result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> None:
     """Free energies over TIC 0 and 1 of MD, the cut and the samples, on one scale, white where there are no frames."""
     edges = arrays["tica_01_edges"]
-    counts = [arrays[f"tica_01_{name}"] for name in _SERIES.values()]
+    counts = [arrays[f"tica_01_{name}"] for name, _ in SERIES.values()]
     both = result["baselines"]["md_equal_wall_clock"]["tica_01"], result["distances"]["tica_01"]
     distances = [None, *(estimate["value"] for estimate in both)]
     for column, panel in enumerate(panels):
@@ -169,8 +161,7 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     no_tica = result["tica"]["reason"]
     if no_tica or not arrays["tica_0_samples"].size:
         for panel in (upper[2], *lower):
-            panel.set(xticks=[], yticks=[])
-            in_words(panel, f"no TICA: {no_tica}")
+            in_words(panel, f"no TICA: {no_tica}", left="frame")
     else:
         _densities(upper[2], arrays)
         distance = result["distances"]["tica_0"]["value"]
@@ -189,8 +180,7 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
             _maps(lower, result, arrays, settings)
         else:
             for panel in lower:
-                panel.set(xticks=[], yticks=[])
-                in_words(panel, "TICA has a single component")
+                in_words(panel, "TICA has a single component", left="frame")
     for panel, title in zip(lower, titles_at_equal_wall_clock(result), strict=True):
         panel.set_title(title)
     headline(figure, f"{result['peptide']}, model {result['model']}: slow motions")

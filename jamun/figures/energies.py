@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import REFERENCE, SAMPLES, headline, in_words, styled
+from jamun.figures.style import REFERENCE, SAMPLES, SERIES, headline, in_words, styled
 
 # The axis spans the MD, and of the samples within so many times its range these but for the highest hundredth.
 _BELOW_END = 0.99
@@ -46,8 +46,7 @@ def plot_energies(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     figure, panel = plt.subplots(figsize=(5.4, 3.3), layout="constrained")
     headline(figure, f"{result['peptide']}, model {result['model']}: potential energies")
     if result["energy"] is None or not (len(arrays["energy_md"]) and len(arrays["energy_samples"])):
-        in_words(panel, f"no energies: {result['distances']['energy_w2']['reason']}", 40)
-        panel.set_axis_off()
+        in_words(panel, f"no energies: {result['distances']['energy_w2']['reason']}", 40, left="nothing")
         return figure
     kt, zero = result["energy"]["kt"], result["energy"]["md"]["mean"]
     shown = {
@@ -61,7 +60,7 @@ def plot_energies(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     width = max(np.ptp(shown["md"][0]) / max(12, min(60, inside / _FRAMES_PER_BIN)), 1e-9)
     edges = np.linspace(*span, max(12, min(200, round((span[1] - span[0]) / width))) + 1)
     looks: dict[str, dict[str, Any]] = {
-        "md": {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0, "label": "MD, hydrogens drawn"},
+        "md": SERIES["MD"][1] | {"label": "MD, hydrogens drawn"},
         "md_own": {
             "color": REFERENCE,
             "linewidth": 1.1,

@@ -39,8 +39,7 @@ def plot_loss(metrics: pd.DataFrame, record: dict[str, Any], settings: FigureSet
     figure, panel = plt.subplots(figsize=(5.8, 3.7), layout="constrained")
     panel.set(xlabel="training step", ylabel="mean |x̂ − x|² / 3σ²")
     if len(train) + len(validation) == 0:
-        in_words(panel, "no loss was measured")
-        panel.set(xticks=[], yticks=[])
+        in_words(panel, "no loss was measured", left="frame")
     else:
         _draw_curves(panel, train, validation, record.get("best_step"))
     headline(figure, f"model {model}")

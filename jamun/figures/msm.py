@@ -138,8 +138,7 @@ def _draw_timescales(panel: Axes, result: dict[str, Any]) -> None:
     panel.set(xlabel="lag time (frames)", ylabel="implied timescale (frames)", title="implied timescales")
     values = np.array(result["implied_timescales"]["timescales"], dtype=float)  # (lags, processes), null as NaN
     if not np.isfinite(values).any():
-        in_words(panel, "too few frames for implied timescales")
-        panel.set(xticks=[], yticks=[])
+        in_words(panel, "too few frames for implied timescales", left="frame")
         return
     for process, colour in zip(range(values.shape[1]), CYCLE, strict=False):
         if np.isfinite(values[:, process]).any():

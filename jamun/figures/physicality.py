@@ -1,5 +1,6 @@
 """Physicality of samples and the basins they cover: bonds, angles, shares of frames, peptide bonds, maps."""
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from jamun.figures.style import (
     FLOOR,
     REFERENCE,
     SAMPLES,
+    SERIES,
     below_legend,
     colormap,
     free_energy,
@@ -29,7 +31,6 @@ from jamun.figures.style import (
 )
 
 _GREY = "#b8b8b8"
-_MD = {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0}
 _NAMES = {"reference": "MD", "samples": "samples", "accepted": "samples, accepted"}
 _COLOURS = {"samples": SAMPLES, "accepted": EQUAL}
 # Bins joined to one where a kind is drawn: 2 pm, 2 degrees and 3.6 degrees.
@@ -109,11 +110,11 @@ def _ridges(
         base = len(rows) - 1 - place
         for name, share in shares.items():
             heights = base + 0.86 * share / top
-            looks: dict[str, Any] = _MD if name == "reference" else {"color": _COLOURS[name], "linewidth": 1.1}
             if name == "reference":
-                entries["MD"] = panel.stairs(heights, wide, baseline=base, **looks)
+                entries["MD"] = panel.stairs(heights, wide, baseline=base, **SERIES["MD"][1])
             else:
-                entries[_NAMES[name]] = panel.stairs(heights, wide, baseline=None, **looks)
+                looks: dict[str, Any] = {"baseline": None, "color": _COLOURS[name], "linewidth": 1.1}
+                entries[_NAMES[name]] = panel.stairs(heights, wide, **looks)
     panel.set_yticks(np.arange(len(rows))[::-1] + 0.25, list(rows))
     panel.tick_params(axis="y", length=0, labelsize=7.5)
     panel.spines["left"].set_visible(False)
@@ -134,10 +135,14 @@ def _limits(rows: dict[str, dict[str, np.ndarray]], bin_edges: np.ndarray) -> tu
     return low - 0.05 * (high - low), high + 0.05 * (high - low)
 
 
+def _judged(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is told of all samples, and of the accepted ones where there are others."""
+    return {"samples": result["raw"]} | ({"accepted": result["accepted"]} if result["accepted"] else {})
+
+
 def _shares(result: dict[str, Any]) -> list[tuple[str, dict[str, dict[str, Any]]]]:
     """Rows of the bars: words, and the share by ensemble. Of very many stereocentres those most often inverted."""
     settings = result["settings"]
-    judged = {"samples": result["raw"]} | ({"accepted": result["accepted"]} if result["accepted"] else {})
     words = {
         "bond_outlier": f"bond off by > {1000 * settings['bond_tolerance']:.3g} pm",
         "bent": f"angle off by > {np.rad2deg(settings['angle_tolerance']):.2g}°",
@@ -145,26 +150,15 @@ def _shares(result: dict[str, Any]) -> list[tuple[str, dict[str, dict[str, Any]]
         "cis": "a peptide bond cis",
         "inverted": "a centre inverted",
     }
-    rows = []
-    for name, text in words.items():
-        rows.append(
-            (
-                text,
-                {"reference": result["raw"]["shares"][name]["md"]}
-                | {ensemble: one["shares"][name] for ensemble, one in judged.items()},
-            )
-        )
+
+    def row(text: str, *keys: Any) -> tuple[str, dict[str, dict[str, Any]]]:
+        found = {name: reduce(lambda found, key: found[key], keys, one) for name, one in _judged(result).items()}
+        return text, {"reference": found["samples"]["md"]} | found
+
+    rows = [row(text, "shares", name) for name, text in words.items()]
     centres = result["raw"]["centres"]
     chosen = sorted(range(len(centres)), key=lambda place: -(centres[place]["inverted"]["value"] or 0))[:_MOST_CENTRES]
-    for place in sorted(chosen):
-        rows.append(
-            (
-                f"{centres[place]['label']}",
-                {"reference": centres[place]["inverted"]["md"]}
-                | {ensemble: one["centres"][place]["inverted"] for ensemble, one in judged.items()},
-            )
-        )
-    return rows
+    return rows + [row(centres[place]["label"], "centres", place, "inverted") for place in sorted(chosen)]
 
 
 def _bars(panel: Axes, rows: list[tuple[str, dict[str, dict[str, Any]]]], room: float) -> None:
@@ -251,7 +245,7 @@ def _residue(
     maps["labels"] = arrays["basin_labels"][place]
     image = _map(panel, residue, maps, np.rad2deg(arrays["ramachandran_edges"]), *looks)
     square_degrees(panel, labelled=180)
-    judged = {"samples": result["raw"]} | ({"accepted": result["accepted"]} if result["accepted"] else {})
+    judged = _judged(result)
     rows = [
         (
             str(basin["index"]),
@@ -267,8 +261,7 @@ def _residue(
         bars.set(xlabel="population (%)", ylabel="basin")
         bars.set_ylim(max(len(rows), 5) - 0.45, -0.55)
     else:
-        in_words(bars, "no basins", width=12)
-        bars.set_axis_off()
+        in_words(bars, "no basins", 12, left="nothing")
     return image
 
 
@@ -297,8 +290,7 @@ def plot_physicality(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
         left, right = (figure.add_subplot(inner[0, column]) for column in range(2))
         if not terms:
             for panel in (left, right):
-                in_words(panel, f"the molecule has no {words}")
-                panel.set_axis_off()
+                in_words(panel, f"the molecule has no {words}", left="nothing")
             continue
         _deviations(left, terms, scale, tolerance, entries)
         left.set(xlabel=f"{words}, sorted", ylabel="mean less the MD's\n(" + label.split("(")[1])
@@ -320,9 +312,7 @@ def plot_physicality(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
             bar = figure.colorbar(image, cax=figure.add_subplot(inner[0, 2]), extend="max")
             bar.set_label("free energy of MD (kT)")
         else:
-            panel = figure.add_subplot(inner[0, :])
-            in_words(panel, "no residue has both φ and ψ")
-            panel.set_axis_off()
+            in_words(figure.add_subplot(inner[0, :]), "no residue has both φ and ψ", left="nothing")
     if residues:
         entries["samples where MD has no frame"] = Patch(color=_UNSEEN(0.5))
     below_legend(figure, entries)
@@ -335,8 +325,7 @@ def _omega_panel(
 ) -> None:
     """Distributions of every peptide bond's omega, trans (180 degrees) in the middle."""
     if not omegas:
-        in_words(panel, "the molecule has no peptide bonds")
-        panel.set_axis_off()
+        in_words(panel, "the molecule has no peptide bonds", left="nothing")
         return
     series = _series(arrays, "omega")
     bins = series["reference"].shape[-1]

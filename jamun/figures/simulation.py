@@ -19,6 +19,7 @@ from jamun.figures.style import (
     FLOOR,
     GREEK,
     REFERENCE,
+    SERIES,
     add_panel,
     degree_ticks,
     headline,
@@ -166,7 +167,7 @@ def _draw_state(panel: Axes, marginal: Axes, values: np.ndarray, arrays: dict[st
     panel.ticklabel_format(axis="y", useOffset=False, style="plain")
     bins = int(np.clip(np.sqrt(len(values)), 8, 40))
     heights, edges = np.histogram(values, bins, range=(low, high), density=True)
-    marginal.stairs(heights, edges, orientation="horizontal", fill=True, color=REFERENCE, alpha=0.22, linewidth=0)
+    marginal.stairs(heights, edges, orientation="horizontal", **SERIES["MD"][1])
     marginal.set(ylim=(low, high), xticks=[], yticks=[])
     marginal.set_xlim(left=0)
     marginal.spines["bottom"].set_visible(False)
@@ -303,8 +304,7 @@ def plot_simulation(series: dict[str, np.ndarray], settings: FigureSettings) -> 
     below = _draw_torsions(figure, top - states - between, side, series, clock)
     if not rows:
         nothing = add_panel(figure, _LEFT, _LEGEND, width - _LEFT - _RIGHT, 0.3)
-        nothing.set_axis_off()
-        in_words(nothing, "this molecule has no torsion", 40)
+        in_words(nothing, "this molecule has no torsion", 40, left="nothing")
     uppermost = first or below
     if clock.replicas > 1 and uppermost:
         _number_replicas(uppermost, clock)

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib
 
@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from jamun.config.figures import FigureSettings
 from jamun.io.atomic import atomic_path
@@ -33,6 +34,14 @@ CYCLE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E
 # Of models, in all figures that hold several side by side: without those of MD; and for more than six, wine, olive
 # and indigo of Paul Tol's muted palette, which has the same aim.
 MODELS = (*(colour for colour in CYCLE if colour not in (EQUAL, REFERENCE)), "#882255", "#999933", "#332288")
+# The ensembles of a comparison by their words: the end of their arrays' names, and how distributions are drawn.
+SERIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "MD": ("reference", {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0}),
+    "MD at equal wall clock": ("equal", {"color": EQUAL, "linewidth": 1.0}),
+    "samples": ("samples", {"color": SAMPLES, "linewidth": 1.4}),
+}
+# Markers of models and devices, in turn.
+MARKERS = "osD^vPX"
 # Of atoms, where molecules are drawn: carbons tell MD from samples, dark and orange; the other elements differ from
 # both in lightness too.
 MD_CARBON, SAMPLES_CARBON = "#5B6770", "#E69F00"
@@ -188,9 +197,20 @@ def degree_ticks(axis: matplotlib.axis.Axis, numbers: bool = True, labelled: int
     axis.set_ticks(ticks, shown)
 
 
-def in_words(axes: Axes, text: str, width: int = 26) -> None:
-    """A sentence where a panel has nothing to draw."""
+def in_words(axes: Axes, text: str, width: int = 26, left: Literal["axes", "frame", "nothing"] = "axes") -> None:
+    """A sentence where a panel has nothing to draw; `left` is what stays of the panel."""
+    if left == "frame":
+        axes.set(xticks=[], yticks=[])
+    elif left == "nothing":
+        axes.set_axis_off()
     axes.text(0.5, 0.5, textwrap.fill(text, width), transform=axes.transAxes, ha="center", va="center", fontsize=8)
+
+
+def log_ticks(axis: matplotlib.axis.Axis) -> None:
+    """Numbers as 0.2, 0.5, 1 on a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def set_pads(figure: Figure, width: float, height: float, hspace: float | None = None) -> None:

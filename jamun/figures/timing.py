@@ -7,15 +7,14 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import FLOOR, MODELS, below_legend, headline, in_words, read_rows, styled
+from jamun.figures.style import FLOOR, MARKERS, MODELS, below_legend, headline, in_words, log_ticks, read_rows, styled
 
 # Milliseconds a sample in Table 1 of the paper, from its fastest to its slowest data set.
 PAPER_MS = (2.06, 3.56)
 _PAPER = f"JAMUN paper, one A100 (Table 1): {PAPER_MS[0]:g} to {PAPER_MS[1]:g} ms"
-_MARKERS = "osD^vPX"
 _MOST_NAMES = 12
 
 
@@ -33,7 +32,7 @@ def plot_timing(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     figure, panel = plt.subplots(figsize=(6.0, 4.2), layout="constrained")
     entries: dict[str, object] = {}
     for (model, device), rows in known.groupby([known["model"], known["device"].fillna("device unknown")], sort=False):
-        marker = _MARKERS[devices.index(device) % len(_MARKERS)]
+        marker = MARKERS[devices.index(device) % len(MARKERS)]
         colour = MODELS[models.index(model) % len(MODELS)]
         entries[f"{model}, {device}"] = panel.plot(
             rows["atoms"], rows["ms_per_sample"], marker, color=colour, markeredgecolor="white", markersize=7
@@ -43,9 +42,7 @@ def plot_timing(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     values = [*PAPER_MS, *known["ms_per_sample"]]
     panel.set_ylim(min(values) / 1.6, max(values) * 1.6)
-    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    panel.yaxis.set_minor_formatter(NullFormatter())
+    log_ticks(panel.yaxis)
     if known.empty:
         panel.set(xticks=[], xlim=(0, 1))
         in_words(panel, "no time and number of atoms on record", 60)

@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
 from jamun.figures.style import (
-    EQUAL,
     GREEK,
     REFERENCE,
-    SAMPLES,
+    SERIES,
     below_legend,
     degree_ticks,
     headline,
@@ -58,11 +57,6 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     residues = sorted({torsion["residue"] for torsion in torsions})
     kinds = [kind for kind in GREEK if any(torsion["kind"] == kind for torsion in torsions)]
     shape = max(len(residues), 1), max(len(kinds), 1)
-    series = {
-        "MD": ("torsion_reference", {"fill": True, "color": REFERENCE, "alpha": 0.22, "linewidth": 0}),
-        "MD at equal wall clock": ("torsion_equal", {"color": EQUAL, "linewidth": 1.0}),
-        "samples": ("torsion_samples", {"color": SAMPLES, "linewidth": 1.4}),
-    }
     figure, axes = plt.subplots(
         *shape,
         figsize=(max(5.2, 0.6 + 1.8 * shape[1]), 0.95 + 1.4 * shape[0]),
@@ -78,8 +72,8 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     for row, torsion in enumerate(torsions):
         panel = axes[residues.index(torsion["residue"]), kinds.index(torsion["kind"])]
         panel.set_axis_on()
-        for words, (name, looks) in series.items():
-            counts = arrays[name][row] if name in arrays else np.empty(0)
+        for words, (name, looks) in SERIES.items():
+            counts = arrays[f"torsion_{name}"][row] if f"torsion_{name}" in arrays else np.empty(0)
             if counts.any():
                 joined = join_bins(counts)
                 edges = np.linspace(-180, 180, len(joined) + 1)
@@ -95,7 +89,7 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
         panel.set_ylim(bottom=0)
         degree_ticks(panel.xaxis, labelled=180)
         panel.spines["left"].set_visible(False)
-    in_order = {words: entries[words] for words in (*series, "start") if words in entries}
+    in_order = {words: entries[words] for words in (*SERIES, "start") if words in entries}
     below_legend(figure, in_order, "torsion (degrees); heights are probability densities")
     headline(figure, f"{result['peptide']}, model {result['model']}: torsions")
     return figure
