@@ -75,8 +75,11 @@ def measure(name: str, peptide: str, changes: dict[str, Any], folder: Path) -> d
         raise RuntimeError(f"{files.samples}: frames without their chains")
     projection, md = slow_motion(peptide)
     angles = _torsions(trajectory)
-    by_run, _ = effective_samples(projection(angles)[:, 0], cut_into_runs(chains), 0)
-    effective = float(np.nansum(by_run))
+    signal, runs = projection(angles)[:, 0], cut_into_runs(chains)
+    effective = float(np.nansum(effective_samples(signal, runs, 0)[0]))
+    # What the estimate makes of independent samples: in short chains noise alone has positive autocorrelations.
+    shuffled = np.random.default_rng(0).permutation(signal)
+    share_of_independent = float(np.nansum(effective_samples(shuffled, runs, 0)[0])) / len(signal)
     # One evaluation is of all chains of a batch.
     evaluations = record["network_evaluations"] * record["batch"]
     distances = js_distance(histograms(angles, _BINS), histograms(md, _BINS))
@@ -85,6 +88,8 @@ def measure(name: str, peptide: str, changes: dict[str, Any], folder: Path) -> d
         "peptide": peptide,
         "samples": record["samples"]["written"],
         "effective_samples": effective,
+        "effective_share": effective / len(signal),
+        "effective_share_of_the_same_shuffled": share_of_independent,
         "precision": record["settings"]["precision"],
         "processor_seconds": used,
         "effective_samples_a_second": effective / used,

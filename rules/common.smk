@@ -69,6 +69,8 @@ if workflow.is_main_process and not workflow.output_settings.dryrun and not IS_M
         sys.exit(f"Error: {error}")
 
 SETTINGS = RESOLVED.settings
+if workflow.is_main_process and (unused := SETTINGS.unused_sampling()):
+    print(f"{CONFIG_SOURCE}: {unused}", file=sys.stderr)
 # The file of each peptide that is given as a structure, and the files of each whose MD is imported.
 STRUCTURES = RESOLVED.structures
 SOURCE_FILES = RESOLVED.sources

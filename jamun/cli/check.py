@@ -15,4 +15,6 @@ def check(config: Annotated[Path, typer.Option("--config", help="Configuration f
     resolved = resolve(read(config), str(config), Path.cwd())
     counts = ", ".join(f"{len(peptides)} {split}" for split, peptides in resolved.splits.items())
     models = ", ".join(resolved.settings.active_models())
+    if unused := resolved.settings.unused_sampling():
+        typer.echo(f"{config}: {unused}", err=True)
     typer.echo(f"{config}: dataset {resolved.settings.dataset}; peptides: {counts}; models: {models}")

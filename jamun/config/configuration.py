@@ -380,6 +380,21 @@ class Configuration(Section):
             merged["chains"] = min(merged["chains"], differences.get("samples", merged["samples"]))
         return SamplingSettings(**(merged | differences))
 
+    def unused_sampling(self) -> str | None:
+        """A sentence on keys of `sampling` that are set here and that no active model takes, since a shipped model
+        brings values of its own; None where there is no such key."""
+        drawn = [name for name in self.active_models() if not self.is_outside(name)]
+        own = self.sampling.of_a_model()
+        unused = sorted(
+            key
+            for key in own.keys() & self.sampling.model_fields_set
+            if drawn and all(self.sampling_of(name).of_a_model()[key] != own[key] for name in drawn)
+        )
+        if not unused:
+            return None
+        keys = ", ".join(f"sampling.{key}" for key in unused)
+        return f"{keys}: no model uses it, since each has its own; set it under models.{drawn[0]}.sampling."
+
     def ablated_model(self, name: str) -> str:
         """The model that the row `name` of the ablation samples with."""
         return self.ablation.variants.get(name, {}).get("model") or self.ablation.model or next(iter(self.models))

@@ -156,6 +156,17 @@ def test_what_the_shipped_model_brings_gives_way_to_its_own_keys():
     assert (named.samples, named.burn_in, named.stride) == (7, own["burn_in"], own["stride"])
 
 
+def test_a_setting_that_no_model_uses_is_told():
+    shipped = {"study": {"checkpoint": "shipped"}}
+    own = read_content(shipped_model().weights)["sampling"]
+    unlike = {"step": own["step"] / 2, "friction": own["friction"], "samples": 700}
+    told = parse({"models": shipped, "sampling": unlike}).unused_sampling()
+    assert told == "sampling.step: no model uses it, since each has its own; set it under models.study.sampling."
+    assert parse({"models": shipped, "sampling": {"samples": 700}}).unused_sampling() is None
+    assert parse({"models": shipped | {"default": {}}, "sampling": unlike}).unused_sampling() is None
+    assert load(ROOT / "config.yaml").unused_sampling() is None
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -1,0 +1,273 @@
+"""Populations by short MD from samples, against 213 ns of MD: eight dipeptides in implicit solvent.
+
+    for p in HP GN ET CW IG FA NE DW; do
+      jamun populations --sequence $p --budget 10ns --target 0.001 --processes 1 --out runs/${p}_populations
+      jamun build --sequence $p --out runs/built
+      jamun simulate --pdb runs/built/$p.pdb --out runs/md_$p --config plain.yaml
+    done
+    python benchmarks/populations_implicit.py runs --json benchmarks/results/populations_implicit.json
+
+plain.yaml: simulate: {solvent: implicit, ensemble: NVT, equilibration: [{ensemble: NVT, duration: 10 ps}],
+production: 30 ns, frame_interval: 1 ps}; one run of each peptide from its built structure.
+
+The reference is the MD of the study `implicit`, 64 replicas of 3.3 ns of each peptide after annealing: the populations
+of the basins of phi and psi, with their 95 % intervals, in studies/capped_dipeptides/implicit/data/physicality. Its
+frames are not kept, so the borders of the basins are found again on the MD made here, weighted to the same
+populations. Distances of torsions are to the last 20 ns of the run from the built structure, weighted to the
+populations of the reference's basins.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+from mdtraj.formats import XTCTrajectoryFile
+
+from jamun.config.physicality import PhysicalitySettings
+from jamun.config.populations import PopulationSettings
+from jamun.evaluation.basins import find_basins
+from jamun.evaluation.js import histograms, js_distance, pair_histograms
+from jamun.io.atomic import read_json, write_json
+from jamun.io.provenance import provenance
+from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
+from jamun.populations.raking import Wanted, rake
+from jamun.populations.residues import PeptideRuns, weights_by
+from jamun.populations.run import estimate, residue_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "studies" / "capped_dipeptides" / "implicit" / "data" / "physicality"
+PEPTIDES = ("HP", "GN", "ET", "CW", "IG", "FA", "NE", "DW")
+RUNS = (6, 12, 24, 48, 72, 100)  # of 100 ps
+PLAIN_NS = (0.6, 1.2, 2.4, 4.8, 7.2, 10.0)
+KEPT_NS = 10.0  # of the run from the built structure; what follows is the reference of torsions
+BINS = 100
+DRAWS = 100  # of the posterior
+FARTHEST = 0.9  # radians, of a basin's minimum from that of the reference
+
+
+@dataclass(frozen=True)
+class Basins:
+    """The basins of one residue.
+
+    minima: (K, 2) phi and psi of the reference's, radians.
+    populations, low, high: (K,) of the reference, and its 95 % interval.
+    labels: (bins, bins) of the map, 0 in no basin, k + 1 in basin k.
+    """
+
+    minima: np.ndarray
+    populations: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    labels: np.ndarray
+
+    def of(self, angles: np.ndarray) -> np.ndarray:
+        """The basin (F,) of phi and psi (F, 2) in radians."""
+        bins = len(self.labels)
+        rows, columns = np.clip(((angles + np.pi) / (2 * np.pi) * bins).astype(int), 0, bins - 1).T
+        return self.labels[rows, columns]
+
+    def shares(self, angles: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Shares (K + 1,) of frames in no basin and in each."""
+        sums = np.bincount(self.of(angles), weights, minlength=len(self.minima) + 1).astype(float)
+        return sums / sums.sum()
+
+
+@dataclass(frozen=True)
+class Peptide:
+    """What there is of one peptide.
+
+    runs, samples, plain: torsions of the short runs, of the samples that they start from, of the run from the built
+        structure.
+    basins: of each residue.
+    pairs: (P, 2) columns of phi and psi.
+    backbone: columns of phi and psi.
+    reference: torsions (F, K) of later plain MD, with weights (F,) by the reference's basins.
+    """
+
+    runs: PeptideRuns
+    samples: PeptideRuns
+    plain: np.ndarray
+    basins: list[Basins]
+    pairs: np.ndarray
+    backbone: np.ndarray
+    reference: tuple[np.ndarray, np.ndarray]
+
+    def residues(self) -> list[tuple[np.ndarray, Basins]]:
+        """Of each residue, its columns of phi and psi, and its basins."""
+        return list(zip(self.pairs, self.basins, strict=True))
+
+
+def _torsions(path: Path, topology: Path) -> tuple[list[Any], np.ndarray]:
+    frames = mdtraj.load(str(path), top=str(topology))
+    frames.atom_slice(frames.topology.select("element != H"), inplace=True)
+    return compute_torsions(frames)
+
+
+def _short_runs(name: str, folder: Path, interval: float) -> PeptideRuns:
+    torsions, angles = _torsions(folder / "md.xtc", folder / "topology.pdb")
+    with XTCTrajectoryFile(str(folder / "md.xtc")) as xtc:
+        numbers = xtc.read()[2]
+    return PeptideRuns(name, torsions, np.split(angles, np.flatnonzero(np.diff(numbers)) + 1), interval)
+
+
+def _basins(entry: dict[str, Any], angles: np.ndarray) -> Basins:
+    """Those of the reference, with borders found on a map of these angles (F, 2), radians.
+
+    A basin that is found nowhere near one of the reference's, or not at all, has no place on the map.
+    """
+    told = entry["basins"]
+    minima = np.array([[one["phi"], one["psi"]] for one in told])
+    populations, low, high = (np.array([one["md"][key] for one in told]) for key in ("value", "low", "high"))
+    settings = PhysicalitySettings()
+    counts = pair_histograms(angles, np.array([[0, 1]]), settings.ramachandran_bins)[0]
+    found = find_basins(counts, 300.0, settings)
+    labels = np.zeros_like(found.labels)
+    for number, place in enumerate(found.minima, start=1):
+        away = np.abs((minima - place + np.pi) % (2 * np.pi) - np.pi)
+        nearest = int(np.hypot(*away.T).argmin())
+        if np.hypot(*away[nearest]) < FARTHEST:
+            labels[found.labels == number] = nearest + 1
+    return Basins(minima, populations, low, high, labels)
+
+
+def _by_reference(angles: np.ndarray, pairs: np.ndarray, basins: list[Basins]) -> np.ndarray:
+    """Weights (F,) that give frames the populations of the reference's basins, residue by residue."""
+    wanted = []
+    for pair, own in zip(pairs, basins, strict=True):
+        states = own.of(angles[:, pair])
+        outside = np.mean(states == 0)
+        target = np.concatenate([[outside], own.populations / own.populations.sum() * (1 - outside)])
+        wanted.append(Wanted(np.arange(len(angles)), states, target))
+    return rake(wanted, len(angles))
+
+
+def read(name: str, folder: Path) -> Peptide:
+    """All of one peptide."""
+    made = folder / f"{name}_populations"
+    told = read_json(made / "populations.json")
+    runs = _short_runs(name, made, told["frame_interval_ps"])
+    torsions, drawn = _torsions(made / "samples" / "samples.xtc", made / "samples" / "topology.pdb")
+    with np.load(made / "samples" / "flags.npz") as flags:
+        samples = PeptideRuns(name, torsions, [drawn[flags["accepted"]]], 1.0)
+    _, plain = _torsions(folder / f"md_{name}" / "trajectory.xtc", folder / f"md_{name}" / "topology.pdb")
+    pairs = np.array(phi_psi_pairs(torsions))
+    everything = np.concatenate([*runs.runs, plain])
+    entries = read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["residues"]
+    basins = [_basins(entry, everything[:, pair]) for entry, pair in zip(entries, pairs, strict=True)]
+    # Once more on a map with the reference's populations, in which rare basins are as deep as there.
+    weights = _by_reference(everything, pairs, basins)
+    drawn_again = np.random.default_rng(0).choice(len(weights), 200_000, p=weights / weights.sum())
+    basins = [_basins(entry, everything[drawn_again][:, pair]) for entry, pair in zip(entries, pairs, strict=True)]
+    kept = round(KEPT_NS * 1000)
+    reference = plain[kept:]
+    backbone = np.unique(pairs)
+    weighed = _by_reference(reference, pairs, basins)
+    return Peptide(runs, samples, plain[:kept], basins, pairs, backbone, (reference, weighed))
+
+
+def _scores(peptide: Peptide, angles: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
+    """Distances of basins, of the backbone's torsions and the largest error of a basin's population."""
+    js, error = [], []
+    for pair, own in peptide.residues():
+        shares = own.shares(angles[:, pair], weights)
+        truth = np.concatenate([[max(0.0, 1 - own.populations.sum())], own.populations])
+        js.append(float(js_distance(shares, truth)))
+        error.append(np.abs(shares[1:] - own.populations).max())
+    of_reference, weighed = peptide.reference
+    columns = peptide.backbone
+    torsions = js_distance(
+        histograms(angles[:, columns], BINS, weights), histograms(of_reference[:, columns], BINS, weighed)
+    )
+    return {
+        "js_basins": float(np.mean(js)),
+        "largest_error": float(max(error)),
+        "js_backbone": float(np.mean(torsions)),
+    }
+
+
+def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dict[str, Any]:
+    """Scores of the first runs, weighted; and of all basins the populations with their intervals."""
+    runs = replace(peptide.runs, runs=peptide.runs.runs[:number])
+    results, lag = estimate(runs, peptide.samples, settings)
+    of_residues = residue_settings(settings, lag["lag_ps"])
+    angles = np.concatenate(runs.runs)
+    weights = np.concatenate(weights_by(runs, results, of_residues))
+    drawn = []
+    for draw in range(DRAWS):
+        posterior = [replace(result, population=result.samples[draw]) for result in results]
+        by_draw = np.concatenate(weights_by(runs, posterior, of_residues))
+        drawn.append(
+            [b.shares(angles[:, pair], by_draw) for pair, b in zip(peptide.pairs, peptide.basins, strict=True)]
+        )
+    rows = []
+    for place, (pair, basins) in enumerate(peptide.residues()):
+        best = basins.shares(angles[:, pair], weights)
+        low, high = np.percentile([one[place] for one in drawn], [2.5, 97.5], axis=0)
+        spread = np.std([one[place] for one in drawn], axis=0)
+        samples = basins.shares(peptide.samples.runs[0][:, pair])
+        for k in range(len(basins.minima)):
+            # The reference is not exact either: both errors together.
+            wide = 1.96 * np.hypot(spread[k + 1], (basins.high[k] - basins.low[k]) / 3.92)
+            rows.append(
+                {
+                    "residue": place + 1,
+                    "phi": float(basins.minima[k, 0]),
+                    "psi": float(basins.minima[k, 1]),
+                    "reference": [float(value[k]) for value in (basins.populations, basins.low, basins.high)],
+                    "samples": float(samples[k + 1]),
+                    "population": [float(value[k + 1]) for value in (best, low, high)],
+                    "covered": bool(low[k + 1] <= basins.populations[k] <= high[k + 1]),
+                    "agrees": bool(
+                        abs(best[k + 1] - basins.populations[k]) <= wide
+                        or (low[k + 1] <= basins.high[k] and high[k + 1] >= basins.low[k])
+                    ),
+                }
+            )
+    return _scores(peptide, angles, weights) | {"runs": number, "lag_ps": lag["lag_ps"], "basins": rows}
+
+
+def measured(name: str, folder: Path) -> dict[str, Any]:
+    """One peptide."""
+    peptide = read(name, folder)
+    settings = PopulationSettings(budget=10_000.0)
+    numbers = [number for number in RUNS if number <= len(peptide.runs.runs)]
+    short = [np.concatenate(peptide.runs.runs[:number]) for number in numbers]
+    return {
+        "peptide": name,
+        "floor_js_basins": read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["js"]["md_halves"],
+        "samples": _scores(peptide, peptide.samples.runs[0]),
+        "weighted": [weighted(peptide, number, settings) for number in numbers],
+        "average of the runs": [_scores(peptide, angles) | {"runs": len(angles)} for angles in short],
+        "plain MD": [_scores(peptide, peptide.plain[: round(1000 * length)]) | {"ns": length} for length in PLAIN_NS],
+    }
+
+
+def main() -> None:
+    """Measure all peptides; print a table of each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the runs are")
+    parser.add_argument("--peptides", nargs="*", default=PEPTIDES)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    rows = []
+    for name in options.peptides:
+        row = measured(name, options.folder)
+        rows.append(row)
+        for method in ("weighted", "average of the runs", "plain MD"):
+            print(name, method, *(f"{one['js_basins']:.3f}/{one['js_backbone']:.3f}" for one in row[method]))
+        print(
+            name, "samples", f"{row['samples']['js_basins']:.3f}", "floor", f"{row['floor_js_basins']:.3f}", flush=True
+        )
+        for basin in row["weighted"][-1]["basins"]:
+            print("  ", {key: np.round(value, 3).tolist() for key, value in basin.items()})
+    if options.json is not None:
+        write_json(options.json, {"peptides": rows, "provenance": provenance("openmm", "mdtraj", "numpy", "scipy")})
+
+
+if __name__ == "__main__":
+    main()
