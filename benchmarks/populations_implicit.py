@@ -5,7 +5,8 @@
       jamun build --sequence $p --out runs/built
       jamun simulate --pdb runs/built/$p.pdb --out runs/md_$p --config plain.yaml
     done
-    python benchmarks/populations_implicit.py runs --json benchmarks/results/populations_implicit.json
+    python benchmarks/populations_implicit.py runs --json benchmarks/results/populations_implicit.json \
+      --figure docs/images/populations_implicit.png
 
 plain.yaml: simulate: {solvent: implicit, ensemble: NVT, equilibration: [{ensemble: NVT, duration: 10 ps}],
 production: 30 ns, frame_interval: 1 ps}; one run of each peptide from its built structure.
@@ -24,6 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import mdtraj
 import numpy as np
 from mdtraj.formats import XTCTrajectoryFile
@@ -32,6 +34,7 @@ from jamun.config.physicality import PhysicalitySettings
 from jamun.config.populations import PopulationSettings
 from jamun.evaluation.basins import find_basins
 from jamun.evaluation.js import histograms, js_distance, pair_histograms
+from jamun.figures.style import styled
 from jamun.io.atomic import read_json, write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
@@ -247,12 +250,51 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     }
 
 
+def _curves(row: dict[str, Any]) -> dict[str, tuple[np.ndarray, list[dict[str, Any]]]]:
+    """MD in ns, and scores, of each way of one peptide."""
+    short = 0.1 * np.array([one["runs"] for one in row["weighted"]])
+    return {
+        "plain MD": (np.array([one["ns"] for one in row["plain MD"]]), row["plain MD"]),
+        "short MD from samples, average": (short, row["average of the runs"]),
+        "short MD from samples, weighted": (short, row["weighted"]),
+    }
+
+
+@styled()
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Distances against MD, a line a peptide and a thick one of their means."""
+    figure, panels = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained", sharey=True)
+    for panel, score, title in zip(
+        panels, ("js_basins", "js_backbone"), ("basins of phi and psi", "backbone torsions"), strict=True
+    ):
+        for number, name in enumerate(_curves(rows[0])):
+            means = []
+            for row in rows:
+                ns, found = _curves(row)[name]
+                means.append([one[score] for one in found])
+                panel.plot(ns, means[-1], color=f"C{number}", linewidth=0.7, alpha=0.5)
+            panel.plot(ns, np.mean(means, 0), color=f"C{number}", linewidth=2.5, marker="o", label=name)
+        samples = np.mean([row["samples"][score] for row in rows])
+        panel.axhline(samples, color="black", linestyle="--", label="samples, no MD")
+        if score == "js_basins":
+            floor = np.mean([row["floor_js_basins"] for row in rows])
+            panel.axhline(floor, color="grey", linestyle=":", label="reference, half against half")
+        panel.set(xscale="log", xlabel="MD of a peptide (ns)", title=title, ylim=(0, None))
+        panel.set_xticks([0.6, 1.2, 2.4, 4.8, 10], ["0.6", "1.2", "2.4", "4.8", "10"])
+        panel.minorticks_off()
+    panels[0].set_ylabel("JS distance to the reference")
+    panels[0].legend(fontsize=8)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
 def main() -> None:
     """Measure all peptides; print a table of each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the runs are")
     parser.add_argument("--peptides", nargs="*", default=PEPTIDES)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
     rows = []
     for name in options.peptides:
@@ -265,6 +307,8 @@ def main() -> None:
         )
         for basin in row["weighted"][-1]["basins"]:
             print("  ", {key: np.round(value, 3).tolist() for key, value in basin.items()})
+    if options.figure is not None:
+        draw(rows, options.figure)
     if options.json is not None:
         write_json(options.json, {"peptides": rows, "provenance": provenance("openmm", "mdtraj", "numpy", "scipy")})
 

@@ -10,6 +10,14 @@ from jamun.config.base import LARGEST_SEED, Quantity, Section
 OF_SIMULATE = ("forcefield", "temperature", "friction", "timestep", "hydrogen_mass")
 
 
+class ModelError(Section):
+    """How far free energies between the states of the samples are from those of MD, as standard deviations in kT."""
+
+    phi: float = Field(2.0, gt=0, le=20, description="Of the sign of phi.")
+    psi: float = Field(1.0, gt=0, le=20, description="Of helical or extended psi.")
+    chi1: float = Field(1.0, gt=0, le=20, description="Of the rotamers of chi1.")
+
+
 class PopulationSettings(Section):
     """Short MD from samples and a Markov model of its transitions, which give weights to samples and MD
     (docs/populations.md). Force field, solvent and temperature are those of `simulate`."""
@@ -48,6 +56,11 @@ class PopulationSettings(Section):
         le=100,
         description="Weight of the prior, in transitions. The prior has the populations of the samples on the two "
         "sides of a barrier.",
+    )
+    model_error: ModelError = Field(
+        default_factory=ModelError,
+        description="Errors of the samples' free energies. The smaller, the more the samples' populations count beside "
+        "the transitions of the MD.",
     )
     seed: int = Field(
         0, ge=0, le=LARGEST_SEED, description="Random seed of the choice of starts, of velocities and noise."

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import constants
 
 from jamun.populations.residues import StepResult
+from jamun.populations.steps import HELICAL, SIDE_OF_PHI
 
 _GAS_CONSTANT = constants.R / 1000  # kJ/mol/K
 _LOWEST = 1e-6  # of a population, below which a free energy says nothing
@@ -24,7 +25,7 @@ def basins(results: list[StepResult], temperature: float) -> list[dict[str, Any]
     found = []
     for place in sorted({result.place for result in results}):
         own = {result.step: result for result in results if result.place == place}
-        psi, phi = own["helical"], own.get("phi > 0")
+        psi, phi = own[HELICAL], own.get(SIDE_OF_PHI)
         draws = {}
         sides = {"": (1.0, np.ones(len(psi.samples)))}
         if phi is not None:
@@ -34,7 +35,7 @@ def basins(results: list[StepResult], temperature: float) -> list[dict[str, Any]
             }
         for side, (best, drawn) in sides.items():
             if side and psi.residue != "GLY":
-                draws["phi > 0"] = best, drawn
+                draws[SIDE_OF_PHI] = best, drawn
                 continue
             for state, label in enumerate(("extended", "helical")):
                 draws[label + side] = best * float(psi.population[state]), drawn * psi.samples[:, state]

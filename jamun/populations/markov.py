@@ -1,7 +1,7 @@
 """Populations of discrete states by a reversible Markov state model of the transitions in short simulations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
@@ -63,17 +63,35 @@ class Posterior:
 _STEPS, _HALVINGS, _TOLERANCE = 200, 40, 1e-7
 
 
-def reversible_populations(counts: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True)
+class Expected:
+    """What is known of populations before any transition: their logarithms are normal, with independent errors.
+
+    populations: (..., S), all positive; the logarithms are those of these.
+    error: standard deviation of the free energy between two states, kT.
+    """
+
+    populations: np.ndarray
+    error: float
+
+    @property
+    def precision(self) -> float:
+        """Of the logarithm of one population: the difference of two has twice the variance of one."""
+        return 2.0 / self.error**2
+
+
+def reversible_populations(counts: np.ndarray, expected: Expected | None = None) -> np.ndarray:
     """Populations of the most likely reversible Markov state models of these transitions.
 
     With c_i the counts out of state i, the populations p minimise
     sum_(i<=j) (c_ij + c_ji) log(c_i / p_i + c_j / p_j) + sum_i c_i log p_i (for i = j, half of c_ij + c_ji), which is
     convex in log p (Trendelkamp-Schroer and Noe, Phys. Rev. X 6, 011009 (2016)); by Newton's method, for all models at
     once. deeptime's fixed-point iteration gives the same where it converges, and is slow or ends early where few
-    transitions join two parts of a model.
+    transitions join two parts of a model. What is expected adds a square in log p, which is convex too.
 
     Args:
         counts: (..., S, S), which connect all states that have any; the others have population 0.
+        expected: of all models, or of each.
 
     Returns:
         (..., S) whose sum is 1.
@@ -88,36 +106,49 @@ def reversible_populations(counts: np.ndarray) -> np.ndarray:
     if len(kept) > 1 and connected_components(own.min(0) > 0, directed=True, connection="strong")[0] > 1:
         raise ValueError("the transitions do not connect all states; add a prior that does")
     populations = np.zeros(flat.shape[:2])
-    populations[:, kept] = _newton(own) if len(kept) > 1 else 1.0
+    centre, precision = np.zeros((1, len(kept))), 0.0
+    if expected is not None:
+        centre, precision = np.log(expected.populations.reshape(-1, counts.shape[-1])[:, kept]), expected.precision
+    populations[:, kept] = _newton(own, centre, precision) if len(kept) > 1 else 1.0
     return populations.reshape(*counts.shape[:-2], -1)
 
 
-def _objective(log_p: np.ndarray, counts: np.ndarray, leaving: np.ndarray) -> np.ndarray:
+def _apart(log_p: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """How far log p (B, S) is from what is expected (B or 1, S), up to normalisation."""
+    away = log_p - centre
+    return away - away.mean(1, keepdims=True)
+
+
+def _objective(
+    log_p: np.ndarray, counts: np.ndarray, leaving: np.ndarray, centre: np.ndarray, precision: float
+) -> np.ndarray:
     rates = np.log(leaving) - log_p
     terms = counts * np.logaddexp(rates[:, :, None], rates[:, None, :])
     value: np.ndarray = terms.sum((1, 2)) + (leaving * log_p).sum(1)
-    return value
+    return value + precision / 2 * np.square(_apart(log_p, centre)).sum(1)
 
 
-def _newton(counts: np.ndarray) -> np.ndarray:
-    """Populations (B, S) by counts (B, S, S) whose rows all have some."""
+def _newton(counts: np.ndarray, centre: np.ndarray, precision: float) -> np.ndarray:
+    """Populations (B, S) by counts (B, S, S) whose rows all have some, and by logarithms (B or 1, S) that are expected,
+    each with this precision."""
     leaving = counts.sum(2)
     pairs = counts + counts.transpose(0, 2, 1)
     log_p = np.log(leaving / leaving.sum(1, keepdims=True))
-    value = _objective(log_p, counts, leaving)
-    identity = np.eye(counts.shape[1])
+    value = _objective(log_p, counts, leaving, centre, precision)
+    states = counts.shape[1]
+    identity = np.eye(states)
     for _ in range(_STEPS):
         rates = np.exp(np.log(leaving) - log_p)
         part = rates[:, :, None] / (rates[:, :, None] + rates[:, None, :])
-        gradient = leaving - (pairs * part).sum(2)
+        gradient = leaving - (pairs * part).sum(2) + precision * _apart(log_p, centre)
         bent = pairs * part * part.transpose(0, 2, 1)
-        hessian = identity * bent.sum(2)[:, :, None] - bent
+        hessian = identity * bent.sum(2)[:, :, None] - bent + precision * (identity - 1 / states)
         # the sum of log p is free: hold it by a term of the Hessian's own size
-        hessian += hessian.diagonal(axis1=1, axis2=2).mean(1)[:, None, None] / counts.shape[1]
+        hessian += hessian.diagonal(axis1=1, axis2=2).mean(1)[:, None, None] / states
         step = -np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
         length = np.ones(len(counts))
         for _ in range(_HALVINGS):
-            tried = _objective(log_p + length[:, None] * step, counts, leaving)
+            tried = _objective(log_p + length[:, None] * step, counts, leaving, centre, precision)
             worse = ~(tried <= value + 1e-12 * np.abs(value))
             if not worse.any():
                 break
@@ -132,12 +163,15 @@ def _newton(counts: np.ndarray) -> np.ndarray:
     return populations / populations.sum(1, keepdims=True)
 
 
-def sample_populations(counts: np.ndarray, prior: np.ndarray, n_samples: int, seed: int) -> Posterior:
+def sample_populations(
+    counts: np.ndarray, prior: np.ndarray, n_samples: int, seed: int, expected: Expected | None = None
+) -> Posterior:
     """Draw populations from the posterior of a reversible Markov state model.
 
     Each draw weighs the transitions anew by gamma-distributed weights (the Bayesian bootstrap, Rubin, Ann. Stat. 9, 130
     (1981)), by which the rows of the transition matrix are draws from their Dirichlet posteriors, and takes the most
-    likely reversible model of them. Of two states this is the exact posterior.
+    likely reversible model of them. Of two states this is the exact posterior. What is expected is drawn anew by its
+    error for each draw, so that a posterior of normal distributions would be exact too.
 
     Args:
         counts: (S, S) transitions.
@@ -145,12 +179,17 @@ def sample_populations(counts: np.ndarray, prior: np.ndarray, n_samples: int, se
             nothing came back from gets a wide interval by it instead of being left out.
         n_samples: B.
         seed: of the draws.
+        expected: populations (S,) with their error.
     """
     generator = np.random.default_rng(seed)
     drawn = generator.gamma(np.broadcast_to(counts + prior, (n_samples, *counts.shape)))
     # a draw of the gamma distribution of a tiny shape can be next to nothing, and disconnect states
     drawn = np.where(counts + prior > 0, np.maximum(drawn, 1e-6), 0.0)
-    return Posterior(reversible_populations(counts + prior), reversible_populations(drawn), counts)
+    if expected is None:
+        return Posterior(reversible_populations(counts + prior), reversible_populations(drawn), counts)
+    noise = generator.normal(0.0, expected.precision**-0.5, (n_samples, len(counts)))
+    shaken = replace(expected, populations=expected.populations * np.exp(noise))
+    return Posterior(reversible_populations(counts + prior, expected), reversible_populations(drawn, shaken), counts)
 
 
 def rate_prior(counts: np.ndarray, strength: float) -> np.ndarray:

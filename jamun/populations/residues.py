@@ -12,7 +12,7 @@ Weights give the frames the populations of all steps at once. Slow steps of diff
 but for what the frames themselves hold.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from jamun.io.seeds import derived_seed
 from jamun.peptides.torsions import Torsion
 from jamun.populations.basins import residue_states
 from jamun.populations.markov import (
+    Expected,
     Posterior,
     expected_prior,
     rate_prior,
@@ -61,6 +62,8 @@ class ResidueSettings:
     n_samples: draws of each posterior.
     seed: of the draws.
     smallest, largest: bounds of a frame's weight, whose mean is 1.
+    model_error: of each step, by name: standard deviation in kT of the free energies that frames of the same peptide
+        have which are expected; None where such frames say nothing that transitions could.
     """
 
     lag: float = 50.0
@@ -69,6 +72,7 @@ class ResidueSettings:
     seed: int = 0
     smallest: float = 0.02
     largest: float = 10.0
+    model_error: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -147,15 +151,6 @@ def _lag_frames(peptide: PeptideRuns, lag: float) -> int:
     return max(1, round(lag / peptide.frame_interval))
 
 
-def _posterior(
-    step: Step, counts: np.ndarray, expected: np.ndarray, pool: Pool, settings: ResidueSettings
-) -> Posterior:
-    """Populations by a step's own counts (S, S), its expected populations (S,), and the pool."""
-    prior = pool.prior(step.levels, counts, expected, settings.strength)
-    seed = derived_seed(settings.seed, step.residue.name, step.residue.place, step.name)
-    return sample_populations(counts, prior, settings.n_samples, seed)
-
-
 def _wanted(step: Step, populations: np.ndarray) -> Wanted:
     """Populations (S,) of the weighed frames of a step."""
     weighed = np.flatnonzero(np.concatenate(step.weighed))
@@ -186,8 +181,10 @@ def _one_way(counts: np.ndarray, states: np.ndarray) -> bool:
     return len(there) > 1 and not bool(crossed.all())
 
 
-# Rounds in which the weights by all other steps, and transitions that they weigh, become consistent.
-_COUPLINGS = 6
+# Rounds at most in which the populations of all steps, and the transitions that they weigh, become consistent, and the
+# change of a population at which they are. Each round goes half of the way, in the logarithm: where motions that were
+# hardly crossed hold each other, whole steps can grow against each other without end.
+_COUPLINGS, _CONSISTENT = 100, 1e-3
 _LEAST = 1e-4  # of a factor, by which a frame counts next to nothing
 
 
@@ -212,16 +209,28 @@ def step_results(
     ]
     wanted = [_wanted(step, np.ones(step.n_states)) for step in steps]
     counts = [step.counts(lag) for step in steps]
-    for _ in range(_COUPLINGS):
+    known = [
+        None if expected is None or settings.model_error is None else Expected(own, settings.model_error[step.name])
+        for step, own in zip(steps, shares, strict=True)
+    ]
+    for turn in range(_COUPLINGS):
+        change = 0.0
         for place, step in enumerate(steps):
             prior = pool.prior(step.levels, counts[place], shares[place], settings.strength)
-            wanted[place] = replace(wanted[place], populations=reversible_populations(counts[place] + prior))
+            old, new = wanted[place].populations, reversible_populations(counts[place] + prior, known[place])
+            if turn > 0:
+                new = np.sqrt(old * new) / np.sqrt(old * new).sum()
+            change = max(change, float(np.abs(new - old).max()))
+            wanted[place] = replace(wanted[place], populations=new)
         given = _others_weights(wanted, peptide)
         counts = [step.counts(lag, own) for step, own in zip(steps, given, strict=True)]
-    posteriors = [
-        _posterior(step, own, expected, pool, settings)
-        for own, expected, step in zip(counts, shares, steps, strict=True)
-    ]
+        if change < _CONSISTENT:
+            break
+    posteriors = []
+    for step, own, share, expectation in zip(steps, counts, shares, known, strict=True):
+        prior = pool.prior(step.levels, own, share, settings.strength)
+        seed = derived_seed(settings.seed, step.residue.name, step.residue.place, step.name)
+        posteriors.append(sample_populations(own, prior, settings.n_samples, seed, expectation))
     return [_result(*three, settings.lag) for three in zip(steps, wanted, posteriors, strict=True)]
 
 

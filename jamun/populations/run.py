@@ -40,7 +40,7 @@ from jamun.populations.residues import (
 )
 from jamun.populations.seeds import seeds_of_round
 from jamun.populations.short_md import RunSettings, ShortRun, read_run, run_all, run_batched, seconds_of
-from jamun.populations.steps import steps_of
+from jamun.populations.steps import CHI1, HELICAL, SIDE_OF_PHI, steps_of
 from jamun.simulate.platform import choose
 from jamun.simulate.run import on_device
 from jamun.simulate.system import make_member
@@ -196,8 +196,14 @@ class _Rounds:
 
 def residue_settings(settings: PopulationSettings, lag: float) -> ResidueSettings:
     """Those of the models; lag in ps."""
+    error = settings.model_error
     return ResidueSettings(
-        lag=lag, strength=settings.strength, seed=settings.seed, smallest=_SMALLEST, largest=_LARGEST
+        lag=lag,
+        strength=settings.strength,
+        seed=settings.seed,
+        smallest=_SMALLEST,
+        largest=_LARGEST,
+        model_error={SIDE_OF_PHI: error.phi, HELICAL: error.psi, CHI1: error.chi1},
     )
 
 
@@ -376,7 +382,7 @@ def publish(
 
 def _told(result: StepResult, runs: PeptideRuns, samples: PeptideRuns | None) -> dict[str, Any]:
     """What populations.json tells of a step."""
-    step = {"phi > 0": ["no", "yes"], "helical": ["no", "yes"], "chi1": ["gauche+", "trans", "gauche-"]}[result.step]
+    step = {SIDE_OF_PHI: ["no", "yes"], HELICAL: ["no", "yes"], CHI1: ["gauche+", "trans", "gauche-"]}[result.step]
     of_samples: list[float | None] = [None] * len(step)
     if samples is not None:
         same = next(

@@ -3,14 +3,14 @@
 import numpy as np
 
 from jamun.populations.residues import StepResult
-from jamun.populations.steps import Step
+from jamun.populations.steps import CHI1, Step
 
 
 def backbone_states(steps: list[Step]) -> np.ndarray:
     """A number (F,) for each frame: the sides of phi and psi of all residues together."""
     labels = np.zeros(sum(map(len, steps[0].states)) if steps else 0, dtype=np.int64)
     for step in steps:
-        if step.name != "chi1":
+        if step.name != CHI1:
             labels = labels * step.n_states + np.concatenate(step.states)
     return np.unique(labels, return_inverse=True)[1]
 

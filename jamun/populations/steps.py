@@ -9,6 +9,9 @@ from jamun.populations.markov import count_transitions
 
 Key = tuple[str, ...]
 
+# Names of the slow steps.
+SIDE_OF_PHI, HELICAL, CHI1 = STEPS = ("phi > 0", "helical", "chi1")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -60,13 +63,13 @@ def steps_of(residues: list[ResidueStates]) -> list[Step]:
             positive = [run.astype(np.int64) for run in residue.positive]
             levels: tuple[tuple[str, ...], ...] = (("phi", "GLY"), ("phi", *own)) if glycine else (("phi", "any"),)
             alone = _others_near(residue, residues)
-            found.append(Step(residue, "phi > 0", 2, positive, alone, all_frames, levels))
+            found.append(Step(residue, SIDE_OF_PHI, 2, positive, alone, all_frames, levels))
         helical = [run.astype(np.int64) for run in residue.helical]
         levels = (("psi", kind, str(residue.place)), ("psi", *own))
-        found.append(Step(residue, "helical", 2, helical, near, near, levels))
+        found.append(Step(residue, HELICAL, 2, helical, near, near, levels))
         if residue.rotamer is not None:
             levels = (("chi1", residue.name, str(residue.before_proline)), ("chi1", *own))
-            found.append(Step(residue, "chi1", 3, residue.rotamer, all_frames, all_frames, levels))
+            found.append(Step(residue, CHI1, 3, residue.rotamer, all_frames, all_frames, levels))
     return found
 
 

@@ -5,6 +5,7 @@ import pytest
 from deeptime.markov.msm import MaximumLikelihoodMSM
 
 from jamun.populations.markov import (
+    Expected,
     count_transitions,
     expected_prior,
     rate_prior,
@@ -132,6 +133,32 @@ def test_a_prior_of_rates_has_their_chances_and_so_many_transitions():
     prior = rate_prior(counts, 2.0)
     np.testing.assert_allclose(prior - np.diag(np.diag(prior)), [[0, 2], [2, 0]])
     np.testing.assert_allclose(prior / prior.sum(1, keepdims=True), counts / counts.sum(1, keepdims=True))
+
+
+@pytest.mark.parametrize("crossings", [30.0, 300.0])
+def test_what_is_expected_weighs_by_its_error(crossings):
+    """Where all is nearly normal, the free energy is the mean of both, by their precisions, and so is its error."""
+    counts = np.array([[20 * crossings, crossings], [crossings, 10 * crossings]])
+    expected, error = np.array([0.5, 0.5]), 0.2
+    of_counts = np.log(counts[0].sum() / counts[1].sum())
+    variance = 2 / crossings
+    precision = 1 / variance + 1 / error**2
+    posterior = sample_populations(counts, np.zeros((2, 2)), 4000, 0, Expected(expected, error))
+    drawn = np.log(posterior.samples[:, 0] / posterior.samples[:, 1])
+    assert drawn.mean() == pytest.approx(of_counts / variance / precision, abs=0.02)
+    assert np.log(posterior.best[0] / posterior.best[1]) == pytest.approx(of_counts / variance / precision, abs=0.02)
+    assert drawn.std() == pytest.approx(precision**-0.5, rel=0.06)
+
+
+def test_what_is_expected_is_of_any_number_of_states():
+    """A free energy is held by its own difference alone, whatever the number of states."""
+    counts = np.diag([50.0, 50.0, 50.0]) + 1e-9
+    expected = np.array([0.6, 0.3, 0.1])
+    posterior = sample_populations(counts, np.zeros((3, 3)), 4000, 0, Expected(expected, 0.5))
+    np.testing.assert_allclose(posterior.best, expected, atol=1e-3)
+    energies = np.log(posterior.samples)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert (energies[:, one] - energies[:, other]).std() == pytest.approx(0.5, rel=0.05)
 
 
 def test_timescales_are_those_of_a_known_chain():
