@@ -3,16 +3,7 @@
 import numpy as np
 
 from jamun.populations.residues import StepResult
-from jamun.populations.steps import CHI1, Step
-
-
-def backbone_states(steps: list[Step]) -> np.ndarray:
-    """A number (F,) for each frame: the sides of phi and psi of all residues together."""
-    labels = np.zeros(sum(map(len, steps[0].states)) if steps else 0, dtype=np.int64)
-    for step in steps:
-        if step.name != CHI1:
-            labels = labels * step.n_states + np.concatenate(step.states)
-    return np.unique(labels, return_inverse=True)[1]
+from jamun.populations.steps import Step
 
 
 def even_seeds(labels: np.ndarray, n_seeds: int, generator: np.random.Generator) -> np.ndarray:
@@ -33,18 +24,18 @@ def seeds_of_round(
 ) -> np.ndarray:
     """Numbers of frames (n_seeds,) for one round of short runs.
 
-    The first round is even over the backbone states of all residues together. Later ones are even over the states of
-    the steps whose populations are least certain by `results` of the rounds before, each of which gets seeds in
-    proportion to its error. `steps` are of the samples.
+    Each step gets seeds in proportion to the error of its populations by `results` of the rounds before, in the first
+    round as many as any other, even over its own states. (Even over the states of all steps together, half of the runs
+    and more would start at positive phi, which they hardly ever leave.) `steps` are of the samples.
     """
-    if not results:
-        return even_seeds(backbone_states(steps), n_seeds, generator)
-    errors = np.array([result.error for result in results])
+    states = [np.concatenate(step.states)[np.concatenate(step.weighed)] for step in steps]
+    errors = (
+        np.array([result.error for result in results]) if results else np.array([len(set(own)) > 1 for own in states])
+    )
     shares = errors / errors.sum() if errors.sum() > 0 else np.full(len(errors), 1 / len(errors))
     ends = np.round(np.cumsum(shares) * n_seeds).astype(int)
     found = []
-    for step, count in zip(steps, np.diff(ends, prepend=0), strict=True):
+    for step, labels, count in zip(steps, states, np.diff(ends, prepend=0), strict=True):
         weighed = np.flatnonzero(np.concatenate(step.weighed))
-        labels = np.concatenate(step.states)[weighed]
         found.append(weighed[even_seeds(labels, int(count), generator)])
     return np.concatenate(found)

@@ -5,7 +5,7 @@ import numpy as np
 from jamun.peptides.torsions import Torsion
 from jamun.populations.basins import residue_states
 from jamun.populations.residues import PeptideRuns, Pool, ResidueSettings, step_results
-from jamun.populations.seeds import backbone_states, even_seeds, seeds_of_round
+from jamun.populations.seeds import even_seeds, seeds_of_round
 from jamun.populations.steps import steps_of
 
 TORSIONS = [Torsion("phi", 1, "ALA"), Torsion("psi", 1, "ALA"), Torsion("phi", 2, "SER"), Torsion("psi", 2, "SER")]
@@ -26,12 +26,17 @@ def test_every_state_gets_as_many_and_the_rarest_is_never_left_out():
     assert 2 in labels[even_seeds(labels, 1, np.random.default_rng(0))]
 
 
-def test_states_are_of_all_residues_together():
-    helical = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [0, 0]], dtype=bool)
-    steps = steps_of(residue_states(TORSIONS, [frames(helical)]))
-    labels = backbone_states(steps)
-    assert len(set(labels)) == 4
-    assert labels[0] == labels[4]
+def test_the_first_round_starts_on_both_sides_of_every_step():
+    generator = np.random.default_rng(0)
+    samples = frames(generator.random((2000, 2)) < 0.02)
+    samples[generator.choice(2000, 4, replace=False), 0] = np.radians(55.0)
+    steps = steps_of(residue_states(TORSIONS, [samples]))
+    chosen = seeds_of_round(steps, [], 30, np.random.default_rng(1))
+    assert len(chosen) == 30
+    starts = {(step.residue.place, step.name): np.concatenate(step.states)[chosen] for step in steps}
+    # a third of the seeds each, but for the one residue that no sample has at positive phi
+    for step in ((1, "phi > 0"), (1, "helical"), (2, "helical")):
+        assert 5 <= starts[step].sum() <= 8
 
 
 def test_later_rounds_start_where_populations_are_least_certain():
