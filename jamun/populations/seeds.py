@@ -28,14 +28,16 @@ def seeds_of_round(
     round as many as any other, even over its own states. (Even over the states of all steps together, half of the runs
     and more would start at positive phi, which they hardly ever leave.) `steps` are of the samples.
     """
-    states = [np.concatenate(step.states)[np.concatenate(step.weighed)] for step in steps]
-    errors = (
-        np.array([result.error for result in results]) if results else np.array([len(set(own)) > 1 for own in states])
-    )
-    shares = errors / errors.sum() if errors.sum() > 0 else np.full(len(errors), 1 / len(errors))
-    ends = np.round(np.cumsum(shares) * n_seeds).astype(int)
-    found = []
-    for step, labels, count in zip(steps, states, np.diff(ends, prepend=0), strict=True):
-        weighed = np.flatnonzero(np.concatenate(step.weighed))
-        found.append(weighed[even_seeds(labels, int(count), generator)])
+    weighed = [np.flatnonzero(np.concatenate(step.weighed)) for step in steps]
+    labels = [np.concatenate(step.states)[frames] for step, frames in zip(steps, weighed, strict=True)]
+    errors = np.array([result.error for result in results] if results else [float(len(set(own)) > 1) for own in labels])
+    if not errors.any():  # nothing is uncertain: any frame will do
+        errors = np.array([float(len(own) > 0) for own in labels])
+    ends = np.round(np.cumsum(errors / errors.sum()) * n_seeds).astype(int)
+    counts = np.diff(ends, prepend=0).tolist()
+    found = [
+        frames[even_seeds(own, count, generator)]
+        for frames, own, count in zip(weighed, labels, counts, strict=True)
+        if len(own)
+    ]
     return np.concatenate(found)
