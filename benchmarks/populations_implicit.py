@@ -2,20 +2,21 @@
 
     for p in HP GN ET CW IG FA NE DW; do
       jamun populations --sequence $p --budget 10ns --target 0.001 --processes 1 --out runs/${p}_populations
+      jamun populations --sequence $p --budget 10ns --target 0.001 --processes 1 --out runs/again/${p}_populations \
+        --config again.yaml
       jamun build --sequence $p --out runs/built
       jamun simulate --pdb runs/built/$p.pdb --out runs/md_$p --config plain.yaml
     done
     python benchmarks/populations_implicit.py runs --json benchmarks/results/populations_implicit.json \
       --figure docs/images/populations_implicit.png
 
-plain.yaml: simulate: {solvent: implicit, ensemble: NVT, equilibration: [{ensemble: NVT, duration: 10 ps}],
-production: 30 ns, frame_interval: 1 ps}; one run of each peptide from its built structure.
+again.yaml: populations: {seed: 1}. plain.yaml: simulate: {solvent: implicit, ensemble: NVT, equilibration: [{ensemble:
+NVT, duration: 10 ps}], production: 10 ns, frame_interval: 1 ps}; one run of each peptide from its built structure.
 
 The reference is the MD of the study `implicit`, 64 replicas of 3.3 ns of each peptide after annealing: the populations
 of the basins of phi and psi, with their 95 % intervals, in studies/capped_dipeptides/implicit/data/physicality. Its
-frames are not kept, so the borders of the basins are found again on the MD made here, weighted to the same
-populations. Distances of torsions are to the last 20 ns of the run from the built structure, weighted to the
-populations of the reference's basins.
+frames are not kept. So the borders of the basins are found again, and distances of torsions are to frames of the runs
+in `again`, which are weighted to the populations of the reference's basins.
 """
 
 from __future__ import annotations
@@ -47,7 +48,6 @@ REFERENCE = ROOT / "studies" / "capped_dipeptides" / "implicit" / "data" / "phys
 PEPTIDES = ("HP", "GN", "ET", "CW", "IG", "FA", "NE", "DW")
 RUNS = (24, 48, 72, 100)  # of 100 ps: whole rounds
 PLAIN_NS = (1.2, 2.4, 4.8, 7.2, 10.0)
-KEPT_NS = 10.0  # of the run from the built structure; what follows is the reference of torsions
 BINS = 100
 DRAWS = 100  # of the posterior
 FARTHEST = 0.9  # radians, of a basin's minimum from that of the reference
@@ -89,7 +89,7 @@ class Peptide:
     basins: of each residue.
     pairs: (P, 2) columns of phi and psi.
     backbone: columns of phi and psi.
-    reference: torsions (F, K) of later plain MD, with weights (F,) by the reference's basins.
+    reference: torsions (F, K) of other short runs, with weights (F,) by the reference's basins.
     """
 
     runs: PeptideRuns
@@ -153,24 +153,24 @@ def read(name: str, folder: Path) -> Peptide:
     """All of one peptide."""
     made = folder / f"{name}_populations"
     told = read_json(made / "populations.json")
-    runs = _short_runs(name, made, told["frame_interval_ps"])
+    runs, again = (
+        _short_runs(name, one, told["frame_interval_ps"]) for one in (made, folder / "again" / f"{name}_populations")
+    )
+    reference = np.concatenate(again.runs)
     torsions, drawn = _torsions(made / "samples" / "samples.xtc", made / "samples" / "topology.pdb")
     with np.load(made / "samples" / "flags.npz") as flags:
         samples = PeptideRuns(name, torsions, [drawn[flags["accepted"]]], 1.0)
     _, plain = _torsions(folder / f"md_{name}" / "trajectory.xtc", folder / f"md_{name}" / "topology.pdb")
     pairs = np.array(phi_psi_pairs(torsions))
-    everything = np.concatenate([*runs.runs, plain])
+    everything = np.concatenate([*runs.runs, reference])
     entries = read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["residues"]
     basins = [_basins(entry, everything[:, pair]) for entry, pair in zip(entries, pairs, strict=True)]
     # Once more on a map with the reference's populations, in which rare basins are as deep as there.
     weights = _by_reference(everything, pairs, basins)
     drawn_again = np.random.default_rng(0).choice(len(weights), 200_000, p=weights / weights.sum())
     basins = [_basins(entry, everything[drawn_again][:, pair]) for entry, pair in zip(entries, pairs, strict=True)]
-    kept = round(KEPT_NS * 1000)
-    reference = plain[kept:]
-    backbone = np.unique(pairs)
     weighed = _by_reference(reference, pairs, basins)
-    return Peptide(runs, samples, plain[:kept], basins, pairs, backbone, (reference, weighed))
+    return Peptide(runs, samples, plain, basins, pairs, np.unique(pairs), (reference, weighed))
 
 
 def _scores(peptide: Peptide, angles: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
@@ -231,7 +231,13 @@ def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dic
                     ),
                 }
             )
-    return _scores(peptide, angles, weights) | {"runs": number, "lag_ps": lag["lag_ps"], "basins": rows}
+    of_samples = weights_by(peptide.samples, results, of_residues)[0]
+    return _scores(peptide, angles, weights) | {
+        "runs": number,
+        "lag_ps": lag["lag_ps"],
+        "samples": _scores(peptide, peptide.samples.runs[0], of_samples),
+        "basins": rows,
+    }
 
 
 def measured(name: str, folder: Path) -> dict[str, Any]:
@@ -240,9 +246,12 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     settings = PopulationSettings(budget=10_000.0)
     numbers = [number for number in RUNS if number <= len(peptide.runs.runs)]
     short = [np.concatenate(peptide.runs.runs[:number]) for number in numbers]
+    # As near as so many frames come with the reference's own populations.
+    right = _by_reference(short[-1], peptide.pairs, peptide.basins)
     return {
         "peptide": name,
         "floor_js_basins": read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["js"]["md_halves"],
+        "floor_js_backbone": _scores(peptide, short[-1], right)["js_backbone"],
         "samples": _scores(peptide, peptide.samples.runs[0]),
         "weighted": [weighted(peptide, number, settings) for number in numbers],
         "average of the runs": [_scores(peptide, angles) | {"runs": len(angles)} for angles in short],
@@ -276,14 +285,14 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             panel.plot(ns, np.mean(means, 0), color=f"C{number}", linewidth=2.5, marker="o", label=name)
         samples = np.mean([row["samples"][score] for row in rows])
         panel.axhline(samples, color="black", linestyle="--", label="samples, no MD")
-        if score == "js_basins":
-            floor = np.mean([row["floor_js_basins"] for row in rows])
-            panel.axhline(floor, color="grey", linestyle=":", label="reference, half against half")
+        floor = np.mean([row[f"floor_{score}"] for row in rows])
+        label = "reference, half against half" if score == "js_basins" else "10 ns with the reference's populations"
+        panel.axhline(floor, color="grey", linestyle=":", label=label)
         panel.set(xscale="log", xlabel="MD of a peptide (ns)", title=title, ylim=(0, None))
         panel.set_xticks([1.2, 2.4, 4.8, 10], ["1.2", "2.4", "4.8", "10"])
         panel.minorticks_off()
+        panel.legend(fontsize=8)
     panels[0].set_ylabel("JS distance to the reference")
-    panels[0].legend(fontsize=8)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 

@@ -70,7 +70,7 @@ def populations(
     from jamun.figures import to_files
     from jamun.io.atomic import read_json
     from jamun.peptides.sequences import parse_sequence
-    from jamun.populations.run import Ensemble, PopulationFolders, populations_to_files, publish, read_samples
+    from jamun.populations.run import PeptideFrames, PopulationFolders, populations_to_files, publish, read_samples
 
     settings = settings_of(config)
     changed = {"budget": None if budget is None else to_unit(budget, "ps"), "target": target}
@@ -78,7 +78,7 @@ def populations(
         **(settings.populations.model_dump() | {key: value for key, value in changed.items() if value is not None})
     )
 
-    def given(paths: list[Path]) -> Ensemble:
+    def given(paths: list[Path]) -> PeptideFrames:
         if topology is None:
             raise UserError("--samples and --md need --topology, the structure of their atoms")
         return read_samples(paths, topology)
@@ -90,7 +90,7 @@ def populations(
         assert topology is not None, "the runs were read with it"
         name = topology.stem if sequence is None else parse_sequence(sequence).name
         out = out or Path(f"{name}_populations")
-        frames = Ensemble(read.topology, read.runs, frame_interval)
+        frames = PeptideFrames(read.topology, read.runs, frame_interval)
         told = {"md_ps": frame_interval * sum(map(len, frames.runs)), "own_md": [str(path) for path in md]}
         expected = None if samples is None else given([samples])
         publish(name, frames, expected, settings.simulate.temperature, own, out, told)

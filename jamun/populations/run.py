@@ -61,7 +61,7 @@ class PopulationError(UserError):
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class PeptideFrames:
     """Frames of heavy atoms of one peptide: samples, or several runs of MD.
 
     topology: of the heavy atoms.
@@ -79,7 +79,7 @@ class Ensemble:
         return PeptideRuns(peptide, angles[0][0], [own for _, own in angles], self.frame_interval)
 
 
-def read_samples(files: Sequence[Path], topology: Path, flags: Path | None = None) -> Ensemble:
+def read_samples(files: Sequence[Path], topology: Path, flags: Path | None = None) -> PeptideFrames:
     """Frames of the heavy atoms of trajectory files, one run each; of samples, those that `flags` accepts."""
     runs = []
     heavy = None
@@ -98,7 +98,7 @@ def read_samples(files: Sequence[Path], topology: Path, flags: Path | None = Non
         runs = [runs[0][accepted]]
     if not any(map(len, runs)):
         raise PopulationError(f"{files[0]}: no frames.")
-    return Ensemble(found, runs, 1.0)
+    return PeptideFrames(found, runs, 1.0)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class _Rounds:
         self,
         peptide: str,
         pdb: Path,
-        samples: Ensemble,
+        samples: PeptideFrames,
         simulate: SimulateSettings,
         settings: PopulationSettings,
         work: Path,
@@ -235,7 +235,7 @@ def estimate(
 def populations_to_files(
     peptide: str,
     pdb: Path,
-    samples: Ensemble,
+    samples: PeptideFrames,
     simulate: SimulateSettings,
     settings: PopulationSettings,
     folders: PopulationFolders,
@@ -287,7 +287,7 @@ def populations_to_files(
             made += rounds.make(runs, properties, processes, stop)
             simulated += time.monotonic() - simulates
             made.sort()
-            md = Ensemble(samples.topology, [read_run(path) for path in made], rounds.interval)
+            md = PeptideFrames(samples.topology, [read_run(path) for path in made], rounds.interval)
             results, lag = estimate(md.torsions(peptide), rounds.angles, settings)
             error = max(result.error for result in results)
             history.append({"runs": len(made), "md_ps": len(made) * per_run, "error": error, "lag_ps": lag["lag_ps"]})
@@ -309,14 +309,14 @@ def populations_to_files(
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _digest(samples: Ensemble) -> str:
+def _digest(samples: PeptideFrames) -> str:
     digest = hashlib.sha256()
     for run in samples.runs:
         digest.update(np.ascontiguousarray(run, dtype=np.float32).tobytes())
     return digest.hexdigest()
 
 
-def _save_runs(md: Ensemble, path: Path) -> None:
+def _save_runs(md: PeptideFrames, path: Path) -> None:
     """Write all runs as one XTC: a frame's step is its run (from 0), its time that in its run, ps."""
     with atomic_path(path) as temporary, openable(temporary) as name, XTCTrajectoryFile(name, "w") as xtc:
         for number, run in enumerate(md.runs):
@@ -337,8 +337,8 @@ def _maps(runs: PeptideRuns, weights: np.ndarray | None) -> np.ndarray:
 
 def publish(
     peptide: str,
-    md: Ensemble,
-    samples: Ensemble | None,
+    md: PeptideFrames,
+    samples: PeptideFrames | None,
     temperature: float,
     settings: PopulationSettings,
     out: Path,

@@ -20,7 +20,7 @@ from jamun.evaluation.ensembles import read_weights
 from jamun.io.atomic import read_json, read_npz, write_json
 from jamun.io.files import SamplingFiles
 from jamun.populations.run import (
-    Ensemble,
+    PeptideFrames,
     PopulationError,
     PopulationFolders,
     populations_to_files,
@@ -205,7 +205,7 @@ def test_samples_of_another_peptide_and_explicit_solvent_are_refused(alanine, tm
 
 def test_samples_of_the_wrong_hand_alone_are_told(alanine, tmp_path):
     samples = read_samples([alanine / "samples.xtc"], alanine / "topology.pdb")
-    mirrored = Ensemble(samples.topology, [samples.runs[0] * [-1, 1, 1]], 1.0)
+    mirrored = PeptideFrames(samples.topology, [samples.runs[0] * [-1, 1, 1]], 1.0)
     folders = PopulationFolders(tmp_path, tmp_path / "work")
     with pytest.raises(PopulationError, match="none of 3 samples"):
         populations_to_files("A", alanine / "A.pdb", mirrored, SIMULATE, SETTINGS, folders, 1)
