@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from jamun.io.log import UserError
 from jamun.peptides.closures import Closures
 from jamun.peptides.residues import hand, natural_centres
+from jamun.peptides.sequences import CAPS
 
 if TYPE_CHECKING:
     import mdtraj
@@ -118,6 +120,15 @@ class Molecule:
         """Labels such as ``ALA2`` of the residues with a stereocentre that is not the natural one, caps counted."""
         places = dict.fromkeys(np.flatnonzero(self.hands < 0).tolist())
         return list(dict.fromkeys(f"{self.residue_names[atom]}{self.residue_indices[atom] + 1}" for atom in places))
+
+    @property
+    def residue_labels(self) -> list[str]:
+        """Of each atom its residue, such as ``Ala1``, counted along the sequence without caps; caps by name alone."""
+        names = dict(zip(self.residue_indices.tolist(), self.residue_names, strict=True))
+        places = accumulate(int(name not in CAPS) for name in names.values())
+        told = zip(names.items(), places, strict=True)
+        labels = {index: name.capitalize() + ("" if name in CAPS else str(place)) for (index, name), place in told}
+        return [labels[index] for index in self.residue_indices.tolist()]
 
     def atom_hands(self) -> np.ndarray:
         """(N,) int8, 1 or -1: the hand of the nearest stereocentre, counted in bonds; of two as near, that which comes

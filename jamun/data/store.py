@@ -73,12 +73,9 @@ def write_features(
         if written != n_frames:
             raise FeatureError(f"{peptide}: {written} frames found where {n_frames} were expected.")
         text = h5py.string_dtype()
-        file.create_dataset("elements", data=molecule.elements)
-        file.create_dataset("atom_names", data=list(molecule.atom_names), dtype=text)
-        file.create_dataset("residue_names", data=list(molecule.residue_names), dtype=text)
-        file.create_dataset("residue_indices", data=molecule.residue_indices)
-        file.create_dataset("bonds", data=molecule.bonds)
-        file.create_dataset("hands", data=molecule.hands)
+        for name, value in vars(molecule).items():
+            names = isinstance(value, tuple)
+            file.create_dataset(name, data=list(value) if names else value, dtype=text if names else None)
         file.create_dataset("boundaries", data=np.asarray(boundaries, dtype=np.int64))
         file.attrs["peptide"] = peptide
         file.attrs["mean_squared_distance"] = squared / n_frames

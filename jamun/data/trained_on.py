@@ -97,13 +97,7 @@ class TrainedOn:
 
     def to_json(self) -> dict[str, Any]:
         """Of JSON's types."""
-        return {
-            "lengths": list(self.lengths),
-            "residues": list(self.residues),
-            "forms": list(self.forms),
-            "hands": list(self.hands),
-            "solvent": self.solvent,
-        }
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
 
     def outside(self, molecule: Molecule) -> str | None:
         """What of a molecule the training has not shown, in a sentence; None where it has shown all."""

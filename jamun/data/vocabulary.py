@@ -69,8 +69,5 @@ def encode(molecule: Molecule) -> AtomCodes:
                 )
             codes.append(known.index(value) + 1)
     return AtomCodes(
-        np.array(element, dtype=np.int64),
-        np.array(atom_name, dtype=np.int64),
-        np.array(residue, dtype=np.int64),
-        np.asarray(molecule.residue_indices, dtype=np.int64),
+        *(np.array(codes, dtype=np.int64) for codes in (element, atom_name, residue, molecule.residue_indices))
     )

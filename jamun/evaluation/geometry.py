@@ -87,20 +87,12 @@ class Measured:
         return Measured(*(part[frames] for part in vars(self).values()))
 
 
-def _residue_labels(topology: mdtraj.Topology) -> dict[int, str]:
-    """``Ala1`` by the index of the residue, counted along the sequence without caps; caps by their name alone."""
-    labels, place = {}, 0
-    for residue in topology.residues:
-        place += residue.name not in CAPS
-        labels[residue.index] = residue.name.capitalize() + ("" if residue.name in CAPS else str(place))
-    return labels
-
-
-def _joined(atoms: list[mdtraj.core.topology.Atom], residues: dict[int, str]) -> str:
-    """``Ala1 N–CA``; with the residue of each stretch where a term spans two: ``Ala1 C–Trp2 N``."""
+def _joined(atoms: list[mdtraj.core.topology.Atom], residues: list[str]) -> str:
+    """``Ala1 N–CA``; with the residue of each stretch where a term spans two: ``Ala1 C–Trp2 N``. `residues` are the
+    labels of all atoms' residues."""
     words, last = [], None
     for atom in atoms:
-        words.append(atom.name if atom.residue.index == last else f"{residues[atom.residue.index]} {atom.name}")
+        words.append(atom.name if atom.residue.index == last else f"{residues[atom.index]} {atom.name}")
         last = atom.residue.index
     return "–".join(words)
 
@@ -136,9 +128,8 @@ def find_terms(topology: mdtraj.Topology, positions: np.ndarray) -> Terms:
     Pairs that the topology calls bonded but that are more than LONGEST_BOND_NM apart on average in the reference,
     `positions` (F, N, 3) in nm, are left out and named in `dropped`. Raises MoleculeError for a topology without bonds.
     """
-    residues = _residue_labels(topology)
-    atoms = list(topology.atoms)
-    bonds = Molecule.from_topology(topology).bonds
+    molecule, atoms = Molecule.from_topology(topology), list(topology.atoms)
+    residues, bonds = molecule.residue_labels, molecule.bonds
     lengths = _lengths(positions[:: max(1, len(positions) // 1000)], bonds).mean(0)
     dropped = [_joined([atoms[a] for a in pair], residues) for pair in bonds[lengths > LONGEST_BOND_NM]]
     bonds = bonds[lengths <= LONGEST_BOND_NM]
@@ -154,11 +145,9 @@ def find_terms(topology: mdtraj.Topology, positions: np.ndarray) -> Terms:
         angle_labels=[_joined([atoms[a] for a in triple], residues) for triple in angles],
         angle_types=[_angle_type([atoms[a] for a in triple]) for triple in angles],
         omegas=np.array([quartet for _, quartet in peptide], dtype=np.int64).reshape(-1, 4),
-        omega_labels=[
-            f"{residues[atoms[q[1]].residue.index]}–{residues[atoms[q[2]].residue.index]}" for _, q in peptide
-        ],
+        omega_labels=[f"{residues[carbon]}–{residues[nitrogen]}" for _, (_, carbon, nitrogen, _) in peptide],
         centres=np.array([(centre, *others) for _, centre, others in centres], dtype=np.int64).reshape(-1, 4),
-        centre_labels=[f"{residues[atoms[c].residue.index]} {atoms[c].name}" for _, c, _ in centres],
+        centre_labels=[f"{residues[c]} {atoms[c].name}" for _, c, _ in centres],
         contacts=far_pairs(len(atoms), bonds),
         dropped=dropped,
     )

@@ -90,17 +90,10 @@ class SlowMotions:
         self, frames: int | None, no_frames: str | None, settings: DynamicsSettings, others: slice = slice(None)
     ) -> dict[str, Any]:
         """The distances of the first `frames` frames to all or to `others`; missing where they are too few, or None."""
-        reason = too_few(frames, no_frames)
-        if reason is not None:
+        reason = no_frames or f"{frames} frames are fewer than {FEWEST_FRAMES}"
+        if frames is None or frames < FEWEST_FRAMES:
             return {"frames": frames, "reason": reason} | {key: missing(reason) for key in DISTANCES}
         return {"frames": frames} | self.between(slice(frames), others, settings)
-
-
-def too_few(frames: int | None, no_frames: str | None = None) -> str | None:
-    """Why so many frames are not compared: None for enough, `no_frames` where there are none at all."""
-    if frames is None:
-        return no_frames
-    return None if frames >= FEWEST_FRAMES else f"{frames} frames are fewer than {FEWEST_FRAMES}"
 
 
 def distances(first: Segment, second: Segment, no_tica: str | None, settings: DynamicsSettings) -> dict[str, Any]:

@@ -92,11 +92,6 @@ def published_features(ensemble: Ensemble) -> np.ndarray:
     return np.concatenate([distances, np.sin(angles), np.cos(angles)], 1, dtype=np.float32)
 
 
-def fit_published_tica(md: Ensemble, lag: int) -> Projection:
-    """TICA of the MD on the published features, `lag` in frames. Raises TICAError where there can be none."""
-    return fit_features([published_features(md.chosen(md.chains == one)) for one in np.unique(md.chains)], lag)
-
-
 def _components(ensemble: Ensemble, projection: Projection) -> np.ndarray:
     """The two slowest components (F, 2), some frames at a time: eight residues have two thousand features."""
     parts = np.array_split(np.arange(len(ensemble)), -(-len(ensemble) // _CHUNK))
@@ -178,7 +173,8 @@ def analyse(
     given, reasons = (None, {"energy_w2": potential}) if isinstance(potential, str) else (potential, {})
     projection = None
     try:
-        projection = fit_published_tica(md, chosen.tica_lag)
+        replicas = [published_features(md.chosen(md.chains == one)) for one in np.unique(md.chains)]
+        projection = fit_features(replicas, chosen.tica_lag)
     except TICAError as error:
         reasons["tica_w2"] = f"no TICA: {error}"
     spaces = {

@@ -27,6 +27,7 @@ from jamun.figures.style import (
     residue_label,
     simulated,
     styled,
+    time_unit,
 )
 
 # Replicas in turn: not the colours that mean the sampler or MD at equal wall clock in other figures.
@@ -54,10 +55,8 @@ class _Clock:
     @classmethod
     def over(cls, ends_ps: np.ndarray) -> "_Clock":
         """In ps, ns or μs, whichever fits replicas that end at `ends_ps` (R,)."""
-        for size, unit in ((1e6, "μs"), (1e3, "ns")):
-            if ends_ps[-1] >= size:
-                return cls(unit, 1 / size, ends_ps / size)
-        return cls("ps", 1.0, ends_ps)
+        size, unit = time_unit(ends_ps[-1])
+        return cls(unit, 1 / size, ends_ps / size)
 
     @property
     def replicas(self) -> int:

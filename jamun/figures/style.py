@@ -261,12 +261,14 @@ def duration(seconds: float | None) -> str:
     return f"{seconds:.3g} s"
 
 
+def time_unit(ps: float) -> tuple[float, str]:
+    """The unit that fits a simulated time, as so many ps, and its name."""
+    return next(((size, unit) for size, unit in ((1e6, "μs"), (1e3, "ns")) if ps >= size), (1.0, "ps"))
+
+
 def simulated(frames: int, interval_ps: float | None) -> str | None:
     """Simulated time of so many frames, or None where the time between frames is not known."""
     if not interval_ps:
         return None
-    time = frames * interval_ps
-    for size, unit in ((1e6, "μs"), (1e3, "ns")):
-        if time >= size:
-            return f"{time / size:.4g} {unit}"
-    return f"{time:.4g} ps"
+    size, unit = time_unit(frames * interval_ps)
+    return f"{frames * interval_ps / size:.4g} {unit}"

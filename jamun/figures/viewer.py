@@ -12,23 +12,12 @@ import numpy as np
 
 from jamun.data.molecule import Molecule
 from jamun.figures.ensemble import central, load_frames
-from jamun.figures.style import ELEMENTS, MD_CARBON, SAMPLES_CARBON, FigureError, residue_label
+from jamun.figures.style import ELEMENTS, MD_CARBON, SAMPLES_CARBON, FigureError
 from jamun.figures.threedmol import VERSION, library
 from jamun.io.atomic import read_json, write_text
-from jamun.peptides.sequences import CAPS
 
 _SYMBOLS = {6: "C", 7: "N", 8: "O", 16: "S"}
 _HERE = Path(__file__)
-
-
-def residue_labels(molecule: Molecule) -> list[str]:
-    """``Ala1`` for each atom's residue, counted along the sequence without caps; caps by their name alone."""
-    labels, place = {}, 0
-    for index, name in zip(molecule.residue_indices.tolist(), molecule.residue_names, strict=True):
-        if index not in labels:
-            place += name not in CAPS
-            labels[index] = name.capitalize() if name in CAPS else residue_label(name, place)
-    return [labels[index] for index in molecule.residue_indices.tolist()]
 
 
 def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result: dict[str, Any]) -> str:
@@ -53,8 +42,7 @@ def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result:
         )
     ]
     elements = [_SYMBOLS.get(int(number), "?") for number in molecule.elements]
-    residues = residue_labels(molecule)
-    atoms = list(zip(residues, molecule.atom_names, strict=True))
+    atoms = list(zip(molecule.residue_labels, molecule.atom_names, strict=True))
     data = {
         "ensembles": ensembles,
         "elements": elements,

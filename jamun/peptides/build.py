@@ -108,8 +108,14 @@ def with_d_residues(positions: np.ndarray, topology: mdtraj.Topology, residues: 
     return positions
 
 
-def _system(topology: app.Topology) -> openmm.System:
+def system_of(topology: app.Topology) -> openmm.System:
+    """The system of a peptide in that force field, without constraints."""
     return force_field().createSystem(topology, nonbondedMethod=app.NoCutoff, constraints=None)
+
+
+def reference_context(system: openmm.System) -> openmm.Context:
+    """A context on OpenMM's Reference platform, the fastest for one small molecule, that nothing is integrated in."""
+    return openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
 
 
 def relax(topology: app.Topology, positions: unit.Quantity, held: openmm.Force | None = None) -> openmm.State:
@@ -117,10 +123,10 @@ def relax(topology: app.Topology, positions: unit.Quantity, held: openmm.Force |
 
     `held`, if given, is a force that acts beside the force field. The state has positions and the potential energy.
     """
-    system = _system(topology)
+    system = system_of(topology)
     if held is not None:
         system.addForce(held)
-    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    context = reference_context(system)
     context.setPositions(positions)
     openmm.LocalEnergyMinimizer.minimize(context, _RELAXATION_TOLERANCE, 500)
     return context.getState(positions=True, energy=True)
@@ -179,7 +185,7 @@ def _closed_chains(peptide: Peptide, topology: app.Topology, open_chain: np.ndar
 def require_bonds(topology: app.Topology, positions: np.ndarray, name: str) -> None:
     """Raise PeptideError, which gives `name`, where a bond is stretched at `positions` (atoms, 3) in nm, as of a chain
     that runs through a ring of its own. No minimisation leads out of that."""
-    system = _system(topology)  # to which its forces belong
+    system = system_of(topology)  # to which its forces belong
     force = next(force for force in system.getForces() if isinstance(force, openmm.HarmonicBondForce))
     terms = [force.getBondParameters(number)[:3] for number in range(force.getNumBonds())]
     first, second = np.array([(one, other) for one, other, _ in terms]).T

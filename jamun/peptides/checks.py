@@ -51,6 +51,16 @@ def peptide_bonds(topology: mdtraj.Topology) -> list[tuple[str, tuple[int, int, 
     return quartets
 
 
+def omegas(positions: np.ndarray, topology: mdtraj.Topology) -> list[tuple[str, float]]:
+    """(label, omega in radians) of every peptide bond at positions (atoms, 3) in nm."""
+    bonds = peptide_bonds(topology)
+    if not bonds:
+        return []
+    labels, quartets = zip(*bonds, strict=True)
+    found = mdtraj.compute_dihedrals(mdtraj.Trajectory(positions[None], topology), quartets)[0]
+    return list(zip(labels, found.tolist(), strict=True))
+
+
 def far_pairs(atoms: int, bonds: np.ndarray) -> np.ndarray:
     """Pairs (P, 2) of atoms, the lower first, with more than three bonds (B, 2) between them, or none at all."""
     step = np.eye(atoms)
@@ -110,10 +120,8 @@ def check(
     centres = stereocentres(topology)
     if wrong := inverted(positions, topology, expected):
         raise PeptideError(f"{name}: {wrong[0].replace(' is ', ' came out ', 1)}; build it again or report it.")
-    trajectory = mdtraj.Trajectory(positions[None], topology)
-    bonds = peptide_bonds(topology)
-    omegas = mdtraj.compute_dihedrals(trajectory, [atoms for _, atoms in bonds])[0] if bonds else np.empty(0)
-    for (label, _), omega in zip(bonds, omegas, strict=True):
+    found = omegas(positions, topology)
+    for label, omega in found:
         if np.pi - abs(omega) > OMEGA_TOLERANCE:
             raise PeptideError(f"{name}: peptide bond {label} is not trans (omega {np.rad2deg(omega):.0f} degrees).")
     contacts = closest_contacts(positions, topology)
@@ -124,7 +132,7 @@ def check(
         )
     return {
         "stereocentres": [label for label, *_ in centres],
-        "omega_radians": [float(omega) for omega in omegas],
+        "omega_radians": [omega for _, omega in found],
         "closest_heavy_nm": contacts["heavy"],
         "closest_hydrogen_nm": contacts["hydrogen"],
     }
@@ -140,15 +148,9 @@ def peculiarities(
     `inverted`; sampling goes from it, by a network that may not know it.
     """
     found = inverted(positions, topology, expected)
-    bonds = peptide_bonds(topology)
-    if bonds:
-        trajectory = mdtraj.Trajectory(positions[None], topology)
-        omegas = mdtraj.compute_dihedrals(trajectory, [atoms for _, atoms in bonds])[0]
-        found += [
-            f"the peptide bond {label} is cis"
-            for (label, _), omega in zip(bonds, omegas, strict=True)
-            if abs(omega) < np.pi / 2
-        ]
+    found += [
+        f"the peptide bond {label} is cis" for label, omega in omegas(positions, topology) if abs(omega) < np.pi / 2
+    ]
     closest = closest_contacts(positions, topology)["heavy"]
     if closest < CLASH_HEAVY_NM:
         found.append(f"two heavy atoms more than three bonds apart are only {closest:.3f} nm apart")

@@ -111,10 +111,6 @@ def _set(positions: np.ndarray, chain: _Chain, angles: Sequence[float] | np.ndar
     return positions
 
 
-def _misses(positions: np.ndarray, chain: _Chain) -> np.ndarray:
-    return np.linalg.norm(positions[chain.pairs[:, 0]] - positions[chain.pairs[:, 1]], axis=1) - chain.lengths
-
-
 def _cost(angles: np.ndarray, start: np.ndarray, chain: _Chain) -> tuple[float, np.ndarray]:
     """What is wrong with a chain of these torsions, and its gradient."""
     positions = _set(start, chain, angles)
@@ -157,5 +153,6 @@ def closed(positions: np.ndarray, topology: mdtraj.Topology, peptide: Peptide) -
         angles = np.where(np.isnan(near), wide, near)
         found = minimize(_cost, angles, (positions, chain), jac=True, method="L-BFGS-B", options={"maxiter": 300})
         bent = _set(positions, chain, found.x)
-        if float(np.sqrt(np.mean(np.square(_misses(bent, chain))))) <= _CLOSED_NM:
+        apart = np.linalg.norm(bent[chain.pairs[:, 0]] - bent[chain.pairs[:, 1]], axis=1)
+        if np.sqrt(np.square(apart - chain.lengths).mean()) <= _CLOSED_NM:
             yield bent

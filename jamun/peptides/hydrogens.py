@@ -9,7 +9,7 @@ import openmm
 from openmm import app, unit
 
 from jamun.io.log import UserError
-from jamun.peptides.build import force_field
+from jamun.peptides.build import reference_context, system_of
 from jamun.peptides.checks import stereocentres
 from jamun.peptides.residues import chirality
 from jamun.peptides.topology import neighbours
@@ -126,8 +126,7 @@ def add_hydrogens(heavy: np.ndarray, topology: mdtraj.Topology, template: np.nda
 def relax(
     positions: np.ndarray, topology: mdtraj.Topology, system: openmm.System, template: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Frames with their contacts relaxed by a few steps of L-BFGS each, on OpenMM's Reference platform, which is the
-    fastest for one small molecule.
+    """Frames with their contacts relaxed by a few steps of L-BFGS each.
 
     Args:
         positions: (F, N, 3) in nm.
@@ -139,8 +138,7 @@ def relax(
         (F, N, 3) in nm, and which frames (F,) can be simulated: finite, with every stereocentre as in the template
         before and after.
     """
-    platform = openmm.Platform.getPlatformByName("Reference")
-    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    context = reference_context(system)
     relaxed = np.empty_like(positions)
     for number, frame in enumerate(positions):
         context.setPositions(frame)
@@ -152,6 +150,15 @@ def relax(
         for place in (positions, np.nan_to_num(relaxed)):
             good &= chirality(place, centre, around) * chirality(template[None], centre, around) > 0
     return relaxed, good
+
+
+def energies(context: openmm.Context, frames: np.ndarray) -> np.ndarray:
+    """Potential energies (F,) in kJ/mol of frames (F, N, 3) in nm."""
+    found = np.empty(len(frames))
+    for number, frame in enumerate(frames):
+        context.setPositions(frame)
+        found[number] = context.getState(energy=True).getPotentialEnergy()._value
+    return found
 
 
 @dataclass(frozen=True)
@@ -174,9 +181,8 @@ class AllAtoms:
         """The peptide of a PDB that was built or taken in here."""
         file = app.PDBFile(str(pdb))
         topology = mdtraj.Topology.from_openmm(file.topology)
-        system = force_field().createSystem(file.topology, nonbondedMethod=app.NoCutoff, constraints=None)
         template = np.asarray(file.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
-        return cls(topology, template, topology.select("element != H"), system)
+        return cls(topology, template, topology.select("element != H"), system_of(file.topology))
 
     def require(self, topology: mdtraj.Topology) -> None:
         """Raise SeedError unless `topology` has the heavy atoms of this peptide, in this order."""
@@ -193,10 +199,4 @@ class AllAtoms:
 
     def energies(self, positions: np.ndarray) -> np.ndarray:
         """Potential energies (F,) in kJ/mol of frames (F, N, 3) in nm."""
-        platform = openmm.Platform.getPlatformByName("Reference")
-        context = openmm.Context(self.system, openmm.VerletIntegrator(0.001), platform)
-        found = np.empty(len(positions))
-        for number, frame in enumerate(positions):
-            context.setPositions(frame)
-            found[number] = context.getState(energy=True).getPotentialEnergy()._value
-        return found
+        return energies(reference_context(self.system), positions)

@@ -11,7 +11,7 @@ from openmm import app, unit
 
 from jamun.config.simulate import SimulateSettings
 from jamun.io.seeds import derived_seed
-from jamun.peptides.hydrogens import AllAtoms, add_hydrogens, relax
+from jamun.peptides.hydrogens import AllAtoms, add_hydrogens, energies, relax
 from jamun.simulate.system import parametrised
 
 # Mass of an atom that is held, amu: thermal motion carries it by less than 0.1 pm in a picosecond. Without mass, as
@@ -81,12 +81,7 @@ class DrawnHydrogens:
 
     def own_energies(self, trajectory: mdtraj.Trajectory) -> np.ndarray:
         """Potential energies (F,) in kJ/mol of frames with all atoms of the peptide, in its order, as they are."""
-        context = self._context(1)
-        found = np.empty(trajectory.n_frames)
-        for number, frame in enumerate(trajectory.xyz):
-            context.setPositions(frame.astype(float))
-            found[number] = context.getState(energy=True).getPotentialEnergy()._value
-        return found
+        return energies(self._context(1), trajectory.xyz.astype(float))
 
 
 def potential_of(pdb: Path, settings: SimulateSettings, duration: float) -> DrawnHydrogens | str:

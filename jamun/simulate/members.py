@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import openmm
 
+from jamun.peptides.build import reference_context
 from jamun.simulate.batch import Parts
 from jamun.simulate.engine import Engine
 from jamun.simulate.output import Chunk, kinetics
@@ -123,10 +124,7 @@ class Pending:
         """The State of a replica as OpenMM's XML, by a context a peptide, without which none can be made."""
         peptide = member.progress.folder.parent.name
         if peptide not in self._peptides:
-            platform = openmm.Platform.getPlatformByName("Reference")
-            self._peptides[peptide] = openmm.Context(
-                member.engine.solvated.system, openmm.VerletIntegrator(0.001), platform
-            )
+            self._peptides[peptide] = reference_context(member.engine.solvated.system)
         context = self._peptides[peptide]
         assert member.phase is not None, "it is saved in its production"
         context.setPositions(member.phase.positions)

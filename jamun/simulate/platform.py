@@ -14,11 +14,6 @@ from jamun.simulate.system import SimulationError
 _MOST_DEVICES = 64
 
 
-def available() -> list[str]:
-    """Names of the platforms of this machine that are able to run, slowest first."""
-    return [openmm.Platform.getPlatform(index).getName() for index in range(openmm.Platform.getNumPlatforms())]
-
-
 def one_particle(platform: openmm.Platform, properties: dict[str, str] | None = None) -> openmm.Context | None:
     """A context of one particle, or None where there can be none: a plugin may load where there is no device."""
     system = openmm.System()
@@ -64,7 +59,8 @@ def choose(settings: SimulateSettings, threads: int) -> tuple[openmm.Platform, d
     so small a system is 10 to 30 times faster than the CPU platform; else CPU.
     Raises SimulationError for a platform that is not here or does not run.
     """
-    names = available()
+    # Of the platforms that are installed here, slowest first.
+    names = [openmm.Platform.getPlatform(index).getName() for index in range(openmm.Platform.getNumPlatforms())]
     wanted = settings.platform
     if wanted == "auto":
         if "CUDA" in names and _runs("CUDA"):

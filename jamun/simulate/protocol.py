@@ -16,7 +16,7 @@ from openmm import unit
 from jamun.config.simulate import SimulateSettings
 from jamun.io.seeds import derived_seed
 from jamun.simulate.system import SimulationSystem
-from jamun.simulate.tether import RESTRAINT, put_in
+from jamun.simulate.tether import RESTRAINT, holding, put_in
 
 # Steps between the barostat's attempts, OpenMM's default.
 _BAROSTAT_INTERVAL = 25
@@ -71,19 +71,6 @@ def production_stage(settings: SimulateSettings) -> Stage:
     )
 
 
-def _restraint(solvated: SimulationSystem, reference: np.ndarray, constant: float) -> openmm.CustomExternalForce:
-    """k/2 |r - r0|^2 on the peptide's heavy atoms; k in kJ/mol/nm^2, r0 (particles, 3) in nm."""
-    distance = "periodicdistance(x, y, z, x0, y0, z0)^2" if solvated.periodic else "(x-x0)^2 + (y-y0)^2 + (z-z0)^2"
-    force = openmm.CustomExternalForce(f"0.5 * restraint_constant * ({distance})")
-    force.setName(RESTRAINT)
-    force.addGlobalParameter("restraint_constant", constant)
-    for name in ("x0", "y0", "z0"):
-        force.addPerParticleParameter(name)
-    for atom in solvated.restrained_atoms:
-        force.addParticle(int(atom), reference[atom].tolist())
-    return force
-
-
 def stage_context(
     solvated: SimulationSystem,
     stage: Stage,
@@ -110,7 +97,9 @@ def stage_context(
         barostat.setRandomNumberSeed(derived_seed(seed, stage.name, "barostat", *salt))
         system.addForce(barostat)
     if stage.restrained:
-        system.addForce(_restraint(solvated, start.positions, settings.restraint_constant))
+        held = solvated.restrained_atoms
+        places, constant = start.positions[held], settings.restraint_constant
+        system.addForce(holding(held, places, RESTRAINT, constant, solvated.periodic))
     integrator = openmm.LangevinMiddleIntegrator(
         stage.temperature * unit.kelvin, settings.friction / unit.picosecond, settings.timestep * unit.femtosecond
     )

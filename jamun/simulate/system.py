@@ -98,12 +98,13 @@ def _start_positions(peptide: app.PDBFile, start: Start, pdb: Path) -> unit.Quan
         raise SimulationError(f"{error} Take {start} out of simulate.starts.") from None
 
 
-def parametrised(topology: app.Topology, settings: SimulateSettings) -> openmm.System:
-    """The system of molecules without solvent or box, with the force field of a simulation of these settings.
+def parametrised(topology: app.Topology, settings: SimulateSettings, **box: object) -> openmm.System:
+    """The system of molecules with the force field of a simulation of these settings, without box; of a periodic one,
+    `box` are what createSystem of OpenMM is to be told of it.
 
     Raises ValueError, as OpenMM does, for a residue that the force field does not know.
     """
-    options: dict[str, object] = {"constraints": app.HBonds, "nonbondedMethod": app.NoCutoff, "rigidWater": True}
+    options = {"constraints": app.HBonds, "nonbondedMethod": app.NoCutoff, "rigidWater": True} | box
     if settings.hydrogen_mass is not None:
         options["hydrogenMass"] = settings.hydrogen_mass * unit.amu
     return _forcefield(settings.forcefield, settings.solvent).createSystem(topology, **options)
@@ -150,55 +151,35 @@ def make_system(
     for a peptide the force field does not know, or that does not take the backbone of `start`, or a box too small for
     the cutoff.
     """
+    if settings.solvent == "implicit":
+        return make_member(pdb, settings, start)
     peptide = read_peptide(pdb)
-    forcefield = _forcefield(settings.forcefield, settings.solvent)
     modeller = app.Modeller(peptide.topology, _start_positions(peptide, start, pdb))
-    n_peptide = peptide.topology.getNumAtoms()
-    options: dict[str, object] = {"constraints": app.HBonds}
+    cutoff = {"nonbondedMethod": app.PME, "nonbondedCutoff": settings.cutoff * unit.nanometer}
+    if settings.switch_distance:
+        cutoff["switchDistance"] = settings.switch_distance * unit.nanometer
+    state = random.getstate()
+    random.seed(settings.seed if seed is None else seed)  # Modeller draws the waters that ions take the place of
     try:
-        if settings.solvent == "explicit":
-            state = random.getstate()
-            random.seed(
-                settings.seed if seed is None else seed
-            )  # Modeller draws the waters that ions take the place of
-            try:
-                modeller.addSolvent(
-                    forcefield,
-                    model="tip3p",
-                    padding=settings.padding * unit.nanometer,
-                    boxShape=settings.box,
-                    ionicStrength=settings.ionic_strength * unit.molar,
-                    neutralize=True,
-                )
-            finally:
-                random.setstate(state)
-            options |= {
-                "nonbondedMethod": app.PME,
-                "nonbondedCutoff": settings.cutoff * unit.nanometer,
-                "rigidWater": True,
-            }
-            if settings.switch_distance:
-                options["switchDistance"] = settings.switch_distance * unit.nanometer
-        else:
-            options["nonbondedMethod"] = app.NoCutoff
-        if settings.hydrogen_mass is not None:
-            options["hydrogenMass"] = settings.hydrogen_mass * unit.amu
-        system = forcefield.createSystem(modeller.topology, **options)
+        modeller.addSolvent(
+            _forcefield(settings.forcefield, settings.solvent),
+            model="tip3p",
+            padding=settings.padding * unit.nanometer,
+            boxShape=settings.box,
+            ionicStrength=settings.ionic_strength * unit.molar,
+            neutralize=True,
+        )
+        system = parametrised(modeller.topology, settings, **cutoff)
     except ValueError as error:
         raise SimulationError(f"{pdb}: {settings.forcefield} does not fit this peptide ({error}).") from None
-    _check_box(modeller.topology, settings, pdb)
-    # addSolvent appends, so the peptide keeps the first indices.
-    positions = np.asarray(modeller.positions.value_in_unit(unit.nanometer))
-    return _peptide_system(modeller.topology, system, positions, n_peptide)
-
-
-def _check_box(topology: app.Topology, settings: SimulateSettings, pdb: Path) -> None:
-    vectors = topology.getPeriodicBoxVectors()
-    if settings.solvent != "explicit" or vectors is None:
-        return
-    height = shortest_height(np.array(vectors.value_in_unit(unit.nanometer)))
+    finally:
+        random.setstate(state)
+    height = shortest_height(np.array(modeller.topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer)))
     if 2 * settings.cutoff > BOX_MARGIN * height:
         raise SimulationError(
             f"{pdb}: the box is {height:.2f} nm wide, too small for a cutoff of {settings.cutoff:g} nm once the "
             "barostat shrinks it; raise simulate.padding or lower simulate.cutoff."
         )
+    # addSolvent appends, so the peptide keeps the first indices.
+    positions = np.asarray(modeller.positions.value_in_unit(unit.nanometer))
+    return _peptide_system(modeller.topology, system, positions, peptide.topology.getNumAtoms())

@@ -11,8 +11,7 @@ import openmm
 
 # Spring constant k of the tether k/2 r^2, kJ/mol/nm^2: at 300 K the atom stays within 0.16 nm (one sigma an axis).
 CONSTANT = 100.0
-_NAME = "tether"
-RESTRAINT = "restraint"
+TETHER, RESTRAINT = "tether", "restraint"
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,21 @@ class Tethers:
         return int(np.searchsorted(self.starts, atom, side="right")) - 1
 
 
-def tether_force(atoms: np.ndarray, sites: np.ndarray) -> openmm.CustomExternalForce:
-    """k/2 |r - s|^2 by the minimum image on `atoms` (n,), s their `sites` (n, 3) in nm."""
-    force = openmm.CustomExternalForce("0.5 * tether_constant * periodicdistance(x, y, z, x0, y0, z0)^2")
-    force.setName(_NAME)
-    force.addGlobalParameter("tether_constant", CONSTANT)
-    for name in ("x0", "y0", "z0"):
-        force.addPerParticleParameter(name)
-    for atom, site in zip(atoms, sites, strict=True):
-        force.addParticle(int(atom), site.tolist())
+def holding(
+    atoms: np.ndarray, places: np.ndarray, name: str = TETHER, constant: float = CONSTANT, periodic: bool = True
+) -> openmm.CustomExternalForce:
+    """k/2 |r - p|^2 on `atoms` (n,), p their `places` (n, 3) in nm, by the minimum image where there is a box.
+
+    The force has the name TETHER or RESTRAINT; k, the `constant` in kJ/mol/nm^2, is a parameter of its context.
+    """
+    distance = "periodicdistance(x, y, z, x0, y0, z0)^2" if periodic else "(x-x0)^2 + (y-y0)^2 + (z-z0)^2"
+    force = openmm.CustomExternalForce(f"0.5 * {name}_constant * ({distance})")
+    force.setName(name)
+    force.addGlobalParameter(f"{name}_constant", constant)
+    for coordinate in ("x0", "y0", "z0"):
+        force.addPerParticleParameter(coordinate)
+    for atom, place in zip(atoms, places, strict=True):
+        force.addParticle(int(atom), place.tolist())
     return force
 
 
@@ -58,14 +63,14 @@ def _move(force: openmm.CustomExternalForce, shifts: np.ndarray, tethers: Tether
 
 def _shifts(system: openmm.System, tethers: Tethers, box: np.ndarray) -> np.ndarray:
     """How far each site is, in a box with these edges (3, 3), from where the system's tethers have it; (members, 3)."""
-    force = _named(system, _NAME)
+    force = _named(system, TETHER)
     held = np.array([force.getParticleParameters(index)[1] for index in range(force.getNumParticles())])
     return tethers.fractions * np.diag(box) - held
 
 
 def put_in(system: openmm.System, tethers: Tethers, box: np.ndarray) -> None:
     """Set the sites of a system that no context was made of yet to those of a box with these edges (3, 3), nm."""
-    _move(_named(system, _NAME), _shifts(system, tethers, box), tethers)
+    _move(_named(system, TETHER), _shifts(system, tethers, box), tethers)
 
 
 def follow(context: openmm.Context, tethers: Tethers) -> None:
@@ -76,6 +81,6 @@ def follow(context: openmm.Context, tethers: Tethers) -> None:
     if not shifts.any():
         return
     for force in system.getForces():
-        if force.getName() in (_NAME, RESTRAINT):
+        if force.getName() in (TETHER, RESTRAINT):
             _move(force, shifts, tethers)
             force.updateParametersInContext(context)

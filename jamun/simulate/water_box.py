@@ -30,7 +30,7 @@ from jamun.simulate.assembly import Assembly, Template
 from jamun.simulate.batch import Parts, joined_topology, templates_of
 from jamun.simulate.lattice import face_centred
 from jamun.simulate.system import BOX_MARGIN, SimulationError, SimulationSystem, degrees_of_freedom, parametrised
-from jamun.simulate.tether import Tethers, tether_force
+from jamun.simulate.tether import Tethers, holding
 from jamun.simulate.water import ion_places, waters_around
 
 # Waters a litre, mol: how many ion pairs a molar solution has for so many waters.
@@ -134,7 +134,7 @@ def water_box(
         assembly.append(template, len(found))
     system = assembly.system
     tethers = Tethers(np.array(list(map(tethered_atom, members))) + parts.starts, lattice.fractions, parts.starts)
-    system.addForce(tether_force(tethers.atoms, lattice.sites))
+    system.addForce(holding(tethers.atoms, lattice.sites))
     system.setDefaultPeriodicBoxVectors(*np.diag(lattice.edges).tolist())
     solvent_mass = sum(sum(template.masses) * len(found) for template, found in [(water, waters), *salt])
     return SimulationSystem(

@@ -183,11 +183,6 @@ def rounded(value: float, error: float) -> float:
     return next((found for found in candidates if abs(found - value) <= error), value)
 
 
-def _even(step: float, expected: float, time: float) -> bool:
-    """Whether `step` is `expected`, as far as times in single precision near `time` tell."""
-    return abs(step - expected) <= _TIME_TOLERANCE * expected + _TIME_ROUNDING * abs(time)
-
-
 @dataclass
 class FrameTimes:
     """The times of a file's frames, checked stretch by stretch: increasing and evenly spaced in each of its runs.
@@ -230,7 +225,7 @@ class FrameTimes:
             )
         if self.step is None:
             self.step = step
-        elif not _even(step, self.step, time):
+        elif abs(step - self.step) > _TIME_TOLERANCE * self.step + _TIME_ROUNDING * abs(time):
             raise TrajectoryError(
                 f"{self.where}: frame {self.frames} comes {step:g} ps after the one before it, the first frames are "
                 f"{self.step:g} ps apart; frames must be evenly spaced, so cut or thin the trajectory, or set "

@@ -72,6 +72,14 @@ def test_molecule_of_heavy_atoms() -> None:
     assert len(heavy_atoms(top)) == 15
 
 
+@pytest.mark.parametrize(
+    ("residues", "labels"),
+    [(["ACE", "ALA", "TRP", "NME"], ["Ace", "Ala1", "Trp2", "Nme"]), (["GLY", "GLY"], ["Gly1", "Gly2"])],
+)
+def test_residues_are_counted_without_caps(residues: list[str], labels: list[str]) -> None:
+    assert list(dict.fromkeys(chain(residues, [1] * len(residues)).residue_labels)) == labels
+
+
 def test_lost_bonds_are_noticed() -> None:
     top = mdtraj.Topology()
     residue = top.add_residue("ALA", top.add_chain())

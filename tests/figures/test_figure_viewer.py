@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from jamun.figures.ensemble import load_frames
 from jamun.figures.style import FigureError
 from jamun.figures.threedmol import library
-from jamun.figures.viewer import residue_labels, viewer_page, viewer_to_files
+from jamun.figures.viewer import viewer_page, viewer_to_files
 
 # Of each pane in use, once what was asked for is drawn: the pixels that are not white, those that are orange as the
 # carbons of samples, and a sum that tells pictures apart.
@@ -68,7 +68,7 @@ def test_the_page_holds_every_frame_and_the_library_with_its_licence(written):
 
 def test_atoms_are_named_by_residue(written):
     molecule = load_frames(written[1][0])[1]
-    labels = residue_labels(molecule)
+    labels = molecule.residue_labels
     assert list(dict.fromkeys(labels)) == ["Ace", "Ala1", "Met2", "Nme"]
     data = json.loads(part(written[0].read_text(), "ensembles"))
     assert "Met2 SD" in data["names"]

@@ -15,7 +15,7 @@ from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.assembly import Template
 from jamun.simulate.lattice import face_centred
 from jamun.simulate.system import SimulationError, make_member
-from jamun.simulate.tether import CONSTANT, follow, tether_force
+from jamun.simulate.tether import CONSTANT, follow, holding
 from jamun.simulate.water import WATER_ATOMS, waters_around
 from jamun.simulate.water_box import spacing_of, tethered_atom, water_box
 
@@ -86,7 +86,7 @@ def test_a_tether_on_one_atom_changes_no_bond():
         system.addForce(springs)
         held = np.arange(0, 2 * count, 1 if both else 2)
         # Sites beyond the box: the minimum image brings them in.
-        system.addForce(tether_force(held, np.full((len(held), 3), edge + 0.2)))
+        system.addForce(holding(held, np.full((len(held), 3), edge + 0.2)))
         integrator = openmm.LangevinMiddleIntegrator(300, 5.0, 0.002)
         integrator.setRandomNumberSeed(1)
         context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName("Reference"))
