@@ -7,7 +7,7 @@ from jamun.io.job import job
 
 with job(snakemake) as (inputs, outputs), without("torch"):
     from jamun.config.evaluation import EvaluationSettings
-    from jamun.evaluation.msm_input import msm_input
+    from jamun.evaluation.msm.inputs import MSMInput
     from jamun.evaluation.pair import Files, read_pair
     from jamun.evaluation.run import analyse_to_files
 
@@ -20,7 +20,7 @@ with job(snakemake) as (inputs, outputs), without("torch"):
         *(snakemake.wildcards[name] for name in ("dataset", "model", "peptide")),
     )
     if analysis == "msm_features":
-        msm_input(pair).save(outputs.features)
+        MSMInput.of(pair).save(outputs.features)
     else:
         chosen = dict(snakemake.params.settings)
         settings = {

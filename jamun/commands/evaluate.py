@@ -11,7 +11,7 @@ from jamun.config.figures import FigureSettings
 from jamun.evaluation import comparison, dynamics, physicality
 from jamun.evaluation.ensembles import EvaluationError, read_flags, read_trajectory, require_same_molecule
 from jamun.evaluation.metrics import COMMAND, Metric, estimate_at, metrics_of
-from jamun.evaluation.msm_input import msm_input
+from jamun.evaluation.msm.inputs import MSMInput
 from jamun.evaluation.pair import Clock, Pair, ensemble_of, pair_of, replica_of_frames
 from jamun.evaluation.run import publish
 from jamun.figures import to_files
@@ -126,7 +126,7 @@ def evaluate_to_files(
     """
     pair, chosen = load_inputs(reference, samples, topology, samples_topology), settings.evaluation
     # The model takes about as long as all else, and runs beside it.
-    with MarkovModel(msm_input(pair), chosen.msm.model_dump()) as model:
+    with MarkovModel(MSMInput.of(pair), chosen.msm.model_dump()) as model:
         found = {
             "comparison": comparison.analyse(pair, chosen),
             "physicality": physicality.analyse(pair, chosen),

@@ -82,8 +82,9 @@ def draw_row(
     settings: FigureSettings,
     distances: Sequence[float | None] | None = None,
     nothing: Sequence[str] | None = None,
+    bar: bool = True,
 ) -> None:
-    """A row of maps of free energy with a colour bar to their right.
+    """A row of maps of free energy with a colour bar to their right, or without.
 
     `edges` are of the bins along both axes, `counts` (bins, bins) of each map, the first axis across; `distances` are
     JS distances of each map, where it has one. With `nothing`, what each map says where it is empty, maps are of MD,
@@ -101,7 +102,7 @@ def draw_row(
             box = {"facecolor": "white", "alpha": 0.92, "edgecolor": "none", "pad": 1.5}
             words = f"JS {distance:.2f}"
             panel.text(0.97, 0.035, words, transform=panel.transAxes, ha="right", fontsize=8, bbox=box, zorder=5)
-    if image is not None:
+    if image is not None and bar:
         _colour_bar(panels[-1], image, energies, settings.energy_max)
 
 
@@ -132,7 +133,6 @@ def plot_samples(result: dict[str, Any], arrays: dict[str, np.ndarray], settings
     edges = np.rad2deg(arrays["ramachandran_edges"])
     columns = int(np.clip(len(residues), 1, _MOST_BESIDE))
     rows = max(-(-len(residues) // columns), 1)
-    colours = colormap(settings)
     figure, axes = square_panels(rows, columns, _SIDE, (0.34, 0.5), (0.8, 0.95, 0.5, 0.64))
     for panel in axes.flat[max(len(residues), 1) :]:
         panel.set_axis_off()
@@ -143,16 +143,11 @@ def plot_samples(result: dict[str, Any], arrays: dict[str, np.ndarray], settings
         # The panel below may be one that is not there.
         square_degrees(panel, left=place % columns == 0, bottom=place + columns >= len(residues))
         panel.set_title(residue_label(residue["residue_name"], residue["residue"]), fontweight="bold")
-        energy = free_energy(arrays["ramachandran_samples"][place])
-        energy -= np.nanmin(energy)
-        image = panel.pcolormesh(
-            edges, edges, energy.T, cmap=colours, vmin=0, vmax=settings.energy_max, rasterized=True
-        )
+        last = place % columns == columns - 1 or place == len(residues) - 1
+        draw_row([panel], (edges, edges), [arrays["ramachandran_samples"][place]], settings, bar=last)
         start = np.rad2deg(residue["start"])
         for size, colour in ((3.2, "white"), (1.4, "black")):
             panel.plot(*start, marker="x", markersize=7, markeredgewidth=size, color=colour)
-        if place % columns == columns - 1 or place == len(residues) - 1:
-            _colour_bar(panel, image, [energy], settings.energy_max)
     samples = result["samples"]
     headline(
         figure,

@@ -13,7 +13,7 @@ from jamun.config.evaluation import EvaluationSettings
 from jamun.evaluation.comparison import analyse
 from jamun.evaluation.ensembles import EvaluationError
 from jamun.evaluation.js import JS_MAX
-from jamun.evaluation.msm_input import msm_input
+from jamun.evaluation.msm.inputs import MSMInput
 from jamun.evaluation.pair import Files, read_pair, replica_of_frames
 from jamun.evaluation.run import analyse_to_files
 from jamun.evaluation.runs import replica_pairs
@@ -298,7 +298,7 @@ def test_files_and_summary(files, tmp_path):
 
 
 def test_msm_features(files, tmp_path):
-    msm_input(read_pair(*files_in(files), "set", "model", "AR")).save(tmp_path / "f.npz")
+    MSMInput.of(read_pair(*files_in(files), "set", "model", "AR")).save(tmp_path / "f.npz")
     data = read_npz(tmp_path / "f.npz")
     assert data["reference_torsions"].shape == data["samples_torsions"].shape == (400, 9)
     assert data["residue_labels"].tolist() == ["Ala1", "Arg2"]
@@ -306,7 +306,7 @@ def test_msm_features(files, tmp_path):
     assert data["samples_accepted"].shape == data["reference_weights"].shape == (0,)
     assert str(data["accepted_reason"]) == "the sampler has not judged its frames"
     write_npz(tmp_path / "flags.npz", {"accepted": np.arange(400) % 4 > 0})
-    data = msm_input(read_pair(*files_in(files), "set", "model", "AR"))
+    data = MSMInput.of(read_pair(*files_in(files), "set", "model", "AR"))
     assert data.samples_accepted.sum() == 300
     assert data.accepted_reason == ""
 

@@ -14,7 +14,7 @@ from jamun.evaluation import comparison, dynamics, physicality
 from jamun.evaluation.describe_samples import describe
 from jamun.evaluation.ensembles import EvaluationError, read_weights
 from jamun.evaluation.msm import model as msm
-from jamun.evaluation.msm_input import msm_input
+from jamun.evaluation.msm.inputs import MSMInput
 from jamun.evaluation.pair import Clock, Pair, read_pair
 from jamun.io.atomic import write_json
 
@@ -56,7 +56,7 @@ def analysed(reference, samples, **known):
         "compare": comparison.analyse(pair, SETTINGS)[0],
         "dynamics": dynamics.analyse(pair, SETTINGS)[0],
         "physicality": physicality.analyse(pair, SETTINGS)[0],
-        "msm": msm.analyse(msm_input(pair), SETTINGS.msm.model_dump())[0],
+        "msm": msm.analyse(MSMInput.of(pair), SETTINGS.msm.model_dump())[0],
     }
 
 
@@ -145,7 +145,7 @@ def test_weights_are_read_from_beside_the_trajectory(right, wrong, tmp_path):
     pair = read_pair(*files_in(paths), "set", "model", "AR")
     np.testing.assert_allclose(pair.reference.weights, wrong.weights)
     assert pair.samples.weights is None
-    assert msm_input(pair).weights_of("reference") is not None
+    assert MSMInput.of(pair).weights_of("reference") is not None
     effective = effective_share(wrong.weights) * len(wrong)
     assert pair.described["reference"]["effective_frames"] == pytest.approx(effective)
     assert pair.notes == [f"The MD frames are weighted: {effective:,.0f} effective of {len(wrong):,}."]

@@ -1,11 +1,17 @@
 """Torsions of reference and samples as plain arrays: what goes to the environment in which the model is made."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jamun.io.atomic import read_npz, write_npz
+
+if TYPE_CHECKING:
+    from jamun.evaluation.pair import Pair
 
 
 def _none() -> np.ndarray:
@@ -39,6 +45,29 @@ class MSMInput:
     reference_weights: np.ndarray = field(default_factory=_none)
     samples_weights: np.ndarray = field(default_factory=_none)
 
+    @classmethod
+    def of(cls, pair: Pair) -> MSMInput:
+        """The torsions of a pair but omega, with replicas, chains, weights and the sampler's verdicts."""
+        from jamun.peptides.torsions import phi_psi_pairs, without_omega  # MDTraj is not in every environment
+
+        reference, samples = pair.reference, pair.samples
+        kept = without_omega(pair.torsions)
+        torsions = [pair.torsions[column] for column in kept]
+        pairs = np.array(phi_psi_pairs(torsions), dtype=np.int64).reshape(-1, 2)
+        accepted, not_told = pair.told_apart()
+        labels = [f"{torsions[phi].residue_name.capitalize()}{torsions[phi].residue}" for phi, _ in pairs]
+        return cls(
+            reference.angles[:, kept],
+            np.array([0, *np.flatnonzero(np.diff(reference.chains)) + 1, len(reference)], dtype=np.int64),
+            samples.angles[:, kept],
+            samples.chains,
+            pairs,
+            np.array(labels, dtype=np.str_),
+            _none().astype(bool) if accepted is None else accepted,
+            not_told or "",
+            *(_none() if one.weights is None else one.weights for one in (reference, samples)),
+        )
+
     @property
     def replicas(self) -> np.ndarray:
         """Replica of each reference frame (F,)."""
@@ -54,7 +83,7 @@ class MSMInput:
         write_npz(target, {one.name: np.asarray(getattr(self, one.name)) for one in fields(self)})
 
     @classmethod
-    def load(cls, path: Path) -> "MSMInput":
+    def load(cls, path: Path) -> MSMInput:
         """Read what `save` wrote."""
         arrays = read_npz(path)
         reason = str(arrays.pop("accepted_reason"))
