@@ -130,11 +130,6 @@ def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
     counts = {"reference": reference_blocks.total(), "samples": sample_blocks.total()}
     cut, no_cut = pair.frames_at_equal_wall_clock()
     equal = None if cut is None else binning.count(reference.chosen(slice(cut)))
-    kept, not_told = pair.told_apart()
-    accepted = None
-    if kept is not None:
-        counted = binning.count_blocks(samples.chosen(kept))
-        accepted = {"frames": int(kept.sum())} | binning.estimated(counted, reference_blocks)
     points = settings.convergence_points
     result = binning.estimated(sample_blocks, reference_blocks, equal) | {
         "baselines": _baselines(binning, reference, reference_blocks, cut, no_cut),
@@ -143,8 +138,9 @@ def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
             "md": convergence(binning, reference, counts["reference"], points),
         },
         "convergence_independent": independent_convergence(binning, reference, samples, points),
-        "accepted": accepted,
-        "accepted_reason": not_told,
+        **pair.of_accepted(
+            lambda kept: binning.estimated(binning.count_blocks(samples.chosen(kept)), reference_blocks)
+        ),
         "notes": [
             *pair.clock_notes,
             *([f"No MD at equal wall clock: {no_cut}."] if no_cut else []),

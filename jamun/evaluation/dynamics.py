@@ -139,10 +139,10 @@ def analyse(pair: Pair, settings: EvaluationSettings, baselines: dict[str, Any] 
         return distances(segment, segments["md"], md.no_tica, chosen), ess, by_run
 
     found, ess, by_run = compared(segments["samples"])
-    after, (kept, not_told) = None, pair.told_apart()
-    if kept is not None:
+
+    def of_kept(kept: np.ndarray) -> dict[str, Any]:
         kept_found, kept_ess, _ = compared(drawn.segment(kept))
-        after = {"frames": int(kept.sum()), "distances": kept_found, "ess": kept_ess}
+        return {"distances": kept_found, "ess": kept_ess}
 
     notes = [f"No TICA: {md.no_tica}."] if md.no_tica else []
     notes += [f"No MD at equal wall clock: {no_cut}."] if no_cut else []
@@ -161,8 +161,7 @@ def analyse(pair: Pair, settings: EvaluationSettings, baselines: dict[str, Any] 
             "frame": {name: ensemble.clock.step for name, ensemble in ensembles.items()},
         },
         "ess": {"md": md_ess} | ess,
-        "accepted": after,
-        "accepted_reason": not_told,
+        **pair.of_accepted(of_kept),
         "notes": [*pair.clock_notes, *notes, *pair.loss_notes],
     }
     equal = None if cut is None else md.segment(slice(cut))

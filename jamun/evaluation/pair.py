@@ -1,6 +1,6 @@
 """Reference MD and samples of one molecule, in memory: what every analysis reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,13 @@ class Pair:
     def told_apart(self) -> tuple[np.ndarray | None, str | None]:
         """Which samples (S,) the sampler accepted, or None and why they cannot be told from all."""
         return some_rejected(self.accepted)
+
+    def of_accepted(self, judge: Callable[[np.ndarray], dict[str, Any]]) -> dict[str, Any]:
+        """What a result says of accepted samples alone: entry `accepted`, what `judge` finds of their mask (S,); None
+        with `accepted_reason` where they cannot be told from all."""
+        kept, reason = self.told_apart()
+        found = None if kept is None else {"frames": int(kept.sum())} | judge(kept)
+        return {"accepted": found, "accepted_reason": reason}
 
     def frames_at_equal_wall_clock(self) -> tuple[int | None, str | None]:
         """MD frames that the sampler's wall clock buys, or None and the reason."""

@@ -183,10 +183,6 @@ def analyse(
     whole = {name: one.segment() for name, one in spaces.items()}
     first_half = np.arange(len(md)) < len(md) // 2
     first, second = (spaces["md"].segment(mask) for mask in (first_half, ~first_half))
-    after, (kept, not_told) = None, pair.told_apart()
-    if kept is not None:
-        segment = spaces["samples"].segment(kept)
-        after = {"frames": int(kept.sum()), "distances": _distances(segment, whole["md"], reasons, chosen)}
     energy, arrays = _energies(spaces, whole, given, all_atoms, chosen)
     notes = [f"No {label}: {reasons[name]}." for name, label in LABELS.items() if name in reasons]
     notes += [
@@ -205,8 +201,9 @@ def analyse(
         "energy": energy,
         "distances": _distances(whole["samples"], whole["md"], reasons, chosen),
         "baselines": {"md_halves": {"frames": len(md) // 2} | _distances(first, second, reasons, chosen)},
-        "accepted": after,
-        "accepted_reason": not_told,
+        **pair.of_accepted(
+            lambda kept: {"distances": _distances(spaces["samples"].segment(kept), whole["md"], reasons, chosen)}
+        ),
         "notes": notes,
     }
     return result, arrays
