@@ -8,7 +8,8 @@ with job(snakemake) as (inputs, outputs):
     from jamun.config.simulate import SimulateSettings
     from jamun.io.files import MdFiles
     from jamun.io.gpu import slot_folder
-    from jamun.simulate.batched import Peptide, simulate_batched_to_files
+    from jamun.simulate.batched import simulate_batched_to_files
+    from jamun.simulate.run import Peptide
 
     work, params = Path(snakemake.params.work), snakemake.params
     files = map(MdFiles, outputs.trajectory, outputs.topology, outputs.state, outputs.record)

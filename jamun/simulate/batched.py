@@ -3,34 +3,20 @@
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
-from jamun.config.simulate import GPU_PLATFORMS, SimulateSettings
-from jamun.io.disk import disk_errors, locked
-from jamun.io.files import MdFiles
+from jamun.config.simulate import GPU_PLATFORMS
+from jamun.io.disk import disk_errors
 from jamun.io.signals import stop_requests
 from jamun.simulate.apart import run_apart
 from jamun.simulate.boxes import run_boxes
-from jamun.simulate.identity import identity
 from jamun.simulate.jobs import OWN, shared_settings
 from jamun.simulate.members import Member
 from jamun.simulate.platform import choose
-from jamun.simulate.run import on_device, open_replica, prepare, publish
+from jamun.simulate.run import Peptide, held, on_device, open_replica, publish
 from jamun.simulate.system import SimulationError, SimulationSystem
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Peptide:
-    """One peptide: its name, PDB, settings, folder of saved states, and the files to publish."""
-
-    name: str
-    pdb: Path
-    settings: SimulateSettings
-    work: Path
-    files: MdFiles
 
 
 def simulate_batched_to_files(peptides: Sequence[Peptide], threads: int, slots: Path | None = None) -> None:
@@ -59,17 +45,13 @@ def simulate_batched_to_files(peptides: Sequence[Peptide], threads: int, slots: 
         )
     with ExitStack() as stack:
         for peptide in peptides:
-            with disk_errors(peptide.work, lambda: None, SimulationError):
-                peptide.work.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(peptide.work, SimulationError, "simulates"))
-            with disk_errors(peptide.work, lambda: None, SimulationError):
-                prepare(peptide.work, identity(peptide.pdb, peptide.name, peptide.settings))
+            stack.enter_context(held(peptide))
         chosen = stack.enter_context(on_device(platform, properties, settings, slots))
         stop = stack.enter_context(stop_requests())
         made: dict[tuple[str, str], SimulationSystem] = {}
         replicas = [
             [
-                open_replica(peptide.pdb, peptide.name, peptide.settings, replica, platform, chosen, peptide.work, made)
+                open_replica(peptide, replica, platform, chosen, made)
                 for replica in range(1, peptide.settings.replicas + 1)
             ]
             for peptide in peptides
@@ -78,4 +60,4 @@ def simulate_batched_to_files(peptides: Sequence[Peptide], threads: int, slots: 
         with disk_errors(peptides[0].work.parent, lambda: "everything up to the last saved state", SimulationError):
             (run_boxes if settings.solvent == "explicit" else run_apart)(members, settings, stop)
         for peptide, pairs in zip(peptides, replicas, strict=True):
-            publish(pairs, peptide.name, peptide.settings, peptide.files, peptide.work, threads, len(members))
+            publish(pairs, peptide, threads, len(members))

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,24 @@ from jamun.simulate.system import SimulationError, SimulationSystem, make_member
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Peptide:
+    """One peptide to simulate.
+
+    name: what it is called in messages, and what its seeds derive from.
+    pdb: the peptide, with hydrogens.
+    settings: of its simulation.
+    work: folder of its saved states.
+    files: to be published.
+    """
+
+    name: str
+    pdb: Path
+    settings: SimulateSettings
+    work: Path
+    files: MdFiles
+
+
 def replica_seed(settings: SimulateSettings, name: str, replica: int) -> int:
     """The seed of a replica of a peptide; replicas count from 1, and the first has the peptide's own."""
     return derived_seed(settings.seed, "simulate", name, *((replica,) if replica > 1 else ()))
@@ -49,11 +68,22 @@ def on_device(
         yield properties | {"DeviceIndex": str(index)}
 
 
-def _folder(work: Path, replica: int) -> Path:
-    return work / f"replica_{replica}"
+@contextmanager
+def held(peptide: Peptide) -> Iterator[None]:
+    """Hold the folder of a peptide's saved states, which is a folder of this simulation from here on.
+
+    Raises SimulationError where another process holds it, it cannot be written, or it is of another simulation that is
+    not finished.
+    """
+    with disk_errors(peptide.work, lambda: None, SimulationError):
+        peptide.work.mkdir(parents=True, exist_ok=True)
+    with locked(peptide.work, SimulationError, "simulates"):
+        with disk_errors(peptide.work, lambda: None, SimulationError):
+            _prepare(peptide.work, identity(peptide.pdb, peptide.name, peptide.settings))
+        yield
 
 
-def prepare(work: Path, found: dict[str, Any]) -> None:
+def _prepare(work: Path, found: dict[str, Any]) -> None:
     """Make `work` a folder of the simulation `found`, emptying it of another that is finished or has not begun.
 
     Raises SimulationError, naming what changed, for another that is not finished.
@@ -80,27 +110,26 @@ def prepare(work: Path, found: dict[str, Any]) -> None:
 
 
 def open_replica(
-    pdb: Path,
-    name: str,
-    settings: SimulateSettings,
+    peptide: Peptide,
     replica: int,
     platform: openmm.Platform,
     properties: dict[str, str],
-    work: Path,
     made: dict[tuple[str, Start], SimulationSystem] | None = None,
 ) -> tuple[Engine, Progress]:
-    """One replica, from 1, with how far it has come: made if it has not begun, else as it was saved in `work`.
+    """One replica, from 1, with how far it has come: made if it has not begun, else as it was saved.
 
     `made` keeps systems without solvent by peptide and start, so that replicas which begin alike are made once.
     """
+    name, settings = peptide.name, peptide.settings
     label = name if settings.replicas == 1 else f"{name} replica {replica}"
-    folder, seed = _folder(work, replica), replica_seed(settings, name, replica)
+    folder, seed = peptide.work / f"replica_{replica}", replica_seed(settings, name, replica)
     folder.mkdir(exist_ok=True)
     progress = Progress(folder, label)
     if progress.current is None:
         start, water_seed = start_of(settings.starts, replica), settings.seed if replica == 1 else seed
         solvated = None if made is None else made.get((name, start))
         if solvated is None:
+            pdb = peptide.pdb
             solvated = (
                 make_member(pdb, settings, start) if settings.batched else make_system(pdb, settings, start, water_seed)
             )
@@ -159,33 +188,23 @@ def simulate_to_files(
             `work`.
         Interrupted: at SIGTERM or SIGUSR1, with everything saved.
     """
+    peptide = Peptide(name, pdb, settings, work, files)
     platform, properties = choose(settings, threads)
-    with disk_errors(work, lambda: None, SimulationError):
-        work.mkdir(parents=True, exist_ok=True)
-    with locked(work, SimulationError, "simulates"):
-        with disk_errors(work, lambda: None, SimulationError):
-            prepare(work, identity(pdb, name, settings))
+    with held(peptide):
         with on_device(platform, properties, settings, slots) as chosen, stop_requests() as stop:
             done = []
             for replica in range(1, settings.replicas + 1):
-                engine, progress = open_replica(pdb, name, settings, replica, platform, chosen, work)
+                engine, progress = open_replica(peptide, replica, platform, chosen)
                 run_replica(engine, progress, stop)
                 done.append((engine, progress))
-        publish(done, name, settings, files, work, threads)
+        publish(done, peptide, threads)
 
 
-def publish(
-    done: list[tuple[Engine, Progress]],
-    name: str,
-    settings: SimulateSettings,
-    files: MdFiles,
-    work: Path,
-    threads: int,
-    batched: int | None = None,
-) -> None:
+def publish(done: list[tuple[Engine, Progress]], peptide: Peptide, threads: int, batched: int | None = None) -> None:
     """Publish the replicas of a peptide, all of them finished, and note that they are; `batched` is the number of
     simulations that shared a system."""
-    with disk_errors(files.trajectory.parent, lambda: f"the whole simulation in {work}", SimulationError):
+    files, settings = peptide.files, peptide.settings
+    with disk_errors(files.trajectory.parent, lambda: f"the whole simulation in {peptide.work}", SimulationError):
         folders = [progress.folder for _, progress in done]
         for _, progress in done:
             progress.trim()
@@ -195,7 +214,7 @@ def publish(
         with atomic_path(files.topology) as temporary:
             save_structure(first, temporary)
         publish_table(folders, settings.n_frames, settings.frame_interval, files.state)
-        write_json(files.record, _record(done, name, settings, threads, batched))
+        write_json(files.record, _record(done, peptide.name, settings, threads, batched))
         for _, progress in done:
             progress.finish()
 

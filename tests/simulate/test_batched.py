@@ -20,13 +20,13 @@ from jamun.io.log import Interrupted
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.batch import DRIFT, ApartBatch, cutoff_of, sites
-from jamun.simulate.batched import Peptide, simulate_batched_to_files
+from jamun.simulate.batched import simulate_batched_to_files
 from jamun.simulate.benchmark_single import benchmark_single_to_file, record_single
 from jamun.simulate.engine import Engine
 from jamun.simulate.identity import differences, identity
 from jamun.simulate.jobs import batched_jobs
 from jamun.simulate.output import thermodynamics
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import Peptide, simulate_to_files
 from jamun.simulate.system import SimulationError, make_system
 
 SETTINGS = {

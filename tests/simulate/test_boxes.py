@@ -18,9 +18,10 @@ from jamun.io.files import MdFiles
 from jamun.io.log import Interrupted
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.batched import Peptide, simulate_batched_to_files
+from jamun.simulate.batched import simulate_batched_to_files
 from jamun.simulate.engine import Engine
 from jamun.simulate.jobs import batched_jobs
+from jamun.simulate.run import Peptide
 from jamun.simulate.system import SimulationError
 
 SETTINGS = {

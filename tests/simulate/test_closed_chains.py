@@ -23,8 +23,8 @@ from jamun.model.score import NetworkScore
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.sampling.run import SamplingFiles, sample_to_files
-from jamun.simulate.batched import Peptide, simulate_batched_to_files
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.batched import simulate_batched_to_files
+from jamun.simulate.run import Peptide, simulate_to_files
 from jamun.simulate.system import SimulationError, make_member
 
 NAMES = ("CAAC-SS1-4", "cyclo-GGGGG")
