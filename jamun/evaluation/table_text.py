@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 from itertools import groupby
+from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,28 +17,6 @@ _WIDE = 8  # columns of a LaTeX table in letters of a common size
 _TEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
         "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "×": r"$\times$", "φ": r"$\varphi$",
         "ψ": r"$\psi$", "≥": r"$\geq$", "<": r"\textless{}", ">": r"\textgreater{}"}  # fmt: skip
-_STYLE = """
-body { margin: 0; padding: 28px 32px; background: #fff; color: #24292f; font: 14px/1.45 system-ui, sans-serif; }
-main { max-width: 1240px; margin: auto; }
-h1 { font-size: 22px; margin: 0 0 4px; }
-p { margin: 0; color: #57606a; }
-section { margin-top: 28px; overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; border-top: 2px solid #24292f;
-  border-bottom: 2px solid #24292f; }
-caption { text-align: left; font-weight: 600; padding: 0 0 8px; }
-th, td { padding: 5px 10px; text-align: right; vertical-align: top; white-space: nowrap; line-height: 1.3; }
-th { font-weight: 600; color: #57606a; vertical-align: bottom; }
-thead tr:last-child th { border-bottom: 1px solid #8c959f; }
-th.over { text-align: center; color: #24292f; border-bottom: 1px solid #d8dee4; }
-th.first, td.first { padding-left: 22px; }
-th.text, td.text { text-align: left; }
-tbody tr:hover { background: #f6f8fa; }
-tr.mean td { font-weight: 600; }
-tr:not(.mean) + tr.mean td { border-top: 1px solid #8c959f; }
-small { display: block; color: #57606a; font-size: 11px; font-weight: 400; }
-sup { color: #0072b2; font-weight: 400; line-height: 0; margin-left: 2px; }
-ol { list-style: none; margin: 8px 0 0; padding: 0; font-size: 12px; color: #57606a; }
-"""
 
 
 def spans(columns: list[Column]) -> list[tuple[str, int]]:
@@ -78,7 +58,6 @@ def to_latex(tables: list[Table], dataset: str) -> str:
     parts = [f"% Results of {tex(dataset)}. Packages: booktabs, longtable."]
     for number, table in enumerate(tables, start=1):
         kinds = "".join("l" if column.kind == "text" else "r" for column in table.columns)
-        long = len(table.rows) > _LONGEST
         caption = f"\\caption{{{tex(dataset)}: {tex(table.title)}}}\\label{{tab:{_label(dataset)}-{number}}}"
         head = [r"\toprule", *_tex_over(table.columns), _tex_row(tex(column.name) for column in table.columns)]
         head.append(r"\midrule")
@@ -89,21 +68,13 @@ def to_latex(tables: list[Table], dataset: str) -> str:
             body.append(_tex_row(_tex_cell(text, mark, mean) for text, mark in row))
         notes = [rf"\par\footnotesize{_tex_mark(mark)} {tex(words)}" for words, mark in table.notes.items()]
         size = r"\small" if len(table.columns) <= _WIDE else r"\footnotesize\setlength{\tabcolsep}{2.5pt}"
-        if long:
-            lines = [
-                rf"{{{size}",
-                rf"\begin{{longtable}}{{{kinds}}}",
-                caption + r"\\",
-                *head,
-                r"\endhead",
-                r"\bottomrule",
-                r"\endfoot",
-            ]
-            lines += [*body, r"\end{longtable}", "}", *([r"{\raggedright", *notes, r"\par}"] if notes else [])]
+        below = [r"{\raggedright", *notes, r"\par}"] if notes else []
+        if len(table.rows) > _LONGEST:
+            lines = [rf"{{{size}", rf"\begin{{longtable}}{{{kinds}}}", caption + r"\\", *head]
+            lines += [r"\endhead", r"\bottomrule", r"\endfoot", *body, r"\end{longtable}", "}", *below]
         else:
             lines = [r"\begin{table}", rf"\centering{size}", caption, rf"\begin{{tabular}}{{{kinds}}}", *head, *body]
-            lines += [r"\bottomrule", r"\end{tabular}", *([r"{\raggedright", *notes, r"\par}"] if notes else [])]
-            lines.append(r"\end{table}")
+            lines += [r"\bottomrule", r"\end{tabular}", *below, r"\end{table}"]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
@@ -168,12 +139,8 @@ def to_html(tables: list[Table], dataset: str) -> str:
     lead = "Brackets: 95 % intervals."
     if any(column.kind == "distance" for table in tables for column in table.columns):
         lead = f"Jensen-Shannon distance (natural logarithm): 0 for equal, 0.833 for disjoint distributions. {lead}"
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>\n'
-        f"<style>{_STYLE}</style></head>\n<body><main><h1>{title}</h1><p>{lead}</p>\n"
-        + "\n".join(sections)
-        + "\n</main></body>\n</html>\n"
-    )
+    page = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
+    return page.substitute(title=title, lead=lead, sections="\n".join(sections))
 
 
 def _html_classes(columns: list[Column]) -> list[str]:
