@@ -20,6 +20,7 @@ from jamun.figures.style import (
     below_legend,
     headline,
     in_words,
+    intervals,
     log_ticks,
     read_rows,
     set_pads,
@@ -137,11 +138,7 @@ def _draw(panel: Axes, family: Family, row: int, models: list[str]) -> dict[str,
             if family.ordered:
                 order = np.argsort(x[own], kind="stable")
                 panel.plot(x[own][order], value[own][order], "-", color=colour, linewidth=1.0, alpha=0.6)
-            known = own & np.isfinite(low) & np.isfinite(high)
-            error = np.clip(np.stack([value - low, high - value]), 0, None)
-            panel.errorbar(
-                x[known], value[known], error[:, known], fmt="none", ecolor=colour, elinewidth=1.2, capsize=2, zorder=3
-            )
+            intervals(panel, x, np.where(own, value, np.nan), low, high, ecolor=colour, capsize=2, zorder=3)
             for chosen, face in ((own & ~untrained, colour), (own & untrained, "white")):
                 if not chosen.any():  # what is empty and unclipped has no place, which upsets the layout
                     continue

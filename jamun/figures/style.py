@@ -251,6 +251,15 @@ def save(figure: Figure, settings: FigureSettings, png: Path, pdf: Path) -> None
         plt.close(figure)
 
 
+def intervals(panel: Axes, x: np.ndarray, value: np.ndarray, low: np.ndarray, high: np.ndarray, **looks: Any) -> None:
+    """Bars from `low` to `high` at points (n,); none where one of these is not known."""
+    error = np.stack([value - low, high - value])
+    known = np.isfinite(error).all(0)
+    if known.any():
+        error = np.clip(error[:, known], 0, None)
+        panel.errorbar(x[known], value[known], error, fmt="none", elinewidth=1.2, **looks)
+
+
 def duration(seconds: float | None) -> str:
     """Seconds in words of a fitting size."""
     if seconds is None:

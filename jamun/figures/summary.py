@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import MODELS, below_legend, headline, in_words, read_rows, set_pads, styled
+from jamun.figures.style import MODELS, below_legend, headline, in_words, intervals, read_rows, set_pads, styled
 
 _GROUPS = {
     "backbone": "backbone torsions",
@@ -47,19 +47,8 @@ def _draw(panel: Axes, tables: dict[str, pd.DataFrame], keys: list[tuple[str, st
         colour = MODELS[number % len(MODELS)]
         if np.isfinite(value).any():
             entries[model] = panel.bar(x, np.nan_to_num(value), 0.9 * width, color=colour, alpha=0.85)
-        error = np.stack([value - _column(table, keys, "js_{}_low"), _column(table, keys, "js_{}_high") - value])
-        known = np.isfinite(error).all(0)
-        if known.any():
-            panel.errorbar(
-                x[known],
-                value[known],
-                np.clip(error[:, known], 0, None),
-                fmt="none",
-                ecolor="black",
-                elinewidth=1.2,
-                capsize=min(4.0, 16 * width),
-                zorder=4,
-            )
+        low, high = (_column(table, keys, f"js_{{}}_{end}") for end in ("low", "high"))
+        intervals(panel, x, value, low, high, ecolor="black", capsize=min(4.0, 16 * width), zorder=4)
         if dots:
             peptides = [peptide for peptide in table.index if peptide != _MEAN]
             # Spread across the bar in the order of the table, so that the same data give the same picture.

@@ -4,6 +4,7 @@ import gzip
 import io
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openmm
@@ -16,6 +17,9 @@ from jamun.simulate.system import SimulationError, SimulationSystem
 from jamun.simulate.tether import Tethers
 
 _SYSTEM, _TOPOLOGY, _ARRAYS = "system.xml.gz", "topology.cif.gz", "system.npz"
+# Fields of a system that are arrays and numbers, and what they are called in its file.
+_KEPT = {name: name for name in ("peptide_atoms", "restrained_atoms", "peptide_bonds", "degrees_of_freedom")}
+_KEPT |= {"positions": "positions_nm", "total_mass": "total_mass_amu"}
 
 
 def save_system(solvated: SimulationSystem, folder: Path) -> dict[str, str]:
@@ -34,18 +38,8 @@ def save_system(solvated: SimulationSystem, folder: Path) -> dict[str, str]:
         )
     }
     tethers = asdict(solvated.tethers) if solvated.tethers is not None else {}
-    write_npz(
-        folder / _ARRAYS,
-        {f"tether_{name}": array for name, array in tethers.items()}
-        | {
-            "positions_nm": solvated.positions,
-            "peptide_atoms": solvated.peptide_atoms,
-            "restrained_atoms": solvated.restrained_atoms,
-            "peptide_bonds": solvated.peptide_bonds,
-            "total_mass_amu": np.array(solvated.total_mass),
-            "degrees_of_freedom": np.array(solvated.degrees_of_freedom),
-        },
-    )
+    kept = {key: np.asarray(getattr(solvated, name)) for name, key in _KEPT.items()}
+    write_npz(folder / _ARRAYS, {f"tether_{name}": array for name, array in tethers.items()} | kept)
     return hashes | {_ARRAYS: file_sha256(folder / _ARRAYS)}
 
 
@@ -60,15 +54,11 @@ def load_system(folder: Path, hashes: dict[str, str]) -> SimulationSystem:
     arrays = read_npz(folder / _ARRAYS)
     tethers = {name.removeprefix("tether_"): array for name, array in arrays.items() if name.startswith("tether_")}
     text = gzip.decompress((folder / _TOPOLOGY).read_bytes()).decode()
+    plain: dict[str, Any] = {key: array if array.ndim else array.item() for key, array in arrays.items()}
     return SimulationSystem(
         topology=app.PDBxFile(io.StringIO(text)).topology,
         system=openmm.XmlSerializer.deserialize(gzip.decompress((folder / _SYSTEM).read_bytes()).decode()),
-        positions=arrays["positions_nm"],
-        peptide_atoms=arrays["peptide_atoms"],
-        restrained_atoms=arrays["restrained_atoms"],
-        peptide_bonds=arrays["peptide_bonds"],
-        total_mass=float(arrays["total_mass_amu"]),
-        degrees_of_freedom=int(arrays["degrees_of_freedom"]),
+        **{name: plain[key] for name, key in _KEPT.items()},
         tethers=Tethers(**tethers) if tethers else None,
     )
 
