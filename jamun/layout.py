@@ -10,16 +10,14 @@ from pathlib import Path
 RESULTS = "results/{dataset}"
 LOGS = "logs/{dataset}"
 
-PEPTIDE = {
-    "pdb": "results/{dataset}/peptides/{peptide}.pdb",
-    "record": "results/{dataset}/peptides/{peptide}.json",
-}
-MD = {
-    "trajectory": "results/{dataset}/md/{peptide}/trajectory.xtc",
-    "topology": "results/{dataset}/md/{peptide}/topology.pdb",
-    "state": "results/{dataset}/md/{peptide}/state.csv",
-    "record": "results/{dataset}/md/{peptide}/md.json",
-}
+
+def _files(folder: str, **names: str) -> dict[str, str]:
+    """Files that one job makes in a folder of the results, by the names that its rule gives them."""
+    return {name: f"{RESULTS}/{folder}/{file}" for name, file in names.items()}
+
+
+PEPTIDE = _files("peptides", pdb="{peptide}.pdb", record="{peptide}.json")
+MD = _files("md/{peptide}", trajectory="trajectory.xtc", topology="topology.pdb", state="state.csv", record="md.json")
 # The record of MD whose wall clock is that of one simulation by itself, where many were made together.
 MD_SINGLE = "results/{dataset}/md/{peptide}/benchmark_single.json"
 # Plain MD in place of a model's samples.
@@ -32,46 +30,29 @@ MD_FIGURE = "results/{dataset}/simulations/{peptide}.png"
 FEATURES = "results/{dataset}/features/{split}/{peptide}.h5"
 DATASET = "results/{dataset}/features/dataset.json"
 # With frame_weights: weights of the training frames, the transitions that they are from, and of one peptide's MD.
-TRAINING_WEIGHTS = {
-    "weights": "results/{dataset}/features/weights.npz",
-    "pool": "results/{dataset}/features/transitions.npz",
-    "record": "results/{dataset}/features/weights.json",
-}
-MD_WEIGHTS = {
-    "weights": "results/{dataset}/md/{peptide}/weights.npz",
-    "populations": "results/{dataset}/md/{peptide}/weights.json",
-}
-MODEL = {
-    "checkpoint": "results/{dataset}/models/{model}/checkpoint.ckpt",
-    "metrics": "results/{dataset}/models/{model}/metrics.csv",
-    "record": "results/{dataset}/models/{model}/training.json",
-}
-SAMPLES = {
-    "samples": "results/{dataset}/samples/{model}/{peptide}/samples.xtc",
-    "topology": "results/{dataset}/samples/{model}/{peptide}/topology.pdb",
-    "flags": "results/{dataset}/samples/{model}/{peptide}/flags.npz",
-    "record": "results/{dataset}/samples/{model}/{peptide}/sampling.json",
-}
+TRAINING_WEIGHTS = _files("features", weights="weights.npz", pool="transitions.npz", record="weights.json")
+MD_WEIGHTS = _files("md/{peptide}", weights="weights.npz", populations="weights.json")
+MODEL = _files("models/{model}", checkpoint="checkpoint.ckpt", metrics="metrics.csv", record="training.json")
+_SAMPLES = "samples/{model}/{peptide}"
+SAMPLES = _files(_SAMPLES, samples="samples.xtc", topology="topology.pdb", flags="flags.npz", record="sampling.json")
 # With sampling.hydrogens: the accepted samples with all atoms, and their energies.
-ALL_ATOMS = {
-    "trajectory": "results/{dataset}/samples/{model}/{peptide}/all_atoms.xtc",
-    "topology": "results/{dataset}/samples/{model}/{peptide}/all_atoms.pdb",
-    "arrays": "results/{dataset}/samples/{model}/{peptide}/all_atoms.npz",
-    "record": "results/{dataset}/samples/{model}/{peptide}/all_atoms.json",
-}
+ALL_ATOMS = _files(
+    _SAMPLES, trajectory="all_atoms.xtc", topology="all_atoms.pdb", arrays="all_atoms.npz", record="all_atoms.json"
+)
 # Short MD from the samples of a model, and weights by its transitions. The weighted frames are also published as the
 # samples of a model of its own, whose name has a sign that no other may have.
-POPULATIONS = {
-    "trajectory": "results/{dataset}/populations/{model}/{peptide}/md.xtc",
-    "topology": "results/{dataset}/populations/{model}/{peptide}/topology.pdb",
-    "weights": "results/{dataset}/populations/{model}/{peptide}/weights.npz",
-    "arrays": "results/{dataset}/populations/{model}/{peptide}/populations.npz",
-    "result": "results/{dataset}/populations/{model}/{peptide}/populations.json",
-}
+POPULATIONS = _files(
+    "populations/{model}/{peptide}",
+    trajectory="md.xtc",
+    topology="topology.pdb",
+    weights="weights.npz",
+    arrays="populations.npz",
+    result="populations.json",
+)
 POPULATED = "+md"
 WEIGHTED_SAMPLES = {
     name: path.replace("{model}", f"{{model}}{POPULATED}")
-    for name, path in {**SAMPLES, "weights": "results/{dataset}/samples/{model}/{peptide}/weights.npz"}.items()
+    for name, path in (SAMPLES | _files(_SAMPLES, weights="weights.npz")).items()
 }
 
 
@@ -91,18 +72,11 @@ EVALUATION = {
 MSM_FEATURES = "results/{dataset}/evaluation/{model}/msm/{peptide}.torsions.npz"
 # With evaluation.wasserstein.enabled.
 WASSERSTEIN = _result("results/{dataset}/evaluation/{model}/wasserstein/{peptide}")
-ENSEMBLE = {
-    "md": "results/{dataset}/evaluation/{model}/ensemble/{peptide}/md.pdb",
-    "samples": "results/{dataset}/evaluation/{model}/ensemble/{peptide}/samples.pdb",
-}
+ENSEMBLE = _files("evaluation/{model}/ensemble/{peptide}", md="md.pdb", samples="samples.pdb")
 # Models side by side: beside the evaluation, since a model may have any name.
 COMPARISON = _result("results/{dataset}/comparison/{peptide}")
 SUMMARY = "results/{dataset}/evaluation/summary.csv"
-TABLES = {
-    "page": "results/{dataset}/evaluation/summary.html",
-    "markdown": "results/{dataset}/evaluation/summary.md",
-    "latex": "results/{dataset}/evaluation/summary.tex",
-}
+TABLES = _files("evaluation", page="summary.html", markdown="summary.md", latex="summary.tex")
 TIMING = "results/{dataset}/evaluation/timing.csv"
 
 # A row of the ablation has files as the samples and the evaluation of a model have, in a folder of its own.

@@ -1,11 +1,19 @@
 """The files that one peptide's MD and its samples are published as."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from jamun import layout
+
 # Columns of the table of thermodynamics.
 STATE_COLUMNS = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "volume_nm3", "density_g_ml")
+
+
+def _in_folder(patterns: Mapping[str, str], folder: Path) -> dict[str, Path]:
+    """The files that a job makes, in a folder of their own."""
+    return {name: folder / Path(pattern).name for name, pattern in patterns.items()}
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class MdFiles:
     @classmethod
     def in_folder(cls, folder: Path) -> "MdFiles":
         """The files of a folder by their usual names."""
-        return cls(*(folder / name for name in ("trajectory.xtc", "topology.pdb", "state.csv", "md.json")))
+        return cls(**_in_folder(layout.MD, folder))
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,4 @@ class SamplingFiles:
     @classmethod
     def in_folder(cls, folder: Path, work: Path | None = None) -> Self:
         """The usual names in a folder; `work` in it where none is given."""
-        names = ("samples.xtc", "topology.pdb", "sampling.json", "flags.npz")
-        samples, topology, record, flags = (folder / name for name in names)
-        return cls(samples, topology, record, flags, work or folder / "work")
+        return cls(**_in_folder(layout.SAMPLES, folder), work=work or folder / "work")
