@@ -35,8 +35,8 @@ _TURN = 30.0
 _WIDE_ENOUGH = 0.25  # nm
 
 
-# Four atoms each, and the torsion that they shall have, radians.
-Angles = list[tuple[Quartet, float]]
+# Four atoms each, the alpha carbon of their residue, and the torsion that an L residue shall have, degrees.
+Angles = list[tuple[Quartet, int, float]]
 
 
 def _with_torsion(positions: np.ndarray, topology: mdtraj.Topology, quartet: Quartet, angle: float) -> np.ndarray:
@@ -85,7 +85,7 @@ def _free_chi1(positions: np.ndarray, topology: mdtraj.Topology) -> list[Quartet
 
 
 def _alpha_carbon(kind: str, quartet: Quartet) -> int:
-    """The atom CA of the residue whose phi or psi the four atoms make."""
+    """The atom CA of the residue whose phi, psi or chi1 the four atoms make."""
     return quartet[2] if kind == "phi" else quartet[1]
 
 
@@ -97,19 +97,19 @@ def _posed(
     name: str,
     expected: Mapping[int, int],
 ) -> np.ndarray:
-    """Centred positions (atoms, 3) in nm with these torsions in radians, contacts relaxed while they are held.
+    """Centred positions (atoms, 3) in nm with these torsions, contacts relaxed while they are held. Those of residues
+    that are `expected` to be D have the other sign.
 
     Raises PeptideError, which gives `name`, where a bond is stretched or another check of a built peptide fails.
     """
     structure = mdtraj.Topology.from_openmm(topology)
-    for quartet, angle in backbone:
-        positions = _with_torsion(positions, structure, quartet, angle)
-    positions = _side_chains_away(positions, structure, "CA", "CB")
-    for quartet, angle in chi1:
-        positions = _with_torsion(positions, structure, quartet, angle)
-    if chi1:
-        positions = _side_chains_away(positions, structure, "CB", "CG")
-    held = [quartet for quartet, _ in [*backbone, *chi1]] + [quartet for _, quartet in peptide_bonds(structure)]
+    for angles, beyond_bond in ((backbone, ("CA", "CB")), (chi1, ("CB", "CG"))):
+        for quartet, carbon, degrees in angles:
+            angle = expected.get(carbon, 1) * np.deg2rad(degrees)
+            positions = _with_torsion(positions, structure, quartet, angle)
+        if angles:
+            positions = _side_chains_away(positions, structure, *beyond_bond)
+    held = [quartet for quartet, *_ in [*backbone, *chi1]] + [quartet for _, quartet in peptide_bonds(structure)]
     relaxed = relax(topology, positions * unit.nanometer, _holding(positions, held))
     posed = np.asarray(relaxed.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
     require_bonds(topology, posed, name)
@@ -143,20 +143,14 @@ def conformed(
     result fails the checks of a built peptide.
     """
     structure = _open_chain(topology, name)
-    expected = expected or {}
-    phi, psi = CONFORMATIONS[conformation]
-    backbone = []
-    for kind, quartet in backbone_torsions(structure):
-        sign = expected.get(_alpha_carbon(kind, quartet), 1)
-        backbone.append((quartet, sign * np.deg2rad(phi if kind == "phi" else psi)))
-    chi1 = []
+    degrees = dict(zip(("phi", "psi"), CONFORMATIONS[conformation], strict=True))
+    torsions = backbone_torsions(structure)
+    backbone = [(quartet, _alpha_carbon(kind, quartet), degrees[kind]) for kind, quartet in torsions]
+    chi1: Angles = []
     if rotamer is not None:
-        # The second atom of chi1, N-CA-CB-CG, is the alpha carbon.
-        chi1 = [
-            (quartet, expected.get(quartet[1], 1) * np.deg2rad(ROTAMERS[rotamer]))
-            for quartet in _free_chi1(positions, structure)
-        ]
-    return _posed(topology, positions, backbone, chi1, name, expected)
+        side_chains = _free_chi1(positions, structure)
+        chi1 = [(quartet, _alpha_carbon("chi1", quartet), ROTAMERS[rotamer]) for quartet in side_chains]
+    return _posed(topology, positions, backbone, chi1, name, expected or {})
 
 
 def drawn(
@@ -170,7 +164,6 @@ def drawn(
     disulphide, and if none passes.
     """
     structure = _open_chain(topology, name)
-    expected = expected or {}
     generator = np.random.default_rng(seed)
     torsions, side_chains = backbone_torsions(structure), _free_chi1(positions, structure)
     carbons = sorted({_alpha_carbon(kind, quartet) for kind, quartet in torsions})
@@ -182,14 +175,12 @@ def drawn(
         for kind, quartet in torsions:
             carbon = _alpha_carbon(kind, quartet)
             degrees = CONFORMATIONS[chosen[carbon]][kind == "psi"] + generator.normal(0.0, _SPREAD)
-            backbone.append((quartet, expected.get(carbon, 1) * np.deg2rad(degrees)))
+            backbone.append((quartet, carbon, degrees))
         rotamers = generator.choice(list(ROTAMERS.values()), len(side_chains))
-        chi1 = [
-            (quartet, expected.get(quartet[1], 1) * np.deg2rad(degrees))
-            for quartet, degrees in zip(side_chains, rotamers, strict=True)
-        ]
+        drawn_chi1 = zip(side_chains, rotamers.tolist(), strict=True)
+        chi1 = [(quartet, _alpha_carbon("chi1", quartet), degrees) for quartet, degrees in drawn_chi1]
         try:
-            return _posed(topology, positions, backbone, chi1, name, expected)
+            return _posed(topology, positions, backbone, chi1, name, expected or {})
         except PeptideError as error:
             failure = error
     raise failure
