@@ -148,6 +148,22 @@ def _visited(frames: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.clip((frames[..., 1:] > 0) @ weights, 0.0, 1.0)
 
 
+def _numbers(
+    inside: np.ndarray, unseen: np.ndarray, md: np.ndarray, equal: np.ndarray, share: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The numbers of `cover` (...) of frames in no basin and in each (..., K + 1), of which `unseen` (...) lie where
+    there is no MD, against those of the MD; `equal` and `share` (K,) are weights of the basins."""
+    frames = inside.sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "coverage": _visited(inside, equal),
+            "weighted_coverage": _visited(inside, share),
+            "outside": inside[..., 0] / frames,
+            "unseen": unseen / frames,
+            "js": js_distance(inside, md),
+        }
+
+
 def _of_pieces(
     counts: np.ndarray, found: Basins, equal: np.ndarray, share: np.ndarray
 ) -> dict[str, np.ndarray] | dict[str, None]:
@@ -156,18 +172,11 @@ def _of_pieces(
     if len(counts) < 2:
         return dict.fromkeys(("coverage", "weighted_coverage", "outside", "unseen", "js"))
     inside = occupancies(counts, found)
-    frames = inside.sum(1)
     pairs = np.array(list(combinations(range(len(counts)), 2)))
     flat = counts.reshape(len(counts), -1)
     outside_others = flat @ (flat == 0).T.astype(flat.dtype)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return {
-            "coverage": _visited(inside, equal),
-            "weighted_coverage": _visited(inside, share),
-            "outside": inside[:, 0] / frames,
-            "unseen": outside_others.sum(1) / (len(counts) - 1) / frames,
-            "js": js_distance(inside[pairs[:, 0]], inside[pairs[:, 1]]).mean(),
-        }
+    numbers = _numbers(inside, outside_others.sum(1) / (len(counts) - 1), inside, equal, share)
+    return numbers | {"js": js_distance(inside[pairs[:, 0]], inside[pairs[:, 1]]).mean()}
 
 
 def cover(
@@ -190,35 +199,20 @@ def cover(
     parts: dict[str, list[tuple[Any, ...]]] = {name: [] for name in kinds}
     for place, found in enumerate(basins):
         md, theirs = occupancies(reference[:, place], found), occupancies(samples[:, place], found)
-        md_all, theirs_all, resampled = md.sum(0), theirs.sum(0), drawn @ theirs
+        md_all, theirs_all = md.sum(0), theirs.sum(0)
         share = md_all[1:] / (md_all[1:].sum() or 1)
         equal = np.full(found.count, 1 / max(found.count, 1))
         empty = reference[:, place].sum(0) == 0
         unseen = np.where(empty, samples[:, place], 0).sum((1, 2))
         of_halves, of_replicas = (_of_pieces(part[:, place], found, equal, share) for part in (halves, replicas))
         half = occupancies(halves[:, place], found)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            numbers = {
-                "coverage": (_visited(theirs_all, equal), _visited(resampled, equal)),
-                "weighted_coverage": (_visited(theirs_all, share), _visited(resampled, share)),
-                "outside": (
-                    theirs_all[0] / theirs_all.sum(),
-                    resampled[:, 0] / resampled.sum(1),
-                ),
-                "unseen": (
-                    unseen.sum() / theirs_all.sum(),
-                    (drawn @ unseen) / resampled.sum(1),
-                ),
-                "js": (
-                    js_distance(theirs_all, md_all),
-                    js_distance(resampled, drawn_reference @ md),
-                ),
-            }
+        values = _numbers(theirs_all, unseen.sum(), md_all, equal, share)
+        resampled = _numbers(drawn @ theirs, drawn @ unseen, drawn_reference @ md, equal, share)
         entry: dict[str, Any] = {}
-        for name, (value, of_resamples) in numbers.items():
-            pieces = of_halves[name], of_replicas[name]
-            parts[name].append((float(value), of_resamples, *pieces))
-            entry[name] = _metric(float(value), of_resamples, pieces, found.count, kinds[name])
+        for name in kinds:
+            value, pieces = float(values[name]), (of_halves[name], of_replicas[name])
+            parts[name].append((value, resampled[name], *pieces))
+            entry[name] = _metric(value, resampled[name], pieces, found.count, kinds[name])
         entry["outside"]["md"] = ratio(md[:, 0], md.sum(1), REFERENCE_SEED)
         entry["left_out"] = found.left_out
         entry["basins"] = [
