@@ -29,7 +29,7 @@ from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.batch import ApartBatch
 from jamun.simulate.engine import Engine
 from jamun.simulate.platform import choose
-from jamun.simulate.protocol import PhaseSpace, Stage, minimised, phase_space, production_stage
+from jamun.simulate.protocol import PhaseSpace, Stage, phase_space, production_stage
 from jamun.simulate.system import SimulationSystem, make_member
 from jamun.simulate.water_box import water_box
 
@@ -81,7 +81,7 @@ def without_water(pdb: Path, settings: SimulateSettings, copies: int, seconds: f
     """Particles and speed of copies of the peptide in `pdb`."""
     platform, properties = choose(settings, threads)
     single = make_member(pdb, settings, "beta")
-    start = minimised(single, settings, platform, properties)
+    start = Engine(single, settings, settings.seed, platform, properties, "one").minimised()
     batch = ApartBatch([single] * copies, [f"copy {number}" for number in range(1, copies + 1)])
     engine = Engine(batch.solvated, settings, settings.seed, platform, properties, f"{copies} copies")
     positions = batch.at_sites(np.tile(start.positions, (copies, 1)))
@@ -112,7 +112,7 @@ def in_water(folder: Path, settings: SimulateSettings, copies: int, seconds: flo
         return row
     engine = Engine(box, settings, settings.seed, platform, properties, f"{copies} in a box")
     stage = Stage("npt", "NPT", _NPT, False, settings.temperature)
-    context = engine.context(stage, minimised(box, settings, platform, properties))
+    context = engine.context(stage, engine.minimised())
     for _ in range(0, _NPT, _PIECE // 2):
         engine.advance(context, _PIECE // 2, stage, 0.0)
         engine.follow(context)

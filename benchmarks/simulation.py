@@ -29,8 +29,9 @@ from jamun.io.files import MdFiles
 from jamun.io.provenance import provenance
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
+from jamun.simulate.engine import Engine
 from jamun.simulate.platform import choose
-from jamun.simulate.protocol import minimised, production_stage, stage_context
+from jamun.simulate.protocol import production_stage
 from jamun.simulate.run import simulate_to_files
 from jamun.simulate.system import make_system
 
@@ -75,8 +76,8 @@ def bare_context(pdb: Path, settings: SimulateSettings, threads: int) -> openmm.
     """A context of the production's system, warm."""
     platform, properties = choose(settings, threads)
     system = make_system(pdb, settings)
-    start = minimised(system, settings, platform, properties)
-    context = stage_context(system, production_stage(settings), start, settings, 0, platform, properties)
+    engine = Engine(system, settings, 0, platform, properties, pdb.stem)
+    context = engine.context(production_stage(settings), engine.minimised())
     context.getIntegrator().step(_WARM_UP)
     context.getState(positions=True)
     return context

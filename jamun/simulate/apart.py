@@ -22,7 +22,7 @@ from jamun.simulate.batch import DRIFT, ApartBatch
 from jamun.simulate.engine import Engine
 from jamun.simulate.members import Member, Pending, joint_name
 from jamun.simulate.progress import describe
-from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, minimised, phase_space, production_stage
+from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, phase_space, production_stage
 from jamun.simulate.replica import STATE_EVERY_FRAMES, advance_bar, stage_bar
 from jamun.simulate.system import SimulationError
 
@@ -92,8 +92,7 @@ class _Group:
 
     def equilibrate(self) -> None:
         """Minimise, run the stages before the production, and save where it begins."""
-        platform, properties = self.engine.platform, self.engine.properties
-        start = minimised(self.batch.solvated, self.settings, platform, properties, lambda: bool(self.stop.signal))
+        start = self.engine.minimised(lambda: bool(self.stop.signal))
         start = PhaseSpace(self.batch.at_sites(start.positions), None, None)
         finished: list[list[dict[str, Any]]] = [[] for _ in self.members]
         for stage in equilibration_stages(self.settings):

@@ -15,7 +15,7 @@ from jamun.io.provenance import provenance
 from jamun.simulate.engine import Engine
 from jamun.simulate.identity import start_of
 from jamun.simulate.platform import choose
-from jamun.simulate.protocol import minimised, production_stage
+from jamun.simulate.protocol import production_stage
 from jamun.simulate.run import replica_seed
 from jamun.simulate.system import make_system
 
@@ -38,7 +38,7 @@ def benchmark_single(pdb: Path, name: str, settings: SimulateSettings, threads: 
     solvated = make_system(pdb, settings, start_of(settings.starts, 1))
     engine = Engine(solvated, settings, replica_seed(settings, name, 1), platform, properties, f"{name} by itself")
     stage = production_stage(settings)
-    context = engine.context(stage, minimised(solvated, settings, platform, properties))
+    context = engine.context(stage, engine.minimised())
     step_ps = settings.timestep * 1e-3
     engine.advance(context, round(_WARM_UP / step_ps), stage, 0.0)
     # Pieces of a fraction of a second, and no longer than what lies between two frames.

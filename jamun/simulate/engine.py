@@ -1,6 +1,7 @@
 """Integrate one replica's stages, and notice when a simulation goes wrong."""
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +10,16 @@ import openmm
 from openmm import unit
 
 from jamun.config.simulate import SimulateSettings
+from jamun.io.seeds import derived_seed
 from jamun.simulate.progress import Saved
-from jamun.simulate.protocol import PhaseSpace, Stage, stage_context
+from jamun.simulate.protocol import PhaseSpace, Stage, phase_space
 from jamun.simulate.system import SimulationError, SimulationSystem
-from jamun.simulate.tether import follow
+from jamun.simulate.tether import RESTRAINT, follow, holding, put_in
 
 # No bond of a peptide comes near this, nm; across the boundary of a box it would be longer.
 _TORN_BOND = 0.3
+# Steps between the barostat's attempts, OpenMM's default.
+_BAROSTAT_INTERVAL = 25
 # What a checkpoint depends on; places such as the index of a device or a folder for temporary files do not matter.
 _PROPERTIES = ("Precision", "DeviceName", "OpenCLPlatformName", "Threads", "DeterministicForces")
 _SHORTEN = "shorten simulate.timestep or add an equilibration stage"
@@ -32,6 +36,18 @@ def made_by(context: openmm.Context) -> dict[str, Any]:
     }
 
 
+class _StopMinimising(openmm.MinimizationReporter):  # type: ignore[misc]  # OpenMM says nothing of its types
+    """Ends a minimisation when asked to."""
+
+    def __init__(self, stop: Callable[[], bool]) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def report(self, iteration: int, x: object, grad: object, args: object) -> bool:
+        """Whether to stop."""
+        return self._stop()
+
+
 @dataclass
 class Engine:
     """What every stage of one replica's simulation needs."""
@@ -46,10 +62,54 @@ class Engine:
     _good: np.ndarray | None = field(default=None, repr=False)
 
     def context(self, stage: Stage, start: PhaseSpace, steps: int = 0) -> openmm.Context:
-        """A context for one stage, which goes on after `steps`."""
-        return stage_context(
-            self.solvated, stage, start, self.settings, self.seed, self.platform, self.properties, steps
+        """A context of its own for one stage, at `start`; without velocities there they are drawn at the temperature.
+
+        Barostat and restraints are part of a stage's system, since a force added to a system after its context was made
+        has no effect. Restraints hold the atoms where the stage starts, which is where minimisation left them. A
+        context that goes on after `steps` of the stage has random seeds of its own, lest it draws the numbers of the
+        stage's first steps again.
+        """
+        solvated, settings, salt = self.solvated, self.settings, (steps,) if steps else ()
+        system = copy.deepcopy(solvated.system)
+        if solvated.tethers is not None and start.box is not None:
+            put_in(system, solvated.tethers, start.box)
+        if stage.ensemble == "NPT":
+            barostat = openmm.MonteCarloBarostat(
+                settings.pressure * unit.bar, stage.temperature * unit.kelvin, _BAROSTAT_INTERVAL
+            )
+            barostat.setRandomNumberSeed(derived_seed(self.seed, stage.name, "barostat", *salt))
+            system.addForce(barostat)
+        if stage.restrained:
+            held = solvated.restrained_atoms
+            places, constant = start.positions[held], settings.restraint_constant
+            system.addForce(holding(held, places, RESTRAINT, constant, solvated.periodic))
+        integrator = openmm.LangevinMiddleIntegrator(
+            stage.temperature * unit.kelvin, settings.friction / unit.picosecond, settings.timestep * unit.femtosecond
         )
+        integrator.setRandomNumberSeed(derived_seed(self.seed, stage.name, "integrator", *salt))
+        context = openmm.Context(system, integrator, self.platform, self.properties)
+        if start.box is not None:
+            context.setPeriodicBoxVectors(*start.box.tolist())
+        context.setPositions(start.positions)
+        if start.velocities is None:
+            seed = derived_seed(self.seed, stage.name, "velocities")
+            context.setVelocitiesToTemperature(stage.temperature * unit.kelvin, seed)
+        else:
+            context.setVelocities(start.velocities)
+        return context
+
+    def minimised(self, stop: Callable[[], bool] = lambda: False) -> PhaseSpace:
+        """The start of the first stage: positions at a minimum of the energy, no velocities yet.
+
+        `stop` is asked after every iteration; where it says yes, the positions are those reached by then.
+        """
+        system, integrator = self.solvated.system, openmm.VerletIntegrator(0.001)
+        context = openmm.Context(system, integrator, self.platform, self.properties)
+        context.setPositions(self.solvated.positions)
+        tolerance = self.settings.minimize_tolerance * unit.kilojoule_per_mole / unit.nanometer
+        openmm.LocalEnergyMinimizer.minimize(context, tolerance, 0, _StopMinimising(stop))
+        end = phase_space(context)
+        return PhaseSpace(end.positions, None, end.box)
 
     def follow(self, context: openmm.Context) -> None:
         """Let what holds peptides to places in the box move with it."""

@@ -16,7 +16,7 @@ from jamun.io.signals import StopRequest
 from jamun.simulate.engine import Engine, made_by
 from jamun.simulate.output import MOST_FRAMES, Chunk, thermodynamics
 from jamun.simulate.progress import Progress, Saved, describe
-from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, minimised, phase_space, production_stage
+from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, phase_space, production_stage
 from jamun.simulate.system import SimulationError
 
 logger = logging.getLogger(__name__)
@@ -196,9 +196,7 @@ def run_replica(engine: Engine, progress: Progress, stop: StopRequest, outlet: O
 def _run_stages(engine: Engine, stages: list[Stage], progress: Progress, outlet: Outlet, stop: StopRequest) -> None:
     step_ps = engine.settings.timestep * 1e-3
     if progress.current is None:
-        start = minimised(
-            engine.solvated, engine.settings, engine.platform, engine.properties, lambda: bool(stop.signal)
-        )
+        start = engine.minimised(lambda: bool(stop.signal))
         if stop.signal:
             raise Interrupted(
                 f"{engine.name}: stopped by {stop.signal} before its first step; the same command starts again."

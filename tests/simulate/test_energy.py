@@ -11,7 +11,8 @@ import pytest
 from jamun.config.simulate import SimulateSettings
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.protocol import Stage, minimised, phase_space, stage_context
+from jamun.simulate.engine import Engine
+from jamun.simulate.protocol import Stage, phase_space
 from jamun.simulate.system import make_system
 
 STEPS, EVERY = 20_000, 50
@@ -33,8 +34,8 @@ def test_energy_does_not_drift(timestep: float, hydrogen_mass: float | None, tmp
     )
     solvated = make_system(tmp_path / "AA.pdb", settings)
     reference = openmm.Platform.getPlatformByName("Reference")
-    start = minimised(solvated, settings, reference, {})
-    warm = stage_context(solvated, Stage("warm", "NVT", 1, False, 300.0), start, settings, 0, reference, {})
+    engine = Engine(solvated, settings, 0, reference, {}, "AA")
+    warm = engine.context(Stage("warm", "NVT", 1, False, 300.0), engine.minimised())
     warm.getIntegrator().step(5000)
     point = phase_space(warm)
     verlet = openmm.VerletIntegrator(timestep * 1e-3)

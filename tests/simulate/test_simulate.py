@@ -17,7 +17,7 @@ from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.engine import Engine
 from jamun.simulate.platform import choose, is_processor
-from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, minimised, phase_space, stage_context
+from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, phase_space
 from jamun.simulate.run import simulate_to_files
 from jamun.simulate.system import SimulationError, make_system, shortest_height
 
@@ -68,7 +68,7 @@ def solvated(pdb):
     settings = SimulateSettings(**WATER)
     platform, properties = choose(settings, 2)
     system = make_system(pdb, settings)
-    return system, settings, platform, properties, minimised(system, settings, platform, properties)
+    return system, settings, platform, properties, Engine(system, settings, 0, platform, properties, "AS").minimised()
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def run_stage(solvated, ensemble, restrained, frames=20, steps=25):
     """Positions and box volumes along a stage started at the minimum."""
     system, settings, platform, properties, start = solvated
     stage = Stage("test", ensemble, frames * steps, restrained, 300.0)
-    context = stage_context(system, stage, start, settings, 7, platform, properties)
+    context = Engine(system, settings, 7, platform, properties, "AS").context(stage, start)
     positions, volumes = [], []
     for _ in range(frames):
         context.getIntegrator().step(steps)
@@ -140,8 +140,8 @@ def test_a_peptide_that_crosses_the_boundary_stays_whole(solvated):
     stage = Stage("test", "NPT", 50, False, 300.0)
     # Everything moves such that the peptide's centre is a corner of the box.
     moved = PhaseSpace(start.positions - start.positions[system.peptide_atoms].mean(0), None, start.box)
-    context = stage_context(system, stage, moved, settings, 7, platform, properties)
     engine = Engine(system, settings, 7, platform, properties, "AS")
+    context = engine.context(stage, moved)
     positions = engine.advance(context, 50, stage, 0.0)
     cells = np.floor(positions[system.peptide_atoms] @ np.linalg.inv(phase_space(context).box))
     assert len(np.unique(cells, axis=0)) > 1
@@ -246,7 +246,7 @@ def test_positions_that_are_not_finite_stop_the_run(solvated):
     broken = start.positions.copy()
     broken[3] = np.nan
     stage = equilibration_stages(settings)[0]
-    context = stage_context(system, stage, start, settings, 1, platform, properties)
+    context = engine.context(stage, start)
     engine.advance(context, 1, stage, 0.0)
     with pytest.raises(SimulationError, match=r"last good time of 5 ps; largest forces then on \w+\d \w+, .*shorten"):
         engine.require_finite(context, broken, stage, 5.0)
@@ -261,10 +261,10 @@ def test_a_run_that_blows_up_names_the_last_good_time(pdb, solvent):
     settings = SimulateSettings(**(solvent | {"production": "2 ps"}))
     platform, properties = choose(settings, 2)
     system = make_system(pdb, settings)
-    start = minimised(system, settings, platform, properties)
-    stage = Stage("production", "NVT", 100, False, 300.0)
-    context = stage_context(system, stage, start, settings, 1, platform, properties)
     engine = Engine(system, settings, 1, platform, properties, "AS")
+    start = engine.minimised()
+    stage = Stage("production", "NVT", 100, False, 300.0)
+    context = engine.context(stage, start)
     engine.advance(context, 5, stage, 0.0)
     velocities = np.zeros_like(start.positions)
     velocities[0] = 1e6
@@ -281,10 +281,9 @@ def test_a_box_that_shrinks_below_twice_the_cutoff_says_so(pdb):
     settings = SimulateSettings(**(WATER | tight))
     platform, properties = choose(settings, 2)
     system = make_system(pdb, settings)
-    start = minimised(system, settings, platform, properties)
-    stage = Stage("production", "NPT", 5000, False, 300.0)
-    context = stage_context(system, stage, start, settings, 1, platform, properties)
     engine = Engine(system, settings, 1, platform, properties, "AS")
+    stage = Stage("production", "NPT", 5000, False, 300.0)
+    context = engine.context(stage, engine.minimised())
     with pytest.raises(SimulationError, match=r"box.*raise simulate\.padding or lower simulate\.cutoff"):
         engine.advance(context, stage.steps, stage, 0.0)
 

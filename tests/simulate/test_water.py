@@ -5,9 +5,10 @@ import pytest
 from openmm import Vec3, app, unit
 
 from jamun.config.simulate import SimulateSettings
+from jamun.simulate.engine import Engine
 from jamun.simulate.output import thermodynamics
 from jamun.simulate.platform import choose
-from jamun.simulate.protocol import Stage, minimised, phase_space, stage_context
+from jamun.simulate.protocol import Stage, phase_space
 from jamun.simulate.system import SimulationSystem
 
 SETTINGS = SimulateSettings(timestep="4 fs", hydrogen_mass="3 amu", friction="2 1/ps", platform="CPU")
@@ -38,11 +39,11 @@ def series():
         degrees_of_freedom=2 * len(masses) - 3,  # a rigid water has 6 of 9; the centre of mass is held
     )
     platform, properties = choose(SETTINGS, 2)
-    start = minimised(water, SETTINGS, platform, properties)
-    context = stage_context(water, Stage("warm", "NPT", 2000, False, 300.0), start, SETTINGS, 3, platform, properties)
+    engine = Engine(water, SETTINGS, 3, platform, properties, "water")
+    context = engine.context(Stage("warm", "NPT", 2000, False, 300.0), engine.minimised())
     context.getIntegrator().step(2000)
     start = phase_space(context)
-    context = stage_context(water, Stage("water", "NPT", 16000, False, 300.0), start, SETTINGS, 3, platform, properties)
+    context = engine.context(Stage("water", "NPT", 16000, False, 300.0), start)
     rows = []
     for row in range(320):
         context.getIntegrator().step(50)
