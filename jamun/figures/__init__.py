@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jamun.config.figures import FigureSettings
+from jamun.evaluation.metrics import read_result
+from jamun.io.atomic import read_npz
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,9 +24,6 @@ _MODULES = {"comparison_page": "comparison", "convergence_of_all": "convergence"
 
 def _contents(files: Path | list[Path]) -> Any:
     """What a file of a result or of its arrays holds, or each of several."""
-    from jamun.evaluation.metrics import read_result
-    from jamun.io.atomic import read_npz
-
     if isinstance(files, list):
         return [_contents(one) for one in files]
     return read_npz(files) if files.suffix == ".npz" else read_result(files)
