@@ -115,9 +115,10 @@ def read_lenient(path: Path) -> str:
     """As `read_text`, of files whose remarks may be in any encoding: what is not Unicode is read as Latin-1."""
     content = _bytes(path)
     try:
-        return content.decode(_encoding(content))
+        text = content.decode(_encoding(content))
     except UnicodeDecodeError:
-        return content.decode("latin-1")
+        text = content.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_or_refuse(path: Path, refused: type[Exception], missing: str, wanted: str) -> str:

@@ -117,15 +117,11 @@ def _line(line: str, part: int, index: int, where: str) -> _Line:
     return _Line(line[6:11].strip(), atom, line[17:21].strip(), place, line[16:17].strip(), _number(line[54:60]))
 
 
-def _file_lines(text: str) -> list[str]:
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
 def _models_of_pdb(text: str, path: Path) -> Iterator[list[_Line]]:
     """Atoms' lines of each model of a PDB file."""
     lines: list[_Line] = []
     part = 0
-    for number, line in enumerate(_file_lines(text), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         record = line[:6].strip()
         if record in ("MODEL", "ENDMDL", "END"):
             if lines:
@@ -142,7 +138,7 @@ def _models_of_pdb(text: str, path: Path) -> Iterator[list[_Line]]:
 def _joined_in_records(text: str) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Pairs that records of a PDB file bond, each a serial number, or chain, number and name."""
     pairs: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
-    for line in _file_lines(text):
+    for line in text.split("\n"):
         record = line[:6].strip()
         if record == "CONECT":
             serials = [line[start : start + 5].strip() for start in range(6, 31, 5)]

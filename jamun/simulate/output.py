@@ -61,11 +61,6 @@ class Chunk:
     def __len__(self) -> int:
         return len(self._frames)
 
-    def add(self, peptide: np.ndarray, time: float) -> None:
-        """Append one frame: `peptide` (atoms, 3) in nm, `time` in ps."""
-        self._frames.append((peptide - peptide.mean(0)).astype(np.float32))
-        self._times.append(time)
-
     def extend(self, peptide: np.ndarray, times: list[float]) -> None:
         """Append frames: `peptide` (frames, atoms, 3) in nm, `times` in ps."""
         self._frames.extend((peptide - peptide.mean(1, keepdims=True)).astype(np.float32))

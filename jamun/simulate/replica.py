@@ -77,7 +77,7 @@ class Outlet:
 
     def add(self, context: openmm.Context, positions: np.ndarray, time: float, row: bool) -> None:
         """Keep a frame of the production: `positions` (particles, 3) in nm, `time` in ps; with a `row` of the table."""
-        self._chunk.add(positions[self._solvated.peptide_atoms], time)
+        self._chunk.extend(positions[None, self._solvated.peptide_atoms], [time])
         if row:
             self._chunk.add_row(thermodynamics(context, self._solvated, time))
 
