@@ -24,7 +24,7 @@ from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest
 from jamun.simulate.batch import Parts
 from jamun.simulate.engine import Engine
-from jamun.simulate.members import Member, Pending, joint_name, work_folder
+from jamun.simulate.members import Member, Pending, joint_name
 from jamun.simulate.output import thermodynamics
 from jamun.simulate.progress import Progress, Saved
 from jamun.simulate.protocol import PhaseSpace, phase_space, production_stage
@@ -140,7 +140,8 @@ def _box_of(member: Member, boxes: Path) -> str | None:
 
 def _boxes(members: Sequence[Member], most: int) -> list[_Box]:
     """The members by their boxes: those that have begun in theirs, others in new ones of at most `most`, alike."""
-    boxes = work_folder(members) / _BOXES
+    # Beside the folders of the peptides, in which those of their replicas are.
+    boxes = members[0].progress.folder.parent.parent / _BOXES
     begun: dict[str, list[Member]] = {}
     new: list[Member] = []
     for member in members:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -135,8 +134,3 @@ class Pending:
         """Append what is kept to each member's files, without a state."""
         for member, chunk in zip(self._members, self._chunks(), strict=True):
             member.progress.append(chunk)
-
-
-def work_folder(members: Sequence[Member]) -> Path:
-    """The folder in which the peptides' own folders are."""
-    return members[0].progress.folder.parent.parent

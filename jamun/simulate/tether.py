@@ -27,10 +27,6 @@ class Tethers:
     fractions: np.ndarray
     starts: np.ndarray
 
-    def member_of(self, atom: int) -> int:
-        """The member that a particle belongs to."""
-        return int(np.searchsorted(self.starts, atom, side="right")) - 1
-
 
 def holding(
     atoms: np.ndarray, places: np.ndarray, name: str = TETHER, constant: float = CONSTANT, periodic: bool = True
@@ -58,7 +54,8 @@ def _move(force: openmm.CustomExternalForce, shifts: np.ndarray, tethers: Tether
     """Add to where each particle of a force is held the shift of its member, (members, 3) in nm."""
     for index in range(force.getNumParticles()):
         atom, place = force.getParticleParameters(index)
-        force.setParticleParameters(index, atom, (np.array(place) + shifts[tethers.member_of(atom)]).tolist())
+        member = np.searchsorted(tethers.starts, atom, side="right") - 1
+        force.setParticleParameters(index, atom, (np.array(place) + shifts[member]).tolist())
 
 
 def _shifts(system: openmm.System, tethers: Tethers, box: np.ndarray) -> np.ndarray:
