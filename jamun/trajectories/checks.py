@@ -46,10 +46,17 @@ def _judged(typical: float) -> str | None:
     return next((name for name, nm in _NM_PER_UNIT.items() if 0.5 < typical * nm / TYPICAL_BOND_NM < 2.0), None)
 
 
-def _no_unit(typical: float, where: str) -> TrajectoryError:
+def _unit(positions: np.ndarray, bonds: np.ndarray, where: str) -> tuple[str, float]:
+    """The unit of positions (F, N, 3), judged by the median of their bonds (B, 2), and that median.
+
+    Raises TrajectoryError where it is the length of a bond in no unit.
+    """
+    typical = float(np.median(bond_lengths(positions, bonds)))
+    if judged := _judged(typical):
+        return judged, typical
     tenth = _judged(10.0 * typical) == "nm"
     cause = "; they are ten times too short, as nm are where a writer wanted angstroms" if tenth else ""
-    return TrajectoryError(
+    raise TrajectoryError(
         f"{where}: a typical bond is {typical:.3g} long, which is neither nm (0.15) nor angstroms (1.5){cause}; give "
         "the topology that belongs to the trajectory, or convert its lengths."
     )
@@ -59,10 +66,7 @@ def require_nm(positions: np.ndarray, bonds: np.ndarray, where: str) -> None:
     """`positions` (F, N, 3). Raises TrajectoryError where the median of the bonds (B, 2) is none in nm."""
     if not len(bonds):
         return
-    typical = float(np.median(bond_lengths(positions, bonds)))
-    judged = _judged(typical)
-    if judged is None:
-        raise _no_unit(typical, where)
+    judged, typical = _unit(positions, bonds, where)
     if judged != "nm":
         raise TrajectoryError(
             f"{where}: a typical bond is {typical:.2f} long, so lengths are angstroms; write them in nm."
@@ -74,17 +78,13 @@ def nm_per_unit(positions: np.ndarray, bonds: np.ndarray, unit: str, where: str)
 
     The unit is judged by the median bond. Raises TrajectoryError where the bonds speak for another unit.
     """
-    factor = _NM_PER_UNIT[unit]
-    typical = float(np.median(bond_lengths(positions, bonds)))
-    judged = _judged(typical)
-    if judged is None:
-        raise _no_unit(typical, where)
+    judged, typical = _unit(positions, bonds, where)
     if judged != unit:
         name = {"nm": "nm", "angstrom": "angstroms"}[judged]
         raise TrajectoryError(
             f"{where}: lengths are {name} (a typical bond is {typical:.3g}); set source.length_unit: {judged}."
         )
-    return factor
+    return _NM_PER_UNIT[unit]
 
 
 def spanning_tree(n_atoms: int, bonds: np.ndarray) -> np.ndarray:
