@@ -103,6 +103,13 @@ def _maps(panels: list[Axes], result: dict[str, Any], arrays: dict[str, np.ndarr
     draw_row(panels, list(edges), counts, settings, distances, nothing_at_equal_wall_clock(result))
 
 
+def _legend(figure: Figure, handles: list[Any], place: tuple[float, float], columns: int, **looks: Any) -> None:
+    """A legend whose upper edge has its middle at `place`, inches from the figure's lower left corner."""
+    across, up = figure.get_size_inches()
+    anchor = place[0] / across, place[1] / up
+    figure.legend(handles=handles, loc="upper center", bbox_to_anchor=anchor, ncols=columns, borderaxespad=0, **looks)
+
+
 def _torsion_legend(figure: Figure, torsions: list[dict[str, Any]], height: float, width: float) -> None:
     """Residues by colour and kinds by line, centred below the panels of the curves; `height`, `width` in inches."""
     shown = [torsions[place] for place in _shown(torsions)]
@@ -117,16 +124,7 @@ def _torsion_legend(figure: Figure, torsions: list[dict[str, Any]], height: floa
         for kind in kinds
     ]
     if handles:
-        across, up = figure.get_size_inches()
-        figure.legend(
-            handles=handles,
-            loc="upper center",
-            bbox_to_anchor=((_LEFT + width / 2) / across, height / up),
-            ncols=min(len(handles), 6),
-            handlelength=2.0,
-            columnspacing=1.2,
-            borderaxespad=0,
-        )
+        _legend(figure, handles, (_LEFT + width / 2, height), min(len(handles), 6), handlelength=2.0, columnspacing=1.2)
 
 
 @styled()
@@ -166,16 +164,9 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
         _densities(upper[2], arrays)
         distance = result["distances"]["tica_0"]["value"]
         upper[2].set_title(f"slowest component   JS {distance:.2f}")
-        across, up = figure.get_size_inches()
-        figure.legend(
-            *upper[2].get_legend_handles_labels(),
-            loc="upper center",
-            bbox_to_anchor=((lefts[2] + _SIDE / 2) / across, (_BELOW + _SIDE + between - 0.4) / up),
-            ncols=2,
-            handlelength=1.3,
-            columnspacing=1.0,
-            borderaxespad=0,
-        )
+        drawn_lines, _ = upper[2].get_legend_handles_labels()
+        place = lefts[2] + _SIDE / 2, _BELOW + _SIDE + between - 0.4
+        _legend(figure, drawn_lines, place, 2, handlelength=1.3, columnspacing=1.0)
         if arrays["tica_01_samples"].size:
             _maps(lower, result, arrays, settings)
         else:

@@ -112,6 +112,12 @@ def render(pdb: Path, carbon: str, centre: np.ndarray, size: np.ndarray, pixels:
         return image
 
 
+def titles(shown: tuple[int, int], result: dict[str, Any]) -> tuple[str, str]:
+    """What stands over the frames of MD and of samples of which so many are shown; `result` is their comparison."""
+    of = result["reference"]["frames"], result["samples"]["frames"]
+    return f"MD, {shown[0]:,} of {of[0]:,} frames", f"{shown[1]:,} of {of[1]:,} samples"
+
+
 def plot_ensemble(
     pictures: tuple[np.ndarray, np.ndarray], frames: tuple[int, int], size: np.ndarray, result: dict[str, Any]
 ) -> Figure:
@@ -122,9 +128,7 @@ def plot_ensemble(
     width, height = _PANEL_INCHES, _PANEL_INCHES * size[1] / size[0]
     below, above, gap = 0.42, 0.56, 0.12
     figure = plt.figure(figsize=(2 * width + gap, height + below + above))
-    of = result["reference"]["frames"], result["samples"]["frames"]
-    words = (f"MD, {frames[0]:,} of {of[0]:,} frames", f"{frames[1]:,} of {of[1]:,} samples")
-    for place, (picture, title) in enumerate(zip(pictures, words, strict=True)):
+    for place, (picture, title) in enumerate(zip(pictures, titles(frames, result), strict=True)):
         panel = add_panel(figure, place * (width + gap), below, width, height)
         panel.imshow(picture, extent=(0, size[0], 0, size[1]), interpolation="antialiased", aspect="auto")
         panel.set_axis_off()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jamun.data.molecule import Molecule
-from jamun.figures.ensemble import central, load_frames
+from jamun.figures.ensemble import central, load_frames, titles
 from jamun.figures.style import ELEMENTS, MD_CARBON, SAMPLES_CARBON, FigureError
 from jamun.figures.threedmol import VERSION, library
 from jamun.io.atomic import read_json, write_text
@@ -28,7 +28,6 @@ def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result:
     if md.shape[1:] != samples.shape[1:]:
         raise FigureError(f"MD of {result['peptide']} has {md.shape[1]} atoms and the samples {samples.shape[1]}.")
     script, licence = library()
-    of = result["reference"]["frames"], result["samples"]["frames"]
     both = np.concatenate([md, samples])
     ensembles = [
         {
@@ -36,9 +35,8 @@ def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result:
             "carbon": carbon,
             "frames": np.rint(1000 * frames).astype(int).reshape(len(frames), -1).tolist(),
         }
-        for title, carbon, frames in (
-            (f"MD, {len(md):,} of {of[0]:,} frames", MD_CARBON, md),
-            (f"{len(samples):,} of {of[1]:,} samples", SAMPLES_CARBON, samples),
+        for title, carbon, frames in zip(
+            titles((len(md), len(samples)), result), (MD_CARBON, SAMPLES_CARBON), (md, samples), strict=True
         )
     ]
     elements = [_SYMBOLS.get(int(number), "?") for number in molecule.elements]
