@@ -48,7 +48,7 @@ REFERENCE = ROOT / "studies" / "capped_dipeptides" / "implicit" / "data" / "phys
 PEPTIDES = ("HP", "GN", "ET", "CW", "IG", "FA", "NE", "DW")
 RUNS = (24, 48, 72, 100)  # of 100 ps: whole rounds
 PLAIN_NS = (1.2, 2.4, 4.8, 7.2, 10.0)
-BINS = 100
+BINS, MAP_BINS = 100, 50
 DRAWS = 100  # of the posterior
 FARTHEST = 0.9  # radians, of a basin's minimum from that of the reference
 
@@ -127,7 +127,7 @@ def _basins(entry: dict[str, Any], angles: np.ndarray) -> Basins:
     minima = np.array([[one["phi"], one["psi"]] for one in told])
     populations, low, high = (np.array([one["md"][key] for one in told]) for key in ("value", "low", "high"))
     settings = PhysicalitySettings()
-    counts = pair_histograms(angles, np.array([[0, 1]]), settings.ramachandran_bins)[0]
+    counts = pair_histograms(angles, np.array([[0, 1]]), MAP_BINS)[0]
     found = find_basins(counts, 300.0, settings)
     labels = np.zeros_like(found.labels)
     for number, place in enumerate(found.minima, start=1):
@@ -243,6 +243,8 @@ def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dic
 def measured(name: str, folder: Path) -> dict[str, Any]:
     """One peptide."""
     peptide = read(name, folder)
+    made = folder / f"{name}_populations"
+    told = read_json(made / "populations.json")
     settings = PopulationSettings(budget=10_000.0)
     numbers = [number for number in RUNS if number <= len(peptide.runs.runs)]
     short = [np.concatenate(peptide.runs.runs[:number]) for number in numbers]
@@ -250,6 +252,8 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     right = _by_reference(short[-1], peptide.pairs, peptide.basins)
     return {
         "peptide": name,
+        "seconds_of_samples": read_json(made / "samples" / "sampling.json")["seconds"],
+        "seconds_a_ns": 1000 * told["seconds"] * told["processes"] / told["md_ps"],
         "floor_js_basins": read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["js"]["md_halves"],
         "floor_js_backbone": _scores(peptide, short[-1], right)["js_backbone"],
         "samples": _scores(peptide, peptide.samples.runs[0]),
@@ -259,40 +263,50 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _curves(row: dict[str, Any]) -> dict[str, tuple[np.ndarray, list[dict[str, Any]]]]:
-    """MD in ns, and scores, of each way of one peptide."""
+def _curves(row: dict[str, Any]) -> dict[str, tuple[np.ndarray, float, list[dict[str, Any]]]]:
+    """MD in ns, seconds before it, and scores, of each way of one peptide."""
     short = 0.1 * np.array([one["runs"] for one in row["weighted"]])
+    before = row["seconds_of_samples"]
     return {
-        "plain MD": (np.array([one["ns"] for one in row["plain MD"]]), row["plain MD"]),
-        "short MD from samples, average": (short, row["average of the runs"]),
-        "short MD from samples, weighted": (short, row["weighted"]),
+        "plain MD": (np.array([one["ns"] for one in row["plain MD"]]), 0.0, row["plain MD"]),
+        "short MD from samples, average": (short, before, row["average of the runs"]),
+        "short MD from samples, weighted": (short, before, row["weighted"]),
     }
 
 
 @styled()
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Distances against MD, a line a peptide and a thick one of their means."""
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained", sharey=True)
-    for panel, score, title in zip(
-        panels, ("js_basins", "js_backbone"), ("basins of phi and psi", "backbone torsions"), strict=True
-    ):
+    """Distances against MD and against time, a line a peptide and a thick one of their means."""
+    figure, panels = plt.subplots(2, 2, figsize=(10, 8), layout="constrained", sharey=True)
+    scores = {"js_basins": "basins of phi and psi", "js_backbone": "backbone torsions"}
+    for column, (score, title) in enumerate(scores.items()):
         for number, name in enumerate(_curves(rows[0])):
-            means = []
+            lines = []
             for row in rows:
-                ns, found = _curves(row)[name]
-                means.append([one[score] for one in found])
-                panel.plot(ns, means[-1], color=f"C{number}", linewidth=0.7, alpha=0.5)
-            panel.plot(ns, np.mean(means, 0), color=f"C{number}", linewidth=2.5, marker="o", label=name)
+                ns, before, found = _curves(row)[name]
+                lines.append((ns, before + ns * row["seconds_a_ns"], [one[score] for one in found]))
+            ns, seconds, values = (np.array(part) for part in zip(*lines, strict=True))
+            for panel, x, middle in (
+                (panels[0, column], ns, ns.mean(0)),
+                (panels[1, column], seconds, np.exp(np.log(seconds).mean(0))),
+            ):
+                panel.plot(x.T, values.T, color=f"C{number}", linewidth=0.7, alpha=0.5)
+                panel.plot(middle, values.mean(0), color=f"C{number}", linewidth=2.5, marker="o", label=name)
         samples = np.mean([row["samples"][score] for row in rows])
-        panel.axhline(samples, color="black", linestyle="--", label="samples, no MD")
         floor = np.mean([row[f"floor_{score}"] for row in rows])
-        label = "reference, half against half" if score == "js_basins" else "10 ns with the reference's populations"
-        panel.axhline(floor, color="grey", linestyle=":", label=label)
-        panel.set(xscale="log", xlabel="MD of a peptide (ns)", title=title, ylim=(0, None))
-        panel.set_xticks([1.2, 2.4, 4.8, 10], ["1.2", "2.4", "4.8", "10"])
-        panel.minorticks_off()
-        panel.legend(fontsize=8)
-    panels[0].set_ylabel("JS distance to the reference")
+        label = "lowest that can be told: reference, half against half; 10 ns with the reference's populations"
+        for panel in panels[:, column]:
+            panel.axhline(samples, color="black", linestyle="--", label="samples, no MD")
+            panel.axhline(floor, color="grey", linestyle=":", label=label)
+            panel.set(xscale="log", ylim=(0, None))
+            panel.minorticks_off()
+        panels[0, column].set(xlabel="MD of a peptide (ns)", title=title)
+        panels[0, column].set_xticks([1.2, 2.4, 4.8, 10], ["1.2", "2.4", "4.8", "10"])
+        panels[1, column].set(xlabel="wall clock on one core, samples included (s)")
+        panels[1, column].set_xticks([50, 100, 200, 400, 800], ["50", "100", "200", "400", "800"])
+    for panel in panels[:, 0]:
+        panel.set_ylabel("JS distance to the reference")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
@@ -315,7 +329,7 @@ def main() -> None:
             name, "samples", f"{row['samples']['js_basins']:.3f}", "floor", f"{row['floor_js_basins']:.3f}", flush=True
         )
         for basin in row["weighted"][-1]["basins"]:
-            print("  ", {key: np.round(value, 3).tolist() for key, value in basin.items()})
+            print("  ", {key: np.round(np.array(value, float), 3).tolist() for key, value in basin.items()})
     if options.figure is not None:
         draw(rows, options.figure)
     if options.json is not None:
