@@ -192,6 +192,17 @@ def sample_populations(
     return Posterior(reversible_populations(counts + prior, expected), reversible_populations(drawn, shaken), counts)
 
 
+# The logarithm of a population below this is that of none.
+_NONE = 1e-9
+
+
+def mean_populations(samples: np.ndarray) -> np.ndarray:
+    """Populations (S,) with the mean free energies of draws (B, S) of them."""
+    mean = np.exp(np.log(np.maximum(samples, _NONE)).mean(0))
+    found: np.ndarray = np.where(samples.any(0), mean, 0.0)
+    return found / found.sum()
+
+
 def rate_prior(counts: np.ndarray, strength: float) -> np.ndarray:
     """Prior (S, S) that says as much as `strength` transitions out of each state, at the probabilities of `counts`.
 
@@ -203,6 +214,10 @@ def rate_prior(counts: np.ndarray, strength: float) -> np.ndarray:
     scale = np.divide(strength, leaving, out=np.zeros_like(leaving), where=leaving > 0)
     prior: np.ndarray = counts * scale[:, None]
     return prior
+
+
+# Weighed crossings that say nothing of populations, and would be numerically hard.
+_NEXT_TO_NONE = 1e-3
 
 
 def expected_prior(counts: np.ndarray, expected: np.ndarray, strength: float) -> np.ndarray:
@@ -224,7 +239,7 @@ def expected_prior(counts: np.ndarray, expected: np.ndarray, strength: float) ->
         return np.diag(there.astype(float))
     crossing = counts - np.diag(np.diag(counts))
     fewest = float(np.minimum(crossing.sum(0), crossing.sum(1))[there].min())
-    if fewest > 0:
+    if fewest > _NEXT_TO_NONE:
         q = (q + fewest * reversible_populations(counts)) / (1.0 + fewest)
     rate = min((crossing.sum() + 1.0) / max(float(counts.sum(1) @ (1.0 - q)), 1.0), 1.0)
     chances = np.where(there[:, None] & there, rate * q, 0.0)

@@ -40,15 +40,15 @@ def rake(wanted: list[Wanted], n_frames: int) -> np.ndarray:
     return weights / weights.mean()
 
 
-def factors(wanted: list[Wanted], n_frames: int) -> list[np.ndarray]:
+def factors(wanted: list[Wanted], n_frames: int, times: np.ndarray | None = None) -> list[np.ndarray]:
     """A factor (S,) for the states of each of the wanted, whose product is a frame's weight: iterative proportional
     fitting, after which the weighted shares are all of the wanted ones.
 
     Deming and Stephan, Ann. Math. Stat. 11, 427 (1940). Of all weights with these shares they are nearest to equal
     ones. What a state without frames should have is shared out among the others. Where no weights have
-    all of the shares, they end between them.
+    all of the shares, they end between them. `times` (F,) is how often each frame is there.
     """
-    weights = np.ones(n_frames)
+    weights = np.ones(n_frames) if times is None else times.astype(float)
     found = [np.ones(len(one.populations)) for one in wanted]
     nearest, stalled = np.inf, 0
     for _ in range(_ROUNDS):

@@ -14,22 +14,22 @@ but for what the frames themselves hold.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
-from jamun.io.seeds import derived_seed
 from jamun.peptides.torsions import Torsion
 from jamun.populations.basins import residue_states
+from jamun.populations.coupled import Coupled
 from jamun.populations.markov import (
     Expected,
     Posterior,
     expected_prior,
+    mean_populations,
     rate_prior,
-    reversible_populations,
-    sample_populations,
     timescale,
 )
-from jamun.populations.raking import Wanted, bounded, factors, rake, shares_of
+from jamun.populations.raking import Wanted, bounded, rake, shares_of
 from jamun.populations.steps import Key, Step, steps_of
 
 
@@ -64,6 +64,7 @@ class ResidueSettings:
     smallest, largest: bounds of a frame's weight, whose mean is 1.
     model_error: of each step, by name: standard deviation in kT of the free energies that frames of the same peptide
         have which are expected; None where such frames say nothing that transitions could.
+    joint: whether draws hold the errors of all other steps too, which takes longer.
     """
 
     lag: float = 50.0
@@ -73,6 +74,7 @@ class ResidueSettings:
     smallest: float = 0.02
     largest: float = 10.0
     model_error: Mapping[str, float] | None = None
+    joint: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,20 +159,21 @@ def _wanted(step: Step, populations: np.ndarray) -> Wanted:
     return Wanted(weighed, np.concatenate(step.states)[weighed], populations)
 
 
-def _result(step: Step, wanted: Wanted, posterior: Posterior, lag: float) -> StepResult:
+def _result(step: Step, posterior: Posterior, lag: float) -> StepResult:
     low, high = np.percentile(posterior.samples, [2.5, 97.5], axis=0)
+    states = np.concatenate(step.states)[np.concatenate(step.weighed)]
     return StepResult(
         step.residue.name,
         step.residue.place,
         step.name,
         float(posterior.counts.sum() - np.trace(posterior.counts)),
-        shares_of(wanted.states, step.n_states),
+        shares_of(states, step.n_states),
         posterior.best,
         low,
         high,
         posterior.samples,
         timescale(posterior.counts, lag),
-        _one_way(posterior.counts, wanted.states),
+        _one_way(posterior.counts, states),
     )
 
 
@@ -181,68 +184,37 @@ def _one_way(counts: np.ndarray, states: np.ndarray) -> bool:
     return len(there) > 1 and not bool(crossed.all())
 
 
-# Rounds at most in which the populations of all steps, and the transitions that they weigh, become consistent, and the
-# change of a population at which they are. Each round goes half of the way, in the logarithm: where motions that were
-# hardly crossed hold each other, whole steps can grow against each other without end.
-_COUPLINGS, _CONSISTENT = 100, 1e-3
-_LEAST = 1e-4  # of a factor, by which a frame counts next to nothing
-
-
 def step_results(
     peptide: PeptideRuns, pool: Pool, settings: ResidueSettings, expected: PeptideRuns | None = None
 ) -> list[StepResult]:
-    """What each slow step of one peptide says.
-
-    How fast one step goes depends on the states of the others. Transitions are therefore weighed by the populations of
-    all other steps, as runs are by those of their starts in Wan and Voelz, J. Chem. Phys. 152, 024103 (2020): runs that
-    start evenly over all states would otherwise show the step as it is while the others are evenly populated.
+    """What each slow step of one peptide says; see `Coupled`.
 
     The prior is taken from `pool`, transitions of other peptides, which may be empty. `expected` are frames of the same
     peptide whose shares are expected where no transition is known, such as samples of a model; by default the runs'.
     """
-    lag = _lag_frames(peptide, settings.lag)
     steps = steps_of(residue_states(peptide.torsions, peptide.runs))
     others = steps if expected is None else steps_of(residue_states(expected.torsions, expected.runs))
     shares = [
         (1 - _RARE) * other.visits / max(other.visits.sum(), 1) + _RARE * step.visits / max(step.visits.sum(), 1)
         for step, other in zip(steps, others, strict=True)
     ]
-    wanted = [_wanted(step, np.ones(step.n_states)) for step in steps]
-    counts = [step.counts(lag) for step in steps]
+    priors = [
+        partial(pool.prior, step.levels, expected=own, strength=settings.strength)
+        for step, own in zip(steps, shares, strict=True)
+    ]
     known = [
         None if expected is None or settings.model_error is None else Expected(own, settings.model_error[step.name])
         for step, own in zip(steps, shares, strict=True)
     ]
-    for turn in range(_COUPLINGS):
-        change = 0.0
-        for place, step in enumerate(steps):
-            prior = pool.prior(step.levels, counts[place], shares[place], settings.strength)
-            old, new = wanted[place].populations, reversible_populations(counts[place] + prior, known[place])
-            if turn > 0:
-                new = np.sqrt(old * new) / np.sqrt(old * new).sum()
-            change = max(change, float(np.abs(new - old).max()))
-            wanted[place] = replace(wanted[place], populations=new)
-        given = _others_weights(wanted, peptide)
-        counts = [step.counts(lag, own) for step, own in zip(steps, given, strict=True)]
-        if change < _CONSISTENT:
-            break
-    posteriors = []
-    for step, own, share, expectation in zip(steps, counts, shares, known, strict=True):
-        prior = pool.prior(step.levels, own, share, settings.strength)
-        seed = derived_seed(settings.seed, step.residue.name, step.residue.place, step.name)
-        posteriors.append(sample_populations(own, prior, settings.n_samples, seed, expectation))
-    return [_result(*three, settings.lag) for three in zip(steps, wanted, posteriors, strict=True)]
-
-
-def _others_weights(wanted: list[Wanted], peptide: PeptideRuns) -> list[list[np.ndarray]]:
-    """For each step, weights (F,) of the frames of each run by all other steps."""
-    ends = np.cumsum([len(run) for run in peptide.runs])[:-1]
-    found = factors(wanted, peptide.n_frames)
-    logarithms = np.zeros((len(wanted), peptide.n_frames))
-    for row, one, factor in zip(logarithms, wanted, found, strict=True):
-        row[one.frames] = np.log(np.maximum(factor, _LEAST))[one.states]
-    others = np.exp(logarithms.sum(0) - logarithms)
-    return [np.split(row / row.mean(), ends) for row in others]
+    coupled = Coupled(steps, _lag_frames(peptide, settings.lag), priors, known, settings.seed)
+    populations, counts = coupled.consistent()
+    posteriors = coupled.posteriors(counts, settings.n_samples)
+    if settings.joint:
+        drawn = coupled.joint_draws(populations, settings.n_samples)
+        posteriors = [
+            replace(one, best=mean_populations(own), samples=own) for one, own in zip(posteriors, drawn, strict=True)
+        ]
+    return [_result(step, posterior, settings.lag) for step, posterior in zip(steps, posteriors, strict=True)]
 
 
 # A timescale that grows by less than this share at twice the lag has converged; of fewer transitions it is noise.

@@ -203,6 +203,7 @@ def residue_settings(settings: PopulationSettings, lag: float) -> ResidueSetting
         seed=settings.seed,
         smallest=_SMALLEST,
         largest=_LARGEST,
+        joint=True,
         model_error={SIDE_OF_PHI: error.phi, HELICAL: error.psi, CHI1: error.chi1},
     )
 

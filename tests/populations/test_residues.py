@@ -190,6 +190,29 @@ def test_what_samples_say_counts_by_their_error():
     assert found[0].error < found[1].error < found[2].error
 
 
+def test_joint_draws_have_the_errors_of_steps_that_hold_each_other():
+    """Residue 2 is helical where residue 1 is, which never crosses: alone it looks as sure as its crossings say."""
+    generator = np.random.default_rng(0)
+    runs = []
+    for start in [0, 1] * 6:
+        second = chain(generator, (0.02, 0.2) if start == 0 else (0.2, 0.02), start, 400)
+        psi = np.where(np.stack([np.full(400, start), second], 1) == 1, HELICAL, EXTENDED)
+        runs.append(np.stack([np.full(400, -1.2), psi[:, 0], np.full(400, -1.2), psi[:, 1]], 1))
+    torsions = [Torsion(kind, place, "ALA") for place in (1, 2) for kind in ("phi", "psi")]
+    md = PeptideRuns("AA", torsions, runs, 1.0)
+    found = {}
+    for joint in (False, True):
+        settings = ResidueSettings(lag=2.0, strength=0.5, model_error=dict.fromkeys(STEPS, 1.0), joint=joint)
+        results = step_results(md, Pool(2.0), settings, md)
+        found[joint] = {result.place: result for result in results if result.step == "helical"}
+    assert found[True][2].error > 2 * found[False][2].error
+    assert found[True][1].error == pytest.approx(found[False][1].error, rel=0.4)
+    first, second = (found[True][place].samples[:, 1] for place in (1, 2))
+    assert np.corrcoef(first, second)[0, 1] > 0.4
+    for result in found[True].values():
+        assert result.low[1] < result.population[1] < result.high[1]
+
+
 def test_the_lag_is_the_shortest_with_converged_timescales():
     """Recrossings within 4 frames of a crossing make short lags too fast."""
     generator = np.random.default_rng(0)
