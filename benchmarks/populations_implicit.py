@@ -49,7 +49,7 @@ PEPTIDES = ("HP", "GN", "ET", "CW", "IG", "FA", "NE", "DW")
 RUNS = (24, 48, 72, 100)  # of 100 ps: whole rounds
 PLAIN_NS = (1.2, 2.4, 4.8, 7.2, 10.0)
 BINS, MAP_BINS = 100, 50
-DRAWS = 100  # of the posterior
+DRAWS = 60  # of the posterior
 FARTHEST = 0.9  # radians, of a basin's minimum from that of the reference
 
 
@@ -142,10 +142,8 @@ def _by_reference(angles: np.ndarray, pairs: np.ndarray, basins: list[Basins]) -
     """Weights (F,) that give frames the populations of the reference's basins, residue by residue."""
     wanted = []
     for pair, own in zip(pairs, basins, strict=True):
-        states = own.of(angles[:, pair])
-        outside = np.mean(states == 0)
-        target = np.concatenate([[outside], own.populations / own.populations.sum() * (1 - outside)])
-        wanted.append(Wanted(np.arange(len(angles)), states, target))
+        target = np.concatenate([[max(0.0, 1 - own.populations.sum())], own.populations])
+        wanted.append(Wanted(np.arange(len(angles)), own.of(angles[:, pair]), target / target.sum()))
     return rake(wanted, len(angles))
 
 
@@ -211,24 +209,23 @@ def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dic
     for place, (pair, basins) in enumerate(peptide.residues()):
         best = basins.shares(angles[:, pair], weights)
         low, high = np.percentile([one[place] for one in drawn], [2.5, 97.5], axis=0)
-        spread = np.std([one[place] for one in drawn], axis=0)
         samples = basins.shares(peptide.samples.runs[0][:, pair])
         for k in range(len(basins.minima)):
-            # The reference is not exact either: both errors together.
-            wide = 1.96 * np.hypot(spread[k + 1], (basins.high[k] - basins.low[k]) / 3.92)
+            # The reference is not exact either: both errors together, on the sides that face each other.
+            reference = tuple(float(value[k]) for value in (basins.populations, basins.low, basins.high))
+            mine = tuple(float(value[k + 1]) for value in (best, low, high))
+            below, above = sorted((reference, mine))
+            wide = np.hypot(below[2] - below[0], above[0] - above[1])
             rows.append(
                 {
                     "residue": place + 1,
                     "phi": float(basins.minima[k, 0]),
                     "psi": float(basins.minima[k, 1]),
-                    "reference": [float(value[k]) for value in (basins.populations, basins.low, basins.high)],
+                    "reference": reference,
                     "samples": float(samples[k + 1]),
-                    "population": [float(value[k + 1]) for value in (best, low, high)],
-                    "covered": bool(low[k + 1] <= basins.populations[k] <= high[k + 1]),
-                    "agrees": bool(
-                        abs(best[k + 1] - basins.populations[k]) <= wide
-                        or (low[k + 1] <= basins.high[k] and high[k + 1] >= basins.low[k])
-                    ),
+                    "population": mine,
+                    "covered": mine[1] <= reference[0] <= mine[2],
+                    "agrees": bool(above[0] - below[0] <= wide),
                 }
             )
     of_samples = weights_by(peptide.samples, results, of_residues)[0]
@@ -259,7 +256,11 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
         "samples": _scores(peptide, peptide.samples.runs[0]),
         "weighted": [weighted(peptide, number, settings) for number in numbers],
         "average of the runs": [_scores(peptide, angles) | {"runs": len(angles)} for angles in short],
-        "plain MD": [_scores(peptide, peptide.plain[: round(1000 * length)]) | {"ns": length} for length in PLAIN_NS],
+        "plain MD": [
+            _scores(peptide, peptide.plain[: round(1000 * length)]) | {"ns": length}
+            for length in PLAIN_NS
+            if round(1000 * length) <= len(peptide.plain)
+        ],
     }
 
 
