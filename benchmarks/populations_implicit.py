@@ -50,7 +50,7 @@ RUNS = (24, 48, 72, 100)  # of 100 ps: whole rounds
 PLAIN_NS = (1.2, 2.4, 4.8, 7.2, 10.0)
 BINS, MAP_BINS = 100, 50
 DRAWS = 60  # of the posterior
-FARTHEST = 0.9  # radians, of a basin's minimum from that of the reference
+FARTHEST = 1.4  # radians, of a basin's minimum from that of the reference
 
 
 @dataclass(frozen=True)

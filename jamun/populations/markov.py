@@ -68,16 +68,18 @@ class Expected:
     """What is known of populations before any transition: their logarithms are normal, with independent errors.
 
     populations: (..., S), all positive; the logarithms are those of these.
-    error: standard deviation of the free energy between two states, kT.
+    errors: (S,) standard deviations of the logarithms.
     """
 
     populations: np.ndarray
-    error: float
+    errors: np.ndarray
 
-    @property
-    def precision(self) -> float:
-        """Of the logarithm of one population: the difference of two has twice the variance of one."""
-        return 2.0 / self.error**2
+    @classmethod
+    def of_samples(cls, visits: np.ndarray, error: float) -> "Expected":
+        """What samples say that are `visits` (S,) times in the states. The free energy between two states has a
+        standard deviation of `error`, kT, and that of counting; half a visit is added to each."""
+        counted = visits + 0.5
+        return cls(counted / counted.sum(), np.sqrt(error**2 / 2 + 1 / counted))
 
 
 def reversible_populations(counts: np.ndarray, expected: Expected | None = None) -> np.ndarray:
@@ -106,43 +108,47 @@ def reversible_populations(counts: np.ndarray, expected: Expected | None = None)
     if len(kept) > 1 and connected_components(own.min(0) > 0, directed=True, connection="strong")[0] > 1:
         raise ValueError("the transitions do not connect all states; add a prior that does")
     populations = np.zeros(flat.shape[:2])
-    centre, precision = np.zeros((1, len(kept))), 0.0
+    centre, precision = np.zeros((1, len(kept))), np.zeros(len(kept))
     if expected is not None:
-        centre, precision = np.log(expected.populations.reshape(-1, counts.shape[-1])[:, kept]), expected.precision
+        centre = np.log(expected.populations.reshape(-1, counts.shape[-1])[:, kept])
+        precision = expected.errors[kept] ** -2.0
     populations[:, kept] = _newton(own, centre, precision) if len(kept) > 1 else 1.0
     return populations.reshape(*counts.shape[:-2], -1)
 
 
-def _apart(log_p: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """How far log p (B, S) is from what is expected (B or 1, S), up to normalisation."""
+def _apart(log_p: np.ndarray, centre: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """How far log p (B, S) is from what is expected (B or 1, S), with these precisions (S,), up to normalisation."""
     away = log_p - centre
-    return away - away.mean(1, keepdims=True)
+    apart: np.ndarray = away - (away @ precision / max(precision.sum(), 1e-300))[:, None]
+    return apart
 
 
 def _objective(
-    log_p: np.ndarray, counts: np.ndarray, leaving: np.ndarray, centre: np.ndarray, precision: float
+    log_p: np.ndarray, counts: np.ndarray, leaving: np.ndarray, centre: np.ndarray, precision: np.ndarray
 ) -> np.ndarray:
     rates = np.log(leaving) - log_p
     terms = counts * np.logaddexp(rates[:, :, None], rates[:, None, :])
     value: np.ndarray = terms.sum((1, 2)) + (leaving * log_p).sum(1)
-    return value + precision / 2 * np.square(_apart(log_p, centre)).sum(1)
+    expectation: np.ndarray = np.square(_apart(log_p, centre, precision)) @ precision / 2
+    return value + expectation
 
 
-def _newton(counts: np.ndarray, centre: np.ndarray, precision: float) -> np.ndarray:
-    """Populations (B, S) by counts (B, S, S) whose rows all have some, and by logarithms (B or 1, S) that are expected,
-    each with this precision."""
+def _newton(counts: np.ndarray, centre: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Populations (B, S) by counts (B, S, S) whose rows all have some, and by logarithms (B or 1, S) that are expected
+    with these precisions (S,)."""
     leaving = counts.sum(2)
     pairs = counts + counts.transpose(0, 2, 1)
     log_p = np.log(leaving / leaving.sum(1, keepdims=True))
     value = _objective(log_p, counts, leaving, centre, precision)
     states = counts.shape[1]
     identity = np.eye(states)
+    held = np.diag(precision) - np.outer(precision, precision) / max(precision.sum(), 1e-300)
     for _ in range(_STEPS):
         rates = np.exp(np.log(leaving) - log_p)
         part = rates[:, :, None] / (rates[:, :, None] + rates[:, None, :])
-        gradient = leaving - (pairs * part).sum(2) + precision * _apart(log_p, centre)
+        gradient = leaving - (pairs * part).sum(2) + precision * _apart(log_p, centre, precision)
         bent = pairs * part * part.transpose(0, 2, 1)
-        hessian = identity * bent.sum(2)[:, :, None] - bent + precision * (identity - 1 / states)
+        hessian = identity * bent.sum(2)[:, :, None] - bent + held
         # the sum of log p is free: hold it by a term of the Hessian's own size
         hessian += hessian.diagonal(axis1=1, axis2=2).mean(1)[:, None, None] / states
         step = -np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
@@ -187,7 +193,7 @@ def sample_populations(
     drawn = np.where(counts + prior > 0, np.maximum(drawn, 1e-6), 0.0)
     if expected is None:
         return Posterior(reversible_populations(counts + prior), reversible_populations(drawn), counts)
-    noise = generator.normal(0.0, expected.precision**-0.5, (n_samples, len(counts)))
+    noise = expected.errors * generator.standard_normal((n_samples, len(counts)))
     shaken = replace(expected, populations=expected.populations * np.exp(noise))
     return Posterior(reversible_populations(counts + prior, expected), reversible_populations(drawn, shaken), counts)
 

@@ -202,10 +202,10 @@ def step_results(
         partial(pool.prior, step.levels, expected=own, strength=settings.strength)
         for step, own in zip(steps, shares, strict=True)
     ]
-    known = [
-        None if expected is None or settings.model_error is None else Expected(own, settings.model_error[step.name])
-        for step, own in zip(steps, shares, strict=True)
-    ]
+    known: list[Expected | None] = [None] * len(steps)
+    if expected is not None and settings.model_error is not None:
+        errors = settings.model_error
+        known = [Expected.of_samples(other.visits, errors[other.name]) for other in others]
     coupled = Coupled(steps, _lag_frames(peptide, settings.lag), priors, known, settings.seed)
     populations, counts = coupled.consistent()
     posteriors = coupled.posteriors(counts, settings.n_samples)

@@ -143,18 +143,32 @@ def test_what_is_expected_weighs_by_its_error(crossings):
     of_counts = np.log(counts[0].sum() / counts[1].sum())
     variance = 2 / crossings
     precision = 1 / variance + 1 / error**2
-    posterior = sample_populations(counts, np.zeros((2, 2)), 4000, 0, Expected(expected, error))
+    posterior = sample_populations(
+        counts, np.zeros((2, 2)), 4000, 0, Expected(expected, np.full(2, error / np.sqrt(2)))
+    )
     drawn = np.log(posterior.samples[:, 0] / posterior.samples[:, 1])
     assert drawn.mean() == pytest.approx(of_counts / variance / precision, abs=0.02)
     assert np.log(posterior.best[0] / posterior.best[1]) == pytest.approx(of_counts / variance / precision, abs=0.02)
     assert drawn.std() == pytest.approx(precision**-0.5, rel=0.06)
 
 
+def test_samples_that_lack_a_state_hardly_say_how_rare_it_is():
+    """Runs cross between two states that have 50 % each; no sample is in the second."""
+    counts = np.array([[200.0, 20.0], [20.0, 200.0]])
+    few, many = (
+        sample_populations(counts, np.zeros((2, 2)), 2000, 0, Expected.of_samples(np.array([n, 0]), 1.0)).best[1]
+        for n in (10, 100_000)
+    )
+    assert many < few
+    assert few > 0.4
+    assert many > 0.1
+
+
 def test_what_is_expected_is_of_any_number_of_states():
     """A free energy is held by its own difference alone, whatever the number of states."""
     counts = np.diag([50.0, 50.0, 50.0]) + 1e-9
     expected = np.array([0.6, 0.3, 0.1])
-    posterior = sample_populations(counts, np.zeros((3, 3)), 4000, 0, Expected(expected, 0.5))
+    posterior = sample_populations(counts, np.zeros((3, 3)), 4000, 0, Expected(expected, np.full(3, 0.5 / np.sqrt(2))))
     np.testing.assert_allclose(posterior.best, expected, atol=1e-3)
     energies = np.log(posterior.samples)
     for one, other in ((0, 1), (0, 2), (1, 2)):

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.workflow
 OWN = {"samples": "results/small/md/{peptide}/trajectory.xtc", "topology": "results/small/md/{peptide}/topology.pdb"}
 MODELS = {"default": {}, "own": OWN | {"seconds": 5.0}}
 SHORT = {"models": ["own"], "budget": "12 ps", "run": "2 ps", "warm_up": "0.2 ps", "frame_interval": "0.04 ps"}
-SHORT |= {"seeds": 3, "target": 0.001}
+SHORT |= {"seeds": 6, "target": 0.001}
 EVALUATED = ("compare", "dynamics", "physicality", "msm_features", "msm")
 COMPARED, FIGURE = "results/small/evaluation/own+md/AV.json", "results/small/figures/own/populations/AV.png"
 
