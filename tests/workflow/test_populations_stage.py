@@ -11,7 +11,7 @@ pytestmark = pytest.mark.workflow
 # The model of the small workflow has learned too little for its samples to be simulated: its MD stands in for samples.
 OWN = {"samples": "results/small/md/{peptide}/trajectory.xtc", "topology": "results/small/md/{peptide}/topology.pdb"}
 MODELS = {"default": {}, "own": OWN | {"seconds": 5.0}}
-SHORT = {"models": ["own"], "budget": "12 ps", "run": "2 ps", "warm_up": "0.2 ps", "frame_interval": "0.04 ps"}
+SHORT = {"models": ["own"], "budget": "120 ps", "run": "20 ps", "warm_up": "0.8 ps", "frame_interval": "0.4 ps"}
 SHORT |= {"seeds": 6, "target": 0.001}
 EVALUATED = ("compare", "dynamics", "physicality", "msm_features", "msm")
 COMPARED, FIGURE = "results/small/evaluation/own+md/AV.json", "results/small/figures/own/populations/AV.png"
@@ -40,7 +40,7 @@ def test_the_weighted_md_is_evaluated_with_its_wall_clock_and_once(populated):
     record = json.loads((made / "populations.json").read_text())
     frames = mdtraj.load(str(samples / "samples.xtc"), top=str(samples / "topology.pdb"))
     weights = np.load(samples / "weights.npz")["weights"]
-    assert len(frames) == len(weights) == record["frames"] == 6 * 45
+    assert len(frames) == len(weights) == record["frames"] == 6 * 48
     assert weights.std() > 0
     assert (samples / "samples.xtc").samefile(made / "md.xtc")
     own = json.loads((samples / "sampling.json").read_text())
