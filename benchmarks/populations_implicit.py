@@ -27,9 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import mdtraj
 import numpy as np
-from mdtraj.formats import XTCTrajectoryFile
 
 from jamun.config.physicality import PhysicalitySettings
 from jamun.config.populations import PopulationSettings
@@ -38,10 +36,10 @@ from jamun.evaluation.js import histograms, js_distance, pair_histograms
 from jamun.figures.style import styled
 from jamun.io.atomic import read_json, write_json
 from jamun.io.provenance import provenance
-from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
+from jamun.peptides.torsions import phi_psi_pairs
 from jamun.populations.raking import Wanted, rake
 from jamun.populations.residues import PeptideRuns, weights_by
-from jamun.populations.run import estimate, residue_settings
+from jamun.populations.run import estimate, read_samples, residue_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "studies" / "capped_dipeptides" / "implicit" / "data" / "physicality"
@@ -105,17 +103,12 @@ class Peptide:
         return list(zip(self.pairs, self.basins, strict=True))
 
 
-def _torsions(path: Path, topology: Path) -> tuple[list[Any], np.ndarray]:
-    frames = mdtraj.load(str(path), top=str(topology))
-    frames.atom_slice(frames.topology.select("element != H"), inplace=True)
-    return compute_torsions(frames)
-
-
-def _short_runs(name: str, folder: Path, interval: float) -> PeptideRuns:
-    torsions, angles = _torsions(folder / "md.xtc", folder / "topology.pdb")
-    with XTCTrajectoryFile(str(folder / "md.xtc")) as xtc:
-        numbers = xtc.read()[2]
-    return PeptideRuns(name, torsions, np.split(angles, np.flatnonzero(np.diff(numbers)) + 1), interval)
+def _short_runs(name: str, folder: Path) -> PeptideRuns:
+    """The runs of `jamun populations`, whose file has them one after the other."""
+    told = read_json(folder / "populations.json")
+    joined = read_samples([folder / "md.xtc"], folder / "topology.pdb").torsions(name)
+    runs = np.split(joined.runs[0], np.cumsum(told["frames_of_runs"])[:-1])
+    return replace(joined, runs=runs, frame_interval=told["frame_interval_ps"])
 
 
 def _basins(entry: dict[str, Any], angles: np.ndarray) -> Basins:
@@ -149,17 +142,13 @@ def _by_reference(angles: np.ndarray, pairs: np.ndarray, basins: list[Basins]) -
 
 def read(name: str, folder: Path) -> Peptide:
     """All of one peptide."""
-    made = folder / f"{name}_populations"
-    told = read_json(made / "populations.json")
-    runs, again = (
-        _short_runs(name, one, told["frame_interval_ps"]) for one in (made, folder / "again" / f"{name}_populations")
-    )
+    made, plain = folder / f"{name}_populations", folder / f"md_{name}"
+    runs, again = (_short_runs(name, one) for one in (made, folder / "again" / f"{name}_populations"))
     reference = np.concatenate(again.runs)
-    torsions, drawn = _torsions(made / "samples" / "samples.xtc", made / "samples" / "topology.pdb")
-    with np.load(made / "samples" / "flags.npz") as flags:
-        samples = PeptideRuns(name, torsions, [drawn[flags["accepted"]]], 1.0)
-    _, plain = _torsions(folder / f"md_{name}" / "trajectory.xtc", folder / f"md_{name}" / "topology.pdb")
-    pairs = np.array(phi_psi_pairs(torsions))
+    drawn = made / "samples"
+    samples = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
+    (of_plain,) = read_samples([plain / "trajectory.xtc"], plain / "topology.pdb").torsions(name).runs
+    pairs = np.array(phi_psi_pairs(samples.torsions))
     everything = np.concatenate([*runs.runs, reference])
     entries = read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["residues"]
     basins = [_basins(entry, everything[:, pair]) for entry, pair in zip(entries, pairs, strict=True)]
@@ -168,7 +157,7 @@ def read(name: str, folder: Path) -> Peptide:
     drawn_again = np.random.default_rng(0).choice(len(weights), 200_000, p=weights / weights.sum())
     basins = [_basins(entry, everything[drawn_again][:, pair]) for entry, pair in zip(entries, pairs, strict=True)]
     weighed = _by_reference(reference, pairs, basins)
-    return Peptide(runs, samples, plain, basins, pairs, np.unique(pairs), (reference, weighed))
+    return Peptide(runs, samples, of_plain, basins, pairs, np.unique(pairs), (reference, weighed))
 
 
 def _scores(peptide: Peptide, angles: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
@@ -202,9 +191,7 @@ def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dic
     for draw in range(DRAWS):
         posterior = [replace(result, population=result.samples[draw]) for result in results]
         by_draw = np.concatenate(weights_by(runs, posterior, of_residues))
-        drawn.append(
-            [b.shares(angles[:, pair], by_draw) for pair, b in zip(peptide.pairs, peptide.basins, strict=True)]
-        )
+        drawn.append([own.shares(angles[:, pair], by_draw) for pair, own in peptide.residues()])
     rows = []
     for place, (pair, basins) in enumerate(peptide.residues()):
         best = basins.shares(angles[:, pair], weights)
@@ -295,10 +282,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
                 panel.plot(middle, values.mean(0), color=f"C{number}", linewidth=2.5, marker="o", label=name)
         samples = np.mean([row["samples"][score] for row in rows])
         floor = np.mean([row[f"floor_{score}"] for row in rows])
-        label = "lowest that can be told"
         for panel in panels[:, column]:
             panel.axhline(samples, color="black", linestyle="--", label="samples, no MD")
-            panel.axhline(floor, color="grey", linestyle=":", label=label)
+            panel.axhline(floor, color="grey", linestyle=":", label="lowest that can be told")
             panel.set(xscale="log", ylim=(0, None))
             panel.minorticks_off()
         panels[0, column].set(xlabel="MD of a peptide (ns)", title=title)

@@ -41,9 +41,9 @@ class Coupled:
     seed: int
 
     @cached_property
-    def _together(self) -> tuple[list[Wanted], np.ndarray, np.ndarray]:
-        """The states of all steps together (C) that frames are in: where each step is weighed, its populations still to
-        be set; the state (F,) of each frame; frames (C,) of each state."""
+    def _together(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The states of all steps together that frames are in: those of each step (C, S), -1 where it is not weighed;
+        the state (F,) of each frame, from 0 to C - 1; frames (C,) of each state."""
         rows = np.stack(
             [
                 np.where(np.concatenate(step.weighed), np.concatenate(step.states), -1).astype(np.int64)
@@ -52,16 +52,15 @@ class Coupled:
             axis=1,
         )
         states, of_frames, times = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-        wanted = []
-        for column in states.T:
-            here = np.flatnonzero(column >= 0)
-            wanted.append(Wanted(here, column[here], np.empty(0)))
-        return wanted, of_frames.ravel(), times
+        return states, of_frames.ravel(), times
 
     def _others_weights(self, populations: list[np.ndarray]) -> np.ndarray:
         """For each step, weights (S, C) of the states of all steps together by all other steps."""
-        bare, _, times = self._together
-        wanted = [Wanted(one.frames, one.states, own) for one, own in zip(bare, populations, strict=True)]
+        states, _, times = self._together
+        wanted = [
+            Wanted(np.flatnonzero(column >= 0), column[column >= 0], own)
+            for column, own in zip(states.T, populations, strict=True)
+        ]
         logarithms = np.zeros((len(wanted), len(times)))
         for row, one, factor in zip(logarithms, wanted, factors(wanted, len(times), times), strict=True):
             row[one.frames] = np.log(np.maximum(factor, _LEAST))[one.states]

@@ -13,7 +13,7 @@ but for what the frames themselves hold.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -29,7 +29,7 @@ from jamun.populations.markov import (
     rate_prior,
     timescale,
 )
-from jamun.populations.raking import Wanted, bounded, rake, shares_of
+from jamun.populations.raking import Wanted, bounded, rake
 from jamun.populations.steps import Key, Step, steps_of
 
 
@@ -161,25 +161,24 @@ def _wanted(step: Step, populations: np.ndarray) -> Wanted:
 
 def _result(step: Step, posterior: Posterior, lag: float) -> StepResult:
     low, high = np.percentile(posterior.samples, [2.5, 97.5], axis=0)
-    states = np.concatenate(step.states)[np.concatenate(step.weighed)]
+    visits = step.visits
     return StepResult(
         step.residue.name,
         step.residue.place,
         step.name,
         float(posterior.counts.sum() - np.trace(posterior.counts)),
-        shares_of(states, step.n_states),
+        visits / max(visits.sum(), 1),
         posterior.best,
         low,
         high,
         posterior.samples,
         timescale(posterior.counts, lag),
-        _one_way(posterior.counts, states),
+        _one_way(posterior.counts, np.flatnonzero(visits)),
     )
 
 
-def _one_way(counts: np.ndarray, states: np.ndarray) -> bool:
+def _one_way(counts: np.ndarray, there: np.ndarray) -> bool:
     off_diagonal = counts - np.diag(np.diag(counts))
-    there = np.unique(states)
     crossed = (off_diagonal.sum(0)[there] > 0) & (off_diagonal.sum(1)[there] > 0)
     return len(there) > 1 and not bool(crossed.all())
 
@@ -208,12 +207,11 @@ def step_results(
         known = [Expected.of_samples(other.visits, errors[other.name]) for other in others]
     coupled = Coupled(steps, _lag_frames(peptide, settings.lag), priors, known, settings.seed)
     populations, counts = coupled.consistent()
-    posteriors = coupled.posteriors(counts, settings.n_samples)
     if settings.joint:
         drawn = coupled.joint_draws(populations, settings.n_samples)
-        posteriors = [
-            replace(one, best=mean_populations(own), samples=own) for one, own in zip(posteriors, drawn, strict=True)
-        ]
+        posteriors = [Posterior(mean_populations(own), own, one) for own, one in zip(drawn, counts, strict=True)]
+    else:
+        posteriors = coupled.posteriors(counts, settings.n_samples)
     return [_result(step, posterior, settings.lag) for step, posterior in zip(steps, posteriors, strict=True)]
 
 
