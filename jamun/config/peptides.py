@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from jamun.config.base import LARGEST_SEED, Section
 
+Form = Literal["capped", "uncapped"]
 Sequence = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Split = list[Sequence] | Annotated[int, Field(ge=0, le=1_000_000)] | Sequence
 
@@ -14,10 +15,10 @@ class PeptideSettings(Section):
     """The peptides of a dataset. A split is a list of sequences, the path of a CSV or FASTA file, or a count drawn from
     `pool`."""
 
-    form: Literal["capped", "uncapped"] = Field(
+    form: Form = Field(
         "capped",
-        description="`capped`: ACE and NME caps. `uncapped`: zwitterion. A head-to-tail ring has neither caps nor "
-        "ends.",
+        description="`capped`: ACE and NME caps. `uncapped`: zwitterion. A sequence written as `H-AW-OH` is not capped "
+        "and one written as `Ac-AW-NHMe` is, whatever stands here. A head-to-tail ring has neither caps nor ends.",
     )
     ph: float = Field(7.0, ge=0, le=14, description="pH at which hydrogens are added.")
     train: Split = Field(default_factory=list, description="Training peptides: a list, a file, or a count from `pool`.")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import mdtraj
 import numpy as np
@@ -19,6 +18,7 @@ import openmm
 from openmm import app, unit
 from pdbfixer import PDBFixer
 
+from jamun.config.peptides import Form
 from jamun.io.atomic import atomic_path, write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.checks import check, stereocentres, templates
@@ -28,7 +28,6 @@ from jamun.peptides.sequences import CAPS, NO_FREE_AMINO_ACID, Peptide, PeptideE
 from jamun.peptides.turning import torsion, turned
 from jamun.peptides.writing import tell_ring
 
-Form = Literal["capped", "uncapped"]
 # One-letter codes of the caps in fab, and the one atom whose name differs between PyMOL and PDB.
 _ACE, _NME = "B", "Z"
 _NME_CARBON = ("CH3", "C")
@@ -259,19 +258,19 @@ def _completed(heavy: app.Modeller, peptide: Peptide, form: str, ph: float) -> _
 
 
 def _form(peptide: Peptide, form: Form) -> str:
-    return RING if peptide.ring else form
+    return RING if peptide.ring else peptide.form(form)
 
 
 def build_peptide(peptide: Peptide, form: Form, ph: float) -> tuple[app.Topology, np.ndarray, dict[str, object]]:
-    """Build one peptide with hydrogens; a ring has no caps, whatever the form.
+    """Build one peptide with hydrogens, its ends as `form` says unless its sequence does; a ring has no caps.
 
     Returns the OpenMM topology (one chain, caps as residues of their own), positions (atoms, 3) in nm, and the record
     of the checks. Raises PeptideError if the force field lacks a template for a residue, a check fails, or the chain
     cannot be closed.
     """
-    if form == "uncapped" and len(peptide.residues) == 1:
+    open_form: Form = "capped" if peptide.ring else peptide.form(form)
+    if open_form == "uncapped" and len(peptide.residues) == 1:
         raise PeptideError(NO_FREE_AMINO_ACID.format(peptide.name))
-    open_form: Form = "capped" if peptide.ring else form
     fixer = PDBFixer(pdbfile=io.StringIO(_heavy_atoms_pdb(peptide, open_form)))
     fixer.missingResidues = {}
     fixer.findMissingAtoms()

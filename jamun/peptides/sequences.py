@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jamun.config.base import NAME
+from jamun.config.peptides import Form
 from jamun.io.log import UserError
 from jamun.io.tables import first_row, read_rows
 from jamun.io.text import read_or_refuse, shown
@@ -37,6 +38,9 @@ _RING = re.compile(r"CYCLO(?:\(-?(.*?)-?\)|[-_](.*))", re.DOTALL)
 _BRIDGES = re.compile(r"(?:[-_]SS\d+-\d+)+$")
 _BRIDGE = re.compile(r"SS(\d+)-(\d+)")
 SMALLEST_RING = 5
+# Around a sequence, what its ends are: ``H-...-OH`` and ``Ac-...-NHMe``.
+_ENDS = re.compile(r"(H|AC|ACE)[-_](.+)[-_](OH|NHME|NME)", re.DOTALL)
+_ENDS_OF_FORM = {"uncapped": ("H", "OH"), "capped": ("Ac", "NHMe")}
 # What people write for caps in a sequence.
 _CAP_NAMES = (*CAPS, "AC", "NMA", "NHE", "NHME", "NHCH3", "COCH3")
 # First rows that could be sequences by their letters.
@@ -62,18 +66,24 @@ class Peptide:
     residues: three-letter codes, those of D residues as the PDB has them (DAL), caps not among them.
     ring: whether the last residue is bonded to the first, head to tail.
     disulphides: pairs of cysteines whose sulphurs are bonded, by their places from 1, the lower first.
+    ends: ``capped`` or ``uncapped`` where the sequence says so; None leaves it to `peptides.form`.
     """
 
     name: str
     residues: tuple[str, ...]
     ring: bool = False
     disulphides: tuple[tuple[int, int], ...] = ()
+    ends: Form | None = None
+
+    def form(self, usual: Form) -> Form:
+        """What the ends of an open chain are; `usual` is that of sequences that do not say so."""
+        return self.ends or usual
 
     @property
     def letters(self) -> str:
-        """The one-letter sequence, such as ``A(D)W`` of D-alanine and L-tryptophan, ``CAAC-SS1-4`` of a disulphide and
-        ``cyclo-GAGAF`` of a ring."""
-        return self._closed("".join(one_letter(residue) for residue in self.residues))
+        """The one-letter sequence, such as ``A(D)W`` of D-alanine and L-tryptophan, ``CAAC-SS1-4`` of a disulphide,
+        ``cyclo-GAGAF`` of a ring and ``H-AW-OH`` where the ends are told."""
+        return self._whole("".join(one_letter(residue) for residue in self.residues))
 
     @property
     def natural_letters(self) -> str:
@@ -83,13 +93,13 @@ class Peptide:
     @property
     def usual_name(self) -> str:
         """The sequence as it can stand in paths: the letters, or the names of residues where some are D."""
-        return self._closed("-".join(self.residues)) if D_MARK in self.letters else self.letters
+        return self._whole("-".join(self.residues)) if D_MARK in self.letters else self.letters
 
-    @property
-    def molecule(self) -> str:
-        """The same for every spelling of one molecule: a ring has as many as it has residues."""
+    def molecule(self, usual: Form) -> str:
+        """The same for every spelling of one molecule: a ring has as many as it has residues, and ends may be told or
+        be the `usual` ones."""
         if not self.ring:
-            return self.letters
+            return replace(self, ends=self.form(usual)).letters
         count = len(self.residues)
         return min(self._begun_at(place).letters for place in range(count))
 
@@ -100,9 +110,13 @@ class Peptide:
         pairs = tuple(sorted((low, high) for low, high in moved))
         return replace(self, residues=self.residues[first:] + self.residues[:first], disulphides=pairs)
 
-    def _closed(self, chain: str) -> str:
+    def _whole(self, chain: str) -> str:
         bridges = "".join(f"-SS{first}-{second}" for first, second in self.disulphides)
-        return f"{'cyclo-' if self.ring else ''}{chain}{bridges}"
+        closed = f"{'cyclo-' if self.ring else ''}{chain}{bridges}"
+        if self.ends is None:
+            return closed
+        first, last = _ENDS_OF_FORM[self.ends]
+        return f"{first}-{closed}-{last}"
 
     @property
     def hands(self) -> tuple[int, ...]:
@@ -148,14 +162,33 @@ def _residues_of(chain: str, text: str) -> tuple[str, ...]:
     if bad is not None:
         hint = f"; for the single residue write {ONE_LETTER[chain]}" if chain in ONE_LETTER else ""
         if bad in _CAP_NAMES:
-            hint = "; caps are not written here: peptides.form says whether peptides have ACE and NME"
+            hint = "; caps are written around all, as in Ac-AW-NHMe, or not at all: peptides.form says what is usual"
         raise PeptideError(f"sequence {shown(text)} holds {shown(bad)}, which is none of the 20 amino acids{hint}.")
     return residues
 
 
+def _without_ends(text: str) -> tuple[str, Form | None]:
+    """The sequence between the ends that `text` has written around it, and what they make of it, None without any.
+
+    Raises PeptideError for one end of each form.
+    """
+    found = _ENDS.fullmatch(text.upper())
+    if not found:
+        return text, None
+    start, end = found.span(2)
+    if (found[1] == "H") != (found[3] == "OH"):
+        raise PeptideError(
+            f"sequence {shown(text)} has one end capped and one free; write Ac-...-NHMe or H-...-OH, or give the "
+            "molecule as a structure."
+        )
+    return text[start:end], "uncapped" if found[1] == "H" else "capped"
+
+
 def _require_possible(peptide: Peptide, text: str) -> None:
-    """Raises PeptideError for a chain too long, a ring too small, or a disulphide that cannot be."""
+    """Raises PeptideError for a chain too long, a ring too small or with ends, or a disulphide that cannot be."""
     count = len(peptide.residues)
+    if peptide.ring and peptide.ends is not None:
+        raise PeptideError(f"sequence {shown(text)} is a ring, which has no ends; leave them out.")
     if count > MAX_RESIDUES:
         raise PeptideError(f"sequence {shown(text)} has {count} residues; at most {MAX_RESIDUES} can be built.")
     if peptide.ring and count < SMALLEST_RING:
@@ -187,7 +220,8 @@ def parse_sequence(text: str, name: str | None = None) -> Peptide:
 
     ``A(D)W`` and ``DAL-TRP`` have a D residue, which the latter names as the PDB does; it is also the peptide's name,
     since names become part of paths. ``CAAC-SS1-4`` has a disulphide of the cysteines 1 and 4. ``cyclo-GAGAF``, or
-    ``cyclo(GAGAF)``, is a ring: its last residue is bonded to its first.
+    ``cyclo(GAGAF)``, is a ring: its last residue is bonded to its first. ``H-AW-OH`` is not capped and ``Ac-AW-NHMe``
+    is, whatever others are.
 
     Without a separator every letter is a residue, so ``ALA`` is Ala-Leu-Ala and a single alanine is ``A``: otherwise a
     tripeptide whose letters spell a three-letter code could not be told from that residue. Raises PeptideError for an
@@ -203,8 +237,9 @@ def parse_sequence(text: str, name: str | None = None) -> Peptide:
         raise PeptideError(
             f"sequence {shown(text)} holds {shown(foreign)} (U+{ord(foreign):04X}), which is no amino acid's letter."
         )
-    bridges = _BRIDGES.search(stripped.upper())
-    chain = stripped[: bridges.start()] if bridges else stripped
+    inner, ends = _without_ends(stripped)
+    bridges = _BRIDGES.search(inner.upper())
+    chain = inner[: bridges.start()] if bridges else inner
     ring = _RING.fullmatch(chain.upper())
     if ring:
         start, end = ring.span(1 if ring[1] is not None else 2)
@@ -217,7 +252,7 @@ def parse_sequence(text: str, name: str | None = None) -> Peptide:
         )
     pairs = (sorted(map(int, pair)) for pair in _BRIDGE.findall(bridges[0] if bridges else ""))
     disulphides = tuple(sorted((first, second) for first, second in pairs))
-    peptide = Peptide("", _residues_of(chain.upper(), text), ring is not None, disulphides)
+    peptide = Peptide("", _residues_of(chain.upper(), text), ring is not None, disulphides, ends)
     _require_possible(peptide, text)
     peptide = replace(peptide, name=peptide.usual_name if name is None else name)
     if not is_name(peptide.name):

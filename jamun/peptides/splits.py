@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable
 from pathlib import Path
 
-from jamun.config.peptides import PeptideSettings
+from jamun.config.peptides import Form, PeptideSettings
 from jamun.peptides.sequences import NO_FREE_AMINO_ACID, THREE_LETTER, Peptide, PeptideError, parse_sequence, read_table
 from jamun.peptides.structure_files import read_structures
 
@@ -95,17 +95,18 @@ def draw(
     seed: int,
     unshared: int | None = None,
     taken: dict[str, list[Peptide]] | None = None,
+    form: Form = "capped",
 ) -> dict[str, list[Peptide]]:
     """Draw disjoint splits of the sizes `counts` from `pool`, the same for the same seed.
 
-    No two splits, those already `taken` included, share a stretch of `unshared` residues.
+    No two splits, those already `taken` included, share a stretch of `unshared` residues. `form` is the usual one.
 
     The training split comes first, and while it has room it takes peptides that bring a residue type to a position
     where none of its peptides has that type yet; so every type occurs at every position where counts and pool allow.
     A sequence that `pool` holds under several names is drawn under the first of them only: it must not reach two
     splits. Raises PeptideError if the pool is too small.
     """
-    pool = list({peptide.molecule: peptide for peptide in reversed(pool)}.values())
+    pool = list({peptide.molecule(form): peptide for peptide in reversed(pool)}.values())
     if sum(counts.values()) > len(pool):
         raise PeptideError(
             f"peptides: the splits ask for {sum(counts.values())} peptides, but the pool has {len(pool)} different "
@@ -149,6 +150,7 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
     for a bad file or entry, one sequence (or a forbidden stretch of one) in two splits, two sequences of one name, a
     pool too small, an uncapped single residue, or no peptide at all.
     """
+    form = settings.form
     given = read_structures(settings.structures, root)
     fixed = {
         split: _listed(getattr(settings, split), f"peptides.{split}", root)
@@ -160,18 +162,18 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
     names: dict[str, str] = {}
     for split, members in fixed.items():
         for peptide in members:
-            if owner.setdefault(peptide.molecule, split) != split:
+            if owner.setdefault(peptide.molecule(form), split) != split:
                 raise PeptideError(
-                    f"peptides: {peptide.letters} is in both {owner[peptide.molecule]} and {split}; leave it in one, "
-                    "or the evaluation is on peptides seen in training."
+                    f"peptides: {peptide.letters} is in both {owner[peptide.molecule(form)]} and {split}; leave it in "
+                    "one, or the evaluation is on peptides seen in training."
                 )
             if names.setdefault(peptide.name, split) != split:
                 raise PeptideError(f"peptides: {split} and {names[peptide.name]} both have a peptide {peptide.name!r}.")
     for peptide in given:
-        if owner.setdefault(peptide.molecule, "test") != "test":
+        if owner.setdefault(peptide.molecule(form), "test") != "test":
             raise PeptideError(
-                f"peptides: the sequence of structure {peptide.name} is in {owner[peptide.molecule]} too; leave it in "
-                "one, or the evaluation is on peptides seen in training."
+                f"peptides: the sequence of structure {peptide.name} is in {owner[peptide.molecule(form)]} too; leave "
+                "it in one, or the evaluation is on peptides seen in training."
             )
         if peptide.name in names:
             raise PeptideError(
@@ -180,16 +182,15 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
     pool = dipeptides() if settings.pool == "dipeptides" else _listed(settings.pool, "peptides.pool", root)
     taken = set(owner)
     taken_names = names.keys() | {peptide.name for peptide in given}
-    free = [peptide for peptide in pool if peptide.molecule not in taken and peptide.name not in taken_names]
+    free = [peptide for peptide in pool if peptide.molecule(form) not in taken and peptide.name not in taken_names]
     known = fixed | {"test": fixed.get("test", []) + given}
-    drawn = draw(free, counts, settings.split_seed, settings.unshared_substring, known)
+    drawn = draw(free, counts, settings.split_seed, settings.unshared_substring, known, form)
     splits = {split: (fixed | drawn)[split] for split in SPLITS}
     _check_unshared(splits | {"test": splits["test"] + given}, settings.unshared_substring)
     if not any(splits.values()) and not given:
         raise PeptideError("peptides: no peptide in any split; list some under train, validation or test.")
-    if settings.form == "uncapped":
-        for split, members in splits.items():
-            for peptide in members:
-                if len(peptide.residues) == 1:
-                    raise PeptideError(f"peptides.{split}: {NO_FREE_AMINO_ACID.format(peptide.name)}")
+    for split, members in splits.items():
+        for peptide in members:
+            if len(peptide.residues) == 1 and peptide.form(form) == "uncapped":
+                raise PeptideError(f"peptides.{split}: {NO_FREE_AMINO_ACID.format(peptide.name)}")
     return splits | {"test": splits["test"] + given}

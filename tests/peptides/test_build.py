@@ -52,6 +52,15 @@ def test_other_lengths_and_every_residue(sequence, form):
     assert topology.getNumResidues() == len(sequence) + (2 if form == "capped" else 0)
 
 
+def test_ends_that_the_sequence_tells(tmp_path):
+    for sequence, usual, form in (("H-AW-OH", "capped", "uncapped"), ("Ac-AW-NHMe", "uncapped", "capped")):
+        build_to_files(parse_sequence(sequence), usual, 7.0, tmp_path / "told.pdb", tmp_path / "told.json")
+        build_to_files(parse_sequence("AW"), form, 7.0, tmp_path / "usual.pdb", tmp_path / "usual.json")
+        told, as_usual = (json.loads((tmp_path / name).read_text()) for name in ("told.json", "usual.json"))
+        assert (told["form"], told["residues"]) == (form, as_usual["residues"])
+        assert (tmp_path / "told.pdb").read_text() == (tmp_path / "usual.pdb").read_text()
+
+
 def test_files_read_back_with_bonds(tmp_path):
     build_to_files(parse_sequence("AW"), "capped", 7.0, tmp_path / "AW.pdb", tmp_path / "AW.json")
     read = mdtraj.load(tmp_path / "AW.pdb")

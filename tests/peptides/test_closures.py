@@ -68,8 +68,8 @@ def test_spellings_of_one_ring_are_one_molecule(tmp_path):
     (tmp_path / "rings.csv").write_text("name,sequence\nfirst,cyclo(CAGCGA)-SS1-4\nopen,CAGCGA\n")
     first, other = read_table(tmp_path / "rings.csv")
     turned = parse_sequence("cyclo(AGCGAC)-SS3-6")
-    assert first.molecule == turned.molecule
-    assert len({first.molecule, other.molecule, parse_sequence("CAGCGA-SS1-4").molecule}) == 3
+    assert first.molecule("capped") == turned.molecule("capped")
+    assert len({one.molecule("capped") for one in (first, other, parse_sequence("CAGCGA-SS1-4"))}) == 3
     with pytest.raises(PeptideError, match="in both train and test"):
         resolve_splits(PeptideSettings(train=[turned.letters], test="rings.csv"), tmp_path)
     shared = PeptideSettings(train=["FGAW"], test=["cyclo(GAGAF)"], unshared_substring=3)

@@ -84,7 +84,7 @@ def test_a_list_of_sequences_alone(tmp_path, name):
         ("a.csv", "AW\nAX\n", "row 2: 'AX' is no sequence .*first row, which is 'AW'"),
         ("a.csv", "name;sequence\nx;AW;AG\n", "row 2: 3 cells in 'x;AW;AG', but 2 columns"),
         ("a.csv", "sequence,sequence\nAW,AG\n", "'sequence' is there twice"),
-        ("a.csv", "sequence\nAc-AW-NH2\n", "row 2: .*caps are not written here: peptides.form"),
+        ("a.csv", "sequence\nAc-AW-NH2\n", "row 2: .*caps are written around all, as in Ac-AW-NHMe"),
         ("a.csv", "sequence\nA*W\n", r"row 2.*'\*'"),
         ("a.csv", "sequence\nAW\nAB\n", "row 3.*'B'"),
         ("a.csv", "name,sequence\nx,AW\n ,AG\n", "row 3.*name is empty"),
@@ -207,3 +207,32 @@ def test_d_residues_by_letter_and_by_name():
     for text in ("(D)A", "A(D", "A(E)W", "A(D)(D)W"):
         with pytest.raises(PeptideError, match="none of the 20 amino acids"):
             parse_sequence(text)
+
+
+def test_ends_in_a_sequence():
+    for text in ("H-AW-OH", "h-aw-oh", "H-ALA-TRP-OH"):
+        peptide = parse_sequence(text)
+        assert (peptide.name, peptide.residues, peptide.ends) == ("H-AW-OH", ("ALA", "TRP"), "uncapped")
+        assert parse_sequence(peptide.letters) == peptide
+    for text in ("Ac-AW-NHMe", "ACE-ALA-TRP-NME"):
+        peptide = parse_sequence(text)
+        assert (peptide.name, peptide.residues, peptide.ends) == ("Ac-AW-NHMe", ("ALA", "TRP"), "capped")
+    assert parse_sequence("AW").ends is None
+    assert parse_sequence("H-A(D)CAC-SS2-4-OH").name == "H-DAL-CYS-ALA-CYS-SS2-4-OH"
+    for text in ("H-AW-NHMe", "Ac-AW-OH"):
+        with pytest.raises(PeptideError, match="one end capped and one free"):
+            parse_sequence(text)
+    with pytest.raises(PeptideError, match="a ring, which has no ends"):
+        parse_sequence("H-cyclo(GAGAF)-OH")
+    assert parse_sequence("HIS-ALA-HIS").ends is None
+
+
+def test_capped_and_uncapped_peptides_of_one_dataset(tmp_path):
+    splits = resolve_splits(PeptideSettings(train=["AW", "H-AW-OH"], test=["AG"]), tmp_path)
+    assert [peptide.name for peptide in splits["train"]] == ["AW", "H-AW-OH"]
+    # Told or usual, it is the same molecule.
+    for form, told in (("capped", "Ac-AW-NHMe"), ("uncapped", "H-AW-OH")):
+        with pytest.raises(PeptideError, match="in both train and test"):
+            resolve_splits(PeptideSettings(form=form, train=["AW"], test=[told]), tmp_path)
+    with pytest.raises(PeptideError, match=r"peptides\.test: H-G-OH is a single residue"):
+        resolve_splits(PeptideSettings(test=["AW", "H-G-OH"]), tmp_path)
