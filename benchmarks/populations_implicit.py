@@ -11,12 +11,12 @@
       --figure docs/images/populations_implicit.png
 
 again.yaml: populations: {seed: 1}. plain.yaml: simulate: {solvent: implicit, ensemble: NVT, equilibration: [{ensemble:
-NVT, duration: 10 ps}], production: 5 ns, frame_interval: 1 ps}; one run of each peptide from its built structure.
+NVT, duration: 10 ps}], production: 25 ns, frame_interval: 1 ps}; one run of each peptide from its built structure.
 
 The reference is the MD of the study `implicit`, 64 replicas of 3.3 ns of each peptide after annealing: the populations
 of the basins of phi and psi, with their 95 % intervals, in studies/capped_dipeptides/implicit/data/physicality. Its
-frames are not kept. So the borders of the basins are found again, and distances of torsions are to frames of the runs
-in `again`, which are weighted to the populations of the reference's basins.
+frames are not kept. So the borders of the basins are found again. Both sets of runs are measured, and distances of
+torsions are to the frames of the other set, weighted to the populations of the reference's basins.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "studies" / "capped_dipeptides" / "implicit" / "data" / "physicality"
 PEPTIDES = ("HP", "GN", "ET", "CW", "IG", "FA", "NE", "DW")
 RUNS = (24, 48, 72, 100)  # of 100 ps: whole rounds
-PLAIN_NS = (1.2, 2.4, 4.8)
+PLAIN_NS = tuple(float(f"{length:.2g}") for length in np.geomspace(1.2, 24, 14))
 BINS, MAP_BINS = 100, 50
 DRAWS = 60  # of the posterior
 FARTHEST = 1.4  # radians, of a basin's minimum from that of the reference
@@ -82,14 +82,16 @@ class Basins:
 class Peptide:
     """What there is of one peptide.
 
+    made: folder of one set of short runs.
     runs, samples, plain: torsions of the short runs, of the samples that they start from, of the run from the built
         structure.
     basins: of each residue.
     pairs: (P, 2) columns of phi and psi.
     backbone: columns of phi and psi.
-    reference: torsions (F, K) of other short runs, with weights (F,) by the reference's basins.
+    reference: torsions (F, K) of the other set, with weights (F,) by the reference's basins.
     """
 
+    made: Path
     runs: PeptideRuns
     samples: PeptideRuns
     plain: np.ndarray
@@ -103,7 +105,7 @@ class Peptide:
         return list(zip(self.pairs, self.basins, strict=True))
 
 
-def _short_runs(name: str, folder: Path) -> PeptideRuns:
+def short_runs(name: str, folder: Path) -> PeptideRuns:
     """The runs of `jamun populations`, whose file has them one after the other."""
     told = read_json(folder / "populations.json")
     joined = read_samples([folder / "md.xtc"], folder / "topology.pdb").torsions(name)
@@ -140,11 +142,12 @@ def _by_reference(angles: np.ndarray, pairs: np.ndarray, basins: list[Basins]) -
     return rake(wanted, len(angles))
 
 
-def read(name: str, folder: Path) -> Peptide:
-    """All of one peptide."""
-    made, plain = folder / f"{name}_populations", folder / f"md_{name}"
-    runs, again = (_short_runs(name, one) for one in (made, folder / "again" / f"{name}_populations"))
-    reference = np.concatenate(again.runs)
+def read(name: str, folder: Path, which: int) -> Peptide:
+    """All of one peptide, with the first (0) or the second (1) set of runs."""
+    plain, sets = folder / f"md_{name}", [folder / f"{name}_populations", folder / "again" / f"{name}_populations"]
+    made = sets[which]
+    runs, other = (short_runs(name, one) for one in (made, sets[1 - which]))
+    reference = np.concatenate(other.runs)
     drawn = made / "samples"
     samples = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
     (of_plain,) = read_samples([plain / "trajectory.xtc"], plain / "topology.pdb").torsions(name).runs
@@ -157,7 +160,7 @@ def read(name: str, folder: Path) -> Peptide:
     drawn_again = np.random.default_rng(0).choice(len(weights), 200_000, p=weights / weights.sum())
     basins = [_basins(entry, everything[drawn_again][:, pair]) for entry, pair in zip(entries, pairs, strict=True)]
     weighed = _by_reference(reference, pairs, basins)
-    return Peptide(runs, samples, of_plain, basins, pairs, np.unique(pairs), (reference, weighed))
+    return Peptide(made, runs, samples, of_plain, basins, pairs, np.unique(pairs), (reference, weighed))
 
 
 def _scores(peptide: Peptide, angles: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
@@ -224,11 +227,10 @@ def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dic
     }
 
 
-def measured(name: str, folder: Path) -> dict[str, Any]:
-    """One peptide."""
-    peptide = read(name, folder)
-    made = folder / f"{name}_populations"
-    told = read_json(made / "populations.json")
+def measured(name: str, folder: Path, which: int) -> dict[str, Any]:
+    """One peptide, with one set of runs."""
+    peptide = read(name, folder, which)
+    told = read_json(peptide.made / "populations.json")
     settings = PopulationSettings(budget=10_000.0)
     numbers = [number for number in RUNS if number <= len(peptide.runs.runs)]
     short = [np.concatenate(peptide.runs.runs[:number]) for number in numbers]
@@ -236,7 +238,8 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     right = _by_reference(short[-1], peptide.pairs, peptide.basins)
     return {
         "peptide": name,
-        "seconds_of_samples": read_json(made / "samples" / "sampling.json")["seconds"],
+        "set": which + 1,
+        "seconds_of_samples": read_json(peptide.made / "samples" / "sampling.json")["seconds"],
         "seconds_a_ns": 1000 * told["seconds"] * told["processes"] / told["md_ps"],
         "floor_js_basins": read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["js"]["md_halves"],
         "floor_js_backbone": _scores(peptide, short[-1], right)["js_backbone"],
@@ -262,9 +265,27 @@ def _curves(row: dict[str, Any]) -> dict[str, tuple[np.ndarray, float, list[dict
     }
 
 
+def plain_needed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each number of runs and each peptide the shortest plain MD, ns, that is as near to the reference, by the
+    backbone torsions and as a mean of both sets; None where none of its lengths is."""
+    found = []
+    for place, number in enumerate(RUNS):
+        needed: dict[str, float | None] = {}
+        for name in dict.fromkeys(row["peptide"] for row in rows):
+            own = [row for row in rows if row["peptide"] == name]
+            wanted = np.mean([row["weighted"][place]["js_backbone"] for row in own])
+            plain = np.mean([[one["js_backbone"] for one in row["plain MD"]] for row in own], axis=0)
+            near = np.flatnonzero(plain <= wanted)
+            needed[name] = float(own[0]["plain MD"][near[0]]["ns"]) if len(near) else None
+        ns = 0.1 * number
+        middle = float(np.median([np.inf if value is None else value for value in needed.values()]))
+        found.append({"ns": ns, "plain_ns": needed, "median_ratio": middle / ns if np.isfinite(middle) else None})
+    return found
+
+
 @styled()
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Distances against MD and against time, a line a peptide and a thick one of their means."""
+    """Distances against MD and against time, a line a peptide and set, and a thick one of their means."""
     figure, panels = plt.subplots(2, 2, figsize=(10, 8), layout="constrained", sharey=True)
     scores = {"js_basins": "basins of phi and psi", "js_backbone": "backbone torsions"}
     for column, (score, title) in enumerate(scores.items()):
@@ -288,9 +309,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             panel.set(xscale="log", ylim=(0, None))
             panel.minorticks_off()
         panels[0, column].set(xlabel="MD of a peptide (ns)", title=title)
-        panels[0, column].set_xticks([1.2, 2.4, 4.8, 10], ["1.2", "2.4", "4.8", "10"])
+        panels[0, column].set_xticks([1.2, 2.4, 4.8, 10, 24], ["1.2", "2.4", "4.8", "10", "24"])
         panels[1, column].set(xlabel="wall clock on one core, samples included (s)")
-        panels[1, column].set_xticks([50, 100, 200, 400, 800], ["50", "100", "200", "400", "800"])
+        panels[1, column].set_xticks([50, 100, 200, 400, 800, 1600], ["50", "100", "200", "400", "800", "1600"])
     for panel in panels[:, 0]:
         panel.set_ylabel("JS distance to the reference")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -308,19 +329,22 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     for name in options.peptides:
-        row = measured(name, options.folder)
-        rows.append(row)
-        for method in ("weighted", "average of the runs", "plain MD"):
-            print(name, method, *(f"{one['js_basins']:.3f}/{one['js_backbone']:.3f}" for one in row[method]))
-        print(
-            name, "samples", f"{row['samples']['js_basins']:.3f}", "floor", f"{row['floor_js_basins']:.3f}", flush=True
-        )
-        for basin in row["weighted"][-1]["basins"]:
-            print("  ", {key: np.round(np.array(value, float), 3).tolist() for key, value in basin.items()})
+        for which in range(2):
+            row = measured(name, options.folder, which)
+            rows.append(row)
+            for method in ("weighted", "average of the runs", "plain MD"):
+                shown = (f"{one['js_basins']:.3f}/{one['js_backbone']:.3f}" for one in row[method])
+                print(name, which + 1, method, *shown, flush=True)
+            for basin in row["weighted"][-1]["basins"]:
+                print("  ", {key: np.round(np.array(value, float), 3).tolist() for key, value in basin.items()})
+    needed = plain_needed(rows)
+    for one in needed:
+        print(one)
     if options.figure is not None:
         draw(rows, options.figure)
     if options.json is not None:
-        write_json(options.json, {"peptides": rows, "provenance": provenance("openmm", "mdtraj", "numpy", "scipy")})
+        told = {"peptides": rows, "plain_md_needed": needed}
+        write_json(options.json, told | {"provenance": provenance("openmm", "mdtraj", "numpy", "scipy")})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,119 @@
+"""Slow motions in validation peptides of the model `implicit`: populations by 10 ns of short MD from samples, against
+32 ns of MD of each.
+
+    for p in NP YA LG; do
+      jamun populations --sequence $p --budget 10ns --target 0.001 --processes 1 --out runs/${p}_populations
+      jamun build --sequence $p --out runs/built
+      jamun simulate --pdb runs/built/$p.pdb --out runs/long_$p --config long.yaml
+    done
+    python benchmarks/populations_slow.py runs --json benchmarks/results/populations_slow.json
+
+long.yaml, in which each of four replicas forgets where it was built:
+
+    simulate: {solvent: implicit, ensemble: NVT, timestep: 4 fs, hydrogen_mass: 3 amu, replicas: 4, starts: [alpha,
+      beta], production: 8 ns, frame_interval: 1 ps, equilibration: [{ensemble: NVT, duration: 5 ps, restrained: true},
+      {ensemble: NVT, duration: 300 ps, temperature: 450 K}, {ensemble: NVT, duration: 200 ps, temperature: 375 K},
+      {ensemble: NVT, duration: 200 ps, temperature: 335 K}, {ensemble: NVT, duration: 100 ps}]}
+
+The peptides were chosen in advance: NP has a residue before proline, YA an aromatic chi1, and all show the sign of
+phi. The interval of the MD is that of the mean of the halves of its replicas (Student's t).
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from populations_implicit import short_runs
+from scipy import stats
+
+from jamun.config.populations import PopulationSettings
+from jamun.io.atomic import read_json, write_json
+from jamun.io.provenance import provenance
+from jamun.populations.basins import residue_states
+from jamun.populations.residues import PeptideRuns
+from jamun.populations.run import estimate, read_samples
+from jamun.populations.steps import steps_of
+
+PEPTIDES = ("NP", "YA", "LG")
+STATES = {"phi > 0": ("phi > 0",), "helical": ("helical",), "chi1": ("gauche+", "trans", "gauche-")}
+
+
+def long_runs(name: str, folder: Path) -> PeptideRuns:
+    """The halves of the replicas of long MD."""
+    read = read_samples([folder / "trajectory.xtc"], folder / "topology.pdb").torsions(name)
+    settings = read_json(folder / "md.json")["settings"]
+    halves = np.split(read.runs[0], 2 * settings["replicas"])
+    return replace(read, runs=halves, frame_interval=settings["frame_interval"])
+
+
+def shares(runs: PeptideRuns) -> list[np.ndarray]:
+    """Of each slow step, shares (R, S) of the states in each run; not a number where it is never weighed."""
+    found = []
+    for step in steps_of(residue_states(runs.torsions, runs.runs)):
+        weighed = [states[kept] for states, kept in zip(step.states, step.weighed, strict=True)]
+        visits = np.array([np.bincount(states, minlength=step.n_states) for states in weighed], float)
+        with np.errstate(invalid="ignore"):
+            found.append(visits / visits.sum(1, keepdims=True))
+    return found
+
+
+def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """The mean of values (R,) and its 95 % interval."""
+    known = values[np.isfinite(values)]
+    half = stats.t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known))
+    return float(known.mean()), float(max(known.mean() - half, 0.0)), float(min(known.mean() + half, 1.0))
+
+
+def measured(name: str, folder: Path) -> list[dict[str, Any]]:
+    """One peptide: its slow steps, a row a state."""
+    made = folder / f"{name}_populations"
+    runs = short_runs(name, made)
+    drawn = made / "samples"
+    samples = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
+    results, _ = estimate(runs, samples, PopulationSettings(budget=10_000.0))
+    md = shares(long_runs(name, folder / f"long_{name}"))
+    rows = []
+    for result, in_md, in_samples in zip(results, md, shares(samples), strict=True):
+        names = STATES[result.step]
+        for place, state in enumerate(names, start=len(result.population) - len(names)):
+            value, low, high = mean_interval(in_md[:, place])
+            mine = tuple(float(part[place]) for part in (result.population, result.low, result.high))
+            # Both errors together, on the sides that face each other.
+            below, above = sorted(((value, low, high), mine))
+            rows.append(
+                {
+                    "peptide": name,
+                    "residue": f"{result.residue.capitalize()}{result.place}",
+                    "state": state,
+                    "samples": float(in_samples[0, place]),
+                    "short_md": float(result.share[place]),
+                    "weighted": mine,
+                    "md": (value, low, high),
+                    "agrees": bool(above[0] - below[0] <= np.hypot(below[2] - below[0], above[0] - above[1])),
+                }
+            )
+    return rows
+
+
+def main() -> None:
+    """Measure all peptides; print a row a state."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the runs are")
+    parser.add_argument("--peptides", nargs="*", default=PEPTIDES)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    rows = [row for name in options.peptides for row in measured(name, options.folder)]
+    for row in rows:
+        three = [f"{part[0]:.1%} ({part[1]:.1%} to {part[2]:.1%})" for part in (row["weighted"], row["md"])]
+        names = (row["peptide"], row["residue"], row["state"])
+        print("|", *names, f"{row['samples']:.1%}", f"{row['short_md']:.1%}", *three, row["agrees"], sep=" | ")
+    if options.json is not None:
+        write_json(options.json, {"states": rows, "provenance": provenance("openmm", "mdtraj", "numpy", "scipy")})
+
+
+if __name__ == "__main__":
+    main()
