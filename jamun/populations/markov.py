@@ -198,6 +198,32 @@ def sample_populations(
     return Posterior(reversible_populations(counts + prior, expected), reversible_populations(drawn, shaken), counts)
 
 
+# Of all states that nothing was seen in, together.
+_MOST_UNSEEN = 0.5
+
+
+def with_unseen(posterior: Posterior, expected: Expected, seed: int) -> Posterior:
+    """A posterior in which states without any frame have what is expected of them, with its error.
+
+    No transition tells of such a state. What samples say is how rare it is (`Expected.of_samples`): not seen in 1,500
+    of them, with an error of 2 kT, it has up to 2 %.
+    """
+    unseen = posterior.best <= 0
+    if not unseen.any():
+        return posterior
+    noise = np.random.default_rng(seed).standard_normal((len(posterior.samples), int(unseen.sum())))
+
+    def given(populations: np.ndarray, share: np.ndarray) -> np.ndarray:
+        share = share * np.minimum(1.0, _MOST_UNSEEN / share.sum(-1, keepdims=True))
+        found = populations * (1 - share.sum(-1, keepdims=True))
+        found[..., unseen] = share
+        return found
+
+    rare = expected.populations[unseen]
+    drawn = rare * np.exp(noise * expected.errors[unseen])
+    return replace(posterior, best=given(posterior.best, rare), samples=given(posterior.samples, drawn))
+
+
 # The logarithm of a population below this is that of none.
 _NONE = 1e-9
 

@@ -18,6 +18,7 @@ from functools import partial
 
 import numpy as np
 
+from jamun.io.seeds import derived_seed
 from jamun.peptides.torsions import Torsion
 from jamun.populations.basins import residue_states
 from jamun.populations.coupled import Coupled
@@ -28,6 +29,7 @@ from jamun.populations.markov import (
     mean_populations,
     rate_prior,
     timescale,
+    with_unseen,
 )
 from jamun.populations.raking import Wanted, bounded, rake
 from jamun.populations.steps import Key, Step, steps_of
@@ -212,6 +214,10 @@ def step_results(
         posteriors = [Posterior(mean_populations(own), own, one) for own, one in zip(drawn, counts, strict=True)]
     else:
         posteriors = coupled.posteriors(counts, settings.n_samples)
+    posteriors = [
+        one if own is None else with_unseen(one, own, derived_seed(settings.seed, "unseen", str(place)))
+        for place, (one, own) in enumerate(zip(posteriors, known, strict=True))
+    ]
     return [_result(step, posterior, settings.lag) for step, posterior in zip(steps, posteriors, strict=True)]
 
 

@@ -190,6 +190,28 @@ def test_what_samples_say_counts_by_their_error():
     assert found[0].error < found[1].error < found[2].error
 
 
+def test_a_state_that_nothing_was_seen_in_has_an_interval():
+    generator = np.random.default_rng(0)
+    md = peptide(generator, "A", ["ALA"], (0.1, 0.1), [0, 1] * 5, 200)
+    upper = []
+    for count in (150, 1500, 15_000):
+        samples = peptide(generator, "A", ["ALA"], (0.5, 0.5), [0], count)
+        settings = ResidueSettings(lag=5.0, strength=0.5, n_samples=4000, model_error=dict.fromkeys(STEPS, 2.0))
+        results = step_results(md, Pool(5.0), settings, samples)
+        phi = next(result for result in results if result.step == "phi > 0")
+        assert phi.population.sum() == pytest.approx(1)
+        np.testing.assert_allclose(phi.samples.sum(1), 1)
+        # Half a visit, with the error of the model and that of counting it.
+        assert phi.population[1] == pytest.approx(0.5 / count, rel=0.02)
+        assert phi.high[1] == pytest.approx(0.5 / count * np.exp(1.96 * 2), rel=0.25)
+        upper.append(phi.high[1])
+        assert np.concatenate(weights_by(md, results, settings)).mean() == pytest.approx(1)
+    assert upper[0] > upper[1] > upper[2]
+    # Without samples there is nothing that could tell of it.
+    alone = step_results(md, Pool(5.0), settings)
+    assert next(result for result in alone if result.step == "phi > 0").high[1] == 0
+
+
 def test_joint_draws_have_the_errors_of_steps_that_hold_each_other():
     """Residue 2 is helical where residue 1 is, which never crosses: alone it looks as sure as its crossings say."""
     generator = np.random.default_rng(0)
