@@ -172,6 +172,7 @@ def test_a_setting_that_no_model_uses_is_told():
     [
         "config.yaml",
         "configs/implicit_cpu.yaml",
+        "configs/chains_gpu.yaml",
         "configs/paper.yaml",
         "configs/public.yaml",
         "configs/timewarp.yaml",

@@ -12,6 +12,7 @@ LISTS = {
     "paper.yaml": ["paper_test_peptides.csv"],
     "public.yaml": ["paper_test_peptides.csv"],
     "timewarp.yaml": ["timewarp_train.csv", "timewarp_validation.csv", "paper_test_peptides.csv"],
+    "chains_gpu.yaml": ["chains_gpu_pool.csv"],
     "manypeptides.yaml": [f"manypeptides_{split}.csv" for split in ("train", "validation", "test")],
 }
 
@@ -24,6 +25,7 @@ LISTS = {
         ("configs/implicit_cpu.yaml", 228, 220, 8, 8, 0, 4),
         ("configs/implicit.yaml", 228, 220, 8, 2, 1, 0),
         ("configs/explicit.yaml", 228, 220, 8, 2, 1, 0),
+        ("configs/chains_gpu.yaml", 467, 434, 33, 3, 2, 0),
         ("configs/paper.yaml", 380, 280, 100, 1, 0, 3),
         ("configs/public.yaml", 380, 280, 100, 1, 0, 0),
         ("configs/timewarp.yaml", 380, 280, 100, 1, 0, 0),
@@ -45,7 +47,9 @@ def test_plans(workflow_in, configuration, peptides, trained, tested, models, br
     planned = workflow.planned("all")
     assert planned["build_peptide"] == peptides
     assert planned.get("import_trajectory", 0) == imported * peptides
-    batched = configuration in ("configs/implicit.yaml", "configs/timewarp.yaml", "configs/manypeptides.yaml")
+    batched = configuration in [
+        f"configs/{name}.yaml" for name in ("implicit", "chains_gpu", "timewarp", "manypeptides")
+    ]
     assert planned.get("simulate", 0) == (0 if batched or imported else peptides)
     assert planned.get("simulate_batch_1", 0) == batched
     assert planned.get("benchmark_single", 0) == batched * tested
