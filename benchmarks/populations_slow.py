@@ -1,5 +1,5 @@
 """Slow motions in validation peptides of the model `implicit`: populations by 10 ns of short MD from samples, against
-32 ns of MD of each.
+24 ns of MD of each.
 
     for p in NP YA LG; do
       jamun populations --sequence $p --budget 10ns --target 0.001 --processes 1 --out runs/${p}_populations
@@ -8,9 +8,9 @@
     done
     python benchmarks/populations_slow.py runs --json benchmarks/results/populations_slow.json
 
-long.yaml, in which each of four replicas forgets where it was built:
+long.yaml, in which each of three replicas forgets where it was built:
 
-    simulate: {solvent: implicit, ensemble: NVT, timestep: 4 fs, hydrogen_mass: 3 amu, replicas: 4, starts: [alpha,
+    simulate: {solvent: implicit, ensemble: NVT, timestep: 4 fs, hydrogen_mass: 3 amu, replicas: 3, starts: [alpha,
       beta], production: 8 ns, frame_interval: 1 ps, equilibration: [{ensemble: NVT, duration: 5 ps, restrained: true},
       {ensemble: NVT, duration: 300 ps, temperature: 450 K}, {ensemble: NVT, duration: 200 ps, temperature: 375 K},
       {ensemble: NVT, duration: 200 ps, temperature: 335 K}, {ensemble: NVT, duration: 100 ps}]}
@@ -90,6 +90,7 @@ def measured(name: str, folder: Path) -> list[dict[str, Any]]:
                     "residue": f"{result.residue.capitalize()}{result.place}",
                     "state": state,
                     "samples": float(in_samples[0, place]),
+                    "n_samples": samples.n_frames,
                     "short_md": float(result.share[place]),
                     "weighted": mine,
                     "md": (value, low, high),
@@ -97,6 +98,33 @@ def measured(name: str, folder: Path) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def logit(share: float) -> float:
+    """Free energy of the other states above this one, kT."""
+    return float(np.log(share / (1 - share)))
+
+
+def errors_of_samples(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """For each kind of step, how far off the samples' free energies of states are, kT, and its 95 % interval: root mean
+    square over states that the MD knows to better than a factor of 3, with its variance and that of counting taken off.
+    """
+    found = {}
+    for step, states in STATES.items():
+        squares = []
+        for row in rows:
+            value, low, high = row["md"]
+            if row["state"] not in states or min(value, low) <= 0 or max(value, high) >= 1 or high > 9 * low:
+                continue
+            share = (row["samples"] * row["n_samples"] + 0.5) / (row["n_samples"] + 1)
+            variance = ((logit(high) - logit(low)) / 3.92) ** 2 + 1 / (row["n_samples"] * share * (1 - share))
+            squares.append((logit(share) - logit(value)) ** 2 - variance)
+        n = len(squares)
+        if n:
+            mean = max(float(np.mean(squares)), 0.0)
+            ends = [float(np.sqrt(n * mean / stats.chi2.ppf(level, n))) for level in (0.975, 0.025)]
+            found[step] = {"states": n, "kT": float(np.sqrt(mean)), "interval_kT": ends}
+    return found
 
 
 def main() -> None:
@@ -111,8 +139,11 @@ def main() -> None:
         three = [f"{part[0]:.1%} ({part[1]:.1%} to {part[2]:.1%})" for part in (row["weighted"], row["md"])]
         names = (row["peptide"], row["residue"], row["state"])
         print("|", *names, f"{row['samples']:.1%}", f"{row['short_md']:.1%}", *three, row["agrees"], sep=" | ")
+    errors = errors_of_samples(rows)
+    print(errors)
     if options.json is not None:
-        write_json(options.json, {"states": rows, "provenance": provenance("openmm", "mdtraj", "numpy", "scipy")})
+        told = {"states": rows, "errors_of_samples": errors}
+        write_json(options.json, told | {"provenance": provenance("openmm", "mdtraj", "numpy", "scipy")})
 
 
 if __name__ == "__main__":

@@ -93,6 +93,8 @@ class StepResult:
     timescale: ps, of the relaxation of the step at the lag time; infinite without transitions.
     one_way: whether a state that has frames was never entered or never left, so that its population is held by the
         prior alone on one side.
+    error: standard deviation of the least certain population of the states that have frames: of the others more MD
+        tells nothing.
     """
 
     residue: str
@@ -106,11 +108,7 @@ class StepResult:
     samples: np.ndarray
     timescale: float
     one_way: bool
-
-    @property
-    def error(self) -> float:
-        """Standard deviation of the least certain population."""
-        return float(self.samples.std(0).max())
+    error: float
 
 
 # Share that a state has at least where others are known to have it at all.
@@ -161,7 +159,7 @@ def _wanted(step: Step, populations: np.ndarray) -> Wanted:
     return Wanted(weighed, np.concatenate(step.states)[weighed], populations)
 
 
-def _result(step: Step, posterior: Posterior, lag: float) -> StepResult:
+def _result(step: Step, posterior: Posterior, lag: float, error: float) -> StepResult:
     low, high = np.percentile(posterior.samples, [2.5, 97.5], axis=0)
     visits = step.visits
     return StepResult(
@@ -176,6 +174,7 @@ def _result(step: Step, posterior: Posterior, lag: float) -> StepResult:
         posterior.samples,
         timescale(posterior.counts, lag),
         _one_way(posterior.counts, np.flatnonzero(visits)),
+        error,
     )
 
 
@@ -214,11 +213,14 @@ def step_results(
         posteriors = [Posterior(mean_populations(own), own, one) for own, one in zip(drawn, counts, strict=True)]
     else:
         posteriors = coupled.posteriors(counts, settings.n_samples)
-    posteriors = [
-        one if own is None else with_unseen(one, own, derived_seed(settings.seed, "unseen", str(place)))
-        for place, (one, own) in enumerate(zip(posteriors, known, strict=True))
-    ]
-    return [_result(step, posterior, settings.lag) for step, posterior in zip(steps, posteriors, strict=True)]
+    results = []
+    for step, posterior, own in zip(steps, posteriors, known, strict=True):
+        error = float(posterior.samples.std(0).max())
+        if own is not None:
+            seed = derived_seed(settings.seed, "unseen", step.residue.place, step.name)
+            posterior = with_unseen(posterior, own, seed)
+        results.append(_result(step, posterior, settings.lag, error))
+    return results
 
 
 # A timescale that grows by less than this share at twice the lag has converged; of fewer transitions it is noise.

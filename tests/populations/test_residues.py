@@ -205,6 +205,7 @@ def test_a_state_that_nothing_was_seen_in_has_an_interval():
         assert phi.population[1] == pytest.approx(0.5 / count, rel=0.02)
         assert phi.high[1] == pytest.approx(0.5 / count * np.exp(1.96 * 2), rel=0.25)
         upper.append(phi.high[1])
+        assert phi.error == 0  # which no MD can make smaller
         assert np.concatenate(weights_by(md, results, settings)).mean() == pytest.approx(1)
     assert upper[0] > upper[1] > upper[2]
     # Without samples there is nothing that could tell of it.
