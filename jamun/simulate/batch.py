@@ -53,10 +53,10 @@ def sites(count: int, cutoff: float) -> np.ndarray:
 
 
 def joined_topology(members: Sequence[SimulationSystem], names: Sequence[str]) -> app.Topology:
-    """All atoms of the members, in a chain a member that has its name."""
+    """All atoms of the members, in a chain a member that has its name: without spaces, which end a word in mmCIF."""
     topology = app.Topology()
     for member, name in zip(members, names, strict=True):
-        chain = topology.addChain(name)
+        chain = topology.addChain(name.replace(" ", "_"))
         for residue in member.topology.residues():
             added = topology.addResidue(residue.name, chain, residue.id)
             for atom in residue.atoms():

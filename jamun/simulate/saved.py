@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from jamun.simulate.system import SimulationError, SimulationSystem
 from jamun.simulate.tether import Tethers
 
 _SYSTEM, _TOPOLOGY, _ARRAYS = "system.xml.gz", "topology.cif.gz", "system.npz"
+# Chains of boxes once had spaces in their names, which OpenMM writes but does not read.
+_SPACED = re.compile(r"(?<=\s)(\S+) replica (\d+)(?=\s)")
 # Fields of a system that are arrays and numbers, and what they are called in its file.
 _KEPT = {name: name for name in ("peptide_atoms", "restrained_atoms", "peptide_bonds", "degrees_of_freedom")}
 _KEPT |= {"positions": "positions_nm", "total_mass": "total_mass_amu"}
@@ -53,7 +56,7 @@ def load_system(folder: Path, hashes: dict[str, str]) -> SimulationSystem:
             )
     arrays = read_npz(folder / _ARRAYS)
     tethers = {name.removeprefix("tether_"): array for name, array in arrays.items() if name.startswith("tether_")}
-    text = gzip.decompress((folder / _TOPOLOGY).read_bytes()).decode()
+    text = _SPACED.sub(r"\1_replica_\2", gzip.decompress((folder / _TOPOLOGY).read_bytes()).decode())
     plain: dict[str, Any] = {key: array if array.ndim else array.item() for key, array in arrays.items()}
     return SimulationSystem(
         topology=app.PDBxFile(io.StringIO(text)).topology,

@@ -1,6 +1,7 @@
 """Peptides in one box of water go on after anything as one simulation by itself does, and are published one by one."""
 
 import csv
+import gzip
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import openmm
 import pytest
 
 from jamun.config.simulate import SimulateSettings
+from jamun.io.disk import file_sha256
 from jamun.io.files import MdFiles
 from jamun.io.log import Interrupted
 from jamun.peptides.build import build_to_files
@@ -127,6 +129,21 @@ def test_more_than_fit_are_in_boxes_alike(pdbs, tmp_path):
     boxes = [json.loads(path.read_text()) for path in (tmp_path / "work").rglob("members.json")]
     assert sorted(map(sorted, boxes)) == [["A/replica_1", "A/replica_2"], ["G/replica_1", "G/replica_2"]]
     assert [record["boundaries"] for record, _ in results.values()] == [[0, 2, 4], [0, 2, 4]]
+    # They go on, also where their chains were saved with spaces in their names, which mmCIF cannot have.
+    for progress in (tmp_path / "work" / "_boxes").rglob("progress.json"):
+        topology = progress.with_name("topology.cif.gz")
+        text = gzip.decompress(topology.read_bytes())
+        assert b"A_replica_1" in text or b"G_replica_1" in text
+        topology.write_bytes(gzip.compress(text.replace(b"_replica_", b" replica ")))
+        for record in (progress, progress.with_name("progress_previous.json")):
+            told = json.loads(record.read_text())
+            told["system"]["topology.cif.gz"] = file_sha256(topology)
+            record.write_text(json.dumps(told))
+    results = simulate(pdbs, tmp_path, ("A", "G"), replicas=2, peptides_per_box=3, production="0.16 ps", equilibration=[
+        {"ensemble": "NPT", "duration": "0.1 ps"}])  # fmt: skip
+    for record, trajectory in results.values():
+        assert (record["boundaries"], record["resumptions"]) == ([0, 4, 8], 2)
+        assert len(trajectory) == 8
 
 
 # On this platform a run gives the same numbers again, killed or not; but for a stop in the middle of an NPT stage,
