@@ -27,7 +27,8 @@ from jamun.io.atomic import read_json, write_json
 from jamun.io.files import MdFiles
 from jamun.io.provenance import provenance
 from jamun.peptides.build import build_to_files, force_field
-from jamun.peptides.sequences import parse_sequence
+from jamun.peptides.sequences import CAPS, parse_sequence
+from jamun.populations.basins import HELICAL_PSI
 from jamun.simulate.batched import simulate_batched_to_files
 from jamun.simulate.run import Peptide, simulate_to_files
 
@@ -94,20 +95,17 @@ def observed(folder: Path) -> tuple[dict[str, np.ndarray], int, float]:
     frames = mdtraj.load(str(folder / "trajectory.xtc"), top=str(folder / "topology.pdb"))
     record = read_json(folder / "md.json")
     phi, psi = (np.degrees(compute(frames)[1][:, 0]) for compute in (mdtraj.compute_phi, mdtraj.compute_psi))
-    ends = [atom.index for atom in frames.topology.atoms if atom.name in ("CH3", "C") and atom.residue.name in _CAPS]
+    ends = [atom.index for atom in frames.topology.atoms if atom.name in ("CH3", "C") and atom.residue.name in CAPS]
     found = energies(frames) | {
         "radius of gyration, nm": mdtraj.compute_rg(frames),
         "length, nm": np.linalg.norm(frames.xyz[:, ends[0]] - frames.xyz[:, ends[-1]], axis=1),
         "phi < -100 degrees": ((phi < -100) | (phi > 120)).astype(float),
-        "psi helical": ((psi > -120) & (psi < 50)).astype(float),
+        "psi helical": ((psi > HELICAL_PSI[0]) & (psi < HELICAL_PSI[1])).astype(float),
         "cos(phi)": np.cos(np.radians(phi)),
         "cos(psi)": np.cos(np.radians(psi)),
     }
     interval = record["settings"]["frame_interval"]
     return found, round(BLOCK / interval), len(frames) * interval * 1e-3
-
-
-_CAPS = ("ACE", "NME")
 
 
 def moments(values: np.ndarray, block: int) -> dict[str, float]:

@@ -183,6 +183,15 @@ def _scores(peptide: Peptide, angles: np.ndarray, weights: np.ndarray | None = N
     }
 
 
+Interval = tuple[float, ...]  # a value and its low and high end
+
+
+def agree(one: Interval, other: Interval) -> bool:
+    """Whether two values differ by no more than both intervals together say, on the sides that face each other."""
+    below, above = sorted((one, other))
+    return bool(above[0] - below[0] <= np.hypot(below[2] - below[0], above[0] - above[1]))
+
+
 def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dict[str, Any]:
     """Scores of the first runs, weighted; and of all basins the populations with their intervals."""
     runs = replace(peptide.runs, runs=peptide.runs.runs[:number])
@@ -201,11 +210,8 @@ def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dic
         low, high = np.percentile([one[place] for one in drawn], [2.5, 97.5], axis=0)
         samples = basins.shares(peptide.samples.runs[0][:, pair])
         for k in range(len(basins.minima)):
-            # The reference is not exact either: both errors together, on the sides that face each other.
             reference = tuple(float(value[k]) for value in (basins.populations, basins.low, basins.high))
             mine = tuple(float(value[k + 1]) for value in (best, low, high))
-            below, above = sorted((reference, mine))
-            wide = np.hypot(below[2] - below[0], above[0] - above[1])
             rows.append(
                 {
                     "residue": place + 1,
@@ -215,7 +221,7 @@ def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dic
                     "samples": float(samples[k + 1]),
                     "population": mine,
                     "covered": mine[1] <= reference[0] <= mine[2],
-                    "agrees": bool(above[0] - below[0] <= wide),
+                    "agrees": agree(reference, mine),
                 }
             )
     of_samples = weights_by(peptide.samples, results, of_residues)[0]

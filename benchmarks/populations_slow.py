@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from populations_implicit import short_runs
+from populations_implicit import agree, short_runs
 from scipy import stats
 
 from jamun.config.populations import PopulationSettings
@@ -101,8 +101,6 @@ def measured(name: str, folder: Path) -> list[dict[str, Any]]:
         for place, state in enumerate(names, start=len(result.population) - len(names)):
             value, low, high = mean_interval(in_md[:, place])
             mine = tuple(float(part[place]) for part in (result.population, result.low, result.high))
-            # Both errors together, on the sides that face each other.
-            below, above = sorted(((value, low, high), mine))
             told = entered[place] >= FEWEST
             rows.append(
                 {
@@ -115,9 +113,7 @@ def measured(name: str, folder: Path) -> list[dict[str, Any]]:
                     "weighted": mine,
                     "md": (value, low, high),
                     "entries": int(entered[place]),
-                    "agrees": bool(above[0] - below[0] <= np.hypot(below[2] - below[0], above[0] - above[1]))
-                    if told
-                    else None,
+                    "agrees": agree((value, low, high), mine) if told else None,
                 }
             )
     return rows
