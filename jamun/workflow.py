@@ -8,7 +8,7 @@ from typing import Any
 from jamun.config import Configuration, ConfigurationError, parse
 from jamun.config.figures import FigureSettings
 from jamun.io.log import UserError
-from jamun.io.text import is_file, one_line, shown
+from jamun.io.text import one_line, shown
 from jamun.peptides.sequences import Peptide
 from jamun.peptides.splits import resolve_splits
 from jamun.peptides.structure_files import structure_files
@@ -32,12 +32,12 @@ def _check_files(settings: Configuration, tested: list[str], root: Path) -> None
 
     def absent(path: str) -> bool:
         made = os.path.relpath(root / path, root).startswith(own) if "\0" not in path else False
-        return not made and not is_file(root / path)
+        return not made and not os.path.isfile(root / path)
 
     for name in settings.needed_models():
         checkpoint = settings.checkpoint_of(name)
         taken_in = root / "results" / settings.dataset / "models" / name / "checkpoint.ckpt"
-        if checkpoint is not None and absent(checkpoint) and not is_file(taken_in):
+        if checkpoint is not None and absent(checkpoint) and not taken_in.is_file():
             raise ConfigurationError(f"checkpoint {shown(checkpoint)} of model {name}: no such file; correct the path.")
         for peptide in tested:
             for path in settings.outside_of(name, peptide) or ():

@@ -4,6 +4,7 @@ line, numbers with their noun."""
 import codecs
 import datetime
 import gzip
+import os.path
 import zlib
 from pathlib import Path
 from typing import Any
@@ -48,32 +49,13 @@ def shown(value: Any) -> str:
     return words.get(type(value), f"a value of type {type(value).__name__}")
 
 
-def is_file(path: Path) -> bool:
-    """Whether `path` is a file; False also for what no file can be named, such as a NUL or a name too long."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def is_folder(path: Path) -> bool:
-    """Whether `path` is a folder; False also for what no folder can be named."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
-
-
 def _bytes(path: Path) -> bytes:
     """Content of a file; of a name that ends in .gz, uncompressed. Raises as `read_text` does."""
-    if not is_file(path):
-        if is_folder(path):
+    # Of os.path: names that no file can have, such as one with a NUL or too long a one, are of nothing that is there.
+    if not os.path.isfile(path):
+        if os.path.isdir(path):
             raise IsADirectoryError("it is a folder")
-        try:
-            exists = path.exists()
-        except (OSError, ValueError):
-            exists = False
-        if exists:
+        if os.path.exists(path):
             raise OSError("it is no ordinary file")
         raise FileNotFoundError(path)
     if path.stat().st_size > LARGEST_FILE_MB * 1e6:

@@ -1,8 +1,8 @@
 """The files of peptides that are given as structures. Imports nothing heavy."""
 
+import os.path
 from pathlib import Path
 
-from jamun.io.text import is_file, is_folder
 from jamun.peptides.reading import STRUCTURE_SUFFIXES, SUFFIX_RULE, is_structure, structure_name
 from jamun.peptides.sequences import NAME_RULE, Peptide, PeptideError, is_name
 from jamun.peptides.structures import read_structure
@@ -14,7 +14,7 @@ def structure_files(structures: list[str] | str, root: Path) -> dict[str, Path]:
     Relative paths are taken from `root`, and come back as they were given. Raises PeptideError for a folder without
     structures, a file that is not there or no structure by its ending, a name that is none, or one name twice.
     """
-    if isinstance(structures, str) and is_folder(root / structures):
+    if isinstance(structures, str) and os.path.isdir(root / structures):
         there = sorted((root / structures).iterdir())
         found = [Path(structures) / path.name for path in there if is_structure(path)]
         if not found:
@@ -30,7 +30,7 @@ def structure_files(structures: list[str] | str, root: Path) -> dict[str, Path]:
                 f"peptides.structures: {path} does not end in .pdb; give a structure file ({SUFFIX_RULE}), or a folder "
                 "of them."
             )
-        if not is_file(root / path):
+        if not os.path.isfile(root / path):
             raise PeptideError(f"peptides.structures: {path} is not there; correct the path.")
         name = structure_name(path)
         if not is_name(name):

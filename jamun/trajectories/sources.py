@@ -1,5 +1,6 @@
 """Where the files of each peptide lie. Imports nothing heavy."""
 
+import os.path
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from jamun.config.source import SourceSettings
 from jamun.io.log import UserError
 from jamun.io.shipped import workflow_folder
 from jamun.io.tables import first_row, read_rows
-from jamun.io.text import is_file, is_folder, read_or_refuse, shown
+from jamun.io.text import read_or_refuse, shown
 
 # Formats of trajectories that are imported, read by `read_frames`; NetCDF is Amber's.
 TRAJECTORY_SUFFIXES = (".xtc", ".trr", ".dcd", ".h5", ".npz", ".nc", ".netcdf")
@@ -42,7 +43,7 @@ def _mdgen(folder: Path, name: str) -> SourceFiles:
 
 
 def _manypeptides(folder: Path, name: str) -> SourceFiles:
-    held = (split for split in ("test", "val") if is_file(folder / "pdbs" / split / f"{name}.pdb"))
+    held = (split for split in ("test", "val") if os.path.isfile(folder / "pdbs" / split / f"{name}.pdb"))
     split = next(held, "test")
     # The published sets hold peptides of natural residues, whose names are a letter each.
     subset = folder / "trajectories_subsampled" / split / f"{len(name)}AA"
@@ -116,7 +117,7 @@ def locate(settings: SourceSettings, peptides: list[str], root: Path) -> dict[st
     """
     if settings.kind == "files":
         relative = Path(settings.table or "")
-        own = is_file(root / relative) or not is_file(workflow_folder() / relative)
+        own = os.path.isfile(root / relative) or not os.path.isfile(workflow_folder() / relative)
         listed = read_files_table((root if own else workflow_folder()) / relative)
         absent = [name for name in peptides if name not in listed]
         if absent:
@@ -127,12 +128,12 @@ def locate(settings: SourceSettings, peptides: list[str], root: Path) -> dict[st
         files = {name: listed[name] for name in peptides}
     else:
         relative = Path(settings.folder or "")
-        if not is_folder(root / relative):
+        if not os.path.isdir(root / relative):
             raise SourceError(f"{relative}: no such folder; set source.folder to the folder of the trajectories.")
         files = {name: _LAYOUTS[settings.kind](root / relative, name) for name in peptides}
     for name, found in files.items():
         for path in (found.topology, *found.trajectories):
-            if not is_file(path):
+            if not os.path.isfile(path):
                 raise SourceError(
                     f"{_shown(path, root)}: no such file, but it is peptide {name} of source {settings.kind}; put it "
                     "there, or take the peptide out of peptides."
