@@ -202,9 +202,9 @@ def evaluate(
         arrays = {name: read_npz(results / f"{name}.npz") for name in _RESULTS}
         trajectory = samples.trajectory if isinstance(samples, Samples) else samples
         if not isinstance(trajectory, mdtraj.Trajectory):
-            from jamun.evaluation.ensembles import load_heavy
+            from jamun.evaluation.ensembles import read_trajectory
 
-            trajectory = load_heavy(second, second_topology)
+            trajectory = read_trajectory(second, second_topology).trajectory
     table = pd.DataFrame(main_numbers(found)).set_index("metric").drop(columns="reason")
     return Evaluation(trajectory, table.astype(float), found, arrays)
 

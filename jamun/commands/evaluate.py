@@ -12,8 +12,9 @@ from jamun.evaluation import comparison, dynamics, physicality
 from jamun.evaluation.ensembles import EvaluationError, read_flags, read_trajectory, require_same_molecule
 from jamun.evaluation.metrics import COMMAND, Metric, estimate_at, metrics_of
 from jamun.evaluation.msm.inputs import MSMInput
-from jamun.evaluation.pair import Clock, Pair, ensemble_of, pair_of, replica_of_frames
+from jamun.evaluation.pair import Clock, Pair, ensemble_of, pair_of
 from jamun.evaluation.run import publish
+from jamun.evaluation.runs import replica_of_frames
 from jamun.figures import to_files
 from jamun.io.atomic import read_json
 from jamun.peptides.sequences import CAPS
@@ -80,11 +81,9 @@ def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology
         count = len(np.unique(chains))
         runs = "one chain" if count == 1 else f"{count} chains, since their times fall back"
         notes.append(f"The samples have no record beside them: {runs}, wall clock unknown.")
-    production, seconds = md.get("production", {}), sampling.get("seconds")
-    interval = production.get("frame_interval_ps") or first.interval_ps
-    unit = "ps" if interval else "frames"
-    clock = Clock(production.get("seconds"), production.get("seconds_per_frame"), interval or 1.0, unit)
-    drawn_clock = Clock(seconds, seconds / drawn.n_frames if seconds else None, 1.0, "samples")
+    production = md.get("production", {})
+    clock = Clock.of_md(production, production.get("frame_interval_ps") or first.interval_ps)
+    drawn_clock = Clock.of_samples(sampling, drawn.n_frames)
     # Where the folder's record is of another file, so are the flags.
     other = not sampling and (samples.parent / "sampling.json").is_file()
     names = [residue.name for residue in md_frames.topology.residues if residue.name not in CAPS]

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from jamun.evaluation.metrics import ABLATION, columns, estimate_at, metrics_of, read_result
+from jamun.evaluation.runs import stopped_notes
 from jamun.evaluation.summary import MEAN, mean_of_peptides
 from jamun.io.atomic import atomic_path, read_json
 
@@ -115,11 +116,7 @@ def _row(sampled: Sampled, plain: Sampled, shown: list[str]) -> dict[str, Any]:
         row[f"{name}_change"] = None if before is None or after is None else after - before
         halves = comparison["baselines"]["md_halves"][name.removeprefix("js_")]
         row[f"{name}_md_halves"] = (halves or {}).get("value")
-    stopped = record["chains_stopped"]["count"]
-    row["notes"] = " ".join(
-        [*record["notes"], *([f"{stopped} of {record['chains']} chains were stopped."] if stopped else [])]
-    )
-    return row
+    return row | {"notes": " ".join([*record["notes"], *stopped_notes(record)])}
 
 
 def ablation_table(sampled: list[Sampled]) -> pd.DataFrame:

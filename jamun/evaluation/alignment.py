@@ -64,14 +64,10 @@ def pdb_text(trajectory: mdtraj.Trajectory, remark: str) -> str:
     """A PDB with a model a frame and every bond as CONECT, so that no program guesses bonds from distances."""
     lines = [f"REMARK   1 {line}" for line in textwrap.wrap(remark, 68)]
     heads = [
-        f"ATOM  {atom.index + 1:5d} {atom.name:<4s} "
-        if len(atom.name) == 4
-        else f"ATOM  {atom.index + 1:5d}  {atom.name:<3s} "
+        # Names of fewer than four letters begin in the second column.
+        f"ATOM  {atom.index + 1:5d} {atom.name if len(atom.name) == 4 else f' {atom.name}':<4s} "
+        f"{atom.residue.name:>3s} A{atom.residue.index + 1:4d}    "
         for atom in trajectory.topology.atoms
-    ]
-    heads = [
-        f"{head}{atom.residue.name:>3s} A{atom.residue.index + 1:4d}    "
-        for head, atom in zip(heads, trajectory.topology.atoms, strict=True)
     ]
     tails = [f"  1.00  0.00          {atom.element.symbol:>2s}" for atom in trajectory.topology.atoms]
     for number, positions in enumerate(10 * trajectory.xyz, start=1):

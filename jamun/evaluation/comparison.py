@@ -7,7 +7,7 @@ import numpy as np
 
 from jamun.config.evaluation import EvaluationSettings
 from jamun.evaluation.bootstrap import mean_of_pairs
-from jamun.evaluation.pair import Ensemble, Pair, Result
+from jamun.evaluation.pair import Ensemble, Pair, Result, of_accepted
 from jamun.evaluation.runs import replica_pairs, replica_slices
 from jamun.evaluation.torsion_histograms import GROUPS, Binning, Counts
 
@@ -138,8 +138,8 @@ def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
             "md": convergence(binning, reference, counts["reference"], points),
         },
         "convergence_independent": independent_convergence(binning, reference, samples, points),
-        **pair.of_accepted(
-            lambda kept: binning.estimated(binning.count_blocks(samples.chosen(kept)), reference_blocks)
+        **of_accepted(
+            pair.accepted, lambda kept: binning.estimated(binning.count_blocks(samples.chosen(kept)), reference_blocks)
         ),
         "notes": [
             *pair.clock_notes,

@@ -12,7 +12,8 @@ from jamun.evaluation.bootstrap import SAMPLES_SEED
 from jamun.evaluation.ensembles import EvaluationError, read_flags
 from jamun.evaluation.geometry import Terms, find_terms, flaws, measure, physical
 from jamun.evaluation.measured import MeasuredEnsemble
-from jamun.evaluation.pair import Ensemble, Files, Result, read_samples, some_rejected
+from jamun.evaluation.pair import Ensemble, Files, Result, of_accepted, read_samples
+from jamun.evaluation.runs import stopped_notes
 from jamun.evaluation.torsion_histograms import Binning
 from jamun.io.atomic import write_json, write_npz
 from jamun.io.provenance import provenance
@@ -66,7 +67,6 @@ def describe(
         some = measured.chosen(chosen)
         return {name: some.share(values[chosen]) for name, values in flags.items()}
 
-    judged, reason = some_rejected(accepted)
     result = {
         "torsions": [
             torsion.entry | {"start": float(start[0, column])} for column, torsion in enumerate(samples.torsions)
@@ -76,8 +76,7 @@ def describe(
             for phi, psi in samples.pairs
         ],
         "shares": shares(slice(None)),
-        "accepted": None if judged is None else {"frames": int(judged.sum()), "shares": shares(judged)},
-        "accepted_reason": reason,
+        **of_accepted(accepted, lambda kept: {"shares": shares(kept)}),
         "definitions": DEFINITIONS,
         "settings": settings.model_dump(mode="json", include={"torsion_bins", "ramachandran_bins", "physicality"}),
     }
@@ -98,8 +97,6 @@ def describe_to_files(
     samples, record = read_samples(files, start.topology)
     flags = read_flags(files.trajectory, len(samples))
     described, counts = describe(samples, start, None if flags is None else flags["accepted"], settings)
-    stopped = record["chains_stopped"]["count"]
-    notes = [f"{stopped} of {record['chains']} chains were stopped."] if stopped else []
     head = names | {
         "reference": None,
         "structure": {"file": str(structure)},
@@ -113,5 +110,5 @@ def describe_to_files(
         },
     }
     write_npz(arrays, counts)
-    made = {"notes": [*record["notes"], *notes], "provenance": provenance("mdtraj", "numpy", "scipy")}
+    made = {"notes": [*record["notes"], *stopped_notes(record)], "provenance": provenance("mdtraj", "numpy", "scipy")}
     write_json(result, head | described | made)

@@ -9,7 +9,7 @@ from jamun.config.evaluation import EvaluationSettings
 from jamun.data.weights import effective_share
 from jamun.evaluation.bootstrap import missing, waiting_time
 from jamun.evaluation.decorrelation import curve_lags, decorrelation, effective_estimates, effective_samples, speed_up
-from jamun.evaluation.pair import Clock, Ensemble, Pair, Result
+from jamun.evaluation.pair import Clock, Ensemble, Pair, Result, of_accepted
 from jamun.evaluation.runs import Runs
 from jamun.evaluation.slow_distances import NO_TORSION, Segment, SlowMotions, distances, md_distances
 from jamun.evaluation.tica import KEPT, block_counts, joint_edges
@@ -161,7 +161,7 @@ def analyse(pair: Pair, settings: EvaluationSettings, baselines: dict[str, Any] 
             "frame": {name: ensemble.clock.step for name, ensemble in ensembles.items()},
         },
         "ess": {"md": md_ess} | ess,
-        **pair.of_accepted(of_kept),
+        **of_accepted(pair.accepted, of_kept),
         "notes": [*pair.clock_notes, *notes, *pair.loss_notes],
     }
     equal = None if cut is None else md.segment(slice(cut))

@@ -28,11 +28,6 @@ def read_trajectory(trajectory: Path, topology: Path) -> PeptideTrajectory:
         raise EvaluationError(f"{trajectory}: cannot be read with {topology}: {reason}") from None
 
 
-def load_heavy(trajectory: Path, topology: Path) -> mdtraj.Trajectory:
-    """The frames of `read_trajectory`. Raises EvaluationError as it does."""
-    return read_trajectory(trajectory, topology).trajectory
-
-
 def require_same_molecule(reference: mdtraj.Topology, samples: mdtraj.Topology, where: Path) -> None:
     """Raises EvaluationError, naming the first difference, unless heavy atoms agree in name, residue and order, and
     disulphides and the bond of a ring are the same."""

@@ -13,11 +13,12 @@ from jamun.data.weights import effective_share
 from jamun.evaluation.ensembles import (
     EvaluationError,
     frame_chains,
-    load_heavy,
     read_flags,
+    read_trajectory,
     read_weights,
     require_same_molecule,
 )
+from jamun.evaluation.runs import replica_of_frames, stopped_notes
 from jamun.io.atomic import read_json
 from jamun.io.text import plural
 from jamun.peptides.torsions import Torsion, compute_torsions, phi_psi_pairs
@@ -40,6 +41,18 @@ class Clock:
     seconds_per_frame: float | None = None
     step: float = 1.0
     unit: str = "frames"
+
+    @classmethod
+    def of_md(cls, production: Mapping[str, Any], interval: float | None) -> "Clock":
+        """That of MD, by what its record tells of the production, and the time between its frames, ps, if known."""
+        unit = "ps" if interval else "frames"
+        return cls(production.get("seconds"), production.get("seconds_per_frame"), interval or 1.0, unit)
+
+    @classmethod
+    def of_samples(cls, record: Mapping[str, Any], frames: int) -> "Clock":
+        """That of so many samples, by the record of their sampling."""
+        seconds = record.get("seconds")
+        return cls(seconds, seconds / frames if seconds else None, 1.0, "samples")
 
 
 @dataclass(frozen=True)
@@ -115,17 +128,6 @@ class Pair:
         """The torsions (K) of both."""
         return self.reference.torsions
 
-    def told_apart(self) -> tuple[np.ndarray | None, str | None]:
-        """Which samples (S,) the sampler accepted, or None and why they cannot be told from all."""
-        return some_rejected(self.accepted)
-
-    def of_accepted(self, judge: Callable[[np.ndarray], dict[str, Any]]) -> dict[str, Any]:
-        """What a result says of accepted samples alone: entry `accepted`, what `judge` finds of their mask (S,); None
-        with `accepted_reason` where they cannot be told from all."""
-        kept, reason = self.told_apart()
-        found = None if kept is None else {"frames": int(kept.sum())} | judge(kept)
-        return {"accepted": found, "accepted_reason": reason}
-
     def frames_at_equal_wall_clock(self) -> tuple[int | None, str | None]:
         """MD frames that the sampler's wall clock buys, or None and the reason."""
         frames = len(self.reference)
@@ -151,9 +153,12 @@ def some_rejected(accepted: np.ndarray | None) -> tuple[np.ndarray | None, str |
     return accepted, None
 
 
-def replica_of_frames(boundaries: list[int]) -> np.ndarray:
-    """Replica of each frame (F,) from the replicas' offsets (R+1)."""
-    return np.repeat(np.arange(len(boundaries) - 1), np.diff(boundaries))
+def of_accepted(accepted: np.ndarray | None, judge: Callable[[np.ndarray], dict[str, Any]]) -> dict[str, Any]:
+    """What a result says of accepted samples alone: entry `accepted`, what `judge` finds of their mask (F,), which is
+    `accepted`; None with `accepted_reason` where they cannot be told from all."""
+    kept, reason = some_rejected(accepted)
+    found = None if kept is None else {"frames": int(kept.sum())} | judge(kept)
+    return {"accepted": found, "accepted_reason": reason}
 
 
 # From files
@@ -188,14 +193,11 @@ def ensemble_of(trajectory: mdtraj.Trajectory, chains: np.ndarray, clock: Clock,
 def read_reference(files: Files) -> tuple[Ensemble, dict[str, Any]]:
     """Reference MD and its record. Raises EvaluationError for files that cannot be read or do not fit each other."""
     record = files.read_record()
-    md = load_heavy(files.trajectory, files.topology)
+    md = read_trajectory(files.trajectory, files.topology).trajectory
     boundaries, production = record["boundaries"], record["production"]
     if boundaries[-1] != md.n_frames:
         raise EvaluationError(f"{files.trajectory}: {md.n_frames} frames, but its record tells of {boundaries[-1]}.")
-    interval = production["frame_interval_ps"]
-    clock = Clock(
-        production["seconds"], production["seconds_per_frame"], interval or 1.0, "ps" if interval else "frames"
-    )
+    clock = Clock.of_md(production, production["frame_interval_ps"])
     return ensemble_of(md, replica_of_frames(boundaries), clock, files.trajectory), record
 
 
@@ -205,10 +207,9 @@ def read_samples(files: Files, topology: mdtraj.Topology) -> tuple[Ensemble, dic
     Raises EvaluationError for files that cannot be read, do not fit each other, or are of another molecule.
     """
     record = files.read_record()
-    drawn = load_heavy(files.trajectory, files.topology)
+    drawn = read_trajectory(files.trajectory, files.topology).trajectory
     require_same_molecule(topology, drawn.topology, files.trajectory)
-    seconds = record.get("seconds")
-    clock = Clock(seconds, seconds / drawn.n_frames if seconds else None, 1.0, "samples")
+    clock = Clock.of_samples(record, drawn.n_frames)
     return ensemble_of(drawn, frame_chains(files.trajectory, drawn.n_frames), clock, files.trajectory), record
 
 
@@ -241,7 +242,6 @@ def pair_of(
         notes: Sentences on how the files were read.
     """
     (md, md_file, md_record), (drawn, file, record) = reference, samples
-    stopped = record.get("chains_stopped", {}).get("count")
     described = dict(names) | {
         "reference": {
             "file": str(md_file),
@@ -271,7 +271,7 @@ def pair_of(
         md_record.get("settings", {}).get("temperature"),
         described,
         _clock_notes(md_record, record) if md_record and record else [],
-        [f"{stopped} of {record['chains']} chains were stopped."] if stopped else [],
+        stopped_notes(record),
         [*(notes or []), *_weight_notes(md, "MD frames"), *_weight_notes(drawn, "samples")],
     )
 

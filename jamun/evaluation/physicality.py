@@ -14,7 +14,7 @@ from jamun.evaluation.comparison import MOST_PAIRS
 from jamun.evaluation.geometry import Measured, Terms, find_terms, flaws, physical
 from jamun.evaluation.js import JS_MAX, js_distance, pair_histograms, w1_distance
 from jamun.evaluation.measured import BINS, FIELDS, MeasuredEnsemble, binned
-from jamun.evaluation.pair import Ensemble, Pair, Result
+from jamun.evaluation.pair import Ensemble, Pair, Result, of_accepted
 from jamun.evaluation.runs import replica_pairs, replica_slices
 
 # Of the MD's frames, so many have a nearer contact than the distance that `nearer_than_md` is about.
@@ -294,14 +294,13 @@ def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
     reference = Reference.of(MeasuredEnsemble.of(pair.reference, terms, REFERENCE_SEED), replicas)
     samples = MeasuredEnsemble.of(pair.samples, terms, SAMPLES_SEED)
     raw, arrays = _assess(reference, samples, terms, temperature, settings)
-    after, (kept, not_told) = None, pair.told_apart()
-    if kept is not None:
-        after, more = _assess(reference, samples.chosen(kept), terms, temperature, settings)
-        arrays |= {
-            name.removesuffix("samples") + "accepted": counts
-            for name, counts in more.items()
-            if name.endswith("_samples")
-        }
+
+    def of_kept(kept: np.ndarray) -> dict[str, Any]:
+        found, more = _assess(reference, samples.chosen(kept), terms, temperature, settings)
+        own = {name: counts for name, counts in more.items() if name.endswith("_samples")}
+        arrays.update({f"{name.removesuffix('samples')}accepted": counts for name, counts in own.items()})
+        return found
+
     bins = settings.ramachandran_bins
     result = {
         "temperature_k": temperature,
@@ -309,8 +308,7 @@ def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
         "definitions": DEFINITIONS,
         "seed": {"samples": SAMPLES_SEED, "reference": REFERENCE_SEED},
         "raw": raw,
-        "accepted": after,
-        "accepted_reason": not_told,
+        **of_accepted(pair.accepted, of_kept),
         "md_replicas": {"replicas": len(replicas), "reason": one_replica},
         "notes": notes,
     }

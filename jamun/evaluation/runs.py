@@ -1,5 +1,6 @@
 """Chains and replicas as runs in time, their pieces for the block bootstrap, and sums over pairs of frames in them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any
@@ -110,6 +111,17 @@ class Points:
     def axes(self, number: int) -> "Points":
         """The first coordinates alone."""
         return Points(self.values[:, :number], self.runs, self.weights)
+
+
+def replica_of_frames(boundaries: list[int] | np.ndarray) -> np.ndarray:
+    """Replica of each frame (F,) from the replicas' offsets (R+1)."""
+    return np.repeat(np.arange(len(boundaries) - 1), np.diff(boundaries))
+
+
+def stopped_notes(record: Mapping[str, Any]) -> list[str]:
+    """A sentence on chains that were stopped, if the record of a sampling tells of any."""
+    stopped = record.get("chains_stopped", {}).get("count")
+    return [f"{stopped} of {record['chains']} chains were stopped."] if stopped else []
 
 
 # Parts that many replicas are taken together to, so that each is long enough to say something.

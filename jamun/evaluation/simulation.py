@@ -11,7 +11,7 @@ import numpy as np
 from scipy import constants
 
 from jamun.evaluation.ensembles import EvaluationError
-from jamun.evaluation.pair import replica_of_frames
+from jamun.evaluation.runs import replica_of_frames
 from jamun.io.atomic import read_json, write_npz
 from jamun.io.names import openable
 from jamun.peptides.torsions import Torsion, compute_torsions, without_omega

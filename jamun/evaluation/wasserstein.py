@@ -15,7 +15,7 @@ from jamun.config.evaluation import EvaluationSettings
 from jamun.config.wasserstein import WassersteinSettings
 from jamun.evaluation.bootstrap import FEWEST_FRAMES, missing
 from jamun.evaluation.ensembles import EvaluationError
-from jamun.evaluation.pair import Ensemble, Files, Pair, Result
+from jamun.evaluation.pair import Ensemble, Files, Pair, Result, of_accepted
 from jamun.evaluation.run import publish
 from jamun.evaluation.runs import Points, cut_into_runs
 from jamun.evaluation.slow_distances import NO_TORSION
@@ -201,8 +201,9 @@ def analyse(
         "energy": energy,
         "distances": _distances(whole["samples"], whole["md"], reasons, chosen),
         "baselines": {"md_halves": {"frames": len(md) // 2} | _distances(first, second, reasons, chosen)},
-        **pair.of_accepted(
-            lambda kept: {"distances": _distances(spaces["samples"].segment(kept), whole["md"], reasons, chosen)}
+        **of_accepted(
+            pair.accepted,
+            lambda kept: {"distances": _distances(spaces["samples"].segment(kept), whole["md"], reasons, chosen)},
         ),
         "notes": notes,
     }

@@ -14,9 +14,9 @@ from jamun.evaluation.comparison import analyse
 from jamun.evaluation.ensembles import EvaluationError
 from jamun.evaluation.js import JS_MAX
 from jamun.evaluation.msm.inputs import MSMInput
-from jamun.evaluation.pair import Files, read_pair, replica_of_frames
+from jamun.evaluation.pair import Files, read_pair
 from jamun.evaluation.run import analyse_to_files
-from jamun.evaluation.runs import replica_pairs
+from jamun.evaluation.runs import replica_of_frames, replica_pairs
 from jamun.evaluation.summary import summarize
 from jamun.io.atomic import read_npz, write_json, write_npz
 from jamun.peptides.build import build_peptide

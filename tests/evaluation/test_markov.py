@@ -11,7 +11,6 @@ import pytest
 
 from jamun.evaluation.msm import model as msm_model
 from jamun.evaluation.msm.backend import MSMError, require_connected
-from jamun.evaluation.msm.deeptime_backend import DeeptimeBackend
 from jamun.evaluation.msm.inputs import MSMInput
 from jamun.evaluation.msm.model import build_msm, load_backend
 
@@ -95,7 +94,7 @@ def wander(frames, torsions, seed=0):
 def build(angles, boundaries=None, **changes):
     bounds, chains = np.array(boundaries or [0, len(angles)]), np.arange(200) % 20
     inputs = MSMInput(angles, bounds, angles[:200], chains, np.zeros((0, 2), dtype=np.int64))
-    return build_msm(DeeptimeBackend(), inputs, SETTINGS | changes)[0]
+    return build_msm(load_backend("deeptime"), inputs, SETTINGS | changes)[0]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from jamun import figures
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.comparison import analyse
-from jamun.evaluation.pair import Clock, Ensemble, Pair, replica_of_frames
+from jamun.evaluation.pair import Clock, Ensemble, Pair
+from jamun.evaluation.runs import replica_of_frames
 from jamun.evaluation.simulation import thinned_frames
 from jamun.io.atomic import write_json, write_npz
 from jamun.peptides.torsions import Torsion

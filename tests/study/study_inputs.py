@@ -16,7 +16,8 @@ from jamun.config.network import NetworkSettings
 from jamun.config.sampling import SamplingSettings
 from jamun.config.training import TrainingSettings
 from jamun.evaluation.comparison import analyse
-from jamun.evaluation.pair import Clock, Ensemble, Pair, replica_of_frames
+from jamun.evaluation.pair import Clock, Ensemble, Pair
+from jamun.evaluation.runs import replica_of_frames
 from jamun.evaluation.summary import summarize_to_files
 from jamun.io.atomic import write_json, write_npz
 from jamun.model.checkpoint import save_denoiser

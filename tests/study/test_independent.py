@@ -6,7 +6,8 @@ from scipy.spatial.distance import jensenshannon
 from study_inputs import SETTINGS, TORSIONS, angles
 
 from jamun.evaluation.comparison import independent_convergence
-from jamun.evaluation.pair import Clock, Ensemble, replica_of_frames
+from jamun.evaluation.pair import Clock, Ensemble
+from jamun.evaluation.runs import replica_of_frames
 from jamun.evaluation.torsion_histograms import Binning
 from jamun.peptides.torsions import phi_psi_pairs
 

@@ -30,7 +30,7 @@ class MarkovModel:
 
 
 class Backend(Protocol):
-    """One library. Pairs of frames never span two trajectories."""
+    """One library: a module with these names. Pairs of frames never span two trajectories."""
 
     name: str
 

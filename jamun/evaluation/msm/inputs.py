@@ -48,13 +48,14 @@ class MSMInput:
     @classmethod
     def of(cls, pair: Pair) -> MSMInput:
         """The torsions of a pair but omega, with replicas, chains, weights and the sampler's verdicts."""
-        from jamun.peptides.torsions import phi_psi_pairs, without_omega  # MDTraj is not in every environment
+        from jamun.evaluation.pair import some_rejected  # MDTraj is not in every environment
+        from jamun.peptides.torsions import phi_psi_pairs, without_omega
 
         reference, samples = pair.reference, pair.samples
         kept = without_omega(pair.torsions)
         torsions = [pair.torsions[column] for column in kept]
         pairs = np.array(phi_psi_pairs(torsions), dtype=np.int64).reshape(-1, 2)
-        accepted, not_told = pair.told_apart()
+        accepted, not_told = some_rejected(pair.accepted)
         labels = [f"{torsions[phi].residue_name.capitalize()}{torsions[phi].residue}" for phi, _ in pairs]
         return cls(
             reference.angles[:, kept],
@@ -67,11 +68,6 @@ class MSMInput:
             not_told or "",
             *(_none() if one.weights is None else one.weights for one in (reference, samples)),
         )
-
-    @property
-    def replicas(self) -> np.ndarray:
-        """Replica of each reference frame (F,)."""
-        return np.repeat(np.arange(len(self.reference_boundaries) - 1), np.diff(self.reference_boundaries))
 
     def weights_of(self, ensemble: str) -> np.ndarray | None:
         """Weights of `reference` or `samples`; None where all frames count alike."""

@@ -19,6 +19,7 @@ from jamun.evaluation.bootstrap import (
 from jamun.evaluation.js import js_distance, pair_histograms
 from jamun.evaluation.msm.backend import Backend, MarkovModel, MSMError
 from jamun.evaluation.msm.inputs import MSMInput
+from jamun.evaluation.runs import replica_of_frames
 from jamun.evaluation.tica import TICAError, fit_tica
 
 Result = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -33,17 +34,17 @@ MAP_BINS = 50
 def load_backend(name: str) -> Backend:
     """The library called `name`. Raises MSMError, saying what to do, where it is not installed."""
     if name == "deeptime":
-        from jamun.evaluation.msm.deeptime_backend import DeeptimeBackend
+        from jamun.evaluation.msm import deeptime_backend
 
-        return DeeptimeBackend()
+        return deeptime_backend
     try:
-        from jamun.evaluation.msm.pyemma_backend import PyemmaBackend
+        from jamun.evaluation.msm import pyemma_backend
     except ImportError as error:
         raise MSMError(
             f"PyEMMA is not installed for this interpreter ({error}): build its environment with `make pyemma`, or set "
             "evaluation.msm.backend to deeptime, which needs none."
         ) from None
-    return PyemmaBackend()
+    return pyemma_backend
 
 
 def _split(values: np.ndarray, boundaries: np.ndarray) -> list[np.ndarray]:
@@ -214,7 +215,8 @@ def build_msm(backend: Backend, inputs: MSMInput, settings: dict[str, Any]) -> R
     labels = _relabel(_macrostates(model, settings["macrostates"], notes), model.stationary)
     count = int(labels.max()) + 1
     nearest = cKDTree(centres[model.active])
-    reference = _Occupied(labels[nearest.query(points)[1]], inputs.replicas, inputs.weights_of("reference"))
+    replicas = replica_of_frames(inputs.reference_boundaries)
+    reference = _Occupied(labels[nearest.query(points)[1]], replicas, inputs.weights_of("reference"))
     samples = _Occupied(labels[nearest.query(sample_points)[1]], inputs.samples_chain, inputs.weights_of("samples"))
     after = None
     if not inputs.accepted_reason:
