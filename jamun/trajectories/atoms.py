@@ -1,13 +1,13 @@
 """Which atoms of a foreign topology are the peptide's, under which of our names, in our order."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import mdtraj
 import numpy as np
 
-from jamun.data.molecule import heavy_atoms
 from jamun.io.names import ending, openable
 from jamun.peptides.chains import chains_by_bonds, chains_by_order
 from jamun.peptides.closures import Closures
@@ -42,13 +42,11 @@ class FoundTopology:
 class AtomMap:
     """Where our heavy atoms are in a foreign topology.
 
-    indices: (N,), the place of each; notes: what was changed, in words; hydrogens: how many of the peptide's were left
-    out.
+    indices: (N,), the place of each; notes: what was changed and left out, in words.
     """
 
     indices: np.ndarray
-    notes: list[str] = field(default_factory=list)
-    hydrogens: int = 0
+    notes: list[str]
 
 
 def read_topology(path: Path) -> FoundTopology:
@@ -137,7 +135,7 @@ def _find_chain(ways: list[list[list[ChainResidue]]], wanted: list[str], where: 
     raise TrajectoryError(f"{where}: holds {there[:200]}, not {'-'.join(wanted)}; {remedy}.")
 
 
-def _match_residue(foreign: ChainResidue, own: list[str], where: Path) -> list[int]:
+def _match_residue(foreign: ChainResidue, own: Sequence[str], where: Path) -> list[int]:
     """Foreign indices of the heavy atoms named `own`."""
     if wrong := wrong_atoms(foreign):
         raise TrajectoryError(f"{where}: {wrong}.")
@@ -155,6 +153,12 @@ def _match_residue(foreign: ChainResidue, own: list[str], where: Path) -> list[i
     return [foreign.atoms[name].index for name in own]
 
 
+def _indices(chain: list[ChainResidue], names: Iterable[Sequence[str]], where: Path) -> np.ndarray:
+    """Foreign indices (N,) of the heavy atoms of a chain whose residues have `names`."""
+    matched = [_match_residue(residue, own, where) for residue, own in zip(chain, names, strict=True)]
+    return np.concatenate(matched).astype(np.int64)
+
+
 def map_atoms(foreign: FoundTopology, own: mdtraj.Topology, where: Path) -> AtomMap:
     """Find the heavy atoms of `own`, a peptide as it is built here, in `foreign`.
 
@@ -163,13 +167,8 @@ def map_atoms(foreign: FoundTopology, own: mdtraj.Topology, where: Path) -> Atom
     missing heavy atom, a disulphide that `own` has not.
     """
     chains = _Chains.of(foreign, where)
-    own_residues = list(own.residues)
-    chain = _find_chain(chains.ways, [residue.name for residue in own_residues], where)
-    matched = [
-        _match_residue(theirs, [atom.name for atom in ours.atoms], where)
-        for theirs, ours in zip(chain, own_residues, strict=True)
-    ]
-    indices = np.array([index for residue in matched for index in residue], dtype=np.int64)
+    chain = _find_chain(chains.ways, [residue.name for residue in own.residues], where)
+    indices = _indices(chain, [[atom.name for atom in residue.atoms] for residue in own.residues], where)
     sulphurs = Closures.of_topology(own).disulphides
     known = {frozenset((int(indices[first]), int(indices[second]))) for first, second in sulphurs}
     for (first, name), (second, other) in closures(chain, foreign.bonds):
@@ -178,7 +177,10 @@ def map_atoms(foreign: FoundTopology, own: mdtraj.Topology, where: Path) -> Atom
                 f"{where}: a disulphide joins {first.label} and {second.label}, which the peptide has not; name it in "
                 "the sequence, as in CAAC-SS1-4."
             )
-    return AtomMap(indices, chains.notes(chain, indices), sum(residue.hydrogens for residue in chain))
+    notes = chains.notes(chain, indices)
+    if hydrogens := sum(residue.hydrogens for residue in chain):
+        notes.append(f"left out {hydrogens} hydrogens of the peptide")
+    return AtomMap(indices, notes)
 
 
 def map_peptide(foreign: FoundTopology, where: Path) -> tuple[mdtraj.Topology, AtomMap]:
@@ -194,16 +196,9 @@ def map_peptide(foreign: FoundTopology, where: Path) -> tuple[mdtraj.Topology, A
         found = ", ".join(map(spelled, peptides[-1])) or "no peptide"
         raise TrajectoryError(f"{where}: holds {found[:200]}; keep one peptide in topology and trajectory.")
     names = tuple(
-        tuple(name for name in (*RESIDUE_KINDS[residue.kind].atoms, *(("OXT",) if "OXT" in residue.atoms else ())))
-        for residue in chain
+        (*RESIDUE_KINDS[residue.kind].atoms, *(("OXT",) if "OXT" in residue.atoms else ())) for residue in chain
     )
-    matched = [_match_residue(residue, list(own), where) for residue, own in zip(chain, names, strict=True)]
-    indices = np.array([index for residue in matched for index in residue], dtype=np.int64)
+    indices = _indices(chain, names, where)
     residues = tuple(residue.kind for residue in chain)
     bonds = with_closures(chain_bonds(residues, names), chain, names, closures(chain, foreign.bonds))
     return peptide_topology(residues, names, bonds), AtomMap(indices, chains.notes(chain, indices))
-
-
-def own_heavy_atoms(structure: mdtraj.Topology) -> mdtraj.Topology:
-    """The heavy atoms of a built peptide."""
-    return structure.subset(heavy_atoms(structure))

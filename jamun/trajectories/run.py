@@ -4,6 +4,7 @@ import csv
 import errno
 import logging
 import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.peptides.checks import hands, stereocentres
 from jamun.peptides.writing import save_structure
-from jamun.trajectories.atoms import AtomMap, FoundTopology, map_atoms, own_heavy_atoms, read_topology
+from jamun.trajectories.atoms import AtomMap, FoundTopology, map_atoms, read_topology
 from jamun.trajectories.checks import (
     FrameTimes,
     TrajectoryError,
@@ -45,9 +46,12 @@ _REPORT_TOLERANCE = 2e-4
 
 
 @dataclass(frozen=True)
-class Target:
-    """What frames are turned into, and what the checks need.
+class Conversion:
+    """From the atoms of a foreign topology to ours, and what the checks of frames need.
 
+    source: file of the foreign topology.
+    foreign: what it holds.
+    atoms: where our heavy atoms are in it.
     topology: our heavy atoms.
     bonds: (B, 2), pairs of them.
     tree: bonds along which the molecule is made whole.
@@ -56,6 +60,9 @@ class Target:
     labels: of the atoms, for messages.
     """
 
+    source: Path
+    foreign: FoundTopology
+    atoms: AtomMap
     topology: mdtraj.Topology
     bonds: np.ndarray
     tree: np.ndarray
@@ -64,15 +71,39 @@ class Target:
     labels: list[str]
 
     @classmethod
-    def from_built(cls, pdb: Path) -> "Target":
-        """The heavy atoms of the built peptide in `pdb`."""
+    def of(cls, source: Path, pdb: Path) -> "Conversion":
+        """From the topology in `source` to the heavy atoms of the built peptide in `pdb`."""
         built = mdtraj.load(str(pdb))
-        topology = own_heavy_atoms(built.topology)
-        positions = built.xyz[0, heavy_atoms(built.topology)]
+        heavy = heavy_atoms(built.topology)
+        topology, foreign = built.topology.subset(heavy), read_topology(source)
+        atoms = map_atoms(foreign, topology, source)
         bonds = Molecule.from_topology(topology).bonds
         labels = [f"{atom.residue.name}{atom.residue.index + 1} {atom.name}" for atom in topology.atoms]
-        tree = spanning_tree(topology.n_atoms, bonds)
-        return cls(topology, bonds, tree, stereocentres(topology), hands(positions, topology), labels)
+        tree, found = spanning_tree(topology.n_atoms, bonds), hands(built.xyz[0, heavy], topology)
+        return cls(source, foreign, atoms, topology, bonds, tree, stereocentres(topology), found, labels)
+
+    def read(self, path: Path) -> Iterator[Frames]:
+        """Stretches of our atoms in a trajectory, as `read_frames` gives them."""
+        return read_frames(path, self.foreign.n_atoms, self.atoms.indices, self.source)
+
+    def whole(self, parts: Iterable[Frames], unit: str, where: str) -> Iterator[tuple[Frames, int]]:
+        """Stretches in nm, made whole over the periodic box, and how many frames of each were changed by that.
+
+        Raises TrajectoryError for positions that are not finite, or not in `unit` ("nm" or "angstrom").
+        """
+        start, factor = 0, None
+        for part in parts:
+            if not len(part.positions):
+                continue
+            positions, box = part.positions, part.box
+            require_finite(positions, where, start)
+            if factor is None:
+                factor = nm_per_unit(positions[:1], self.bonds, unit, where)
+            if factor != 1.0:
+                positions, box = positions * factor, None if box is None else box * factor
+            positions, changed = make_whole(positions, box, self.bonds, self.tree)
+            yield Frames(positions, box, None), int(changed.sum())
+            start += len(positions)
 
 
 @dataclass
@@ -115,13 +146,13 @@ def _require_frames(path: Path, frames: int) -> None:
         raise TrajectoryError(f"{path}: {frames} frames; at least two are needed: fetch or write it again.")
 
 
-def _stored_times(path: Path, foreign: FoundTopology, topology: Path) -> FrameTimes:
+def _stored_times(path: Path, source: Conversion) -> FrameTimes:
     """The times of a file: a pass of its own, since the times that are written depend on them.
 
     Raises TrajectoryError for times that are missing or uneven, and for a file of fewer than two frames.
     """
     times = FrameTimes(str(path))
-    for part in read_frames(path, foreign.n_atoms, np.array([0]), topology):
+    for part in read_frames(path, source.foreign.n_atoms, np.array([0]), source.source):
         if part.times is None:
             raise TrajectoryError(
                 f"{path}: does not carry the time between frames; set source.frame_interval, or frame_interval_ps in "
@@ -156,36 +187,20 @@ def _reports(part: Frames, tally: Tally, settings: SourceSettings) -> Frames:
     return Frames(part.positions[at_report], None if part.box is None else part.box[at_report], part.times[at_report])
 
 
-def _convert(
-    path: Path,
-    foreign: FoundTopology,
-    topology: Path,
-    atoms: AtomMap,
-    target: Target,
-    settings: SourceSettings,
-    writer: _Writer,
-) -> Tally:
+def _convert(path: Path, source: Conversion, settings: SourceSettings, writer: _Writer) -> Tally:
     """Check one file and append its kept frames to `writer`. Raises TrajectoryError for the first fault."""
-    tally, where, factor = Tally(path), str(path), None
-    for part in read_frames(path, foreign.n_atoms, atoms.indices, topology):
-        part = _reports(part, tally, settings)
-        if not len(part.positions):
-            continue
-        start, positions, box = tally.read, part.positions, part.box
-        require_finite(positions, where, start)
-        if factor is None:
-            factor = nm_per_unit(positions[:1], target.bonds, settings.length_unit, where)
-        if factor != 1.0:
-            positions, box = positions * factor, None if box is None else box * factor
-        positions, changed = make_whole(positions, box, target.bonds, target.tree)
-        has_box = box is not None and bool(np.abs(np.linalg.det(box)).min() > 0)
-        require_bonds(positions, target.bonds, target.labels, has_box, where, start)
-        require_hands(positions, target.centres, target.hands, where, start)
+    tally, where = Tally(path), str(path)
+    reports = (_reports(part, tally, settings) for part in source.read(path))
+    for part, changed in source.whole(reports, settings.length_unit, where):
+        start, positions = tally.read, part.positions
+        has_box = part.box is not None and bool(np.abs(np.linalg.det(part.box)).min() > 0)
+        require_bonds(positions, source.bonds, source.labels, has_box, where, start)
+        require_hands(positions, source.centres, source.hands, where, start)
         kept = positions[-start % settings.stride :: settings.stride]
         if tally.first is None:
             tally.first = kept[0]
         writer.write(kept)
-        tally.made_whole += int(changed.sum())
+        tally.made_whole += changed
         tally.kept += len(kept)
         tally.read += len(positions)
     _require_frames(path, tally.read)
@@ -213,8 +228,6 @@ def _require_written(path: Path, frames: int) -> None:
 
 def _notes(atoms: AtomMap, tallies: list[Tally], settings: SourceSettings) -> list[str]:
     notes = list(atoms.notes)
-    if atoms.hydrogens:
-        notes.append(f"left out {atoms.hydrogens} hydrogens of the peptide")
     if settings.length_unit != "nm":
         notes.append(f"lengths converted from {settings.length_unit} to nm")
     for tally in tallies:
@@ -258,11 +271,9 @@ def import_to_files(
     stretches, and twice where their own times count: for these, then for the positions. Everything is written in `work`
     and published when all of it is there; the record comes last. Raises TrajectoryError for the first fault found.
     """
-    target = Target.from_built(pdb)
-    foreign = read_topology(files.topology)
-    atoms = map_atoms(foreign, target.topology, files.topology)
+    source = Conversion.of(files.topology, pdb)
     known = files.frame_interval_ps or settings.frame_interval
-    times = {} if known else {path: _stored_times(path, foreign, files.topology) for path in files.trajectories}
+    times = {} if known else {path: _stored_times(path, source) for path in files.trajectories}
     interval = known or _common_interval({path: found.interval for path, found in times.items()})
     interval *= settings.stride
     work.mkdir(parents=True, exist_ok=True)
@@ -274,7 +285,7 @@ def import_to_files(
             tqdm(files.trajectories, desc=f"import of {name}", unit="file") as bar,
         ):
             writer = _Writer(xtc, interval)
-            tallies = [_convert(path, foreign, files.topology, atoms, target, settings, writer) for path in bar]
+            tallies = [_convert(path, source, settings, writer) for path in bar]
         _require_written(work / "trajectory.xtc", writer.count)
         if writer.count < 2:
             raise TrajectoryError(
@@ -282,7 +293,7 @@ def import_to_files(
             )
         frame = tallies[0].first
         assert frame is not None, "two frames were written"
-        first = mdtraj.Trajectory(frame[None], target.topology)
+        first = mdtraj.Trajectory(frame[None], source.topology)
         first.center_coordinates()
         save_structure(first, work / "topology.pdb")
         with open(work / "state.csv", "w", newline="", encoding="utf-8") as handle:
@@ -292,7 +303,7 @@ def import_to_files(
         publish(work / "state.csv", published.state)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    fixes = _notes(atoms, tallies, settings)
+    fixes = _notes(source.atoms, tallies, settings)
     kept, offsets = 0, [0]
     for tally in tallies:
         starts = times[tally.path].runs if tally.path in times else [0]
@@ -316,8 +327,8 @@ def import_to_files(
             "platform": None,
             "precision": None,
             "threads": None,
-            "n_atoms": foreign.n_atoms,
-            "n_peptide_atoms": target.topology.n_atoms,
+            "n_atoms": source.foreign.n_atoms,
+            "n_peptide_atoms": source.topology.n_atoms,
             "stages": [],
             "production": _production(kept, interval, settings),
             "boundaries": sorted(set(offsets)),

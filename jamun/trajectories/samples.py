@@ -18,10 +18,8 @@ from jamun.io.files import SamplingFiles
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.peptides.writing import save_structure
-from jamun.trajectories.atoms import AtomMap, FoundTopology, map_atoms, read_topology
-from jamun.trajectories.checks import TrajectoryError, make_whole, nm_per_unit, require_finite
-from jamun.trajectories.frames import read_frames
-from jamun.trajectories.run import Target
+from jamun.trajectories.checks import TrajectoryError
+from jamun.trajectories.run import Conversion
 
 logger = logging.getLogger(__name__)
 
@@ -61,54 +59,38 @@ def import_samples_to_files(pdb: Path, name: str, model: str, outside: OutsideSa
 
     Raises TrajectoryError for files that cannot be read, of another molecule or another unit of length.
     """
-    target = Target.from_built(pdb)
-    foreign = read_topology(outside.topology)
-    atoms = map_atoms(foreign, target.topology, outside.topology)
+    source = Conversion.of(outside.topology, pdb)
     files.work.mkdir(parents=True, exist_ok=True)
     try:
-        frames, first, notes = _convert(
-            outside, foreign, atoms, target, files.work / "samples.xtc", f"{name} by {model}"
-        )
-        save_structure(mdtraj.Trajectory(first[None], target.topology), files.work / "topology.pdb")
+        frames, first, notes = _convert(outside.trajectory, source, files.work / "samples.xtc", f"{name} by {model}")
+        save_structure(mdtraj.Trajectory(first[None], source.topology), files.work / "topology.pdb")
         write_npz(files.work / "flags.npz", {"accepted": np.ones(frames, dtype=bool)})
-        for source, goal in (
-            ("samples.xtc", files.samples),
-            ("topology.pdb", files.topology),
-            ("flags.npz", files.flags),
-        ):
-            publish(files.work / source, goal)
+        publish(files.work / "samples.xtc", files.samples)
+        publish(files.work / "topology.pdb", files.topology)
+        publish(files.work / "flags.npz", files.flags)
     finally:
         shutil.rmtree(files.work, ignore_errors=True)
     for note in notes:
         logger.info("%s by %s: %s", name, model, note)
-    write_json(files.record, _record(name, outside, target, frames, notes))
+    write_json(files.record, _record(name, outside, source, frames, notes))
 
 
-def _convert(
-    outside: OutsideSamples, foreign: FoundTopology, atoms: AtomMap, target: Target, out: Path, what: str
-) -> tuple[int, np.ndarray, list[str]]:
-    """Write all frames to `out`; returns their number, the first (N, 3) in nm, and what was changed in words."""
-    path, where = outside.trajectory, str(outside.trajectory)
-    count, mended, factor, first = 0, 0, None, None
+def _convert(path: Path, source: Conversion, out: Path, what: str) -> tuple[int, np.ndarray, list[str]]:
+    """Write all frames of `path` to `out`; returns their number, the first (N, 3) in nm, and what was changed in
+    words."""
+    count, mended, first = 0, 0, None
     with openable(out) as opened, XTCTrajectoryFile(opened, "w") as xtc, tqdm(desc=what, unit="sample") as bar:
-        for part in read_frames(path, foreign.n_atoms, atoms.indices, outside.topology):
-            positions, box = part.positions, part.box
-            require_finite(positions, where, count)
-            if factor is None:
-                factor = nm_per_unit(positions[:1], target.bonds, "nm", where)
-            positions, changed = make_whole(positions, box, target.bonds, target.tree)
-            positions = (positions - positions.mean(axis=1, keepdims=True)).astype(np.float32)
+        for part, changed in source.whole(source.read(path), "nm", str(path)):
+            positions = (part.positions - part.positions.mean(axis=1, keepdims=True)).astype(np.float32)
             first = positions[0] if first is None else first
             numbers = np.arange(count, count + len(positions))
             # As the sampler writes them: a frame's step is its chain, its time the number within it.
             xtc.write(positions, time=(numbers + 1).astype(np.float32), step=np.zeros(len(positions), np.int32))
-            count, mended = count + len(positions), mended + int(changed.sum())
+            count, mended = count + len(positions), mended + changed
             bar.update(len(positions))
     if count < 2 or first is None:
         raise TrajectoryError(f"{path}: {count} samples; at least two are needed: fetch or write it again.")
-    notes = list(atoms.notes)
-    if atoms.hydrogens:
-        notes.append(f"left out {atoms.hydrogens} hydrogens of the peptide")
+    notes = list(source.atoms.notes)
     if mended:
         notes.append(f"{mended} of {count} samples made whole over the periodic box")
     return count, first, notes
@@ -135,7 +117,7 @@ def all_accepted(chain_lengths: list[int], seconds: float | None) -> dict[str, A
     }
 
 
-def _record(name: str, outside: OutsideSamples, target: Target, frames: int, notes: list[str]) -> dict[str, Any]:
+def _record(name: str, outside: OutsideSamples, source: Conversion, frames: int, notes: list[str]) -> dict[str, Any]:
     """The same keys as of a sampling; what is not known of samples made elsewhere is null."""
     taken_from = {
         "trajectory": {"file": outside.trajectory.as_posix(), "sha256": file_sha256(outside.trajectory)},
@@ -147,7 +129,7 @@ def _record(name: str, outside: OutsideSamples, target: Target, frames: int, not
         "device": outside.device,
         "threads": outside.threads,
         **all_accepted([frames], outside.seconds),
-        "atoms": target.topology.n_atoms,
+        "atoms": source.topology.n_atoms,
         "notes": notes,
         "layout": LAYOUT,
         "import" if outside.threads is None else "plain_md": taken_from,

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from foreign import expected, renamed, shaken, with_water, wrapped
 
-from jamun.data.molecule import atom_labels
+from jamun.data.molecule import atom_labels, heavy_atoms
 from jamun.io.atomic import write_json
 from jamun.peptides.structures import read_structure
-from jamun.trajectories.atoms import own_heavy_atoms
 from jamun.trajectories.checks import TrajectoryError, even_interval, rounded, run_starts
 from jamun.trajectories.peptide import read_peptide, recorded_chains
 
@@ -87,7 +86,8 @@ def test_names_order_water_and_boxes_of_others(tmp_path, built, make, topology):
     pdb = built("IH")
     foreign, note = make(pdb)
     read = read_peptide(*write(tmp_path / "Läufe", foreign, "MD Prod (1).XTC", topology))
-    own = own_heavy_atoms(mdtraj.load(str(pdb)).topology)
+    built_here = mdtraj.load(str(pdb)).topology
+    own = built_here.subset(heavy_atoms(built_here))
     assert atom_labels(read.trajectory.topology) == atom_labels(own)
     np.testing.assert_allclose(centred(read.trajectory), expected(shaken(pdb)), atol=2 * XTC_NM)
     assert any(note in found for found in read.notes) or (make is charmm and topology == "run.gro")
