@@ -2,7 +2,7 @@
 
 import typer
 
-from jamun.cli import build, check, evaluate, import_public, models, populations, run, sample, simulate, status
+from jamun.cli import models, populations, run, sample, stages
 from jamun.config import ConfigurationError
 from jamun.io.log import Interrupted, UserError, system_sentence
 
@@ -15,17 +15,17 @@ app = typer.Typer(
 
 # In the order of the help. Each module imports its stage when it is run, so that the help comes at once.
 for command in (
-    check.check,
-    build.build,
-    simulate.simulate,
+    stages.check,
+    stages.build,
+    stages.simulate,
     sample.sample,
-    evaluate.evaluate,
+    stages.evaluate,
     populations.populations,
     models.models,
-    status.status,
+    stages.status,
 ):
     app.command()(command)
-app.command("import")(import_public.import_public)
+app.command("import")(stages.import_public)
 app.command(context_settings=run.CONTEXT)(run.run)
 
 

@@ -110,7 +110,7 @@ def populations(
             pdb = drawn / f"{name}.pdb"
             found = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz")
         else:
-            from jamun.cli.build import build
+            from jamun.cli.stages import build
 
             found = given([samples])
             pdb = out / f"{name}.pdb"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
-from jamun.cli.build import build
 from jamun.cli.populations import populations
+from jamun.cli.stages import build
 from jamun.config.populations import PopulationSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.evaluation.ensembles import read_weights
