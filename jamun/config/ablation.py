@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
 
-from jamun.config.base import Section
+from jamun.config.base import Count, Section
 from jamun.config.sampling import SamplingSettings
 
 # The row of the settings that the variants differ from.
@@ -18,9 +18,7 @@ class AblationSettings(Section):
     settings of `sampling` and as many samples, is always there."""
 
     model: str | None = Field(None, description="Model that is sampled. null: the first of `models`.")
-    samples: int = Field(
-        20000, ge=1, le=1_000_000_000, description="Number of accepted samples of a peptide, for each variant."
-    )
+    samples: Count = Field(20000, description="Number of accepted samples of a peptide, for each variant.")
     chains: int | None = Field(
         None, ge=1, le=10000, description="Number of independent chains. null: `sampling.chains`."
     )

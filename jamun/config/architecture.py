@@ -7,6 +7,8 @@ from pydantic import Field, StringConstraints
 from jamun.config.base import Section
 
 Irreps = Annotated[str, StringConstraints(pattern=r"^\s*\d+x\d+[eo](\s*\+\s*\d+x\d+[eo])*\s*$")]
+# Functions of a radial basis, and sizes of embeddings.
+Size = Annotated[int, Field(ge=1, le=512)]
 HIGHEST_DEGREE = 6
 MOST_CHANNELS = 4096
 

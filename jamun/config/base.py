@@ -11,6 +11,7 @@ from annotated_types import GroupedMetadata, Interval
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationInfo,
@@ -40,7 +41,9 @@ _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S+)\
 _SCIENTIFIC = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+\s*", re.ASCII)
 # What names a folder below results/: no separators, nothing hidden, nothing that climbs out.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-LARGEST_SEED = 2**63 - 1
+# Seeds of random numbers, and how many there are of what is counted.
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 def dimension_of(unit: str) -> str:

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from jamun.config.base import LARGEST_SEED, Section
+from jamun.config.base import Section, Seed
 
 
 class TransportSettings(Section):
@@ -21,7 +21,7 @@ class TransportSettings(Section):
         le=200,
         description="Number of subsamples, of half as many frames, for the interval of a transport distance.",
     )
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the subsamples.")
+    seed: Seed = Field(0, description="Seed of the subsamples.")
 
 
 class DynamicsSettings(TransportSettings):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from jamun.config.base import LARGEST_SEED, Section
+from jamun.config.base import Section, Seed
 from jamun.config.dynamics import DynamicsSettings
 from jamun.config.physicality import PhysicalitySettings
 from jamun.config.wasserstein import WassersteinSettings
@@ -33,7 +33,7 @@ class MSMSettings(Section):
     minimum_frames: int = Field(
         100, ge=10, le=1_000_000_000, description="With fewer reference frames no MSM is built, and the result says so."
     )
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of k-means.")
+    seed: Seed = Field(0, description="Seed of k-means.")
 
     @model_validator(mode="after")
     def _possible(self) -> "MSMSettings":

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, model_validator
 
-from jamun.config.architecture import HIGHEST_DEGREE, MOST_CHANNELS, ArchitectureSettings, Irreps
+from jamun.config.architecture import HIGHEST_DEGREE, MOST_CHANNELS, ArchitectureSettings, Irreps, Size
 from jamun.config.base import Quantity
 from jamun.config.errors import sentence
 from jamun.config.public_network import PublicNetworkSettings
@@ -28,14 +28,12 @@ class NetworkSettings(ArchitectureSettings):
     lmax: int = Field(1, ge=1, le=3, description="Highest degree of the spherical harmonics of an edge.")
     n_convolutions: int = Field(6, ge=1, le=20, description="Message-passing blocks, the initial one included.")
     radial_basis: Literal["bessel", "gaussian"] = Field("bessel", description="Basis in which distances are embedded.")
-    n_radial: int = Field(32, ge=1, le=512, description="Functions in the radial basis.")
+    n_radial: Size = Field(32, description="Functions in the radial basis.")
     radial_width: int = Field(64, ge=1, le=1024, description="Hidden units of the radial layer of a convolution.")
-    bond_embedding: int = Field(
-        32, ge=1, le=512, description="Size of the embedding that tells whether two atoms are bonded."
-    )
-    element_embedding: int = Field(8, ge=1, le=512, description="Size of the embedding of the element.")
-    atom_name_embedding: int = Field(16, ge=1, le=512, description="Size of the embedding of the PDB atom name.")
-    residue_embedding: int = Field(16, ge=1, le=512, description="Size of the embedding of the residue type.")
+    bond_embedding: Size = Field(32, description="Size of the embedding that tells whether two atoms are bonded.")
+    element_embedding: Size = Field(8, description="Size of the embedding of the element.")
+    atom_name_embedding: Size = Field(16, description="Size of the embedding of the PDB atom name.")
+    residue_embedding: Size = Field(16, description="Size of the embedding of the residue type.")
     residue_index_embedding: int = Field(
         0, ge=0, le=512, description="Size of the embedding of the position of the residue in the chain; 0: none."
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from jamun.config.base import LARGEST_SEED, Section
+from jamun.config.base import Section, Seed
 
 Form = Literal["capped", "uncapped"]
 Sequence = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -36,7 +36,7 @@ class PeptideSettings(Section):
         "dipeptides",
         description="What counts are drawn from: `dipeptides` (all 400), a list, or the path of a CSV or FASTA file.",
     )
-    split_seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the draw, for splits given as counts.")
+    split_seed: Seed = Field(0, description="Seed of the draw, for splits given as counts.")
     unshared_substring: int | None = Field(
         None,
         ge=1,

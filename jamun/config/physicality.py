@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from jamun.config.base import Quantity, Section
+from jamun.config.base import Count, Quantity, Section
 
 
 class PhysicalitySettings(Section):
@@ -34,6 +34,4 @@ class PhysicalitySettings(Section):
         le=1.0,
         description="Standard deviation of the Gaussian that smooths the map before basins are found, radians.",
     )
-    basin_frames: int = Field(
-        10, ge=1, le=1_000_000_000, description="Basins with fewer MD frames are left out as noise."
-    )
+    basin_frames: Count = Field(10, description="Basins with fewer MD frames are left out as noise.")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from jamun.config.base import LARGEST_SEED, Quantity, Section
+from jamun.config.base import Quantity, Section, Seed
 
 # Keys of `simulate` that decide short runs.
 OF_SIMULATE = ("forcefield", "temperature", "friction", "timestep", "hydrogen_mass")
@@ -62,9 +62,7 @@ class PopulationSettings(Section):
         description="Errors of the samples' free energies. The smaller, the more the samples' populations count beside "
         "the transitions of the MD.",
     )
-    seed: int = Field(
-        0, ge=0, le=LARGEST_SEED, description="Random seed of the choice of starts, of velocities and noise."
-    )
+    seed: Seed = Field(0, description="Random seed of the choice of starts, of velocities and noise.")
 
     @model_validator(mode="after")
     def _possible(self) -> "PopulationSettings":

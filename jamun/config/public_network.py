@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from jamun.config.architecture import MOST_CHANNELS, ArchitectureSettings
+from jamun.config.architecture import MOST_CHANNELS, ArchitectureSettings, Size
 from jamun.config.base import Quantity
 
 LATEST_GENERATION = 5
@@ -31,16 +31,14 @@ class PublicNetworkSettings(ArchitectureSettings):
         description="Hidden features of an atom: scalars (0e) and vectors (1e).",
     )
     n_convolutions: int = Field(6, ge=1, le=50, description="Message-passing blocks, the initial one included.")
-    n_radial: int = Field(32, ge=1, le=512, description="Number of Gaussians in which distances are embedded.")
+    n_radial: Size = Field(32, description="Number of Gaussians in which distances are embedded.")
     radial_width: int = Field(64, ge=1, le=1024, description="Hidden units of the radial layer of a convolution.")
-    bond_embedding: int = Field(
-        32, ge=1, le=512, description="Size of the embedding that tells whether two atoms are bonded."
-    )
-    element_embedding: int = Field(8, ge=1, le=512, description="Size of the embedding of the element.")
-    atom_name_embedding: int = Field(8, ge=1, le=512, description="Size of the embedding of the PDB atom name.")
-    residue_embedding: int = Field(32, ge=1, le=512, description="Size of the embedding of the residue type.")
-    residue_index_embedding: int = Field(
-        8, ge=1, le=512, description="Size of the embedding of the position of the residue in the chain."
+    bond_embedding: Size = Field(32, description="Size of the embedding that tells whether two atoms are bonded.")
+    element_embedding: Size = Field(8, description="Size of the embedding of the element.")
+    atom_name_embedding: Size = Field(8, description="Size of the embedding of the PDB atom name.")
+    residue_embedding: Size = Field(32, description="Size of the embedding of the residue type.")
+    residue_index_embedding: Size = Field(
+        8, description="Size of the embedding of the position of the residue in the chain."
     )
     residue_index: bool = Field(
         False,

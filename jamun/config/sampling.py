@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from jamun.config.base import LARGEST_SEED, Quantity, Section
+from jamun.config.base import Count, Quantity, Section, Seed
 
 Reason = Literal["broken", "inverted", "clash"]
 # Of each integrator, whether its estimates are of where a step ends: what rejecting steps and correctors need.
@@ -19,9 +19,7 @@ _OF_A_RUN |= {"checkpoint_interval", "precision", "compile", "device", "seed", "
 class SamplingSettings(Section):
     """Walk-jump sampling of each test peptide (paper: section 3.2, Appendices E, G and H)."""
 
-    samples: int = Field(
-        100000, ge=1, le=1_000_000_000, description="Number of accepted samples of a peptide, over all chains."
-    )
+    samples: Count = Field(100000, description="Number of accepted samples of a peptide, over all chains.")
     chains: int = Field(100, ge=1, le=10000, description="Number of independent chains.")
     batch: int | None = Field(
         None,
@@ -126,9 +124,7 @@ class SamplingSettings(Section):
         description="Also write the accepted samples with hydrogens and relaxed contacts, and their potential "
         "energies: all_atoms.xtc, .pdb, .npz and .json.",
     )
-    seed: int = Field(
-        0, ge=0, le=LARGEST_SEED, description="Random seed. Each peptide derives its own from it and from its name."
-    )
+    seed: Seed = Field(0, description="Random seed. Each peptide derives its own from it and from its name.")
 
     @model_validator(mode="after")
     def _possible(self) -> "SamplingSettings":

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from jamun.config.base import LARGEST_SEED, Quantity, Section
+from jamun.config.base import Quantity, Section, Seed
 from jamun.config.forcefields import FORCE_FIELDS
 from jamun.io.text import shown
 
@@ -122,9 +122,7 @@ class SimulateSettings(Section):
         le=64,
         description="Number of simulations that share a GPU of one machine. Further ones wait for a free place.",
     )
-    seed: int = Field(
-        0, ge=0, le=LARGEST_SEED, description="Random seed. Each peptide derives its own from it and from its name."
-    )
+    seed: Seed = Field(0, description="Random seed. Each peptide derives its own from it and from its name.")
     replicas: int = Field(
         1,
         ge=1,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from jamun.config.base import LARGEST_SEED, Quantity, Section
+from jamun.config.base import Count, Quantity, Section, Seed
 
 
 def within(level: float, levels: tuple[float, float]) -> bool:
@@ -37,13 +37,9 @@ class TrainingSettings(Section):
     warmup_steps: int = Field(0, ge=0, le=1_000_000_000, description="Steps over which the learning rate rises from 0.")
     decay: Literal["none", "cosine"] = Field("none", description="How the learning rate falls after the warm-up.")
     batch_size: int = Field(32, ge=1, le=100_000, description="Frames in a training step of one process.")
-    max_steps: int = Field(100000, ge=1, le=1_000_000_000, description="Training steps in all.")
-    validation_interval: int = Field(
-        1000, ge=1, le=1_000_000_000, description="Training steps between validations and checkpoints."
-    )
-    validation_frames: int = Field(
-        2048, ge=1, le=1_000_000_000, description="Frames in a validation, spread over the validation peptides."
-    )
+    max_steps: Count = Field(100000, description="Training steps in all.")
+    validation_interval: Count = Field(1000, description="Training steps between validations and checkpoints.")
+    validation_frames: Count = Field(2048, description="Frames in a validation, spread over the validation peptides.")
     ema_decay: float = Field(
         0.999, ge=0, lt=1, description="Decay of the exponential moving average of the weights; 0 turns it off."
     )
@@ -91,9 +87,7 @@ class TrainingSettings(Section):
         description="Train on the first n peptides of the training split only. null: on all. Lengths are scaled as "
         "for all of them.",
     )
-    seed: int = Field(
-        0, ge=0, le=LARGEST_SEED, description="Seed of the initial weights, the order of frames and the noise."
-    )
+    seed: Seed = Field(0, description="Seed of the initial weights, the order of frames and the noise.")
 
     @model_validator(mode="after")
     def _possible(self) -> "TrainingSettings":
