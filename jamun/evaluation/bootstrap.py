@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from jamun.evaluation.js import JS_MAX
+from jamun.evaluation.js import JS_MAX, js_distance
 
 # Blocks that a run is cut into, and resamples.
 BLOCKS = 20
@@ -115,6 +115,17 @@ def centred(
         return _few(value, frames, count)
     low, high = np.percentile(resampled, [2.5, 97.5]) - resampled.mean()
     return _estimate(value, np.clip(value + low, 0, top), np.clip(value + high, 0, top), count)
+
+
+def js_of_blocks(first: np.ndarray, second: np.ndarray, count: int, dims: int = 1) -> dict[str, Any]:
+    """JS distance of two histograms of samples and of reference, both counted by block, (blocks, bins) or with `dims` 2
+    (blocks, bins, bins), with its interval; `count` is the estimate's."""
+    resampled = [
+        np.tensordot(block_weights(len(counts), seed), counts, 1)
+        for counts, seed in ((first, SAMPLES_SEED), (second, REFERENCE_SEED))
+    ]
+    value = float(js_distance(first.sum(0), second.sum(0), dims))
+    return centred(value, js_distance(resampled[0], resampled[1], dims), count)
 
 
 def positive(

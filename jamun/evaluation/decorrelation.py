@@ -81,15 +81,13 @@ def decorrelation(
     kept = curve_lags(lags)
     frames = (runs.stops - runs.starts).astype(float)
     vectors = np.exp(1j * angles)
-    nothing = np.full((3, len(kept)), np.nan)
+    reason = None
     if 1 - np.abs(vectors.mean()) ** 2 < _LEAST_VARIANCE:
         reason = "the torsion does not move"
     elif runs.lengths.max() < FEWEST_FRAMES:
         reason = f"no run has {FEWEST_FRAMES} frames"
-    else:
-        reason = None
     if reason:
-        curve = dict(zip(("value", "low", "high"), nothing, strict=True))
+        curve = {end: np.full(len(kept), np.nan) for end in ("value", "low", "high")}
         return missing(reason, runs.blocks), np.full(1, np.inf), curve
     sums, pairs, first = runs.lag_sums(vectors, lags), runs.pairs(lags), runs.piece_sums(vectors)
     whole = _curves(np.ones((1, len(frames))), sums, pairs, first, frames)[0]

@@ -1,6 +1,5 @@
 """Bonds, angles, peptide bonds, stereocentres and contacts of a molecule, measured in every frame."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -178,13 +177,6 @@ def _dihedrals(positions: np.ndarray, quartets: np.ndarray) -> np.ndarray:
     return np.arctan2(along, np.einsum("foi,foi->fo", normal, other))
 
 
-def _chunks(frames: int, atoms: int, terms: Terms) -> Iterator[slice]:
-    widest = 6 * max(len(terms.contacts), len(terms.angles), atoms, 1)
-    step = max(1, _CHUNK // widest)
-    for start in range(0, frames, step):
-        yield slice(start, start + step)
-
-
 def measure(positions: np.ndarray, terms: Terms) -> Measured:
     """Measure `terms` in positions (F, N, 3) in nm, stretch by stretch, in single precision."""
     frames = len(positions)
@@ -195,7 +187,10 @@ def measure(positions: np.ndarray, terms: Terms) -> Measured:
         np.empty((frames, len(terms.centres)), np.float32),
         np.full(frames, np.inf, np.float32),
     )
-    for part in _chunks(frames, positions.shape[1], terms):
+    widest = 6 * max(len(terms.contacts), len(terms.angles), positions.shape[1], 1)
+    step = max(1, _CHUNK // widest)
+    for start in range(0, frames, step):
+        part = slice(start, start + step)
         now = np.asarray(positions[part], dtype=np.float32)
         measured.bonds[part] = _lengths(now, terms.bonds)
         measured.angles[part] = _angles(now, terms.angles)

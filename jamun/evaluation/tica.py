@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from deeptime.decomposition import TICA
 
-from jamun.evaluation.bootstrap import REFERENCE_SEED, SAMPLES_SEED, block_weights, centred
-from jamun.evaluation.js import js_distance
+from jamun.evaluation.bootstrap import js_of_blocks
 from jamun.evaluation.runs import Points
 
 # Components whose time scales are reported.
@@ -142,12 +141,6 @@ def component_js(first: Points, second: Points, bins: int) -> tuple[dict[str, An
     The projection and the edges are held fixed while blocks are drawn. Returns the distance with its interval, its
     count being the blocks of the ensemble that has fewer; and the edges.
     """
-    dims = first.values.shape[1]
     edges = [joint_edges(a, b, bins) for a, b in zip(first.values.T, second.values.T, strict=True)]
     counts = [block_counts(points, edges) for points in (first, second)]
-    value = float(js_distance(counts[0].sum(0), counts[1].sum(0), dims))
-    one, other = (
-        np.tensordot(block_weights(len(own), seed), own, 1)
-        for own, seed in zip(counts, (SAMPLES_SEED, REFERENCE_SEED), strict=True)
-    )
-    return centred(value, js_distance(one, other, dims), min(map(len, counts))), edges
+    return js_of_blocks(counts[0], counts[1], min(map(len, counts)), first.values.shape[1]), edges

@@ -17,8 +17,6 @@ from jamun.model.layers import SILU_GAIN, Features, Gate, Linear, NoiseScale, ha
 from jamun.model.network import Network, preconditioning
 from jamun.model.radial import BASES, envelope
 
-__all__ = ["Conditioning", "Denoiser", "Prepared", "preconditioning"]
-
 # Sizes of the embedding tables: room for the vocabulary to grow without changing the shape of published weights.
 ELEMENT_CODES, ATOM_NAME_CODES, RESIDUE_CODES, RESIDUE_PLACES = 16, 96, 48, 32
 

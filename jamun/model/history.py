@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +99,3 @@ class History(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows, self.seconds = [dict(row) for row in state["rows"]], float(state["seconds"])
         self._resumed_at = int(self.rows[-1]["step"] or 0) if self.rows else 0
-
-
-def csv_lines(rows: list[dict[str, float | int | None]]) -> Iterator[str]:
-    """The rows as lines of CSV, blank where not measured at that step."""
-    yield ",".join(COLUMNS)
-    for row in rows:
-        yield ",".join("" if row[column] is None else f"{row[column]:.9g}" for column in COLUMNS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from jamun.config.architecture import ArchitectureSettings
@@ -21,7 +22,7 @@ from jamun.io.provenance import provenance
 from jamun.model.architectures import architecture_of, build
 from jamun.model.checkpoint import LoadedDenoiser, load_denoiser, save_denoiser
 from jamun.model.fit import fit, read_state
-from jamun.model.history import csv_lines
+from jamun.model.history import COLUMNS
 from jamun.model.loss import trains_on_gpu, validation_losses
 from jamun.model.training_data import TrainingData, TrainingError
 
@@ -151,7 +152,8 @@ def train_to_files(
         kind = architecture_of(network).conditioning
         summary["validation_loss_by_sigma_nm"] = validation_losses(denoiser, kind, data.validation, training)
     save_denoiser(files.checkpoint, denoiser, network, training, summary)
-    write_text(files.metrics, "\n".join(csv_lines(_rows(state))) + "\n")
+    rows = pd.DataFrame(_history(state)["rows"], columns=COLUMNS)  # blank where not measured at a step
+    write_text(files.metrics, rows.to_csv(index=False, float_format="%.9g"))
     write_json(
         files.record,
         {
@@ -173,18 +175,14 @@ def train_to_files(
     shutil.rmtree(files.work, ignore_errors=True)
 
 
-def _rows(state: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of the learning curve in Lightning's checkpoint."""
-    return list(_history(state)["rows"])
-
-
 def _history(state: dict[str, Any]) -> dict[str, Any]:
+    """The state of the learning curve in Lightning's checkpoint, with its `rows`."""
     return next(dict(value) for name, value in state["callbacks"].items() if name.startswith("History"))
 
 
 def _summary(state: dict[str, Any]) -> dict[str, Any]:
     """What the record and the checkpoint tell of a finished training."""
-    validated = [row for row in _rows(state) if row["validation_loss"] is not None]
+    validated = [row for row in _history(state)["rows"] if row["validation_loss"] is not None]
     chosen = min(validated, key=lambda row: row["validation_loss"])
     return {
         "steps": state["global_step"],

@@ -49,22 +49,26 @@ class Structure:
     notes: tuple[str, ...]
     named_d: tuple[int, ...] = ()
 
+    @property
+    def _atoms(self) -> tuple[list[str], list[int]]:
+        """Of each atom its name and the place of its residue."""
+        pairs = [(name, place) for place, names in enumerate(self.atom_names) for name in names]
+        return [name for name, _ in pairs], [place for _, place in pairs]
+
     def hands_found(self) -> list[tuple[int, int, int]]:
         """Of each stereocentre the atom, the place of its residue, and its hand in the first model, 1 or -1."""
-        names = [name for names in self.atom_names for name in names]
-        owners = [place for place, names in enumerate(self.atom_names) for _ in names]
+        names, owners = self._atoms
         centres = natural_centres(names, [self.residues[place] for place in owners], owners)
         return [(centre, owners[centre], hand(self.positions[0], centre, neighbours)) for centre, neighbours in centres]
 
     @property
     def closures(self) -> Closures:
         """Disulphides, and the bond of a ring."""
-        owners = [place for place, names in enumerate(self.atom_names) for _ in names]
-        return Closures.of([name for names in self.atom_names for name in names], owners, self.bonds)
+        return Closures.of(*self._atoms, self.bonds)
 
     def peptide(self, name: str) -> Peptide:
         """What a sequence would say of it."""
-        owners = [place for place, names in enumerate(self.atom_names) for _ in names]
+        _, owners = self._atoms
         first = next(place for place, kind in enumerate(self.residues) if kind not in CAPS)
         pairs = tuple((owners[one] - first + 1, owners[other] - first + 1) for one, other in self.closures.disulphides)
         return Peptide(name, self.amino_acids, self.closures.ring is not None, pairs)
@@ -72,7 +76,7 @@ class Structure:
     @property
     def amino_acids(self) -> tuple[str, ...]:
         """Residues without caps, three-letter codes; DAL and so on of those that are D by their positions."""
-        names = [name for names in self.atom_names for name in names]
+        names, _ = self._atoms
         mirrored = {place for atom, place, sign in self.hands_found() if sign < 0 and names[atom] == "CA"}
         return tuple(
             D_NAMES[name] if place in mirrored else name for place, name in enumerate(self.residues) if name not in CAPS

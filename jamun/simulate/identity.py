@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from jamun.config.simulate import SimulateSettings, Start
-from jamun.io.atomic import read_json, write_json
+from jamun.io.atomic import read_json
 from jamun.simulate.system import SimulationError
 
-_NAME = "settings.json"
+# The file of an identity in a work folder.
+IDENTITY = "settings.json"
 _FORMAT = 1
 # How long, how often and where it runs: all of these may change from one run to the next.
 _FREE = {
@@ -83,15 +84,10 @@ def differences(old: dict[str, Any], new: dict[str, Any], begun: int) -> list[st
     return changed
 
 
-def write_identity(folder: Path, value: dict[str, Any]) -> None:
-    """Write an identity to `folder`."""
-    write_json(folder / _NAME, value)
-
-
 def read_identity(folder: Path) -> dict[str, Any] | None:
     """The identity in `folder`, None where none is. Raises SimulationError for one that cannot be read."""
     try:
-        found = read_json(folder / _NAME)
+        found = read_json(folder / IDENTITY)
         if found["format"] == _FORMAT and found.keys() >= {"peptide", "pdb_sha256", "settings"}:
             return found
     except FileNotFoundError:
@@ -99,6 +95,6 @@ def read_identity(folder: Path) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError):
         pass
     raise SimulationError(
-        f"{folder / _NAME} cannot be read, so it is not known what was simulated in {folder}; restore the file, or "
+        f"{folder / IDENTITY} cannot be read, so it is not known what was simulated in {folder}; restore the file, or "
         "delete the folder to simulate anew."
     )

@@ -21,7 +21,7 @@ from jamun.io.seeds import derived_seed
 from jamun.io.signals import stop_requests
 from jamun.peptides.writing import save_structure
 from jamun.simulate.engine import Engine
-from jamun.simulate.identity import differences, identity, read_identity, start_of, write_identity
+from jamun.simulate.identity import IDENTITY, differences, identity, read_identity, start_of
 from jamun.simulate.merge import publish_table, publish_trajectory
 from jamun.simulate.output import peptide_topology
 from jamun.simulate.platform import choose, devices, multi_process_service
@@ -93,7 +93,7 @@ def _prepare(work: Path, found: dict[str, Any]) -> None:
     changed = differences(old, found, len(folders)) if old else []
     if old and not changed:
         if old != found:
-            write_identity(work, found)
+            write_json(work / IDENTITY, found)
         return
     replicas = [Progress(folder, f"{found['peptide']} {folder.name}") for folder in folders]
     if any(progress.current and not progress.finished for progress in replicas):
@@ -106,7 +106,7 @@ def _prepare(work: Path, found: dict[str, Any]) -> None:
         logger.info("%s: simulates anew, since there changed %s.", found["peptide"], ", and ".join(changed))
     for progress in replicas:
         progress.discard()
-    write_identity(work, found)
+    write_json(work / IDENTITY, found)
 
 
 def open_replica(

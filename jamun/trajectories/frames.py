@@ -164,17 +164,6 @@ def _hdf5_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> It
         raise _unreadable(path, error) from None
 
 
-def _exactly(handle: IO[bytes], count: int) -> bytes:
-    parts, left = [], count
-    while left:
-        part = handle.read(left)
-        if not part:
-            raise EOFError("it ends before its last frame")
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
-
-
 def _npz_header(handle: IO[bytes], path: Path) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(handle)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -224,7 +213,10 @@ def _npz_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> Ite
                 times = _npz_times(path, shape[0])
                 for start in range(0, shape[0], chunk):
                     count = min(chunk, shape[0] - start)
-                    values = np.frombuffer(_exactly(handle, count * frame_bytes), dtype=dtype)
+                    content = handle.read(count * frame_bytes)
+                    if len(content) < count * frame_bytes:
+                        raise EOFError("it ends before its last frame")
+                    values = np.frombuffer(content, dtype=dtype)
                     own = None if times is None else times[start : start + count]
                     yield Frames(values.reshape(count, shape[1], 3)[:, atoms], None, own)
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, zlib.error) as error:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
+from deeptime.markov import TransitionCountEstimator
 
 
 class MSMError(ValueError):
@@ -46,14 +45,11 @@ def require_connected(paths: list[np.ndarray], lag: int) -> None:
 
     Both libraries take the largest such set of clusters, but end in errors of their own where it is a single cluster.
     """
-    pairs = [np.stack([path[:-lag], path[lag:]]) for path in paths if len(path) > lag]
-    if not pairs:
+    long_enough = [path for path in paths if len(path) > lag]
+    if not long_enough:
         raise MSMError(f"no trajectory is longer than the lag time of {lag} frames")
-    start, end = np.concatenate(pairs, 1)
-    clusters = int(max(start.max(), end.max())) + 1
-    graph = coo_matrix((np.ones(len(start)), (start, end)), shape=(clusters, clusters))
-    _, component = connected_components(graph, directed=True, connection="strong")
-    if np.bincount(component).max() < 2:
+    counts = TransitionCountEstimator(lag, "sliding").fit(long_enough).fetch_model()
+    if max(map(len, counts.connected_sets())) < 2:
         raise MSMError(
             f"at a lag of {lag} frames no two clusters have transitions both ways; it takes a longer trajectory, or "
             "fewer clusters"

@@ -7,16 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from jamun.evaluation.bootstrap import (
-    REFERENCE_SEED,
-    SAMPLES_SEED,
-    block_sums,
-    block_weights,
-    blocks_of_chains,
-    centred,
-    missing,
-)
-from jamun.evaluation.js import js_distance, pair_histograms
+from jamun.evaluation.bootstrap import blocks_of_chains, js_of_blocks, missing
+from jamun.evaluation.js import pair_histograms
 from jamun.evaluation.msm.backend import Backend, MarkovModel, MSMError
 from jamun.evaluation.msm.inputs import MSMInput
 from jamun.evaluation.runs import replica_of_frames
@@ -108,8 +100,7 @@ class _Occupied:
         """Weighted frames (blocks, count) in each macrostate, by block of the bootstrap."""
         blocks = blocks_of_chains(self.chains)
         number = int(blocks.max()) + 1
-        masks = [block_sums(self.macrostates == state, blocks, number, self.weights) for state in range(count)]
-        return np.stack(masks, 1)
+        return np.bincount(blocks * count + self.macrostates, self.weights, number * count).reshape(number, count)
 
     def occupancies(self, count: int) -> np.ndarray:
         """Shares (count,) of the macrostates."""
@@ -118,11 +109,7 @@ class _Occupied:
 
     def js(self, reference: "_Occupied", count: int) -> dict[str, Any]:
         """JS of the occupancies with those of the reference, with its interval."""
-        own, theirs = self.block_counts(count), reference.block_counts(count)
-        resampled = js_distance(
-            block_weights(len(own), SAMPLES_SEED) @ own, block_weights(len(theirs), REFERENCE_SEED) @ theirs
-        )
-        return centred(float(js_distance(own.sum(0), theirs.sum(0))), resampled, count)
+        return js_of_blocks(self.block_counts(count), reference.block_counts(count), count)
 
 
 def _implied_timescales(
