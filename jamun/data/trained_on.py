@@ -9,7 +9,7 @@ import numpy as np
 from jamun.data.molecule import Molecule
 from jamun.io.shipped import shipped_models
 from jamun.peptides.closures import RING
-from jamun.peptides.sequences import CAPS, ONE_LETTER, PARENTS, THREE_LETTER
+from jamun.peptides.sequences import CAPS, ONE_LETTER, PARENTS
 
 _ENDS = ("NME", "NH2")
 # A cysteine of a disulphide, by Amber's name, and in words.
@@ -73,21 +73,7 @@ class TrainedOn:
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Self | None:
         """That of a shipped model, by its card; None where the card does not tell."""
-        if "trained_on" in card:
-            return cls.from_json(card["trained_on"])
-        data = card.get("data") or {}
-        sequences = ((data.get("peptides") or {}).get("train") or {}).get("sequences") or []
-        if not sequences or not data.get("forms"):
-            return None
-        letters = {letter for sequence in sequences for letter in sequence}
-        md = ((data.get("md") or {}).get("train") or {}).get("settings") or []
-        solvents = {each["solvent"] for each in md if "solvent" in each}
-        return cls(
-            tuple(sorted({len(sequence) for sequence in sequences})),
-            tuple(sorted(THREE_LETTER[letter] for letter in letters if letter in THREE_LETTER)),
-            tuple(data["forms"]),
-            solvent=solvents.pop() if len(solvents) == 1 else None,
-        )
+        return cls.from_json(card["trained_on"]) if "trained_on" in card else None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:

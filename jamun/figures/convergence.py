@@ -1,5 +1,6 @@
 """JS distance against the number of samples and against wall clock, for the sampler and MD (paper: figure 11)."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,11 +47,9 @@ def mean_curve(curves: Sequence[Curve], points: int = _POINTS) -> dict[str, np.n
     x = np.geomspace(min(curve[0][0] for curve in curves), max(curve[0][-1] for curve in curves), points)
     values = np.stack([np.interp(np.log(x), np.log(own), y, left=np.nan, right=np.nan) for own, y in curves])
     count = np.isfinite(values).sum(0)
-    filled = np.nan_to_num(values)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = filled.sum(0) / count
-        deviation = np.where(np.isfinite(values), values - mean, 0)
-        error = 1.96 * np.sqrt((deviation**2).sum(0) / (count - 1) / count)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of points where no curve, or a single one, has a value
+        mean, error = np.nanmean(values, 0), 1.96 * np.nanstd(values, 0, ddof=1) / np.sqrt(count)
     return {"x": x, "mean": mean, "low": mean - error, "high": mean + error, "count": count}
 
 

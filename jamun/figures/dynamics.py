@@ -30,20 +30,16 @@ _UPPER, _BETWEEN, _LEGEND_ROW = 1.75, 1.02, 0.2
 _LEVEL = 1 / np.e
 # More intervals than this on top of each other are a grey cloud.
 _MOST_BANDS = 8
-_KINDS = ("phi", "psi", "chi1", "chi2", "chi3", "chi4", "chi5")
-_STYLES: tuple[LineStyleType, ...] = (
-    "-",
-    (0, (4, 1.5)),
-    (0, (1, 1)),
-    (0, (4, 1, 1, 1)),
-    (0, (6, 1, 1, 1, 1, 1)),
-    (0, (2, 2)),
-    (0, (1, 3)),
-)
-
-
-def _shown(torsions: list[dict[str, Any]]) -> list[int]:
-    return [place for place, torsion in enumerate(torsions) if torsion["kind"] != "omega"]
+# The torsions that are shown, by kind, and their lines.
+_STYLES: dict[str, LineStyleType] = {
+    "phi": "-",
+    "psi": (0, (4, 1.5)),
+    "chi1": (0, (1, 1)),
+    "chi2": (0, (4, 1, 1, 1)),
+    "chi3": (0, (6, 1, 1, 1, 1, 1)),
+    "chi4": (0, (2, 2)),
+    "chi5": (0, (1, 3)),
+}
 
 
 def _curves(
@@ -53,14 +49,14 @@ def _curves(
     lags = arrays[f"decorrelation_{name}_lags"][1:] * unit
     drawn = False
     residues = sorted({torsion["residue"] for torsion in torsions})
-    for place in _shown(torsions):
-        torsion = torsions[place]
+    shown = [(place, torsion) for place, torsion in enumerate(torsions) if torsion["kind"] in _STYLES]
+    for place, torsion in shown:
         value, low, high = (arrays[f"decorrelation_{name}_{end}"][place, 1:] for end in ("value", "low", "high"))
         if len(lags) > 1 and np.isfinite(value).any():
             colour = CYCLE[residues.index(torsion["residue"]) % len(CYCLE)]
-            if len(_shown(torsions)) <= _MOST_BANDS:
+            if len(shown) <= _MOST_BANDS:
                 panel.fill_between(lags, low, high, color=colour, alpha=0.07, linewidth=0)
-            panel.plot(lags, value, color=colour, linestyle=_STYLES[_KINDS.index(torsion["kind"])], linewidth=1.3)
+            panel.plot(lags, value, color=colour, linestyle=_STYLES[torsion["kind"]], linewidth=1.3)
             drawn = True
     if not drawn:
         words = "no torsion moves, or too few frames" if torsions else "this molecule has no torsion"
@@ -110,21 +106,19 @@ def _legend(figure: Figure, handles: list[Any], place: tuple[float, float], colu
     figure.legend(handles=handles, loc="upper center", bbox_to_anchor=anchor, ncols=columns, borderaxespad=0, **looks)
 
 
-def _torsion_legend(figure: Figure, torsions: list[dict[str, Any]], height: float, width: float) -> None:
-    """Residues by colour and kinds by line, centred below the panels of the curves; `height`, `width` in inches."""
-    shown = [torsions[place] for place in _shown(torsions)]
+def _torsion_handles(torsions: list[dict[str, Any]]) -> list[Line2D]:
+    """Residues by colour and kinds by line, for the legend of the curves."""
+    shown = [torsion for torsion in torsions if torsion["kind"] in _STYLES]
     residues = sorted({(torsion["residue"], torsion["residue_name"]) for torsion in shown})
-    kinds = [kind for kind in _KINDS if any(torsion["kind"] == kind for torsion in shown)]
     handles = [
         Line2D([], [], color=CYCLE[place % len(CYCLE)], linewidth=4, label=residue_label(name, residue))
         for place, (residue, name) in enumerate(residues)
     ]
-    handles += [
-        Line2D([], [], color="black", linestyle=_STYLES[_KINDS.index(kind)], linewidth=1.3, label=GREEK[kind])
-        for kind in kinds
+    return handles + [
+        Line2D([], [], color="black", linestyle=line, linewidth=1.3, label=GREEK[kind])
+        for kind, line in _STYLES.items()
+        if any(torsion["kind"] == kind for torsion in shown)
     ]
-    if handles:
-        _legend(figure, handles, (_LEFT + width / 2, height), min(len(handles), 6), handlelength=2.0, columnspacing=1.2)
 
 
 @styled()
@@ -136,11 +130,8 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     """
     torsions, units = result["decorrelation"]["torsions"], result["decorrelation"]["units"]
     steps = result["samples"]["walk_steps_per_sample"]
-    shown = [torsions[place] for place in _shown(torsions)]
-    entries = len({t["residue"] for t in shown}) + len({t["kind"] for t in shown})
-    extra = _LEGEND_ROW * max(0, -(-entries // 6) - 1)
-    between = _BETWEEN + extra + 0.15
-    curves_width = 2 * _SIDE + _GAP
+    handles = _torsion_handles(torsions)
+    between = _BETWEEN + _LEGEND_ROW * max(0, -(-len(handles) // 6) - 1) + 0.15
     width, height = _LEFT + 3 * _SIDE + 2 * _GAP + _RIGHT, _ABOVE + _UPPER + between + _SIDE + _BELOW
     figure = plt.figure(figsize=(width, height))
     lefts = [_LEFT + column * (_SIDE + _GAP) for column in range(3)]
@@ -155,7 +146,9 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
         panel.set_ylim(bottom=min(other.get_ylim()[0] for other in drawn))
     for panel, title in zip(upper, ("MD", "samples", "slowest component"), strict=True):
         panel.set_title(title)
-    _torsion_legend(figure, torsions, _BELOW + _SIDE + between - 0.47, curves_width)
+    if handles:  # centred below the panels of the curves
+        place = _LEFT + _SIDE + _GAP / 2, _BELOW + _SIDE + between - 0.47
+        _legend(figure, handles, place, min(len(handles), 6), handlelength=2.0, columnspacing=1.2)
     no_tica = result["tica"]["reason"]
     if no_tica or not arrays["tica_0_samples"].size:
         for panel in (upper[2], *lower):

@@ -32,22 +32,22 @@ def disk_errors(folder: Path, safe: Callable[[], str | None], kind: type[UserErr
         ) from error
 
 
-def require_folder(folder: Path, option: str = "--out") -> None:
+def require_folder(folder: Path) -> None:
     """See that results can go to a folder, before anything is computed for it; a missing one is not made yet.
 
-    Raises UserError, in which `option` named it, where it or a folder that it is to be in is a file, cannot be written
-    to, or its disk is full.
+    Raises UserError, in which --out named it, where it or a folder that it is to be in is a file, cannot be written to,
+    or its disk is full.
     """
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not there.is_dir():
-        raise UserError(f"{option} {folder}: {there} is a file; give a folder.")
+        raise UserError(f"--out {folder}: {there} is a file; give a folder.")
     try:
         with tempfile.TemporaryFile(dir=there) as handle:
             handle.write(bytes(_LEAST))
             handle.flush()
     except OSError as error:
         advice = "free space" if error.errno in _SPACE else "give another folder"
-        raise UserError(f"{option} {folder}: cannot be written to ({reason_of(error)}); {advice}.") from None
+        raise UserError(f"--out {folder}: cannot be written to ({reason_of(error)}); {advice}.") from None
 
 
 @contextmanager

@@ -192,12 +192,12 @@ class Denoiser(Network):
         self.head = Head(read)
         self.gain = nn.Parameter(torch.zeros(()))
 
-    def prepare(self, conditioning: Conditioning | Prepared, keep: bool | None = None) -> Prepared:
+    def prepare(self, conditioning: Conditioning | Prepared) -> Prepared:
         """Compute what does not depend on positions or sigma.
 
         Give the result to ``forward`` in place of the conditioning to save its repetition, under ``torch.no_grad()``
-        where weights are not trained. `keep` also stores the first convolution's products with the atoms' features
-        (default: only for a single molecule that stands for the whole batch).
+        where weights are not trained. Of a single molecule that stands for the whole batch the first convolution's
+        products with the atoms' features are stored too.
         """
         if isinstance(conditioning, Prepared):
             return conditioning
@@ -210,15 +210,13 @@ class Denoiser(Network):
         codes = {"residue_index": conditioning.residue_index.clamp(max=RESIDUE_PLACES - 1)}
         embedded = [table(codes.get(name, getattr(conditioning, name))) for name, table in self.embeddings.items()]
         nodes = self.embed({0: torch.cat(embedded, -1)[None]})
-        if keep is None:
-            keep = mask.shape[0] == 1
-        kept = self._blocks()[0].convolution.transform(nodes, everything=True) if keep else None
+        kept = self._blocks()[0].convolution.transform(nodes, everything=True) if mask.shape[0] == 1 else None
         edge_weight = edge * (SILU_GAIN / neighbours)[:, None, None]
         return Prepared(mask, edge_weight, bonded, conditioning.hand[..., None].to(dtype), nodes, kept)
 
     def forward(self, y: Tensor, sigma: float | Tensor, conditioning: Conditioning | Prepared) -> Tensor:
         """Denoise; see Network."""
-        prepared = conditioning if isinstance(conditioning, Prepared) else self.prepare(conditioning)
+        prepared = self.prepare(conditioning)
         sigma = torch.as_tensor(sigma, dtype=torch.float64, device=y.device).reshape(-1, 1, 1)
         c_in, c_skip, c_out, c_noise = (
             value.to(y.dtype) for value in preconditioning(sigma, self.mean_squared_distance)

@@ -50,9 +50,9 @@ class GaussianBasis(nn.Module):
 BASES = {"bessel": BesselBasis, "gaussian": GaussianBasis}
 
 
-def envelope(ratio: Tensor, order: int = 6) -> Tensor:
+def envelope(ratio: Tensor) -> Tensor:
     """A weight that falls smoothly from 1 at `ratio` = d / cutoff = 0 to 0 at 1, with two continuous derivatives there
     (Gasteiger et al. 2020, eq. 8)."""
-    p = order
+    p = 6
     value = 1.0 - (p + 1) * (p + 2) / 2 * ratio**p + p * (p + 2) * ratio ** (p + 1) - p * (p + 1) / 2 * ratio ** (p + 2)
     return torch.where(ratio < 1, value, torch.zeros_like(value))

@@ -1,9 +1,7 @@
 """Publish the frames of all replicas as one trajectory and one table."""
 
 import csv
-import io
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 from jamun.io.atomic import atomic_path
@@ -37,29 +35,21 @@ def publish_trajectory(folders: list[Path], frames: int, interval: float, target
                         out.write(block)
 
 
-def _rows(table: Path, last: float) -> Iterator[list[str]]:
-    """Rows of a replica's CSV up to the time `last`, ps, without the header."""
-    for row in csv.reader(io.StringIO(table.read_text(encoding="utf-8"), newline="")):
-        if row and row[0] != "time_ps" and float(row[0]) <= last + 1e-6:
-            yield row
-
-
 def publish_table(folders: list[Path], frames: int, interval: float, target: Path) -> None:
     """Publish the rows of thermodynamics that belong to the frames of publish_trajectory."""
     length = frames * interval
+    tables = []
+    for folder in folders:
+        with open(folder / STATE, encoding="utf-8", newline="") as handle:
+            tables.append(list(csv.reader(handle)))
+    kept = [[row for row in rows if float(row[0]) <= length + 1e-6] for _, *rows in tables]
     with atomic_path(target) as temporary:
-        if len(folders) == 1:
-            table = (folders[0] / STATE).read_text(encoding="utf-8")
-            last = list(csv.reader(io.StringIO(table, newline="")))[-1]
-            if last[0] != "time_ps" and float(last[0]) <= length + 1e-6:
-                link_or_copy(folders[0] / STATE, temporary)
-                return
-        with open(folders[0] / STATE, encoding="utf-8", newline="") as handle:
-            header = handle.readline()
+        if len(folders) == 1 and len(kept[0]) == len(tables[0]) - 1:
+            link_or_copy(folders[0] / STATE, temporary)
+            return
         with open(temporary, "w", encoding="utf-8", newline="") as out:
-            out.write(header)
             writer = csv.writer(out)
-            for place, folder in enumerate(folders):
-                for row in _rows(folder / STATE, length):
-                    time = f"{round(float(row[0]) + place * length, 6)}" if place else row[0]
-                    writer.writerow([time, *row[1:]])
+            writer.writerow(tables[0][0])
+            for place, rows in enumerate(kept):
+                for time, *cells in rows:
+                    writer.writerow([f"{round(float(time) + place * length, 6)}" if place else time, *cells])

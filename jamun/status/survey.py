@@ -125,10 +125,11 @@ class _Surveyor:
     def place(self, pattern: str, **wildcards: str) -> Path:
         return layout.place(pattern, self.directory, dataset=self.settings.dataset, **wildcards)
 
-    def job(self, rule: str, pattern: str, **wildcards: str) -> Job:
-        """The job of a rule that makes the file of `pattern`."""
+    def job(self, rule: str, pattern: str, logged: dict[str, str] | None = None, /, **wildcards: str) -> Job:
+        """The job of a rule that makes the file of `pattern`; `logged` are the wildcards of its log, where others."""
         self.looked.add(rule)
-        return job([self.place(pattern, **wildcards)], self.place(layout.log_of(rule, pattern), **wildcards))
+        log = self.place(layout.log_of(rule, pattern), **(logged or wildcards))
+        return job([self.place(pattern, **wildcards)], log)
 
     def note(self, stage: str, name: str, jobs: list[Job]) -> State:
         """The state of a stage; jobs that failed or stopped are kept for the end of the page."""
@@ -201,18 +202,14 @@ class _Surveyor:
     def populations(self, model: str, name: str) -> list[Job]:
         """The jobs that make the weighted MD of a peptide, `model`, from another's samples."""
         base = {"model": model.removesuffix(layout.POPULATED), "peptide": name}
-        self.looked.add("weighted_samples")
-        log = self.place(layout.log_of("weighted_samples", layout.SAMPLES["record"]), **base)
-        record = self.place(layout.SAMPLES["record"], model=model, peptide=name)
-        return [self.job("populate", layout.POPULATIONS["result"], **base), job([record], log)]
+        weighted = self.job("weighted_samples", layout.SAMPLES["record"], base, model=model, peptide=name)
+        return [self.job("populate", layout.POPULATIONS["result"], **base), weighted]
 
     def simulated(self, name: str) -> State:
         """The state of a peptide's MD, which one job may make for many."""
         rule = "import_trajectory" if self.settings.source.imported else "simulate"
-        record = self.place(layout.MD["record"], peptide=name)
-        log = self.place(layout.log_of(rule, layout.MD["record"]), peptide=self.batched.get(name, name))
-        self.looked.add(rule)
-        return self.note("MD", name, [job([record], log)])
+        logged = {"peptide": self.batched.get(name, name)}
+        return self.note("MD", name, [self.job(rule, layout.MD["record"], logged, peptide=name)])
 
     def results(self) -> dict[str, State]:
         """The states of what is made of all peptides and models together."""

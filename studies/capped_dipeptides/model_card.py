@@ -27,10 +27,25 @@ TITLE = "Denoiser for walk-jump sampling of peptides (JAMUN)"
 def make_card(collected: Collected, shipped: dict[str, Any]) -> dict[str, Any]:
     """The card, of JSON's types. `shipped` tells of the file itself: name, bytes, SHA-256."""
     card = _card(collected, shipped)
-    trained = TrainedOn.from_card(card)
+    trained = _trained_on(card["data"])
     if trained is not None:
         card["trained_on"] = replace(trained, solvent=collected.study.get("solvent", trained.solvent)).to_json()
     return card
+
+
+def _trained_on(data: dict[str, Any]) -> TrainedOn | None:
+    """The molecules of the training, by the sequences, forms and MD of a card; None without any."""
+    sequences = data["peptides"].get("train", {}).get("sequences")
+    if not sequences or not data["forms"]:
+        return None
+    solvents = {each["solvent"] for each in data["md"].get("train", {}).get("settings", []) if "solvent" in each}
+    letters = {letter for sequence in sequences for letter in sequence}
+    return TrainedOn(
+        tuple(sorted({len(sequence) for sequence in sequences})),
+        tuple(sorted(THREE_LETTER[letter] for letter in letters if letter in THREE_LETTER)),
+        tuple(data["forms"]),
+        solvent=solvents.pop() if len(solvents) == 1 else None,
+    )
 
 
 def _card(collected: Collected, shipped: dict[str, Any]) -> dict[str, Any]:
