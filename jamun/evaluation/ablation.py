@@ -29,24 +29,18 @@ class Sampled:
     variant: its name.
     record: the sampler's.
     comparison: result of the comparison with the MD.
-    dynamics, physicality: results of these; None where they are not there.
+    others: results of dynamics and physicality by these names, as far as they are there.
     """
 
     variant: str
     record: dict[str, Any]
     comparison: dict[str, Any]
-    dynamics: dict[str, Any] | None
-    physicality: dict[str, Any] | None
+    others: dict[str, dict[str, Any]]
 
     @property
     def model(self) -> str:
         """Name of the model."""
         return self.comparison["model"]
-
-    @property
-    def results(self) -> dict[str, dict[str, Any] | None]:
-        """Results by analysis."""
-        return {"compare": self.comparison, "dynamics": self.dynamics, "physicality": self.physicality}
 
     def setting(self, key: str) -> Any:
         """A sampling setting; the walk's sigma is None where it is the model's own."""
@@ -106,7 +100,7 @@ def _row(sampled: Sampled, plain: Sampled, shown: list[str]) -> dict[str, Any]:
     row |= {"samples": frames, "chains": record["chains"], "evaluations_per_sample": seen / frames}
     row["ms_per_sample"] = 1e3 * record["seconds"] / frames
     for metric in metrics_of(ABLATION):
-        estimate = estimate_at(sampled.results, metric.path)
+        estimate = estimate_at({"compare": comparison, **sampled.others}, metric.path)
         row |= columns(metric.key, estimate)
         if metric.key == "ess":
             per = columns(_PER_EVALUATION, estimate)
@@ -162,7 +156,7 @@ def read_sampled(folder: Path) -> Sampled:
         folder.parent.parent.name,
         read_json(folder / "sampling.json"),
         read_json(folder / "comparison.json"),
-        **{name: read_result(path) if path.exists() else None for name, path in others.items()},
+        {name: read_result(path) for name, path in others.items() if path.exists()},
     )
 
 

@@ -257,41 +257,37 @@ def read_summary(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
+def _cost(evaluation: Path, samples: Path, model: str, peptide: str) -> dict[str, Any]:
+    """Time, device and atoms of the sampling of one peptide, as far as the files in these folders tell them."""
+    cost: dict[str, Any] = {}
+    result, record = evaluation / model / f"{peptide}.json", samples / model / peptide / "sampling.json"
+    if result.exists():
+        drawn = read_json(result)["samples"]
+        cost = {"seconds": drawn["seconds"], "device": device_of(drawn)}
+    if record.exists():
+        sampling = read_json(record)
+        cost["atoms"] = sampling["atoms"]
+        if sampling["device"] == "cpu" and cost.get("device"):
+            cost["device"] += f", {plural(sampling['threads'], 'thread')}"
+    return cost
+
+
 def with_records(summary: pd.DataFrame, evaluation: Path, samples: Path) -> pd.DataFrame:
-    """The summary with the interval of the MSM's distance, and the time, atoms and device of sampling where the
-    folders `evaluation` and `samples` of the dataset tell them and it does not."""
-    rows = []
-    for _, row in summary.iterrows():
-        known: dict[str, Any] = {str(name): value for name, value in row.dropna().items()}
-        model, peptide = str(row["model"]), str(row["peptide"])
-        more: dict[str, Any] = {}
-        if peptide != MEAN:
-            record = samples / model / peptide / "sampling.json"
-            result = evaluation / model / f"{peptide}.json"
-            msm = evaluation / model / "msm" / f"{peptide}.json"
-            if msm.exists() and (js := read_json(msm).get("js")):
-                more |= {"js_msm_low": js["low"], "js_msm_high": js["high"]}
-            if result.exists():
-                drawn = read_json(result)["samples"]
-                more |= {"seconds": drawn["seconds"], "device": device_of(drawn)}
-            if record.exists():
-                sampling = read_json(record)
-                more["atoms"] = sampling["atoms"]
-                if sampling["device"] == "cpu" and more.get("device"):
-                    more["device"] += f", {plural(sampling['threads'], 'thread')}"
-        rows.append(more | known)
-    merged = pd.DataFrame(rows)
-    order = [*summary.columns, *(name for name in merged.columns if name not in summary.columns)]
-    merged = merged.reindex(columns=order)
-    for model in merged["model"].unique():
-        own = (merged["model"] == model) & (merged["peptide"] != MEAN)
-        mean = (merged["model"] == model) & (merged["peptide"] == MEAN)
-        for name in ("seconds", "atoms"):
-            if name in merged and name not in summary:
-                merged.loc[mean, name] = merged.loc[own, name].mean()
-        if "device" in merged and merged.loc[own, "device"].nunique() == 1:
-            merged.loc[mean, "device"] = merged.loc[own, "device"].iloc[0]
-    return merged
+    """The summary with the time, atoms and device of sampling where the folders `evaluation` and `samples` of the
+    dataset tell them; in rows of means, means over peptides and the device that all have."""
+    costs = [_cost(evaluation, samples, row["model"], row["peptide"]) for _, row in summary.iterrows()]
+    told = [name for name in ("seconds", "device", "atoms") if any(name in cost for cost in costs)]
+    table = summary.join(pd.DataFrame(costs, index=summary.index, columns=told))
+    of_means = table["peptide"] == MEAN
+    for model in table["model"].unique():
+        of_model = table["model"] == model
+        for name in told:
+            values = table.loc[of_model & ~of_means, name].dropna()
+            if name != "device":
+                table.loc[of_model & of_means, name] = values.mean()
+            elif values.nunique() == 1:
+                table.loc[of_model & of_means, name] = values.iloc[0]
+    return table
 
 
 def tables_to_files(summary: Path, samples: Path, markdown: Path, latex: Path, page: Path, timing: Path) -> None:

@@ -13,6 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from jamun.config.figures import FigureSettings
+from jamun.evaluation.ablation import NONE, SETTING_COLUMNS
+from jamun.evaluation.summary import MEAN
 from jamun.figures.style import (
     CYCLE,
     FLOOR,
@@ -41,7 +43,6 @@ _ROWS = (
     ),
     ((("ess_per_evaluation", "effective samples", "#000000"),), "effective samples\na network evaluation", 1.0),
 )
-_COLUMNS = {"sigma": "sigma_nm", "jump_sigmas": "jump_sigmas_nm"}
 _NAMES = {
     "sigma": "σ of the walk (nm)",
     "friction": "friction",
@@ -51,7 +52,6 @@ _NAMES = {
     "score_clip": "score clip (1/σ)",
     "inverse_temperature": "inverse temperature",
 }
-_MEAN, _NONE = "mean", "none"
 # Numbers that span more than this are drawn on a logarithmic axis.
 _WIDE = 5.0
 
@@ -75,7 +75,7 @@ def _label(row: pd.Series, family: str) -> str:
     """What stands below a point: the setting's value, or the name of the variant where several settings differ."""
     if family == "model":
         return str(row["model"])
-    column = _COLUMNS.get(family, family)
+    column = SETTING_COLUMNS.get(family, family)
     return str(row["variant"] if "," in family or column not in row else row[column])
 
 
@@ -103,7 +103,7 @@ def families(table: pd.DataFrame) -> list[Family]:
             continue
         levels = name == "jump_sigmas"
         # None first, then short lists of levels before long ones, then as they come.
-        order = sorted(dict.fromkeys(labels), key=lambda label: (label != _NONE, label.count(",") if levels else 0))
+        order = sorted(dict.fromkeys(labels), key=lambda label: (label != NONE, label.count(",") if levels else 0))
         places = np.array([order.index(label) for label in labels], dtype=float)
         words = {float(place): label.replace(", ", "\n") for place, label in enumerate(order)}
         found.append(Family(name, rows, places, words, False, False, levels))
@@ -125,7 +125,7 @@ def _draw(panel: Axes, family: Family, row: int, models: list[str]) -> dict[str,
     series, _, factor = _ROWS[row]
     entries: dict[str, Any] = {}
     shown = [model for model in models if (family.rows["model"] == model).any()]
-    untrained = (family.rows["untrained_sigmas_nm"] != _NONE).to_numpy()
+    untrained = (family.rows["untrained_sigmas_nm"] != NONE).to_numpy()
     count = len(series) * len(shown)
     for place, (column, words, colour) in enumerate(series):
         value, low, high = (factor * family.rows[f"{column}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
@@ -183,9 +183,9 @@ def plot_ablation(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     `table` is evaluation's, with rows of means and the plain settings first. Colours tell what is measured, markers the
     model, open ones that the network was not trained at a level; the MD's floor of the JS distance is grey.
     """
-    peptides = [peptide for peptide in dict.fromkeys(table["peptide"]) if peptide != _MEAN]
+    peptides = [peptide for peptide in dict.fromkeys(table["peptide"]) if peptide != MEAN]
     # One row a variant: the mean, or of a single peptide its own, which has intervals.
-    variants = table[table["peptide"] == (peptides[0] if len(peptides) == 1 else _MEAN)]
+    variants = table[table["peptide"] == (peptides[0] if len(peptides) == 1 else MEAN)]
     models = list(dict.fromkeys(variants["model"]))
     columns = families(variants)
     what = peptides[0] if len(peptides) == 1 else f"means of {len(peptides)} peptides"
@@ -238,7 +238,7 @@ def _keys(variants: pd.DataFrame, models: list[str]) -> dict[str, Any]:
     if len(models) > 1:
         for number, model in enumerate(models):
             entries[f"model {model}"] = Line2D([], [], marker=MARKERS[number % len(MARKERS)], **grey)
-    if (variants["untrained_sigmas_nm"] != _NONE).any():
+    if (variants["untrained_sigmas_nm"] != NONE).any():
         entries["not trained at this level"] = Line2D([], [], marker="o", markerfacecolor="white", **grey)
     return entries
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
+from jamun.evaluation.summary import MEAN
 from jamun.figures.style import MODELS, below_legend, headline, in_words, intervals, read_rows, set_pads, styled
 
 _GROUPS = {
@@ -19,8 +20,6 @@ _GROUPS = {
     "ramachandran": "φ, ψ pairs",
 }
 _FLOOR, _EQUAL = "MD, half against half", "MD at equal wall clock"
-# The peptide of the rows that hold a model's means.
-_MEAN = "mean"
 # With more peptides than this, means are drawn, and each peptide as a dot.
 _MOST_PEPTIDES = 16
 _EDGE = (patheffects.withStroke(linewidth=3.2, foreground="white"),)
@@ -50,7 +49,7 @@ def _draw(panel: Axes, tables: dict[str, pd.DataFrame], keys: list[tuple[str, st
         low, high = (_column(table, keys, f"js_{{}}_{end}") for end in ("low", "high"))
         intervals(panel, x, value, low, high, ecolor="black", capsize=min(4.0, 16 * width), zorder=4)
         if dots:
-            peptides = [peptide for peptide in table.index if peptide != _MEAN]
+            peptides = [peptide for peptide in table.index if peptide != MEAN]
             # Spread across the bar in the order of the table, so that the same data give the same picture.
             offsets = np.linspace(-0.3, 0.3, len(peptides)) * width
             for place, (_, group) in zip(x, keys, strict=True):
@@ -98,12 +97,12 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
     side by side, of that peptide or of the means. `summary` is evaluation's table, with rows of means.
     """
     models = list(dict.fromkeys(summary["model"]))
-    peptides = [peptide for peptide in dict.fromkeys(summary["peptide"]) if peptide != _MEAN]
+    peptides = [peptide for peptide in dict.fromkeys(summary["peptide"]) if peptide != MEAN]
     tables = {model: summary[summary["model"] == model].set_index("peptide") for model in models}
     dataset = summary["dataset"].iloc[0]
     if len(peptides) == 1 or len(peptides) > _MOST_PEPTIDES:
         figure, panel = plt.subplots(figsize=(max(6.0, 2.6 + 1.0 * len(models)), 4.0), layout="constrained")
-        shown = peptides[0] if len(peptides) == 1 else _MEAN
+        shown = peptides[0] if len(peptides) == 1 else MEAN
         keys = [(shown, group) for group in _GROUPS]
         entries = _draw(panel, tables, keys, dots=len(peptides) > 1)
         _axes(panel, list(_GROUPS.values()), turned=False)
@@ -118,7 +117,7 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
             panel.text(place, 0.01, "none", ha="center", fontsize=8, transform=panel.get_xaxis_transform())
         what = shown if len(peptides) == 1 else f"means of {len(peptides)} peptides"
     else:
-        names = [*peptides, _MEAN]
+        names = [*peptides, MEAN]
         across = 1.3 + max(0.17 * len(names) * (len(models) + 0.6), 2.3)
         figure, axes = plt.subplots(
             2, 2, figsize=(min(2 * across, 14.0), 5.8), sharex=True, sharey=True, layout="constrained"

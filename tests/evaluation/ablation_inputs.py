@@ -43,8 +43,10 @@ def made(variant, peptide="AW", model="default", js=0.2, ess=100.0, broken=0.02,
             "js": distances,
             "baselines": {"md_halves": {group: estimate(0.05) for group in GROUPS}},
         },
-        {"ess": {"samples": {"samples": estimate(ess), "per_second": estimate(ess / 2.0)}}},
-        {"raw": {"shares": {name: estimate(value) for name, value in shares.items()}}},
+        {
+            "dynamics": {"ess": {"samples": {"samples": estimate(ess), "per_second": estimate(ess / 2.0)}}},
+            "physicality": {"raw": {"shares": {name: estimate(value) for name, value in shares.items()}}},
+        },
     )
 
 

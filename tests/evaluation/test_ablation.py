@@ -112,7 +112,7 @@ def test_means_and_paired_differences():
 def test_what_is_missing_stays_empty():
     bare = made("plain")
     bare.comparison["js"]["side_chain"] = dict.fromkeys(("value", "low", "high"))
-    bare.dynamics["ess"]["samples"]["samples"] = {"value": None, "low": None, "high": None, "reason": "no TICA"}
+    bare.others["dynamics"]["ess"]["samples"]["samples"] = {"value": None, "low": None, "high": None, "reason": "no TICA"}
     table = ablation_table([bare, made("slow", friction=0.1)])
     row = of(table, "plain", "AW")
     assert np.isnan(row["ess_per_evaluation"])
@@ -129,8 +129,8 @@ def test_files(tmp_path):
         for name, content in (
             ("sampling", one.record),
             ("comparison", one.comparison),
-            ("dynamics", one.dynamics),
-            ("physicality", one.physicality),
+            ("dynamics", one.others["dynamics"]),
+            ("physicality", one.others["physicality"]),
         ):
             write_json(folder / f"{name}.json", content)
         folders.append(folder)

@@ -202,14 +202,14 @@ def test_units_and_intervals():
 def test_files_and_records(tmp_path):
     evaluation, samples = tmp_path / "evaluation", tmp_path / "samples"
     write_json(evaluation / "default/NA.json", {"samples": {"seconds": 36.3, "device": "cpu", "processor": "EPYC"}})
-    write_json(evaluation / "default/msm/NA.json", {"js": {"value": 0.12, "low": 0.08, "high": 0.2}})
     write_json(samples / "default/NA/sampling.json", {"atoms": 16, "device": "cpu", "threads": 2})
-    summary(("NA", "AW"), ("default",)).to_csv(evaluation / "summary.csv", index=False)
+    rows = summary(("NA", "AW"), ("default",), js_msm_low=0.08, js_msm_high=0.2)
+    rows.to_csv(evaluation / "summary.csv", index=False)
     table = with_records(read_summary(evaluation / "summary.csv"), evaluation, samples)
     assert list(table["peptide"]) == ["NA", "AW", "mean"]
     assert table.loc[0, ["atoms", "seconds", "device"]].tolist() == [16, 36.3, "EPYC, 2 threads"]
     assert table.loc[[1], "atoms"].isna().all(), "of AW there is no record"
-    assert table.loc[0, ["js_msm_low", "js_msm_high"]].tolist() == [0.08, 0.2]
+    assert table.loc[2, ["atoms", "seconds", "device"]].tolist() == [16, 36.3, "EPYC, 2 threads"], "means"
     names = [tmp_path / f"summary.{suffix}" for suffix in ("md", "tex", "html")]
     tables_to_files(evaluation / "summary.csv", samples, *names, tmp_path / "timing.csv")
     markdown, latex, page = (name.read_text() for name in names)
