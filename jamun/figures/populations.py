@@ -17,20 +17,6 @@ _TITLES = {
 }
 
 
-def _residues(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """The residues of the maps, in the order of the sequence."""
-    return [
-        {"residue": step["place"], "residue_name": step["residue"]}
-        for step in result["steps"]
-        if step["step"] == "helical"
-    ]
-
-
-def _amount(result: dict[str, Any]) -> str:
-    picoseconds = result["runs"] * (result["frames"] / result["runs"]) * result["frame_interval_ps"]
-    return f"{picoseconds / 1000:.3g} ns of MD in {result['runs']} runs, lag {result['lag']['lag_ps']:.3g} ps"
-
-
 @styled()
 def plot_populations(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Free energy over phi and psi, -ln p in kT above the row's lowest bin; empty bins are white.
@@ -39,10 +25,14 @@ def plot_populations(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
     maps of samples are left out where there were none. Raises FigureError for an unknown colour map.
     """
     names = [name for name in _TITLES if name in arrays]
-    residues = _residues(result)
+    # Every residue that has a map has a helical step; steps are in the order of the sequence.
+    helical = [step for step in result["steps"] if step["step"] == "helical"]
+    residues = [{"residue": step["place"], "residue_name": step["residue"]} for step in helical]
     edges = np.linspace(-180.0, 180.0, arrays["md"].shape[1] + 1)
     figure = rows_of_maps(
         [_TITLES[name] for name in names], residues, edges, [arrays[name] for name in names], settings
     )
-    headline(figure, f"{result['peptide']}: {_amount(result)}")
+    nanoseconds = result["frames"] * result["frame_interval_ps"] / 1000
+    lag = result["lag"]["lag_ps"]
+    headline(figure, f"{result['peptide']}: {nanoseconds:.3g} ns of MD in {result['runs']} runs, lag {lag:.3g} ps")
     return figure

@@ -14,7 +14,7 @@ import lightning
 import numpy as np
 import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
@@ -40,11 +40,6 @@ _LIGHTNING_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {
 }
 
 
-def _plain_progress() -> list[Callback]:
-    """A bar on a terminal; elsewhere the log has a line a validation."""
-    return [TQDMProgressBar(refresh_rate=10)] if sys.stderr.isatty() else []
-
-
 def read_state(path: Path, what: str) -> dict[str, Any]:
     """A checkpoint of Lightning; `what` is its name in an error. Raises TrainingError where it cannot be read."""
     try:
@@ -54,12 +49,7 @@ def read_state(path: Path, what: str) -> dict[str, Any]:
         raise TrainingError(f"{path}: the {what} checkpoint is unreadable; delete its folder to start anew.") from None
 
 
-def _digest(denoiser: Network) -> str:
-    """SHA-256 of the weights of a network."""
-    return _digest_of(value.numpy() for value in denoiser.state_dict().values())
-
-
-def _digest_of(arrays: Iterable[np.ndarray]) -> str:
+def _digest(arrays: Iterable[np.ndarray]) -> str:
     """SHA-256 of arrays."""
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
@@ -70,12 +60,13 @@ def _fingerprint(
     """What must not differ between the runs of one training; where it runs, and until when, may."""
     where = {"accelerator", "devices", "compile", "num_workers"}
     until = {"max_steps", "validation_interval", "validation_frames", "early_stopping"}
-    kept: dict[str, Any] = {} if data.weights is None else {"frame_weights": _digest_of(data.weights.values())}
+    kept: dict[str, Any] = {} if data.weights is None else {"frame_weights": _digest(data.weights.values())}
+    weights = None if initial is None else _digest(value.numpy() for value in initial.state_dict().values())
     return kept | {
         "network": network.model_dump(mode="json"),
         "training": training.model_dump(mode="json", exclude=where | until),
         "mean_squared_distance": data.mean_squared_distance,
-        "initial_weights": None if initial is None else _digest(initial),
+        "initial_weights": weights,
     }
 
 
@@ -126,6 +117,8 @@ def fit(
     ]
     patience = training.early_stopping
     stoppers = [EarlyStopping("validation_loss", patience=patience)] if patience else []
+    # A bar on a terminal; elsewhere the log has a line a validation.
+    bars = [TQDMProgressBar(refresh_rate=10)] if sys.stderr.isatty() else []
     interval = min(training.validation_interval, training.max_steps)
     trainer = lightning.Trainer(
         accelerator=training.accelerator,
@@ -139,7 +132,7 @@ def fit(
         num_sanity_val_steps=0,
         accumulate_grad_batches=training.accumulate,
         gradient_clip_val=training.gradient_clip or None,
-        callbacks=[history, *keepers, *stoppers, *_plain_progress()],
+        callbacks=[history, *keepers, *stoppers, *bars],
         logger=[CSVLogger(work, name="csv"), TensorBoardLogger(work, name="tensorboard")],
         # Else, in a Slurm job, Lightning would take the number of processes from Slurm and requeue the job by itself.
         plugins=[LightningEnvironment()],

@@ -45,16 +45,10 @@ def noisy(clean: Tensor, mask: Tensor, sigma: float | Tensor, seed: int, align: 
     return superpose(y, clean, mask) if align else y
 
 
-def squared_error(estimate: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
-    """|xhat - x|^2 averaged over the atoms of each graph, nm^2: (G, N, 3) -> (G,)."""
-    squared = (estimate - clean).square().sum(-1) * mask
-    return squared.sum(1) / mask.sum(1)
-
-
 def denoising_error(
     denoiser: Callable[..., Tensor], batch: Batch, sigma: float | Tensor, settings: TrainingSettings, purpose: str
 ) -> Tensor:
-    """Squared errors of a noised batch.
+    """Squared errors |xhat - x|^2 of a noised batch.
 
     Args:
         denoiser: y (G, N, 3) in nm, sigma in nm and the conditioning to xhat of the shape of y.
@@ -69,7 +63,8 @@ def denoising_error(
     mask = batch.conditioning.mask
     clean = centre(batch.positions, mask)
     y = noisy(clean, mask, sigma, derived_seed(settings.seed, purpose, batch.number), settings.align)
-    return squared_error(denoiser(y, sigma, batch.conditioning), clean, mask)
+    squared = (denoiser(y, sigma, batch.conditioning) - clean).square().sum(-1) * mask
+    return squared.sum(1) / mask.sum(1)
 
 
 def trains_on_gpu(settings: TrainingSettings) -> bool:

@@ -18,13 +18,6 @@ from jamun.peptides.structures import Structure, read_structure
 logger = logging.getLogger(__name__)
 
 
-def _modeller(structure: Structure) -> app.Modeller:
-    """The heavy atoms of the first model for OpenMM."""
-    topology = structure.trajectory().topology.to_openmm()
-    next(topology.chains()).id = "A"
-    return app.Modeller(topology, structure.positions[0] * unit.nanometer)
-
-
 def _named_hands(structure: Structure, whole: mdtraj.Topology) -> dict[int, int]:
     """Those of `Structure.named_hands`, by the atoms of its topology with hydrogens."""
     return {
@@ -47,7 +40,9 @@ def take_structure(source: Path, ph: float, name: str) -> tuple[app.Topology, np
     amber99sbildn knows.
     """
     structure = read_structure(source)
-    modeller, notes = _modeller(structure), list(structure.notes)
+    topology, notes = structure.trajectory().topology.to_openmm(), list(structure.notes)
+    next(topology.chains()).id = "A"
+    modeller = app.Modeller(topology, structure.positions[0] * unit.nanometer)
     try:
         add_hydrogens(modeller, ph)
     except ValueError as error:

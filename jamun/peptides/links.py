@@ -9,7 +9,7 @@ from jamun.peptides.bond_lengths import LONGEST_BOND_NM, distance
 from jamun.peptides.naming import ChainResidue
 from jamun.peptides.reading import FoundAtom
 from jamun.peptides.sequences import ONE_LETTER, PeptideError
-from jamun.peptides.topology import AtomNames
+from jamun.peptides.topology import AtomNames, chain_bonds
 
 # Of a bond between residues that is neither a peptide bond nor a disulphide, such as a thioether's.
 _LONGEST_LINK_NM = 0.2
@@ -44,8 +44,9 @@ def closures(chain: list[ChainResidue], told: Bonds) -> list[Closure]:
     return found
 
 
-def with_closures(bonds: np.ndarray, chain: list[ChainResidue], names: AtomNames, closing: list[Closure]) -> np.ndarray:
-    """Bonds (bonds, 2) of an open chain of atoms `names`, and those that close it."""
+def bonds_of(chain: list[ChainResidue], names: AtomNames, closing: list[Closure]) -> np.ndarray:
+    """Bonds (bonds, 2) of a chain of atoms `names`, those that close it last."""
+    bonds = chain_bonds(tuple(residue.kind for residue in chain), names)
     starts = dict(zip((residue.place for residue in chain), np.cumsum([0, *map(len, names)]).tolist(), strict=False))
     own = dict(zip((residue.place for residue in chain), names, strict=True))
     pairs = [sorted(starts[end.place] + own[end.place].index(name) for end, name in pair) for pair in closing]

@@ -16,12 +16,12 @@ import numpy as np
 from jamun.peptides.bond_lengths import require_lengths, require_molecule
 from jamun.peptides.chains import one_chain
 from jamun.peptides.closures import Closures
-from jamun.peptides.links import Closure, closure_notes, closures, refuse_other_bonds, with_closures
+from jamun.peptides.links import Closure, bonds_of, closure_notes, closures, refuse_other_bonds
 from jamun.peptides.naming import ChainResidue, missing_atoms, sort_out, spelled, wrong_atoms
 from jamun.peptides.reading import FoundAtom, FoundModel, FoundResidue, read_models
 from jamun.peptides.residues import RESIDUE_KINDS, hand, natural_centres
 from jamun.peptides.sequences import CAPS, D_NAMES, D_RESIDUES, ONE_LETTER, Peptide, PeptideError
-from jamun.peptides.topology import AtomNames, chain_bonds, peptide_topology
+from jamun.peptides.topology import AtomNames, peptide_topology
 
 if TYPE_CHECKING:
     import mdtraj
@@ -131,6 +131,11 @@ class _Peptide:
         return np.array([residue.atoms[name].position for residue, names in found for name in names])
 
     @property
+    def bonds(self) -> np.ndarray:
+        """(bonds, 2), those that close the chain last."""
+        return bonds_of(self.chain, self.atom_names, self.closing)
+
+    @property
     def labels(self) -> list[str]:
         found = zip(self.chain, self.atom_names, strict=True)
         return [f"{residue.label} {name}" for residue, names in found for name in names]
@@ -179,7 +184,7 @@ def _peptide(model: FoundModel, path: str) -> _Peptide:
         notes.append("added OXT to the end of the chain")
     notes += closure_notes(chain, closing, model.bonds, path)
     peptide = _Peptide(chain, closing, notes)
-    refuse_other_bonds(chain, peptide.atom_names, _bonds(peptide), model.bonds, path)
+    refuse_other_bonds(chain, peptide.atom_names, peptide.bonds, model.bonds, path)
     return peptide
 
 
@@ -201,14 +206,14 @@ def read_structure(path: Path) -> Structure:
     names = [f"{path}" if len(models) == 1 else f"{path}, model {number}" for number in range(1, len(models) + 1)]
     peptides = [_peptide(model, name) for model, name in zip(models, names, strict=True)]
     first = peptides[0]
-    bonds, labels = _bonds(first), first.labels
+    bonds, labels = first.bonds, first.labels
     for where, peptide in zip(names, peptides, strict=True):
         if (spelled(peptide.chain), peptide.atom_names) != (spelled(first.chain), first.atom_names):
             raise PeptideError(
                 f"{where}: {spelled(peptide.chain)} with {len(peptide.labels)} heavy atoms, but the first model is "
                 f"{spelled(first.chain)} with {len(labels)}; keep models of one molecule."
             )
-        if not np.array_equal(_bonds(peptide), bonds):
+        if not np.array_equal(peptide.bonds, bonds):
             raise PeptideError(
                 f"{where}: other disulphides than in the first model; keep models of one molecule, or name bonds by "
                 "CONECT or SSBOND records."
@@ -225,11 +230,6 @@ def read_structure(path: Path) -> Structure:
     )
     _require_named_hands(structure, first.chain, path)
     return structure
-
-
-def _bonds(peptide: _Peptide) -> np.ndarray:
-    kinds = tuple(residue.kind for residue in peptide.chain)
-    return with_closures(chain_bonds(kinds, peptide.atom_names), peptide.chain, peptide.atom_names, peptide.closing)
 
 
 def _require_named_hands(structure: Structure, chain: list[ChainResidue], path: Path) -> None:

@@ -19,28 +19,28 @@ from jamun.simulate.system import SimulationError
 class _Table:
     """A list of terms that a force holds.
 
-    indices: how many particles a term names before its parameters; size, get, add: names of the force's methods;
-    listed: whether `add` takes all parameters as one list, as forces of which the parameters are free do.
+    indices: how many particles a term names before its parameters; term: what the force's methods call it; listed:
+    whether a term is added with all parameters as one list, as to forces of which the parameters are free.
     """
 
     indices: int
-    size: str
-    get: str
-    add: str
+    term: str
     listed: bool = False
+
+    def read(self, force: openmm.Force) -> list[tuple[Any, ...]]:
+        """The terms in a force, without units."""
+        size, get = getattr(force, f"getNum{self.term}s"), getattr(force, f"get{self.term}Parameters")
+        return [tuple(map(_plain, get(index))) for index in range(size())]
 
 
 # Tables of the forces that can be appended, in the order in which they are to be filled.
 _TABLES: dict[type[openmm.Force], tuple[_Table, ...]] = {
-    openmm.HarmonicBondForce: (_Table(2, "getNumBonds", "getBondParameters", "addBond"),),
-    openmm.HarmonicAngleForce: (_Table(3, "getNumAngles", "getAngleParameters", "addAngle"),),
-    openmm.PeriodicTorsionForce: (_Table(4, "getNumTorsions", "getTorsionParameters", "addTorsion"),),
-    openmm.NonbondedForce: (
-        _Table(0, "getNumParticles", "getParticleParameters", "addParticle"),
-        _Table(2, "getNumExceptions", "getExceptionParameters", "addException"),
-    ),
-    openmm.GBSAOBCForce: (_Table(0, "getNumParticles", "getParticleParameters", "addParticle"),),
-    openmm.CustomGBForce: (_Table(0, "getNumParticles", "getParticleParameters", "addParticle", listed=True),),
+    openmm.HarmonicBondForce: (_Table(2, "Bond"),),
+    openmm.HarmonicAngleForce: (_Table(3, "Angle"),),
+    openmm.PeriodicTorsionForce: (_Table(4, "Torsion"),),
+    openmm.NonbondedForce: (_Table(0, "Particle"), _Table(2, "Exception")),
+    openmm.GBSAOBCForce: (_Table(0, "Particle"),),
+    openmm.CustomGBForce: (_Table(0, "Particle", listed=True),),
 }
 
 
@@ -78,10 +78,7 @@ class Template:
                     f"simulate.batched does not know OpenMM's {kind.__name__}; use another forcefield or turn "
                     "simulate.batched off."
                 )
-            terms[kind] = [
-                [tuple(map(_plain, getattr(force, table.get)(index))) for index in range(getattr(force, table.size)())]
-                for table in _TABLES[kind]
-            ]
+            terms[kind] = [table.read(force) for table in _TABLES[kind]]
         return cls(
             [_plain(system.getParticleMass(index)) for index in range(system.getNumParticles())],
             [tuple(map(_plain, system.getConstraintParameters(index))) for index in range(system.getNumConstraints())],
@@ -129,7 +126,7 @@ class Assembly:
             for table, terms in zip(_TABLES[kind], tables, strict=True):
                 if terms:
                     listed = [(list(term),) for term in terms] if table.listed else terms
-                    _append_terms(getattr(self.forces[kind], table.add), listed, table.indices, starts)
+                    _append_terms(getattr(self.forces[kind], f"add{table.term}"), listed, table.indices, starts)
 
 
 def _append_terms(add: Callable[..., Any], terms: list[tuple[Any, ...]], indices: int, starts: range) -> None:

@@ -54,13 +54,11 @@ def spacing_of(members: Sequence[SimulationSystem], padding: float) -> float:
     As OpenMM's addSolvent has it: the diameter of a sphere around the member where it starts, plus `padding`, and at
     least twice the padding.
     """
-    return max(2 * padding, 2 * max(_radius(member.positions) for member in members) + padding)
-
-
-def _radius(positions: np.ndarray) -> float:
-    """Of the sphere around the centre of the box around `positions` (atoms, 3), nm."""
-    centre = (positions.min(0) + positions.max(0)) / 2
-    return float(np.linalg.norm(positions - centre, axis=1).max())
+    radius = 0.0  # of the sphere around the centre of the box around a member
+    for positions in (member.positions for member in members):
+        centre = (positions.min(0) + positions.max(0)) / 2
+        radius = max(radius, float(np.linalg.norm(positions - centre, axis=1).max()))
+    return max(2 * padding, 2 * radius + padding)
 
 
 def _box_forces(settings: SimulateSettings) -> list[openmm.Force]:

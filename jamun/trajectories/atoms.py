@@ -11,12 +11,12 @@ import numpy as np
 from jamun.io.names import ending, openable
 from jamun.peptides.chains import chains_by_bonds, chains_by_order
 from jamun.peptides.closures import Closures
-from jamun.peptides.links import Bonds, closures, with_closures
+from jamun.peptides.links import Bonds, bonds_of, closures
 from jamun.peptides.naming import ChainResidue, sort_out, spelled, wrong_atoms
 from jamun.peptides.reading import STRUCTURE_SUFFIXES, FoundResidue, found_residues, read_models
 from jamun.peptides.residues import RESIDUE_KINDS
 from jamun.peptides.sequences import CAPS, ONE_LETTER, PeptideError
-from jamun.peptides.topology import chain_bonds, peptide_topology
+from jamun.peptides.topology import peptide_topology
 from jamun.trajectories.checks import TrajectoryError
 
 
@@ -199,6 +199,6 @@ def map_peptide(foreign: FoundTopology, where: Path) -> tuple[mdtraj.Topology, A
         (*RESIDUE_KINDS[residue.kind].atoms, *(("OXT",) if "OXT" in residue.atoms else ())) for residue in chain
     )
     indices = _indices(chain, names, where)
-    residues = tuple(residue.kind for residue in chain)
-    bonds = with_closures(chain_bonds(residues, names), chain, names, closures(chain, foreign.bonds))
-    return peptide_topology(residues, names, bonds), AtomMap(indices, chains.notes(chain, indices))
+    bonds = bonds_of(chain, names, closures(chain, foreign.bonds))
+    topology = peptide_topology(tuple(residue.kind for residue in chain), names, bonds)
+    return topology, AtomMap(indices, chains.notes(chain, indices))

@@ -112,7 +112,12 @@ def test_means_and_paired_differences():
 def test_what_is_missing_stays_empty():
     bare = made("plain")
     bare.comparison["js"]["side_chain"] = dict.fromkeys(("value", "low", "high"))
-    bare.others["dynamics"]["ess"]["samples"]["samples"] = {"value": None, "low": None, "high": None, "reason": "no TICA"}
+    bare.others["dynamics"]["ess"]["samples"]["samples"] = {
+        "value": None,
+        "low": None,
+        "high": None,
+        "reason": "no TICA",
+    }
     table = ablation_table([bare, made("slow", friction=0.1)])
     row = of(table, "plain", "AW")
     assert np.isnan(row["ess_per_evaluation"])
