@@ -89,8 +89,7 @@ ABLATION_EVALUATION = {
 }
 ABLATION_TABLE = "results/{dataset}/ablation/ablation.csv"
 
-# A figure of one peptide's samples by a model; others lie beside the folders of models.
-FIGURE = "results/{dataset}/figures/{model}/{kind}/{peptide}"
+# A folder a model, then one a kind of figure, holds those of single peptides; others lie beside the folders of models.
 FIGURES = "results/{dataset}/figures"
 VIEWER = "results/{dataset}/figures/{model}/viewer/{peptide}.html"
 REPORT = "results/{dataset}/report.html"

@@ -105,20 +105,27 @@ class Quantity(GroupedMetadata):
         yield Unit(self.unit)
 
 
+def members(annotation: Any) -> list[Any]:
+    """The types that `annotation` admits, null left out: one, or those of a union."""
+    if typing.get_origin(annotation) is Annotated:
+        return members(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [inner for part in typing.get_args(annotation) for inner in members(part) if inner is not type(None)]
+    return [annotation]
+
+
 def as_number(value: Any, annotation: Any) -> Any:
     """`value` as the number that it looks like, where `annotation` wants a number: YAML reads ``1e5`` as text, and
     ``1.0e+5`` as a float, where people mean an integer. Anything else passes through for pydantic to judge."""
-    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Annotated:
-        return as_number(value, parts[0])
-    if origin in (typing.Union, types.UnionType):
-        wanted = [part for part in parts if part is not type(None)]
-        return as_number(value, wanted[0]) if len(wanted) == 1 else value
-    if origin is list and isinstance(value, list):
-        return [as_number(item, parts[0]) for item in value]
-    if annotation in (int, float) and isinstance(value, str) and len(value) < 40 and _SCIENTIFIC.fullmatch(value):
+    kinds = members(annotation)
+    if len(kinds) > 1:
+        return value
+    (kind,) = kinds
+    if typing.get_origin(kind) is list and isinstance(value, list):
+        return [as_number(item, typing.get_args(kind)[0]) for item in value]
+    if kind in (int, float) and isinstance(value, str) and len(value) < 40 and _SCIENTIFIC.fullmatch(value):
         value = float(value)
-    if annotation is int and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+    if kind is int and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     return value
 

@@ -3,7 +3,6 @@
 import datetime
 import difflib
 import re
-import types
 import typing
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from jamun.config.base import NAME, Quantity, Unit
+from jamun.config.base import NAME, Quantity, Unit, members
 from jamun.io.text import shown
 
 _EXPECTED = {
@@ -35,15 +34,6 @@ _WORD = re.compile(r"\w[\w.-]{0,63}")
 
 class ConfigurationError(ValueError):
     """A configuration that cannot be run; the message is one sentence for the user."""
-
-
-def members(annotation: Any) -> list[Any]:
-    """The types that `annotation` admits, null left out: one, or those of a union."""
-    if typing.get_origin(annotation) is Annotated:
-        return members(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return [inner for part in typing.get_args(annotation) for inner in members(part) if inner is not type(None)]
-    return [annotation]
 
 
 def _described(annotation: Any) -> str:

@@ -28,10 +28,9 @@ from scipy.spatial.transform import Rotation
 from jamun.config.simulate import SimulateSettings
 from jamun.simulate.assembly import Assembly, Template
 from jamun.simulate.batch import Parts, joined_topology, templates_of
-from jamun.simulate.lattice import face_centred
 from jamun.simulate.system import BOX_MARGIN, SimulationError, SimulationSystem, degrees_of_freedom, parametrised
 from jamun.simulate.tether import Tethers, holding
-from jamun.simulate.water import ion_places, waters_around
+from jamun.simulate.water import face_centred, ion_places, waters_around
 
 # Waters a litre, mol: how many ion pairs a molar solution has for so many waters.
 _WATER_MOLAR = 55.4

@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from jamun.config import Configuration
-from jamun.config.errors import members
+from jamun.config.base import members
 
 Path = tuple[str | int, ...]
 

@@ -213,7 +213,7 @@ def test_samples_of_the_wrong_hand_alone_are_told(alanine, tmp_path):
 
 def test_the_figure_and_the_table_are_of_the_result(finished, tmp_path):
     from jamun import figures
-    from jamun.commands.populations import populations_table
+    from jamun.cli.populations import populations_table
     from jamun.config.figures import FigureSettings
     from jamun.figures.populations import plot_populations
 

@@ -13,10 +13,9 @@ from jamun.config.simulate import SimulateSettings
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.assembly import Template
-from jamun.simulate.lattice import face_centred
 from jamun.simulate.system import SimulationError, make_member
 from jamun.simulate.tether import CONSTANT, follow, holding
-from jamun.simulate.water import WATER_ATOMS, waters_around
+from jamun.simulate.water import WATER_ATOMS, face_centred, waters_around
 from jamun.simulate.water_box import spacing_of, tethered_atom, water_box
 
 SETTINGS = {
