@@ -2,6 +2,7 @@
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ _VALIDATED = re.compile(
     re.MULTILINE,
 )
 _LOG_END = 2**18
+# What reading a record that is not there, or is no record, ends with.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,10 @@ def _left(missing: float, per_second: float, since: Path) -> float:
 def simulation(record: Path, work: Path, settings: SimulateSettings) -> Progress:
     """Nanoseconds of one peptide's MD: of the published `record`, or of the replicas in `work` at their last save."""
     asked = settings.production * settings.replicas * 1e-3
-    try:
+    with suppress(*_UNREADABLE):
         made = read_json(record)["production"]
         done = made["frames"] * made["frame_interval_ps"] * 1e-3
         return Progress(done, max(asked, done), made.get("ns_per_day"))
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
     done, seconds, stage, newest = 0.0, 0.0, "", work
     for path in sorted(work.glob("replica_*/progress.json")):
         try:
@@ -66,33 +67,28 @@ def simulation(record: Path, work: Path, settings: SimulateSettings) -> Progress
 
 def sampling(record: Path, work: Path, settings: SamplingSettings) -> Progress:
     """Accepted samples of one peptide: of the published `record`, or of the state in `work` at its last save."""
-    try:
+    with suppress(*_UNREADABLE):
         return Progress(read_json(record)["samples"]["accepted"], settings.samples)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
     state = work / "state.pt"
     if not state.exists():
         return Progress(0, settings.samples)
     import torch  # slow to import, and needed for samplings under way only
 
-    try:
+    # A state that is being replaced, or is of another version, is not this command's to judge.
+    with suppress(Exception):
         saved = torch.load(state, map_location="cpu", weights_only=True)["state"]
         done, seconds = saved["counts"]["accepted"], saved["seconds"]
         if done and seconds:
             left = _left(settings.samples - done, done / seconds, state)
             return Progress(done, settings.samples, done / seconds * 86400, left)
-    except Exception:  # a state that is being replaced, or is of another version: not this command's to judge
-        pass
     return Progress(0, settings.samples)
 
 
 def training(record: Path, log: Path, settings: TrainingSettings) -> Progress:
     """Steps of a training: of the published `record`, or of the last validation that its log tells of."""
-    try:
+    with suppress(*_UNREADABLE):
         made = read_json(record)
         return Progress(made["steps"], made["steps"], loss=made["best_validation_loss"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
     try:
         with open(log, "rb") as handle:
             handle.seek(max(0, handle.seek(0, 2) - _LOG_END))

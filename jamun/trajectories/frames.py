@@ -38,14 +38,20 @@ class Frames:
 
 
 @contextmanager
-def _silent_c() -> Iterator[None]:
-    """Keep what the C readers print off the terminal; what they return becomes a sentence of ours."""
+def _by_mdtraj(path: Path, where: str = "") -> Iterator[None]:
+    """Read a file by MDTraj and its C readers: what they print is kept off the terminal, and what they fail with, which
+    is in every way there is, becomes a sentence of ours that begins with `where`."""
     saved = [(number, os.dup(number)) for number in (1, 2)]
     try:
         with open(os.devnull, "wb") as nowhere:
             for number, _ in saved:
                 os.dup2(nowhere.fileno(), number)
         yield
+    except ImportError as error:
+        needed = " ".join(str(error).split())[:160]
+        raise TrajectoryError(f"{path}: a format that needs another package ({needed}).") from None
+    except Exception as error:
+        raise _unreadable(path, f"{where}{error}" if where else error) from None
     finally:
         for number, copy in saved:
             os.dup2(copy, number)
@@ -94,21 +100,11 @@ def _mdtraj_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> 
     chunk, topology = max(1, _CHUNK_ATOMS // n_atoms), _blank(n_atoms)
     with ExitStack() as stack:
         name = stack.enter_context(openable(path, path.suffix.lower()))
-        try:
-            with _silent_c():
-                file = stack.enter_context(mdtraj.open(name))
-        except ImportError as error:
-            needed = " ".join(str(error).split())[:160]
-            raise TrajectoryError(f"{path}: a format that needs another package ({needed}).") from None
-        except Exception as error:  # not an XTC at all: MDTraj and its C readers fail in every way there is
-            raise _unreadable(path, error) from None
-        try:
-            with _silent_c():
-                first = file.read(1)
-                total = len(file)
-                file.seek(0)
-        except Exception as error:  # as above
-            raise _unreadable(path, error) from None
+        with _by_mdtraj(path):
+            file = stack.enter_context(mdtraj.open(name))
+            first = file.read(1)
+            total = len(file)
+            file.seek(0)
         _require_complete(path, total)
         shown = first[0] if isinstance(first, tuple) else first
         _require_atoms(path, shown.shape[1], n_atoms, where)
@@ -116,11 +112,8 @@ def _mdtraj_frames(path: Path, n_atoms: int, atoms: np.ndarray, where: Path) -> 
         has_times = path.suffix.lower() in _TIMED and first[1] is not None
         read = 0
         while True:
-            try:
-                with _silent_c():
-                    part = file.read_as_traj(topology, n_frames=chunk)
-            except Exception as error:  # as above; a damaged frame is met only here
-                raise _unreadable(path, f"after {read} frames: {error}") from None
+            with _by_mdtraj(path, f"after {read} frames: "):  # a damaged frame is met only here
+                part = file.read_as_traj(topology, n_frames=chunk)
             if len(part) == 0:
                 return
             read += len(part)
