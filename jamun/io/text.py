@@ -25,6 +25,11 @@ def one_line(text: str, longest: int = LONGEST) -> str:
     return f"{printable[: longest - end - 5]} ... {printable[-end:]}"
 
 
+def in_brief(error: object, longest: int = 160) -> str:
+    """What an error says, on one line and no longer than that; its class where it says nothing."""
+    return " ".join(str(error).split())[:longest] or type(error).__name__
+
+
 def plural(count: int, noun: str) -> str:
     """``1 peptide``, ``2 peptides``, ``2,000 samples``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from jamun.io.text import in_brief
 from jamun.model.cuda_graphs import CudaGraphs
 from jamun.model.network import Network
 
@@ -53,7 +54,7 @@ def compiler_works(device_type: str) -> str | None:
     try:
         torch.compile(probe)(x).backward()
     except Exception as error:  # whatever a missing compiler, driver or header raises
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+        return f"{type(error).__name__}: {in_brief(error)}"
     return None
 
 

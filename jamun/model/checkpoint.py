@@ -17,6 +17,7 @@ from jamun.data.trained_on import TrainedOn
 from jamun.io.atomic import atomic_path
 from jamun.io.log import UserError
 from jamun.io.shipped import card_beside
+from jamun.io.text import in_brief
 from jamun.model.architectures import ARCHITECTURES, architecture_of, build
 from jamun.model.network import Network
 from jamun.model.public.importer import PublicCheckpointError, Told, is_public, read_public
@@ -86,8 +87,7 @@ def read_content(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint.") from None
     except Exception as error:  # whatever PyTorch's reader makes of a file that is something else
-        reason = " ".join(str(error).split())[:120]
-        raise CheckpointError(f"{path}: not a checkpoint that can be read safely ({reason}).") from None
+        raise CheckpointError(f"{path}: not a checkpoint that can be read safely ({in_brief(error, 120)}).") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not a checkpoint of this program; give one that its train rule published.")
     _require_version(path, content, "format_version", FORMAT_VERSION)
@@ -144,8 +144,7 @@ def load_denoiser(path: str | Path, device: str | torch.device = "cpu") -> Loade
         sigma, record = float(content["sigma"]), dict(content["record"])
         trained_on = _trained_on(path, content)
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, ValidationError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise CheckpointError(f"{path}: damaged, or of another version of this program ({reason}).") from None
+        raise CheckpointError(f"{path}: damaged, or of another version of this program ({in_brief(error)}).") from None
     denoiser.to(device).eval().requires_grad_(False)
     return LoadedDenoiser(denoiser, sigma, network, training, record, trained_on)
 

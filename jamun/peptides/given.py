@@ -9,6 +9,7 @@ from openmm import app, unit
 
 from jamun.io.atomic import write_json
 from jamun.io.provenance import provenance
+from jamun.io.text import in_brief
 from jamun.peptides.build import add_hydrogens, force_field, write_peptide
 from jamun.peptides.checks import peculiarities, stereocentres, templates
 from jamun.peptides.closures import RING
@@ -47,7 +48,7 @@ def take_structure(source: Path, ph: float, name: str) -> tuple[app.Topology, np
         add_hydrogens(modeller, ph)
     except ValueError as error:
         raise PeptideError(
-            f"{source}: amber99sbildn does not know this peptide ({' '.join(str(error).split())[:160]}); check the "
+            f"{source}: amber99sbildn does not know this peptide ({in_brief(error)}); check the "
             "names of its atoms, and cap a single residue."
         ) from None
     matched = templates(modeller.topology, force_field(), name)

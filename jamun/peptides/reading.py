@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jamun.io.names import ending, openable
-from jamun.io.text import read_lenient
+from jamun.io.text import in_brief, read_lenient
 from jamun.peptides.sequences import PeptideError
 
 if TYPE_CHECKING:
@@ -221,8 +221,9 @@ def _by_mdtraj(path: Path, suffix: str) -> list[FoundModel]:
         with openable(path, _MDTRAJ_SUFFIXES[suffix]) as name:
             loaded = mdtraj.load(name)
     except Exception as error:  # MDTraj's parsers of foreign files fail in every way there is
-        reason = " ".join(str(error).split())[:160] or error.__class__.__name__
-        raise PeptideError(f"{path}: not readable as {suffix[1:].upper()} ({reason}); write the file anew.") from None
+        raise PeptideError(
+            f"{path}: not readable as {suffix[1:].upper()} ({in_brief(error)}); write the file anew."
+        ) from None
     return [FoundModel(found_residues(loaded.topology, positions), []) for positions in loaded.xyz.astype(np.float64)]
 
 

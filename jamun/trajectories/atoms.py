@@ -9,6 +9,7 @@ import mdtraj
 import numpy as np
 
 from jamun.io.names import ending, openable
+from jamun.io.text import in_brief
 from jamun.peptides.chains import chains_by_bonds, chains_by_order
 from jamun.peptides.closures import Closures
 from jamun.peptides.links import Bonds, bonds_of, closures
@@ -65,9 +66,9 @@ def read_topology(path: Path) -> FoundTopology:
         with openable(path, suffix) as name:
             topology = mdtraj.load_topology(name)
     except Exception as error:  # MDTraj's parsers of foreign files fail in every way there is
-        reason = " ".join(str(error).split())[:160] or error.__class__.__name__
         raise TrajectoryError(
-            f"{path}: not readable as a topology ({reason}); give a PDB, GRO, PRMTOP or another that MDTraj reads."
+            f"{path}: not readable as a topology ({in_brief(error)}); give a PDB, GRO, PRMTOP or another that MDTraj "
+            "reads."
         ) from None
     if topology.n_atoms == 0:
         raise TrajectoryError(f"{path}: no atoms; give the topology of the trajectory.")

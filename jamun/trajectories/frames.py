@@ -16,6 +16,7 @@ import numpy as np
 from mdtraj.utils import lengths_and_angles_to_box_vectors
 
 from jamun.io.names import openable
+from jamun.io.text import in_brief
 from jamun.peptides.reading import is_structure, read_models
 from jamun.peptides.sequences import PeptideError
 from jamun.trajectories.checks import TrajectoryError
@@ -48,8 +49,7 @@ def _by_mdtraj(path: Path, where: str = "") -> Iterator[None]:
                 os.dup2(nowhere.fileno(), number)
         yield
     except ImportError as error:
-        needed = " ".join(str(error).split())[:160]
-        raise TrajectoryError(f"{path}: a format that needs another package ({needed}).") from None
+        raise TrajectoryError(f"{path}: a format that needs another package ({in_brief(error)}).") from None
     except Exception as error:
         raise _unreadable(path, f"{where}{error}" if where else error) from None
     finally:
@@ -59,10 +59,9 @@ def _by_mdtraj(path: Path, where: str = "") -> Iterator[None]:
 
 
 def _unreadable(path: Path, error: object) -> TrajectoryError:
-    reason = " ".join(str(error).split())[:160] or error.__class__.__name__
     return TrajectoryError(
-        f"{path}: not readable as {path.suffix[1:].upper()} ({reason}); the file is damaged, cut short or of another "
-        "format: fetch or write it again."
+        f"{path}: not readable as {path.suffix[1:].upper()} ({in_brief(error)}); the file is damaged, cut short or of "
+        "another format: fetch or write it again."
     )
 
 
