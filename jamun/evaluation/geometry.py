@@ -217,5 +217,5 @@ def flaws(
 
 
 def physical(flaws: dict[str, np.ndarray]) -> np.ndarray:
-    """Whether each frame is has no bond outlier, no inverted centre and no clash: (F,) bool."""
+    """Whether each frame has no bond outlier, no inverted centre and no clash: (F,) bool."""
     return ~(flaws["bond_outlier"] | flaws["inverted"] | flaws["clash"])

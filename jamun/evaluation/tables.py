@@ -224,29 +224,32 @@ def make_tables(summary: pd.DataFrame) -> list[Table]:
     ]
     cost = [Column("samples", "samples", "count"), *SAMPLING_COST, Column("md_frames", "MD frames", "count")]
     tables = [
-        (f"JS distance of samples to MD, with 95 % intervals.{partial}{one}", against),
-        ("JS distance of MD cut short to all of it, and of its halves and replicas to each other.", itself),
-        (f"Slow motions and transport.{one}", dynamics),
-        (f"Distances and slow motions of the samples that the sampler accepted.{one}", accepted),
-        (f"2-Wasserstein distances of samples to MD as published for ManyPeptidesMD.{one}", published),
-        (f"Geometry of the samples, and basins of the MD.{one}", geometry),
-        (f"What sampling took.{one}", cost),
+        # Title, columns, and whether a column without any value is there and says why.
+        (f"JS distance of samples to MD, with 95 % intervals.{partial}{one}", against, True),
+        ("JS distance of MD cut short to all of it, and of its halves and replicas to each other.", itself, True),
+        (f"Slow motions and transport.{one}", dynamics, False),
+        (f"Distances and slow motions of the samples that the sampler accepted.{one}", accepted, False),
+        (f"2-Wasserstein distances of samples to MD as published for ManyPeptidesMD.{one}", published, False),
+        (f"Geometry of the samples, and basins of the MD.{one}", geometry, False),
+        (f"What sampling took.{one}", cost, True),
     ]
-    known = {column.key for _, listed in tables for column in listed} | set(_KEYS)
+    known = {column.key for _, listed, _ in tables for column in listed} | set(_KEYS)
     known |= {f"js_ramachandran_{baseline}" for baseline in BASELINES}
     others = [
         Column(key, key.replace("_", " "), "number")
         for key in summary.columns
         if key not in known and not key.endswith(_ENDS) and pd.api.types.is_numeric_dtype(summary[key])
     ]
-    tables.append((f"Other numbers of the summary.{one}", others))
+    tables.append((f"Other numbers of the summary.{one}", others, False))
     made = []
-    for title, listed in tables:
-        present = [column for column in listed if column.key in columns and summary[column.key].notna().any()]
-        # A known column without any value says why; one that not every run has, and an added one, do not.
-        if any(listed is kept for kept in (against, itself, cost)):
-            rare = "_md_replicas"
-            present = [c for c in listed if c in present or (c.key in columns and not c.key.endswith(rare))]
+    for title, listed, says_why in tables:
+        present = [
+            column
+            for column in listed
+            if column.key in columns
+            # Not every run has replicas.
+            and (summary[column.key].notna().any() or (says_why and not column.key.endswith("_md_replicas")))
+        ]
         if present:
             made.append(fill(Table(title, [*names, *present]), summary, notes=listed is cost))
     return made

@@ -34,9 +34,9 @@ _STIFFNESS = 2000.0
 _TURN = 30.0
 _WIDE_ENOUGH = 0.25  # nm
 
-
-# Four atoms each, the alpha carbon of their residue, and the torsion that an L residue shall have, degrees.
-Angles = list[tuple[Quartet, int, float]]
+# The kind of a torsion (phi, psi, chi1) and its four atoms; and what it shall be in an L residue, degrees.
+Torsion = tuple[str, Quartet]
+Wanted = tuple[str, Quartet, float]
 
 
 def _with_torsion(positions: np.ndarray, topology: mdtraj.Topology, quartet: Quartet, angle: float) -> np.ndarray:
@@ -77,11 +77,11 @@ def _holding(positions: np.ndarray, quartets: list[Quartet]) -> openmm.CustomTor
     return force
 
 
-def _free_chi1(positions: np.ndarray, topology: mdtraj.Topology) -> list[Quartet]:
-    """The four atoms of chi1 of every side chain that makes no ring with the backbone."""
+def _free_chi1(positions: np.ndarray, topology: mdtraj.Topology) -> list[Torsion]:
+    """chi1 of every side chain that makes no ring with the backbone."""
     quartets, _ = mdtraj.compute_chi1(mdtraj.Trajectory(positions[None], topology))
     found = [(first, second, third, fourth) for first, second, third, fourth in quartets.tolist()]
-    return [quartet for quartet in found if beyond(topology, quartet[1], quartet[2]) is not None]
+    return [("chi1", quartet) for quartet in found if beyond(topology, quartet[1], quartet[2]) is not None]
 
 
 def _alpha_carbon(kind: str, quartet: Quartet) -> int:
@@ -92,24 +92,24 @@ def _alpha_carbon(kind: str, quartet: Quartet) -> int:
 def _posed(
     topology: app.Topology,
     positions: np.ndarray,
-    backbone: Angles,
-    chi1: Angles,
+    wanted: list[Wanted],
     name: str,
     expected: Mapping[int, int],
 ) -> np.ndarray:
-    """Centred positions (atoms, 3) in nm with these torsions, contacts relaxed while they are held. Those of residues
-    that are `expected` to be D have the other sign.
+    """Centred positions (atoms, 3) in nm with the `wanted` torsions, contacts relaxed while they are held. Those of
+    residues that are `expected` to be D have the other sign.
 
     Raises PeptideError, which gives `name`, where a bond is stretched or another check of a built peptide fails.
     """
     structure = mdtraj.Topology.from_openmm(topology)
-    for angles, beyond_bond in ((backbone, ("CA", "CB")), (chi1, ("CB", "CG"))):
-        for quartet, carbon, degrees in angles:
-            angle = expected.get(carbon, 1) * np.deg2rad(degrees)
+    for kinds, beyond_bond in ((("phi", "psi"), ("CA", "CB")), (("chi1",), ("CB", "CG"))):
+        own = [one for one in wanted if one[0] in kinds]
+        for kind, quartet, degrees in own:
+            angle = expected.get(_alpha_carbon(kind, quartet), 1) * np.deg2rad(degrees)
             positions = _with_torsion(positions, structure, quartet, angle)
-        if angles:
+        if own:
             positions = _side_chains_away(positions, structure, *beyond_bond)
-    held = [quartet for quartet, *_ in [*backbone, *chi1]] + [quartet for _, quartet in peptide_bonds(structure)]
+    held = [quartet for _, quartet, _ in wanted] + [quartet for _, quartet in peptide_bonds(structure)]
     relaxed = relax(topology, positions * unit.nanometer, _holding(positions, held))
     posed = np.asarray(relaxed.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
     require_bonds(topology, posed, name)
@@ -145,12 +145,11 @@ def conformed(
     structure = _open_chain(topology, name)
     degrees = dict(zip(("phi", "psi"), CONFORMATIONS[conformation], strict=True))
     torsions = backbone_torsions(structure)
-    backbone = [(quartet, _alpha_carbon(kind, quartet), degrees[kind]) for kind, quartet in torsions]
-    chi1: Angles = []
     if rotamer is not None:
-        side_chains = _free_chi1(positions, structure)
-        chi1 = [(quartet, _alpha_carbon("chi1", quartet), ROTAMERS[rotamer]) for quartet in side_chains]
-    return _posed(topology, positions, backbone, chi1, name, expected or {})
+        degrees["chi1"] = ROTAMERS[rotamer]
+        torsions += _free_chi1(positions, structure)
+    wanted = [(kind, quartet, degrees[kind]) for kind, quartet in torsions]
+    return _posed(topology, positions, wanted, name, expected or {})
 
 
 def drawn(
@@ -171,16 +170,14 @@ def drawn(
         chosen = dict(
             zip(carbons, generator.choice(list(_SHARES), len(carbons), p=list(_SHARES.values())), strict=True)
         )
-        backbone = []
+        wanted = []
         for kind, quartet in torsions:
-            carbon = _alpha_carbon(kind, quartet)
-            degrees = CONFORMATIONS[chosen[carbon]][kind == "psi"] + generator.normal(0.0, _SPREAD)
-            backbone.append((quartet, carbon, degrees))
-        rotamers = generator.choice(list(ROTAMERS.values()), len(side_chains))
-        drawn_chi1 = zip(side_chains, rotamers.tolist(), strict=True)
-        chi1 = [(quartet, _alpha_carbon("chi1", quartet), degrees) for quartet, degrees in drawn_chi1]
+            conformation = CONFORMATIONS[chosen[_alpha_carbon(kind, quartet)]]
+            wanted.append((kind, quartet, conformation[kind == "psi"] + generator.normal(0.0, _SPREAD)))
+        rotamers = generator.choice(list(ROTAMERS.values()), len(side_chains)).tolist()
+        wanted += [(*side_chain, degrees) for side_chain, degrees in zip(side_chains, rotamers, strict=True)]
         try:
-            return _posed(topology, positions, backbone, chi1, name, expected or {})
+            return _posed(topology, positions, wanted, name, expected or {})
         except PeptideError as error:
             failure = error
     raise failure
