@@ -15,28 +15,20 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.ablation import NONE, SETTING_COLUMNS
 from jamun.evaluation.summary import MEAN
-from jamun.figures.style import (
-    CYCLE,
-    FLOOR,
-    MARKERS,
-    below_legend,
-    headline,
-    in_words,
-    intervals,
-    log_ticks,
-    read_rows,
-    set_pads,
-    styled,
-)
+from jamun.figures import style
 
 # Column of the table, words, and colour of each series of a row of panels; then the axis, and a factor to its unit.
 _ROWS = (
-    ((("js_backbone", "backbone torsions", CYCLE[0]), ("js_all", "all torsions", CYCLE[1])), "JS distance to MD", 1.0),
+    (
+        (("js_backbone", "backbone torsions", style.CYCLE[0]), ("js_all", "all torsions", style.CYCLE[1])),
+        "JS distance to MD",
+        1.0,
+    ),
     (
         (
-            ("bond_outlier", "bond outlier", CYCLE[2]),
-            ("inverted", "centre inverted", CYCLE[3]),
-            ("clash", "clash", CYCLE[4]),
+            ("bond_outlier", "bond outlier", style.CYCLE[2]),
+            ("inverted", "centre inverted", style.CYCLE[3]),
+            ("clash", "clash", style.CYCLE[4]),
         ),
         "samples (%)",
         100.0,
@@ -134,11 +126,11 @@ def _draw(panel: Axes, family: Family, row: int, models: list[str]) -> dict[str,
             if not own.any():
                 continue
             x = _spread(family, place * len(shown) + turn, count)
-            marker = MARKERS[models.index(model) % len(MARKERS)]
+            marker = style.MARKERS[models.index(model) % len(style.MARKERS)]
             if family.ordered:
                 order = np.argsort(x[own], kind="stable")
                 panel.plot(x[own][order], value[own][order], "-", color=colour, linewidth=1.0, alpha=0.6)
-            intervals(panel, x, np.where(own, value, np.nan), low, high, ecolor=colour, capsize=2, zorder=3)
+            style.intervals(panel, x, np.where(own, value, np.nan), low, high, ecolor=colour, capsize=2, zorder=3)
             for chosen, face in ((own & ~untrained, colour), (own & untrained, "white")):
                 if not chosen.any():  # what is empty and unclipped has no place, which upsets the layout
                     continue
@@ -172,11 +164,11 @@ def _axes(panel: Axes, family: Family, bottom: bool) -> None:
     else:
         room = 0.12 * (high - low) if family.numeric and high > low else 0.5
         panel.set_xlim(low - room, high + room)
-    panel.axvline(family.places[0], color=FLOOR, linestyle="--", linewidth=1.0, zorder=0)
+    panel.axvline(family.places[0], color=style.FLOOR, linestyle="--", linewidth=1.0, zorder=0)
     panel.set_xlabel(_NAMES.get(family.name, family.name.replace("_", " ")) if bottom else "")
 
 
-@styled()
+@style.styled()
 def plot_ablation(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     """A column of panels a setting that was changed; rows: accuracy, physicality, mixing.
 
@@ -199,13 +191,13 @@ def plot_ablation(table: pd.DataFrame, settings: FigureSettings) -> Figure:
         layout="constrained",
         gridspec_kw={"width_ratios": widths},
     )
-    set_pads(figure, 0.05, 0.06)
+    style.set_pads(figure, 0.05, 0.06)
     for row, (series, axis, _) in enumerate(_ROWS):
         entries: dict[str, Any] = {}
         for family, panel in zip(columns, axes[row], strict=True):
             drawn = _draw(panel, family, row, models)
             if not drawn:
-                in_words(panel, "no numbers")
+                style.in_words(panel, "no numbers")
             entries |= drawn
             _axes(panel, family, bottom=row == len(_ROWS) - 1)
             if row == 0:
@@ -215,8 +207,8 @@ def plot_ablation(table: pd.DataFrame, settings: FigureSettings) -> Figure:
         if len(series) > 1 and entries:
             words = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
             axes[row, -1].legend(entries.values(), entries.keys(), **words)
-    below_legend(figure, _keys(variants, models))
-    headline(figure, f"{table['dataset'].iloc[0]}: other settings of sampling, {what}")
+    style.below_legend(figure, _keys(variants, models))
+    style.headline(figure, f"{table['dataset'].iloc[0]}: other settings of sampling, {what}")
     return figure
 
 
@@ -226,7 +218,7 @@ def _height(panel: Axes, row: int, variants: pd.DataFrame) -> None:
     values = values[np.isfinite(values) & (values > 0)]
     if row == len(_ROWS) - 1 and len(values) and values.max() / values.min() > _WIDE:
         panel.set_yscale("log")
-        log_ticks(panel.yaxis)
+        style.log_ticks(panel.yaxis)
     else:
         panel.set_ylim(bottom=0)
 
@@ -234,10 +226,10 @@ def _height(panel: Axes, row: int, variants: pd.DataFrame) -> None:
 def _keys(variants: pd.DataFrame, models: list[str]) -> dict[str, Any]:
     """Entries of the legend below: the plain settings, models by marker, untrained levels."""
     grey: dict[str, Any] = {"color": "0.3", "linestyle": "none", "markersize": 5.5}
-    entries: dict[str, Any] = {"plain settings": Line2D([], [], color=FLOOR, linestyle="--", linewidth=1.0)}
+    entries: dict[str, Any] = {"plain settings": Line2D([], [], color=style.FLOOR, linestyle="--", linewidth=1.0)}
     if len(models) > 1:
         for number, model in enumerate(models):
-            entries[f"model {model}"] = Line2D([], [], marker=MARKERS[number % len(MARKERS)], **grey)
+            entries[f"model {model}"] = Line2D([], [], marker=style.MARKERS[number % len(style.MARKERS)], **grey)
     if (variants["untrained_sigmas_nm"] != NONE).any():
         entries["not trained at this level"] = Line2D([], [], marker="o", markerfacecolor="white", **grey)
     return entries
@@ -246,6 +238,6 @@ def _keys(variants: pd.DataFrame, models: list[str]) -> dict[str, Any]:
 def draw_ablation(table: Path, settings: FigureSettings) -> Figure:
     """Evaluation's table of the ablation (CSV), drawn. Raises FigureError for one without rows or its columns."""
     needed = ("variant", "model", "peptide", "family", "js_backbone", "bond_outlier", "ess_per_evaluation")
-    read = read_rows(table, needed, "the evaluation", ("family", "jump_sigmas_nm"))
+    read = style.read_rows(table, needed, "the evaluation", ("family", "jump_sigmas_nm"))
     read["family"] = read["family"].fillna("")
     return plot_ablation(read, settings)

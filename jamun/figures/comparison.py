@@ -9,8 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
+from jamun.figures import style
 from jamun.figures.ramachandran import draw_row, name_row
-from jamun.figures.style import add_panel, duration, headline, in_words, simulated, square_degrees, styled
 
 # Panels, the gaps between them and the margins, in inches.
 _SIDE, _GAP, _LEFT, _RIGHT, _BELOW, _ABOVE = 1.8, 0.3, 1.0, 0.85, 0.5, 0.42
@@ -25,12 +25,12 @@ Compared = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 def _titles(result: dict[str, Any]) -> list[str]:
     reference = result["reference"]
-    amount = [simulated(reference["frames"], reference["frame_interval_ps"]), f"{reference['frames']:,} frames"]
+    amount = [style.simulated(reference["frames"], reference["frame_interval_ps"]), f"{reference['frames']:,} frames"]
     titles = [f"MD\n{', '.join(filter(None, amount))}"]
     for entry in result["models"]:
         drawn = f"{entry['frames']:,} sample{'s' if entry['frames'] > 1 else ''}"
         name = "\n".join(textwrap.wrap(entry["model"], _LETTERS))
-        titles.append(f"{name}\n{drawn} in {duration(entry['seconds'])}")
+        titles.append(f"{name}\n{drawn} in {style.duration(entry['seconds'])}")
     return titles
 
 
@@ -46,7 +46,7 @@ def first_rows(compared: Sequence[Compared], most: int = _MOST_ROWS) -> list[Com
     return shown
 
 
-@styled()
+@style.styled()
 def plot_models(compared: Sequence[Compared], settings: FigureSettings, title: str) -> Figure:
     """Free energy over phi and psi in kT above the row's lowest bin: MD and each model, a row a residue.
 
@@ -69,13 +69,13 @@ def plot_models(compared: Sequence[Compared], settings: FigureSettings, title: s
         residues = result["models"][0]["ramachandran"]
         for row in range(count):
             below = top - titles - (row + 1) * _SIDE - row * _ROW_GAP
-            panels = [add_panel(figure, _LEFT + k * (_SIDE + _GAP), below, _SIDE, _SIDE) for k in range(columns)]
+            panels = [style.add_panel(figure, _LEFT + k * (_SIDE + _GAP), below, _SIDE, _SIDE) for k in range(columns)]
             for column, panel in enumerate(panels):
-                square_degrees(panel, left=column == 0, bottom=row == count - 1)
+                style.square_degrees(panel, left=column == 0, bottom=row == count - 1)
                 if not last:
                     panel.set_xlabel("")
                 if not residues:
-                    in_words(panel, "no residue has both φ and ψ", width=20)
+                    style.in_words(panel, "no residue has both φ and ψ", width=20)
             if row == 0:
                 for panel, words in zip(panels, _titles(result), strict=True):
                     panel.set_title(words)
@@ -87,7 +87,7 @@ def plot_models(compared: Sequence[Compared], settings: FigureSettings, title: s
                 draw_row(panels, (edges, edges), counts, settings, distances)
                 name_row(panels[0], residues[row])
         top -= block + _BETWEEN
-    headline(figure, title)
+    style.headline(figure, title)
     return figure
 
 

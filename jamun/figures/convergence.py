@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import EQUAL, FLOOR, MODELS, SAMPLES, below_legend, headline, in_words, set_pads, styled
+from jamun.figures import style
 
 _GROUPS = {"backbone": "backbone torsions", "all": "all torsions", "ramachandran": "φ, ψ pairs"}
 _MEAN_GROUPS = ("backbone", "all")
@@ -21,8 +21,8 @@ _NOTHING = {
     "seconds": ("wall clock not recorded", "wall clock not recorded"),
 }
 _FLOORS: dict[str, tuple[str, dict[str, Any]]] = {
-    "md_halves": ("MD, half against half", {"color": FLOOR, "linestyle": "--"}),
-    "md_replicas": ("MD, replica against replica", {"color": FLOOR, "linestyle": (0, (1, 1.2))}),
+    "md_halves": ("MD, half against half", {"color": style.FLOOR, "linestyle": "--"}),
+    "md_replicas": ("MD, replica against replica", {"color": style.FLOOR, "linestyle": (0, (1, 1.2))}),
 }
 # Points at which curves of several peptides are averaged.
 _POINTS = 200
@@ -68,14 +68,14 @@ def _finish(panel: Axes, axis: str, baselines: Sequence[dict[str, Any]], group: 
     """Scale and floors of a panel with curves, or a sentence in one without."""
     panel.set_xlabel(_AXES[axis])
     if not panel.lines:
-        in_words(panel, _NOTHING[axis][len(baselines) > 1])
+        style.in_words(panel, _NOTHING[axis][len(baselines) > 1])
         panel.set_xticks([])
         return {}
     panel.set_xscale("log")
     return _floors(panel, baselines, group)
 
 
-@styled()
+@style.styled()
 def plot_convergence(result: dict[str, Any], settings: FigureSettings) -> Figure:
     """JS distance to all MD of the first frames of each: a row over their number, a row over wall clock.
 
@@ -84,9 +84,9 @@ def plot_convergence(result: dict[str, Any], settings: FigureSettings) -> Figure
     its end it is the reference.
     """
     curves = result["convergence"]
-    series = {"md": (EQUAL, "o", "MD, first frames"), "samples": (SAMPLES, "s", "first samples")}
+    series = {"md": (style.EQUAL, "o", "MD, first frames"), "samples": (style.SAMPLES, "s", "first samples")}
     figure, axes = plt.subplots(2, len(_GROUPS), figsize=(7.8, 5.0), sharey=True, layout="constrained")
-    set_pads(figure, 0.06, 0.08)
+    style.set_pads(figure, 0.06, 0.08)
     entries: dict[str, Any] = {}
     for row, axis in enumerate(_AXES):
         for column, (group, title) in enumerate(_GROUPS.items()):
@@ -101,8 +101,8 @@ def plot_convergence(result: dict[str, Any], settings: FigureSettings) -> Figure
             if column == 0:
                 panel.set_ylabel("JS distance to all MD")
     axes[0, 0].set_ylim(bottom=0)
-    below_legend(figure, entries)
-    headline(figure, f"{result['peptide']}, model {result['model']}: convergence")
+    style.below_legend(figure, entries)
+    style.headline(figure, f"{result['peptide']}, model {result['model']}: convergence")
     return figure
 
 
@@ -136,7 +136,7 @@ def _finish_strip(panel: Axes, strip: Axes, axis: str, peptides: int) -> None:
     strip.xaxis.set_minor_locator(NullLocator())
 
 
-@styled()
+@style.styled()
 def plot_convergence_of_all(results: Sequence[dict[str, Any]], settings: FigureSettings) -> Figure:
     """JS distance to all MD of the first frames, the mean over peptides: backbone and all torsions over their number
     and over wall clock.
@@ -150,13 +150,13 @@ def plot_convergence_of_all(results: Sequence[dict[str, Any]], settings: FigureS
     by_peptide = {result["peptide"]: result for result in reversed(results)}
     count, baselines = len(by_peptide), [result["baselines"] for result in by_peptide.values()]
     series: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
-        "MD, first frames": (EQUAL, "md", list(by_peptide.values()))
+        "MD, first frames": (style.EQUAL, "md", list(by_peptide.values()))
     }
     for place, model in enumerate(models):
         own = [result for result in results if result["model"] == model]
-        series[model] = (MODELS[place % len(MODELS)], "samples", own)
+        series[model] = (style.MODELS[place % len(style.MODELS)], "samples", own)
     figure = plt.figure(figsize=(7.4, 6.6 if count > 1 else 5.4), layout="constrained")
-    set_pads(figure, 0.06, 0.07, hspace=0.0)
+    style.set_pads(figure, 0.06, 0.07, hspace=0.0)
     ratios = [5, 1, 5, 1] if count > 1 else [1, 1]
     axes = figure.subplots(len(ratios), 2, gridspec_kw={"height_ratios": ratios})
     panels, strips = (axes[::2], axes[1::2]) if count > 1 else (axes, None)
@@ -183,6 +183,6 @@ def plot_convergence_of_all(results: Sequence[dict[str, Any]], settings: FigureS
         panel.set_ylim(0, highest)
     for panel in axes[:, 1]:
         panel.set_yticklabels([])
-    below_legend(figure, entries)
-    headline(figure, f"{results[0]['dataset']}: convergence, {count} peptide{'s' if count > 1 else ''}")
+    style.below_legend(figure, entries)
+    style.headline(figure, f"{results[0]['dataset']}: convergence, {count} peptide{'s' if count > 1 else ''}")
     return figure

@@ -10,18 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
 from jamun.config.figures import FigureSettings
+from jamun.figures import style
 from jamun.figures.ramachandran import draw_row, nothing_at_equal_wall_clock, titles_at_equal_wall_clock
-from jamun.figures.style import (
-    CYCLE,
-    FLOOR,
-    GREEK,
-    SERIES,
-    add_panel,
-    headline,
-    in_words,
-    residue_label,
-    styled,
-)
 from jamun.figures.torsions import join_bins
 
 # Panels, the gaps between them and the margins, in inches.
@@ -53,19 +43,19 @@ def _curves(
     for place, torsion in shown:
         value, low, high = (arrays[f"decorrelation_{name}_{end}"][place, 1:] for end in ("value", "low", "high"))
         if len(lags) > 1 and np.isfinite(value).any():
-            colour = CYCLE[residues.index(torsion["residue"]) % len(CYCLE)]
+            colour = style.CYCLE[residues.index(torsion["residue"]) % len(style.CYCLE)]
             if len(shown) <= _MOST_BANDS:
                 panel.fill_between(lags, low, high, color=colour, alpha=0.07, linewidth=0)
             panel.plot(lags, value, color=colour, linestyle=_STYLES[torsion["kind"]], linewidth=1.3)
             drawn = True
     if not drawn:
         words = "no torsion moves, or too few frames" if torsions else "this molecule has no torsion"
-        in_words(panel, words, 30, left="frame")
+        style.in_words(panel, words, 30, left="frame")
         return
     lowest = min(float(np.nanmin(line.get_ydata())) for line in panel.lines)
     panel.set_xscale("log")
-    panel.axhline(0, color=FLOOR, linewidth=0.6, zorder=0)
-    panel.axhline(_LEVEL, color=FLOOR, linestyle="--", linewidth=0.9, zorder=0)
+    panel.axhline(0, color=style.FLOOR, linewidth=0.6, zorder=0)
+    panel.axhline(_LEVEL, color=style.FLOOR, linestyle="--", linewidth=0.9, zorder=0)
     panel.set(xlim=(lags[0], lags[-1]), ylim=(max(lowest, -0.5) - 0.04, 1.02), yticks=[0, 0.5, 1], xlabel=label)
     panel.text(1.02, _LEVEL, "1/e", transform=panel.get_yaxis_transform(), va="center", fontsize=7)
 
@@ -73,7 +63,7 @@ def _curves(
 def _densities(panel: Axes, arrays: dict[str, np.ndarray]) -> None:
     """Probability densities along TIC 0: MD filled, the cut and the samples as lines."""
     edges = arrays["tica_0_edges"]
-    for words, (name, looks) in SERIES.items():
+    for words, (name, looks) in style.SERIES.items():
         counts = arrays[f"tica_0_{name}"]
         if counts.any():
             joined = join_bins(counts)
@@ -88,7 +78,7 @@ def _densities(panel: Axes, arrays: dict[str, np.ndarray]) -> None:
 def _maps(panels: list[Axes], result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> None:
     """Free energies over TIC 0 and 1 of MD, the cut and the samples, on one scale, white where there are no frames."""
     edges = arrays["tica_01_edges"]
-    counts = [arrays[f"tica_01_{name}"] for name, _ in SERIES.values()]
+    counts = [arrays[f"tica_01_{name}"] for name, _ in style.SERIES.values()]
     both = result["baselines"]["md_equal_wall_clock"]["tica_01"], result["distances"]["tica_01"]
     distances = [None, *(estimate["value"] for estimate in both)]
     for column, panel in enumerate(panels):
@@ -111,17 +101,19 @@ def _torsion_handles(torsions: list[dict[str, Any]]) -> list[Line2D]:
     shown = [torsion for torsion in torsions if torsion["kind"] in _STYLES]
     residues = sorted({(torsion["residue"], torsion["residue_name"]) for torsion in shown})
     handles = [
-        Line2D([], [], color=CYCLE[place % len(CYCLE)], linewidth=4, label=residue_label(name, residue))
+        Line2D(
+            [], [], color=style.CYCLE[place % len(style.CYCLE)], linewidth=4, label=style.residue_label(name, residue)
+        )
         for place, (residue, name) in enumerate(residues)
     ]
     return handles + [
-        Line2D([], [], color="black", linestyle=line, linewidth=1.3, label=GREEK[kind])
+        Line2D([], [], color="black", linestyle=line, linewidth=1.3, label=style.GREEK[kind])
         for kind, line in _STYLES.items()
         if any(torsion["kind"] == kind for torsion in shown)
     ]
 
 
-@styled()
+@style.styled()
 def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Decorrelation of MD and of samples, densities along TIC 0; below, free energies over TIC 0 and 1.
 
@@ -135,8 +127,8 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     width, height = _LEFT + 3 * _SIDE + 2 * _GAP + _RIGHT, _ABOVE + _UPPER + between + _SIDE + _BELOW
     figure = plt.figure(figsize=(width, height))
     lefts = [_LEFT + column * (_SIDE + _GAP) for column in range(3)]
-    upper = [add_panel(figure, left, _BELOW + _SIDE + between, _SIDE, _UPPER) for left in lefts]
-    lower = [add_panel(figure, left, _BELOW, _SIDE, _SIDE) for left in lefts]
+    upper = [style.add_panel(figure, left, _BELOW + _SIDE + between, _SIDE, _UPPER) for left in lefts]
+    lower = [style.add_panel(figure, left, _BELOW, _SIDE, _SIDE) for left in lefts]
     time = "simulated time (ps)" if units["md"] == "ps" else "MD frames"
     _curves(upper[0], torsions, arrays, "md", result["decorrelation"]["frame"]["md"], time)
     _curves(upper[1], torsions, arrays, "samples", steps, "walk steps")
@@ -152,7 +144,7 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     no_tica = result["tica"]["reason"]
     if no_tica or not arrays["tica_0_samples"].size:
         for panel in (upper[2], *lower):
-            in_words(panel, f"no TICA: {no_tica}", left="frame")
+            style.in_words(panel, f"no TICA: {no_tica}", left="frame")
     else:
         _densities(upper[2], arrays)
         distance = result["distances"]["tica_0"]["value"]
@@ -164,8 +156,8 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
             _maps(lower, result, arrays, settings)
         else:
             for panel in lower:
-                in_words(panel, "TICA has a single component", left="frame")
+                style.in_words(panel, "TICA has a single component", left="frame")
     for panel, title in zip(lower, titles_at_equal_wall_clock(result), strict=True):
         panel.set_title(title)
-    headline(figure, f"{result['peptide']}, model {result['model']}: slow motions")
+    style.headline(figure, f"{result['peptide']}, model {result['model']}: slow motions")
     return figure

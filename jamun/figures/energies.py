@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import REFERENCE, SAMPLES, SERIES, headline, in_words, styled
+from jamun.figures import style
 
 # The axis spans the MD, and of the samples within so many times its range these but for the highest hundredth.
 _BELOW_END = 0.99
@@ -39,14 +39,14 @@ def _words(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-@styled()
+@style.styled()
 def plot_energies(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Densities of potential energies of the MD and of samples, hydrogens drawn on both; with the MD's own hydrogens as
     a dashed line. `result` and `arrays` are evaluation's, of its step wasserstein."""
     figure, panel = plt.subplots(figsize=(5.4, 3.3), layout="constrained")
-    headline(figure, f"{result['peptide']}, model {result['model']}: potential energies")
+    style.headline(figure, f"{result['peptide']}, model {result['model']}: potential energies")
     if result["energy"] is None or not (len(arrays["energy_md"]) and len(arrays["energy_samples"])):
-        in_words(panel, f"no energies: {result['distances']['energy_w2']['reason']}", 40, left="nothing")
+        style.in_words(panel, f"no energies: {result['distances']['energy_w2']['reason']}", 40, left="nothing")
         return figure
     kt, zero = result["energy"]["kt"], result["energy"]["md"]["mean"]
     shown = {
@@ -60,14 +60,14 @@ def plot_energies(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     width = max(np.ptp(shown["md"][0]) / max(12, min(60, inside / _FRAMES_PER_BIN)), 1e-9)
     edges = np.linspace(*span, max(12, min(200, round((span[1] - span[0]) / width))) + 1)
     looks: dict[str, dict[str, Any]] = {
-        "md": SERIES["MD"][1] | {"label": "MD, hydrogens drawn"},
+        "md": style.SERIES["MD"][1] | {"label": "MD, hydrogens drawn"},
         "md_own": {
-            "color": REFERENCE,
+            "color": style.REFERENCE,
             "linewidth": 1.1,
             "linestyle": (0, (4, 1.5)),
             "label": "MD, its own hydrogens",
         },
-        "samples": {"color": SAMPLES, "linewidth": 1.5, "label": f"{result['model']}, hydrogens drawn"},
+        "samples": {"color": style.SAMPLES, "linewidth": 1.5, "label": f"{result['model']}, hydrogens drawn"},
     }
     for name, (values, weights) in shown.items():
         counts, _ = np.histogram(values, edges, weights=weights)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from jamun.config.figures import FigureSettings
 from jamun.data.molecule import Molecule
-from jamun.figures.style import ELEMENTS, MD_CARBON, SAMPLES_CARBON, FigureError, add_panel, headline
+from jamun.figures import style
 from jamun.io.atomic import read_json
 
 # Half the height and width of a picture beyond the outermost atoms, and the sticks' radii; in angstroms.
@@ -31,7 +31,7 @@ def load_frames(path: Path) -> tuple[np.ndarray, Molecule]:
         loaded = mdtraj.load_pdb(str(path))
         return 10 * loaded.xyz.astype(float), Molecule.from_topology(loaded.topology)
     except (OSError, ValueError, IndexError, TypeError, KeyError) as error:
-        raise FigureError(f"{path}: cannot be read ({error}); run the evaluation again.") from None
+        raise style.FigureError(f"{path}: cannot be read ({error}); run the evaluation again.") from None
 
 
 def central(positions: np.ndarray) -> int:
@@ -58,7 +58,7 @@ def render(pdb: Path, carbon: str, centre: np.ndarray, size: np.ndarray, pixels:
     try:
         import pymol2
     except ImportError as error:
-        raise FigureError(
+        raise style.FigureError(
             f"PyMOL cannot be loaded ({error}): install the system's OpenGL library, such as libgl1 on Debian."
         ) from None
     positions, _ = load_frames(pdb)
@@ -86,7 +86,7 @@ def render(pdb: Path, carbon: str, centre: np.ndarray, size: np.ndarray, pixels:
         cmd.create("middle", "frames", central(positions) + 1, 1)
         cmd.hide("everything")
         cmd.show("sticks")
-        for element, colour in (ELEMENTS | {"C": carbon}).items():
+        for element, colour in (style.ELEMENTS | {"C": carbon}).items():
             cmd.set_color(f"of_{element}", [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)])
             cmd.color(f"of_{element}", f"elem {element}")
         distance = size[1] / 2 / np.tan(np.deg2rad(_FIELD_OF_VIEW / 2))
@@ -129,7 +129,7 @@ def plot_ensemble(
     below, above, gap = 0.42, 0.56, 0.12
     figure = plt.figure(figsize=(2 * width + gap, height + below + above))
     for place, (picture, title) in enumerate(zip(pictures, titles(frames, result), strict=True)):
-        panel = add_panel(figure, place * (width + gap), below, width, height)
+        panel = style.add_panel(figure, place * (width + gap), below, width, height)
         panel.imshow(picture, extent=(0, size[0], 0, size[1]), interpolation="antialiased", aspect="auto")
         panel.set_axis_off()
         panel.set_title(title)
@@ -137,8 +137,8 @@ def plot_ensemble(
     panel.plot([0.2, 0.2 + bar], [0.15, 0.15], color="black", linewidth=2, solid_capstyle="butt")
     panel.text(bar / 2 + 0.2, 0.25, f"{bar:g} Å", ha="center", va="bottom", fontsize=8)
     inches = figure.get_size_inches()
-    colours = (("C, MD", MD_CARBON), ("C, samples", SAMPLES_CARBON), *ELEMENTS.items())
-    present = set(result.get("elements", ELEMENTS)) | {"C, MD", "C, samples"}
+    colours = (("C, MD", style.MD_CARBON), ("C, samples", style.SAMPLES_CARBON), *style.ELEMENTS.items())
+    present = set(result.get("elements", style.ELEMENTS)) | {"C, MD", "C, samples"}
     handles = [
         Line2D([], [], color=colour, linewidth=4, solid_capstyle="round", label=name)
         for name, colour in colours
@@ -151,7 +151,7 @@ def plot_ensemble(
         bbox_to_anchor=(0.5, 0.06 / inches[1]),
         handlelength=1.2,
     )
-    headline(figure, f"{result['peptide']}: superposed conformations, model {result['model']}")
+    style.headline(figure, f"{result['peptide']}: superposed conformations, model {result['model']}")
     return figure
 
 
@@ -161,8 +161,8 @@ def draw_ensemble(md: Path, samples: Path, result: Path, settings: FigureSetting
     centre, size = extent(first, second)
     pixels = round(_PANEL_INCHES * max(settings.dpi, 200))
     pictures = (
-        render(md, MD_CARBON, centre, size, pixels),
-        render(samples, SAMPLES_CARBON, centre, size, pixels),
+        render(md, style.MD_CARBON, centre, size, pixels),
+        render(samples, style.SAMPLES_CARBON, centre, size, pixels),
     )
     symbols = {7: "N", 8: "O", 16: "S"}
     elements = [symbols[number] for number in np.unique(molecule.elements) if number in symbols]

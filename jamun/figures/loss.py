@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import EQUAL, FLOOR, SAMPLES, FigureError, headline, in_words, styled
+from jamun.figures import style
 from jamun.io.atomic import read_json
 
 
@@ -27,7 +27,7 @@ def _plain_log(panel: Axes) -> None:
     panel.yaxis.set_minor_locator(NullLocator())
 
 
-@styled()
+@style.styled()
 def plot_loss(metrics: pd.DataFrame, record: dict[str, Any], settings: FigureSettings, model: str) -> Figure:
     """Training and validation loss against steps, in units of the noise: 1 is a denoiser that returns its input.
 
@@ -39,10 +39,10 @@ def plot_loss(metrics: pd.DataFrame, record: dict[str, Any], settings: FigureSet
     figure, panel = plt.subplots(figsize=(5.8, 3.7), layout="constrained")
     panel.set(xlabel="training step", ylabel="mean |x̂ − x|² / 3σ²")
     if len(train) + len(validation) == 0:
-        in_words(panel, "no loss was measured", left="frame")
+        style.in_words(panel, "no loss was measured", left="frame")
     else:
         _draw_curves(panel, train, validation, record.get("best_step"))
-    headline(figure, f"model {model}")
+    style.headline(figure, f"model {model}")
     facts = []
     if record.get("parameters") is not None:
         facts.append(f"{record['parameters']:,} parameters")
@@ -62,12 +62,12 @@ def _draw_curves(panel: Axes, train: pd.DataFrame, validation: pd.DataFrame, bes
         smooth = train["train_loss"].rolling(window, min_periods=1, center=True).median()
         words = "training"
         if window > 1:
-            panel.plot(train["step"], train["train_loss"], color=EQUAL, alpha=0.3, linewidth=0.8)
+            panel.plot(train["step"], train["train_loss"], color=style.EQUAL, alpha=0.3, linewidth=0.8)
             words = "training (thick: running median)"
-        panel.plot(train["step"], smooth, color=EQUAL, linewidth=1.6, label=words)
+        panel.plot(train["step"], smooth, color=style.EQUAL, linewidth=1.6, label=words)
     if len(validation):
         step, loss = validation["step"], validation["validation_loss"]
-        panel.plot(step, loss, "s-", color=SAMPLES, markersize=3.5, label="validation (averaged weights)")
+        panel.plot(step, loss, "s-", color=style.SAMPLES, markersize=3.5, label="validation (averaged weights)")
         kept = validation[step == best_step]
         if len(kept):
             panel.plot(
@@ -79,7 +79,9 @@ def _draw_curves(panel: Axes, train: pd.DataFrame, validation: pd.DataFrame, bes
                 markerfacecolor="none",
                 label=f"published: step {best_step:,}",
             )
-    panel.axhline(1.0, color=FLOOR, linestyle="--", linewidth=1.2, label="a denoiser that returns its input", zorder=1)
+    panel.axhline(
+        1.0, color=style.FLOOR, linestyle="--", linewidth=1.2, label="a denoiser that returns its input", zorder=1
+    )
     _plain_log(panel)
     panel.set_xlim(left=0)
     handles, labels = panel.get_legend_handles_labels()
@@ -97,6 +99,6 @@ def draw_loss(metrics: Path, record: Path, settings: FigureSettings) -> Figure:
         table = pd.DataFrame()
     absent = [name for name in ("step", "train_loss", "validation_loss") if name not in table.columns]
     if absent:
-        raise FigureError(f"{metrics}: has no column {absent[0]}; give the metrics.csv that training wrote.")
+        raise style.FigureError(f"{metrics}: has no column {absent[0]}; give the metrics.csv that training wrote.")
     table = table.replace([np.inf, -np.inf], np.nan)
     return plot_loss(table, read_json(record), settings, metrics.parent.name)

@@ -11,20 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import (
-    CYCLE,
-    EQUAL,
-    FLOOR,
-    REFERENCE,
-    SAMPLES,
-    add_panel,
-    free_energy,
-    headline,
-    in_words,
-    square_degrees,
-    square_panels,
-    styled,
-)
+from jamun.figures import style
 from jamun.io.atomic import read_json, read_npz
 
 # Maps are drawn for so many macrostates at most; the bars show all.
@@ -38,7 +25,7 @@ def _nothing(peptide: str, reason: str) -> Figure:
     figure = plt.figure(figsize=(5.6, 2.0))
     sentence = textwrap.fill(f"No Markov state model: {reason.rstrip('.')}.", 62)
     figure.text(0.5, 0.42, sentence, ha="center", va="center", fontsize=9.5)
-    headline(figure, f"{peptide}: macrostates")
+    style.headline(figure, f"{peptide}: macrostates")
     return figure
 
 
@@ -47,7 +34,7 @@ def _tint(counts: np.ndarray, colour: str, lightest: float, top: float) -> np.nd
 
     `lightest` is the share of white at `top` kT above the fullest bin. Empty bins are transparent.
     """
-    energy = free_energy(counts)
+    energy = style.free_energy(counts)
     picture = np.zeros((*counts.shape, 4))
     if counts.any():
         white = lightest * np.clip((energy - np.nanmin(energy)) / top, 0, 1)[..., None]
@@ -93,7 +80,7 @@ def _draw_maps(axes: np.ndarray, labels: list[str], arrays: dict[str, np.ndarray
     reference, samples = arrays["ramachandran_reference"], arrays["ramachandran_samples"]
     for (row, state), panel in np.ndenumerate(axes):
         residue, of_samples = divmod(row, 2)
-        own, colour, words = ((reference, EQUAL, "MD"), (samples, SAMPLES, "samples"))[of_samples]
+        own, colour, words = ((reference, style.EQUAL, "MD"), (samples, style.SAMPLES, "samples"))[of_samples]
         everywhere, counts = reference[:, residue].sum(0), own[state, residue]
         panel.imshow(
             state_picture(everywhere, counts, colour, top),
@@ -104,7 +91,7 @@ def _draw_maps(axes: np.ndarray, labels: list[str], arrays: dict[str, np.ndarray
         if not counts.any():
             panel.text(0.95, 0.07, "none", transform=panel.transAxes, ha="right", fontsize=8, color=colour)
         # Numbers in the first column only: those of neighbours would run into each other.
-        square_degrees(panel, left=state == 0, bottom=state == 0 and row == len(axes) - 1, labelled=180)
+        style.square_degrees(panel, left=state == 0, bottom=state == 0 and row == len(axes) - 1, labelled=180)
         panel.tick_params(labelsize=6.5, length=2)
         panel.set_xlabel("φ (°)" if row == len(axes) - 1 else "", fontsize=8, labelpad=1 if state == 0 else 8.5)
         panel.set_ylabel("ψ (°)" if state == 0 else "", fontsize=8, labelpad=-3)
@@ -118,9 +105,9 @@ def _draw_populations(panel: Axes, result: dict[str, Any]) -> None:
     states = result["macrostates"]
     places = np.arange(len(states))
     series = (
-        ("population", "MSM, stationary", REFERENCE),
-        ("reference_occupancy", "MD frames", EQUAL),
-        ("samples_occupancy", "samples", SAMPLES),
+        ("population", "MSM, stationary", style.REFERENCE),
+        ("reference_occupancy", "MD frames", style.EQUAL),
+        ("samples_occupancy", "samples", style.SAMPLES),
     )
     for offset, (key, words, colour) in zip((-0.27, 0, 0.27), series, strict=True):
         panel.bar(places + offset, [100 * state[key] for state in states], 0.26, color=colour, label=words)
@@ -138,9 +125,9 @@ def _draw_timescales(panel: Axes, result: dict[str, Any]) -> None:
     panel.set(xlabel="lag time (frames)", ylabel="implied timescale (frames)", title="implied timescales")
     values = np.array(result["implied_timescales"]["timescales"], dtype=float)  # (lags, processes), null as NaN
     if not np.isfinite(values).any():
-        in_words(panel, "too few frames for implied timescales", left="frame")
+        style.in_words(panel, "too few frames for implied timescales", left="frame")
         return
-    for process, colour in zip(range(values.shape[1]), CYCLE, strict=False):
+    for process, colour in zip(range(values.shape[1]), style.CYCLE, strict=False):
         if np.isfinite(values[:, process]).any():
             panel.plot(lags, values[:, process], "o-", markersize=3, color=colour)
     lag = result["settings"]["lag"]
@@ -148,7 +135,7 @@ def _draw_timescales(panel: Axes, result: dict[str, Any]) -> None:
     left, right = min([*lags, lag]) / 1.2, max([*lags, lag]) * 1.2
     low, high = min(np.nanmin(values), left) / 1.5, max(np.nanmax(values), right) * 1.5
     panel.fill_between([left, right], [left, right], low, color="0.9", linewidth=0, zorder=0)
-    panel.axvline(lag, color=FLOOR, linestyle=":", linewidth=1.2, zorder=1)
+    panel.axvline(lag, color=style.FLOOR, linestyle=":", linewidth=1.2, zorder=1)
     words, side = (" lag used", "left") if lag < np.sqrt(left * right) else ("lag used ", "right")
     panel.text(lag, high, words, ha=side, va="top", fontsize=7.5, color="0.35")
     grey = {"facecolor": "0.9", "edgecolor": "none", "pad": 1.0}
@@ -159,7 +146,7 @@ def _draw_timescales(panel: Axes, result: dict[str, Any]) -> None:
     panel.minorticks_off()
 
 
-@styled()
+@style.styled()
 def plot_msm(result: dict[str, Any], arrays: dict[str, np.ndarray], peptide: str, settings: FigureSettings) -> Figure:
     """Two rows of maps a residue, a column a macrostate, the most populated first.
 
@@ -177,7 +164,7 @@ def plot_msm(result: dict[str, Any], arrays: dict[str, np.ndarray], peptide: str
     spare = max(0.0, _LEAST_WIDTH - _LEFT - _RIGHT - shown * (side + _GAP) + _GAP) / 2
     if labels:
         margins = (_LEFT + spare, _RIGHT + spare, _LOWER + 1.15, 0.82)
-        figure, axes = square_panels(2 * len(labels), shown, side, (_GAP, 0.28), margins, group=2)
+        figure, axes = style.square_panels(2 * len(labels), shown, side, (_GAP, 0.28), margins, group=2)
         _draw_maps(axes, labels, arrays, settings.energy_max)
         for panel, state in zip(axes[0], states, strict=False):
             panel.set_title(f"state {state['index'] + 1}\n{_percent(state['population'])}", fontsize=8.5)
@@ -185,10 +172,10 @@ def plot_msm(result: dict[str, Any], arrays: dict[str, np.ndarray], peptide: str
         figure = plt.figure(figsize=(_LEAST_WIDTH, _LOWER + 1.2))
     width = figure.get_size_inches()[0]
     scales = min(3.6, 0.36 * width)
-    _draw_populations(add_panel(figure, 0.65, 0.5, width - scales - 1.75, _LOWER - 0.25), result)
-    _draw_timescales(add_panel(figure, width - scales - 0.2, 0.5, scales, _LOWER - 0.25), result)
+    _draw_populations(style.add_panel(figure, 0.65, 0.5, width - scales - 1.75, _LOWER - 0.25), result)
+    _draw_timescales(style.add_panel(figure, width - scales - 0.2, 0.5, scales, _LOWER - 0.25), result)
     more = f" (maps of {shown} of {len(states)})" if labels and shown < len(states) else ""
-    headline(figure, f"{peptide}: macrostates of the MD{more}")
+    style.headline(figure, f"{peptide}: macrostates of the MD{more}")
     return figure
 
 

@@ -13,26 +13,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import (
-    EQUAL,
-    FLOOR,
-    REFERENCE,
-    SAMPLES,
-    SERIES,
-    below_legend,
-    colormap,
-    free_energy,
-    headline,
-    in_words,
-    residue_label,
-    set_pads,
-    square_degrees,
-    styled,
-)
+from jamun.figures import style
 
 _GREY = "#b8b8b8"
 _NAMES = {"reference": "MD", "samples": "samples", "accepted": "samples, accepted"}
-_COLOURS = {"samples": SAMPLES, "accepted": EQUAL}
+_COLOURS = {"samples": style.SAMPLES, "accepted": style.EQUAL}
 # Bins joined to one where a kind is drawn: 2 pm, 2 degrees and 3.6 degrees.
 _JOINED = {"bond": 4, "angle": 4, "omega": 1}
 _TYPES = {
@@ -40,7 +25,7 @@ _TYPES = {
     "angle": ("CA–C–N", "CA–C–O", "O–C–N", "O–C–O", "C–N–CA", "N–CA–C", "N–CA–CB", "C–CA–CB"),
 }
 _MOST_CENTRES = 8
-_UNSEEN = LinearSegmentedColormap.from_list("unseen", ["#fbe3d2", SAMPLES])
+_UNSEEN = LinearSegmentedColormap.from_list("unseen", ["#fbe3d2", style.SAMPLES])
 
 
 def _percent(share: float) -> str:
@@ -76,7 +61,7 @@ def _deviations(
     """Mean of each term less the MD's, sorted, with standard deviations; the farthest named in the title."""
     known = [term for term in terms if term["samples"]["mean"]["value"] is not None]
     if not known:
-        in_words(panel, "no frames")
+        style.in_words(panel, "no frames")
         return
     off = np.array([scale * (term["samples"]["mean"]["value"] - term["md"]["mean"]["value"]) for term in known])
     order = np.argsort(off, kind="stable")
@@ -86,14 +71,14 @@ def _deviations(
         for name in ("md", "samples")
     }
     entries["MD, ± standard deviation"] = panel.fill_between(
-        ranks, -spreads["md"], spreads["md"], step="mid", color=REFERENCE, alpha=0.22, linewidth=0
+        ranks, -spreads["md"], spreads["md"], step="mid", color=style.REFERENCE, alpha=0.22, linewidth=0
     )
     entries["samples, mean ± standard deviation"] = panel.errorbar(
-        ranks, off[order], spreads["samples"], fmt="o", color=SAMPLES, markersize=3, elinewidth=0.8
+        ranks, off[order], spreads["samples"], fmt="o", color=style.SAMPLES, markersize=3, elinewidth=0.8
     )
     for side in (-1, 1):
-        entries["tolerance"] = panel.axhline(side * scale * tolerance, color=FLOOR, linestyle="--", linewidth=1)
-    panel.axhline(0, color=REFERENCE, linewidth=0.6)
+        entries["tolerance"] = panel.axhline(side * scale * tolerance, color=style.FLOOR, linestyle="--", linewidth=1)
+    panel.axhline(0, color=style.REFERENCE, linewidth=0.6)
     farthest = [known[place] for place in np.argsort(-np.abs(off), kind="stable")[:2]]
     panel.set_title("farthest: " + ", ".join(term["label"] for term in farthest), fontsize=8)
     panel.set(xlim=(0.3, len(off) + 0.7))
@@ -111,7 +96,7 @@ def _ridges(
         for name, share in shares.items():
             heights = base + 0.86 * share / top
             if name == "reference":
-                entries["MD"] = panel.stairs(heights, wide, baseline=base, **SERIES["MD"][1])
+                entries["MD"] = panel.stairs(heights, wide, baseline=base, **style.SERIES["MD"][1])
             else:
                 looks: dict[str, Any] = {"baseline": None, "color": _COLOURS[name], "linewidth": 1.1}
                 entries[_NAMES[name]] = panel.stairs(heights, wide, **looks)
@@ -180,7 +165,7 @@ def _bars(panel: Axes, rows: list[tuple[str, dict[str, dict[str, Any]]]], room: 
             panel.barh(y, value, height, color=_GREY if name == "reference" else _COLOURS[name])
             low, high = (100 * (share[end] if share[end] is not None else share["value"]) for end in ("low", "high"))
             if high > low:
-                panel.plot([low, high], [y, y], color=REFERENCE, linewidth=0.9)
+                panel.plot([low, high], [y, y], color=style.REFERENCE, linewidth=0.9)
             panel.text(max(value, high) + 0.015 * top, y, _percent(share["value"]), fontsize=6, va="center")
     panel.set_yticks(range(len(rows)), [text for text, _ in rows])
     panel.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
@@ -197,7 +182,7 @@ def _outline(panel: Axes, labels: np.ndarray, degrees: np.ndarray) -> None:
             lines.append([(degrees[row + 1], degrees[column]), (degrees[row + 1], degrees[column + 1])])
         if column + 1 < bins and labels[row, column] != labels[row, column + 1]:
             lines.append([(degrees[row], degrees[column + 1]), (degrees[row + 1], degrees[column + 1])])
-    panel.add_collection(LineCollection(lines, colors=REFERENCE, linewidths=0.8))
+    panel.add_collection(LineCollection(lines, colors=style.REFERENCE, linewidths=0.8))
 
 
 def _map(
@@ -209,7 +194,7 @@ def _map(
     top: float,
 ) -> QuadMesh:
     """Free energy of the MD with its basins numbered, and samples where the MD has no frame; returns the image."""
-    energy = free_energy(maps["reference"])
+    energy = style.free_energy(maps["reference"])
     image = panel.pcolormesh(
         degrees, degrees, (energy - np.nanmin(energy)).T, cmap=colours, vmin=0, vmax=top, rasterized=True
     )
@@ -223,7 +208,7 @@ def _map(
         panel.text(phi, psi, str(basin["index"]), fontsize=7, ha="center", va="center", bbox=box, zorder=5)
     count, coverage, unseen = len(residue["basins"]), residue["coverage"]["value"], residue["unseen"]
     visited = "no basins" if coverage is None else f"{round(coverage * count)} of {count} basins visited"
-    title = f"{residue_label(residue['residue_name'], residue['residue'])}: {visited}"
+    title = f"{style.residue_label(residue['residue_name'], residue['residue'])}: {visited}"
     if unseen["value"] is not None:
         title += f"\nunseen by MD {_percent(unseen['value'])} (halves {_percent(np.mean(unseen['md_halves']))})"
     panel.set_title(title, fontsize=8, loc="left")
@@ -244,7 +229,7 @@ def _residue(
     maps = {name: arrays[f"ramachandran_{name}"][place] for name in ("reference", "samples")}
     maps["labels"] = arrays["basin_labels"][place]
     image = _map(panel, residue, maps, np.rad2deg(arrays["ramachandran_edges"]), *looks)
-    square_degrees(panel, labelled=180)
+    style.square_degrees(panel, labelled=180)
     judged = _judged(result)
     rows = [
         (
@@ -261,11 +246,11 @@ def _residue(
         bars.set(xlabel="population (%)", ylabel="basin")
         bars.set_ylim(max(len(rows), 5) - 0.45, -0.55)
     else:
-        in_words(bars, "no basins", 12, left="nothing")
+        style.in_words(bars, "no basins", 12, left="nothing")
     return image
 
 
-@styled()
+@style.styled()
 def plot_physicality(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Deviations of bonds and angles, their distributions by type, shares of frames, peptide bonds, basins.
 
@@ -276,9 +261,9 @@ def plot_physicality(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
     bars = _shares(result)
     map_rows = -(-max(len(residues), 1) // 2)
     heights = [2.2, 2.5, max(1.9, (0.35 if result["accepted"] else 0.24) * len(bars) + 0.5), *[2.5] * map_rows]
-    colours = colormap(settings)
+    colours = style.colormap(settings)
     figure = plt.figure(figsize=(8.2, sum(heights) + 1.1), layout="constrained")
-    set_pads(figure, 0.05, 0.06)
+    style.set_pads(figure, 0.05, 0.06)
     outer = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     entries: dict[str, Any] = {}
     kinds = (
@@ -290,7 +275,7 @@ def plot_physicality(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
         left, right = (figure.add_subplot(inner[0, column]) for column in range(2))
         if not terms:
             for panel in (left, right):
-                in_words(panel, f"the molecule has no {words}", left="nothing")
+                style.in_words(panel, f"the molecule has no {words}", left="nothing")
             continue
         _deviations(left, terms, scale, tolerance, entries)
         left.set(xlabel=f"{words}, sorted", ylabel="mean less the MD's\n(" + label.split("(")[1])
@@ -312,11 +297,11 @@ def plot_physicality(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
             bar = figure.colorbar(image, cax=figure.add_subplot(inner[0, 2]), extend="max")
             bar.set_label("free energy of MD (kT)")
         else:
-            in_words(figure.add_subplot(inner[0, :]), "no residue has both φ and ψ", left="nothing")
+            style.in_words(figure.add_subplot(inner[0, :]), "no residue has both φ and ψ", left="nothing")
     if residues:
         entries["samples where MD has no frame"] = Patch(color=_UNSEEN(0.5))
-    below_legend(figure, entries)
-    headline(figure, f"{result['peptide']}, model {result['model']}: physicality and basins")
+    style.below_legend(figure, entries)
+    style.headline(figure, f"{result['peptide']}, model {result['model']}: physicality and basins")
     return figure
 
 
@@ -325,7 +310,7 @@ def _omega_panel(
 ) -> None:
     """Distributions of every peptide bond's omega, trans (180 degrees) in the middle."""
     if not omegas:
-        in_words(panel, "the molecule has no peptide bonds", left="nothing")
+        style.in_words(panel, "the molecule has no peptide bonds", left="nothing")
         return
     series = _series(arrays, "omega")
     bins = series["reference"].shape[-1]

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
+from jamun.figures import style
 from jamun.figures.ramachandran import rows_of_maps
-from jamun.figures.style import headline, styled
 
 _TITLES = {
     "samples": "samples",
@@ -17,7 +17,7 @@ _TITLES = {
 }
 
 
-@styled()
+@style.styled()
 def plot_populations(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Free energy over phi and psi, -ln p in kT above the row's lowest bin; empty bins are white.
 
@@ -34,5 +34,7 @@ def plot_populations(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
     )
     nanoseconds = result["frames"] * result["frame_interval_ps"] / 1000
     lag = result["lag"]["lag_ps"]
-    headline(figure, f"{result['peptide']}: {nanoseconds:.3g} ns of MD in {result['runs']} runs, lag {lag:.3g} ps")
+    style.headline(
+        figure, f"{result['peptide']}: {nanoseconds:.3g} ns of MD in {result['runs']} runs, lag {lag:.3g} ps"
+    )
     return figure

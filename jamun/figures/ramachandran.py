@@ -10,19 +10,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import (
-    colormap,
-    duration,
-    footnote,
-    free_energy,
-    headline,
-    in_words,
-    residue_label,
-    simulated,
-    square_degrees,
-    square_panels,
-    styled,
-)
+from jamun.figures import style
 from jamun.io.atomic import read_json, read_npz
 
 _SIDE = 1.9
@@ -35,12 +23,12 @@ def titles_at_equal_wall_clock(result: dict[str, Any]) -> list[str]:
     reference, samples = result["reference"], result["samples"]
 
     def amount(frames: int | None) -> str:
-        time = None if frames is None else simulated(frames, reference["frame_interval_ps"])
+        time = None if frames is None else style.simulated(frames, reference["frame_interval_ps"])
         return "" if frames is None else ", ".join(filter(None, [time, f"{frames:,} frames"]))
 
     drawn = f"{samples['frames']:,} samples"
     if samples["seconds"] is not None:
-        drawn += f" in {duration(samples['seconds'])}"
+        drawn += f" in {style.duration(samples['seconds'])}"
     return [
         f"MD\n{amount(reference['frames'])}",
         f"MD at equal wall clock\n{amount(result['baselines']['md_equal_wall_clock']['frames'])}".rstrip(),
@@ -61,7 +49,7 @@ def row_energies(counts: Sequence[np.ndarray], zero: Sequence[int] = (0, 2)) -> 
     MD, the cut MD and samples the cut does not set it: a handful of frames in as many bins looks like a deep minimum
     and would bleach the other two.
     """
-    energies = [free_energy(panel) for panel in counts]
+    energies = [style.free_energy(panel) for panel in counts]
     lowest = [np.nanmin(energies[place]) for place in zero if counts[place].any()]
     return [energy - min(lowest, default=0.0) for energy in energies]
 
@@ -92,12 +80,17 @@ def draw_row(
     """
     image, none = None, [None] * len(panels)
     energies = row_energies(counts, range(len(counts)) if nothing is None else (0, 2))
-    looks: dict[str, Any] = {"cmap": colormap(settings), "vmin": 0, "vmax": settings.energy_max, "rasterized": True}
+    looks: dict[str, Any] = {
+        "cmap": style.colormap(settings),
+        "vmin": 0,
+        "vmax": settings.energy_max,
+        "rasterized": True,
+    }
     for panel, energy, distance, words in zip(panels, energies, distances or none, nothing or none, strict=True):
         if np.isfinite(energy).any():
             image = panel.pcolormesh(*edges, energy.T, **looks)
         else:
-            in_words(panel, words or "no frames")
+            style.in_words(panel, words or "no frames")
         if distance is not None:
             box = {"facecolor": "white", "alpha": 0.92, "edgecolor": "none", "pad": 1.5}
             words = f"JS {distance:.2f}"
@@ -111,7 +104,7 @@ def name_row(panel: Axes, residue: dict[str, Any]) -> None:
     panel.text(
         -0.42,
         0.5,
-        residue_label(residue["residue_name"], residue["residue"]),
+        style.residue_label(residue["residue_name"], residue["residue"]),
         transform=panel.transAxes,
         rotation=90,
         ha="center",
@@ -121,7 +114,7 @@ def name_row(panel: Axes, residue: dict[str, Any]) -> None:
     )
 
 
-@styled()
+@style.styled()
 def plot_samples(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Free energy over phi and psi of samples without MD, -ln p in kT above each map's lowest bin, a map a residue; a
     cross marks the structure that they started from.
@@ -133,26 +126,26 @@ def plot_samples(result: dict[str, Any], arrays: dict[str, np.ndarray], settings
     edges = np.rad2deg(arrays["ramachandran_edges"])
     columns = int(np.clip(len(residues), 1, _MOST_BESIDE))
     rows = max(-(-len(residues) // columns), 1)
-    figure, axes = square_panels(rows, columns, _SIDE, (0.34, 0.5), (0.8, 0.95, 0.5, 0.64))
+    figure, axes = style.square_panels(rows, columns, _SIDE, (0.34, 0.5), (0.8, 0.95, 0.5, 0.64))
     for panel in axes.flat[max(len(residues), 1) :]:
         panel.set_axis_off()
     if not residues:
-        square_degrees(axes[0, 0])
-        in_words(axes[0, 0], "no residue has both φ and ψ", width=20)
+        style.square_degrees(axes[0, 0])
+        style.in_words(axes[0, 0], "no residue has both φ and ψ", width=20)
     for place, (panel, residue) in enumerate(zip(axes.flat, residues, strict=False)):
         # The panel below may be one that is not there.
-        square_degrees(panel, left=place % columns == 0, bottom=place + columns >= len(residues))
-        panel.set_title(residue_label(residue["residue_name"], residue["residue"]), fontweight="bold")
+        style.square_degrees(panel, left=place % columns == 0, bottom=place + columns >= len(residues))
+        panel.set_title(style.residue_label(residue["residue_name"], residue["residue"]), fontweight="bold")
         last = place % columns == columns - 1 or place == len(residues) - 1
         draw_row([panel], (edges, edges), [arrays["ramachandran_samples"][place]], settings, bar=last)
         start = np.rad2deg(residue["start"])
         for size, colour in ((3.2, "white"), (1.4, "black")):
             panel.plot(*start, marker="x", markersize=7, markeredgewidth=size, color=colour)
     samples = result["samples"]
-    headline(
+    style.headline(
         figure,
         f"{result['peptide']}, model {result['model']}: {samples['frames']:,} samples in "
-        f"{duration(samples['seconds'])} (× start)",
+        f"{style.duration(samples['seconds'])} (× start)",
     )
     return figure
 
@@ -172,13 +165,13 @@ def rows_of_maps(
     [phi, psi] of each column, `distances` of each residue.
     """
     rows = max(len(residues), 1)
-    figure, axes = square_panels(rows, len(titles), _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
+    figure, axes = style.square_panels(rows, len(titles), _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
     for panel, title in zip(axes[0], titles, strict=True):
         panel.set_title(title)
     for (row, column), panel in np.ndenumerate(axes):
-        square_degrees(panel, left=column == 0, bottom=row == rows - 1)
+        style.square_degrees(panel, left=column == 0, bottom=row == rows - 1)
         if not residues:
-            in_words(panel, "no residue has both φ and ψ", width=20)
+            style.in_words(panel, "no residue has both φ and ψ", width=20)
     for row, residue in enumerate(residues):
         of_residue = None if distances is None else distances[row]
         draw_row(axes[row], (edges, edges), [counts[row] for counts in maps], settings, of_residue, nothing)
@@ -186,7 +179,7 @@ def rows_of_maps(
     return figure
 
 
-@styled()
+@style.styled()
 def plot_ramachandran(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Free energy over phi and psi, -ln p in kT above the row's lowest bin; empty bins are white.
 
@@ -203,11 +196,11 @@ def plot_ramachandran(result: dict[str, Any], arrays: dict[str, np.ndarray], set
         [[None, one.get("js_md_equal_wall_clock"), (one["js"] or {}).get("value")] for one in residues],
         nothing_at_equal_wall_clock(result),
     )
-    headline(figure, f"{result['peptide']}, model {result['model']}")
+    style.headline(figure, f"{result['peptide']}, model {result['model']}")
     return figure
 
 
-@styled()
+@style.styled()
 def draw_ramachandran(result: Path, arrays: Path, settings: FigureSettings) -> Figure:
     """One peptide's maps from evaluation's files (JSON, NPZ), with or without MD, and what the model was not trained on
     below them. Raises FigureError for an unknown colour map."""
@@ -215,5 +208,5 @@ def draw_ramachandran(result: Path, arrays: Path, settings: FigureSettings) -> F
     plot = plot_samples if compared["reference"] is None else plot_ramachandran
     figure = plot(compared, read_npz(arrays), settings)
     if outside := compared["samples"].get("outside_training"):
-        footnote(figure, outside)
+        style.footnote(figure, outside)
     return figure

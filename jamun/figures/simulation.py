@@ -14,24 +14,10 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import chi2
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import (
-    CYCLE,
-    FLOOR,
-    GREEK,
-    REFERENCE,
-    SERIES,
-    add_panel,
-    degree_ticks,
-    headline,
-    in_words,
-    residue_label,
-    simulated,
-    styled,
-    time_unit,
-)
+from jamun.figures import style
 
 # Replicas in turn: not the colours that mean the sampler or MD at equal wall clock in other figures.
-_REPLICAS = (CYCLE[2], CYCLE[3])
+_REPLICAS = (style.CYCLE[2], style.CYCLE[3])
 # Inches.
 _LEFT, _RIGHT, _GAP = 0.8, 0.25, 0.22
 _NAME = 0.6  # from a panel to the name of its y axis, the same for all of them
@@ -55,7 +41,7 @@ class _Clock:
     @classmethod
     def over(cls, ends_ps: np.ndarray) -> "_Clock":
         """In ps, ns or μs, whichever fits replicas that end at `ends_ps` (R,)."""
-        size, unit = time_unit(ends_ps[-1])
+        size, unit = style.time_unit(ends_ps[-1])
         return cls(unit, 1 / size, ends_ps / size)
 
     @property
@@ -71,7 +57,7 @@ class _Clock:
         if numbers:
             panel.set_xlabel(f"time ({self.unit})", labelpad=2)
         for end in self.ends[:-1]:
-            panel.axvline(end, color=FLOOR, linewidth=0.6 if self.replicas <= 10 else 0.35, zorder=0.5)
+            panel.axvline(end, color=style.FLOOR, linewidth=0.6 if self.replicas <= 10 else 0.35, zorder=0.5)
 
 
 def running_mean(values: np.ndarray, window: int) -> np.ndarray:
@@ -159,14 +145,14 @@ def _draw_state(panel: Axes, marginal: Axes, values: np.ndarray, arrays: dict[st
         panel.plot(time[own], values[own], color=colour, linewidth=0.7, alpha=0.75, rasterized=own.sum() > 2000)
         if longest >= _FEWEST_FOR_MEAN:
             means = running_mean(values[own], window)
-            panel.plot(running_mean(time[own], window)[: len(means)], means, color=REFERENCE, linewidth=1.2)
+            panel.plot(running_mean(time[own], window)[: len(means)], means, color=style.REFERENCE, linewidth=1.2)
     low, high = _limits(values)
     panel.set_ylim(low, high)
     panel.yaxis.set_major_locator(MaxNLocator(4))
     panel.ticklabel_format(axis="y", useOffset=False, style="plain")
     bins = int(np.clip(np.sqrt(len(values)), 8, 40))
     heights, edges = np.histogram(values, bins, range=(low, high), density=True)
-    marginal.stairs(heights, edges, orientation="horizontal", **SERIES["MD"][1])
+    marginal.stairs(heights, edges, orientation="horizontal", **style.SERIES["MD"][1])
     marginal.set(ylim=(low, high), xticks=[], yticks=[])
     marginal.set_xlim(left=0)
     marginal.spines["bottom"].set_visible(False)
@@ -177,11 +163,11 @@ def _expect_temperature(panel: Axes, marginal: Axes, thermostat: float, freedom:
     spread = thermostat * float(np.sqrt(2 / freedom))
     low, high = panel.get_ylim()
     low, high = min(low, thermostat - 1.3 * spread), max(high, thermostat + 1.3 * spread)
-    panel.axhspan(thermostat - spread, thermostat + spread, color=FLOOR, alpha=0.22, linewidth=0, zorder=0)
-    panel.axhline(thermostat, color=FLOOR, linestyle="--", linewidth=1.0, zorder=1)
+    panel.axhspan(thermostat - spread, thermostat + spread, color=style.FLOOR, alpha=0.22, linewidth=0, zorder=0)
+    panel.axhline(thermostat, color=style.FLOOR, linestyle="--", linewidth=1.0, zorder=1)
     kelvin = np.linspace(low, high, 200)
     marginal.plot(
-        temperature_density(kelvin, thermostat, freedom), kelvin, color=REFERENCE, linestyle="--", linewidth=1
+        temperature_density(kelvin, thermostat, freedom), kelvin, color=style.REFERENCE, linestyle="--", linewidth=1
     )
     for axes in (panel, marginal):
         axes.set_ylim(low, high)
@@ -200,7 +186,7 @@ def _quantities(arrays: dict[str, np.ndarray]) -> list[tuple[str, str, str]]:
 
 def _title(arrays: dict[str, np.ndarray]) -> str:
     frames = int(arrays["frames"])
-    words = simulated(frames, float(arrays["frame_interval_ps"])) or f"{frames:,} frames"
+    words = style.simulated(frames, float(arrays["frame_interval_ps"])) or f"{frames:,} frames"
     replicas = len(arrays["replica_ends_ps"])
     if replicas > 1:
         words += f" in {replicas} replicas"
@@ -217,8 +203,8 @@ def _draw_states(figure: Figure, top: float, arrays: dict[str, np.ndarray], cloc
     panels = []
     for place, (name, words, unit) in enumerate(quantities):
         below = top - place * (_STATE_HEIGHT + _STATE_GAP) - _STATE_HEIGHT
-        panel = add_panel(figure, _LEFT, below, width - _LEFT - _RIGHT - _MARGINAL - _GAP, _STATE_HEIGHT)
-        marginal = add_panel(figure, width - _RIGHT - _MARGINAL, below, _MARGINAL, _STATE_HEIGHT)
+        panel = style.add_panel(figure, _LEFT, below, width - _LEFT - _RIGHT - _MARGINAL - _GAP, _STATE_HEIGHT)
+        marginal = style.add_panel(figure, width - _RIGHT - _MARGINAL, below, _MARGINAL, _STATE_HEIGHT)
         _draw_state(panel, marginal, arrays[name], arrays, clock)
         title = f"{words}: {_statistics(arrays[name], unit)}"
         if name == "temperature_k" and np.isfinite(thermostat) and freedom:
@@ -261,13 +247,13 @@ def _draw_torsions(
         for kind in own:
             column = places[residue, kind]
             left = _LEFT + kinds.index(kind) * (side[0] + _GAP)
-            panel = add_panel(figure, left, top - row * (side[1] + _TORSION_GAP) - side[1], *side)
+            panel = style.add_panel(figure, left, top - row * (side[1] + _TORSION_GAP) - side[1], *side)
             _draw_torsion(panel, np.rad2deg(arrays["torsion_angles"][:, column]), arrays, clock)
-            degree_ticks(panel.yaxis, kind == own[0])
+            style.degree_ticks(panel.yaxis, kind == own[0])
             if kind == own[0]:
                 _name_y(panel, "degrees")
-            name = residue_label(str(arrays["torsion_residue_name"][column]), residue)
-            panel.set_title(f"{name} {GREEK[kind]}", loc="left", fontsize=8.5, pad=3)
+            name = style.residue_label(str(arrays["torsion_residue_name"][column]), residue)
+            panel.set_title(f"{name} {style.GREEK[kind]}", loc="left", fontsize=8.5, pad=3)
             last = not any((later, kind) in places for later in residues[row + 1 :])
             clock.set_axis(panel, last, 4 if len(kinds) > 3 else 6)
             panels.append(panel)
@@ -277,10 +263,10 @@ def _draw_torsions(
 def _grid(arrays: dict[str, np.ndarray]) -> tuple[list[int], list[str]]:
     """Residues and kinds of torsions: rows and columns of panels."""
     residues = sorted({int(residue) for residue in arrays["torsion_residue"]})
-    return residues, [kind for kind in GREEK if kind in arrays["torsion_kind"]]
+    return residues, [kind for kind in style.GREEK if kind in arrays["torsion_kind"]]
 
 
-@styled()
+@style.styled()
 def plot_simulation(series: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """An MD in time: above, what was recorded of its thermodynamics with histograms beside it; below, its torsions.
 
@@ -302,13 +288,13 @@ def plot_simulation(series: dict[str, np.ndarray], settings: FigureSettings) -> 
     first = _draw_states(figure, top, series, clock)
     below = _draw_torsions(figure, top - states - between, side, series, clock)
     if not rows:
-        nothing = add_panel(figure, _LEFT, _LEGEND, width - _LEFT - _RIGHT, 0.3)
-        in_words(nothing, "this molecule has no torsion", 40, left="nothing")
+        nothing = style.add_panel(figure, _LEFT, _LEGEND, width - _LEFT - _RIGHT, 0.3)
+        style.in_words(nothing, "this molecule has no torsion", 40, left="nothing")
     uppermost = first or below
     if clock.replicas > 1 and uppermost:
         _number_replicas(uppermost, clock)
     _legend(figure, series, clock)
-    headline(figure, _title(series))
+    style.headline(figure, _title(series))
     return figure
 
 
@@ -321,10 +307,13 @@ def _legend(figure: Figure, arrays: dict[str, np.ndarray], clock: _Clock) -> Non
             entries["as recorded"] = Line2D([], [], color=_REPLICAS[0], linewidth=1.0)
         longest = int(np.bincount(arrays["state_replica"]).max())
         if longest >= _FEWEST_FOR_MEAN:
-            span = simulated(longest // _WINDOWS, float(np.median(np.diff(arrays["state_time_ps"]))))
-            entries[f"running mean over {span}"] = Line2D([], [], color=REFERENCE, linewidth=1.2)
+            span = style.simulated(longest // _WINDOWS, float(np.median(np.diff(arrays["state_time_ps"]))))
+            entries[f"running mean over {span}"] = Line2D([], [], color=style.REFERENCE, linewidth=1.2)
         if np.isfinite(arrays["thermostat_k"]) and arrays["degrees_of_freedom"]:
-            band = Patch(facecolor=FLOOR, alpha=0.3), Line2D([], [], color=FLOOR, linestyle="--", linewidth=1.0)
+            band = (
+                Patch(facecolor=style.FLOOR, alpha=0.3),
+                Line2D([], [], color=style.FLOOR, linestyle="--", linewidth=1.0),
+            )
             entries["expected temperature: mean, SD, distribution"] = band
     if clock.replicas > 1:
         looks: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "none"}

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.summary import MEAN
-from jamun.figures.style import MODELS, below_legend, headline, in_words, intervals, read_rows, set_pads, styled
+from jamun.figures import style
 
 _GROUPS = {
     "backbone": "backbone torsions",
@@ -43,11 +43,11 @@ def _draw(panel: Axes, tables: dict[str, pd.DataFrame], keys: list[tuple[str, st
     for number, (model, table) in enumerate(tables.items()):
         value = _column(table, keys, "js_{}")
         x = places + (number - (len(tables) - 1) / 2) * width
-        colour = MODELS[number % len(MODELS)]
+        colour = style.MODELS[number % len(style.MODELS)]
         if np.isfinite(value).any():
             entries[model] = panel.bar(x, np.nan_to_num(value), 0.9 * width, color=colour, alpha=0.85)
         low, high = (_column(table, keys, f"js_{{}}_{end}") for end in ("low", "high"))
-        intervals(panel, x, value, low, high, ecolor="black", capsize=min(4.0, 16 * width), zorder=4)
+        style.intervals(panel, x, value, low, high, ecolor="black", capsize=min(4.0, 16 * width), zorder=4)
         if dots:
             peptides = [peptide for peptide in table.index if peptide != MEAN]
             # Spread across the bar in the order of the table, so that the same data give the same picture.
@@ -89,7 +89,7 @@ def _axes(panel: Axes, names: list[str], turned: bool) -> None:
     panel.tick_params(axis="x", length=0)
 
 
-@styled()
+@style.styled()
 def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
     """Bars of each model with 95 % intervals; marks: MD's own distances.
 
@@ -122,7 +122,7 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
         figure, axes = plt.subplots(
             2, 2, figsize=(min(2 * across, 14.0), 5.8), sharex=True, sharey=True, layout="constrained"
         )
-        set_pads(figure, 0.06, 0.08)
+        style.set_pads(figure, 0.06, 0.08)
         entries = {}
         turned = len(names) > 7 or max(map(len, names)) > 5
         for panel, (group, title) in zip(axes.flat, _GROUPS.items(), strict=True):
@@ -130,7 +130,7 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
             if drawn:
                 panel.axvline(len(peptides) - 0.5, color="0.8", linewidth=0.8, zorder=0)
             else:
-                in_words(panel, "none in these peptides")
+                style.in_words(panel, "none in these peptides")
             entries |= drawn
             panel.set_title(title)
             _axes(panel, names, turned)
@@ -138,12 +138,12 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
         for panel in axes[:, 0]:
             panel.set_ylabel("JS distance to MD")
         what = f"{len(peptides)} peptides"
-    below_legend(figure, dict(sorted(entries.items(), key=lambda entry: entry[0] not in tables)))
-    headline(figure, f"{dataset}: {what}")
+    style.below_legend(figure, dict(sorted(entries.items(), key=lambda entry: entry[0] not in tables)))
+    style.headline(figure, f"{dataset}: {what}")
     return figure
 
 
 def draw_summary(summary: Path, settings: FigureSettings) -> Figure:
     """The summary table (CSV), drawn. Raises FigureError for a table without rows or without its columns."""
-    table = read_rows(summary, ("dataset", "model", "peptide", "js_backbone"), "the evaluation")
+    table = style.read_rows(summary, ("dataset", "model", "peptide", "js_backbone"), "the evaluation")
     return plot_summary(table, settings)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import FLOOR, MARKERS, MODELS, below_legend, headline, in_words, log_ticks, read_rows, styled
+from jamun.figures import style
 
 # Milliseconds a sample in Table 1 of the paper, from its fastest to its slowest data set.
 PAPER_MS = (2.06, 3.56)
@@ -18,7 +18,7 @@ _PAPER = f"JAMUN paper, one A100 (Table 1): {PAPER_MS[0]:g} to {PAPER_MS[1]:g} m
 _MOST_NAMES = 12
 
 
-@styled()
+@style.styled()
 def plot_timing(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     """A point a peptide and model, a colour a model, a marker a device; the paper's range as a band.
 
@@ -32,26 +32,26 @@ def plot_timing(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     figure, panel = plt.subplots(figsize=(6.0, 4.2), layout="constrained")
     entries: dict[str, object] = {}
     for (model, device), rows in known.groupby([known["model"], known["device"].fillna("device unknown")], sort=False):
-        marker = MARKERS[devices.index(device) % len(MARKERS)]
-        colour = MODELS[models.index(model) % len(MODELS)]
+        marker = style.MARKERS[devices.index(device) % len(style.MARKERS)]
+        colour = style.MODELS[models.index(model) % len(style.MODELS)]
         entries[f"{model}, {device}"] = panel.plot(
             rows["atoms"], rows["ms_per_sample"], marker, color=colour, markeredgecolor="white", markersize=7
         )[0]
-    entries[_PAPER] = panel.axhspan(*PAPER_MS, color=FLOOR, alpha=0.3, linewidth=0)
+    entries[_PAPER] = panel.axhspan(*PAPER_MS, color=style.FLOOR, alpha=0.3, linewidth=0)
     panel.set(xlabel="heavy atoms", ylabel="time a sample (ms)", yscale="log")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     values = [*PAPER_MS, *known["ms_per_sample"]]
     panel.set_ylim(min(values) / 1.6, max(values) * 1.6)
-    log_ticks(panel.yaxis)
+    style.log_ticks(panel.yaxis)
     if known.empty:
         panel.set(xticks=[], xlim=(0, 1))
-        in_words(panel, "no time and number of atoms on record", 60)
+        style.in_words(panel, "no time and number of atoms on record", 60)
     else:
         _label(panel, known)
     lacking = len(table) - len(known)
     what = f"{dataset}: time of sampling against size"
-    headline(figure, f"{what}; {lacking} of {len(table)} not on record" if 0 < lacking < len(table) else what)
-    below_legend(figure, entries)
+    style.headline(figure, f"{what}; {lacking} of {len(table)} not on record" if 0 < lacking < len(table) else what)
+    style.below_legend(figure, entries)
     return figure
 
 
@@ -73,4 +73,4 @@ def _label(panel: Axes, known: pd.DataFrame) -> None:
 
 def draw_timing(timing: Path, settings: FigureSettings) -> Figure:
     """Evaluation's table of what sampling took (CSV), drawn. Raises FigureError for one without rows."""
-    return plot_timing(read_rows(timing, (), "the evaluation"), settings)
+    return plot_timing(style.read_rows(timing, (), "the evaluation"), settings)

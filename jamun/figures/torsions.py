@@ -7,24 +7,13 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.figures.style import (
-    GREEK,
-    REFERENCE,
-    SERIES,
-    below_legend,
-    degree_ticks,
-    headline,
-    in_words,
-    residue_label,
-    set_pads,
-    styled,
-)
+from jamun.figures import style
 
 # Bins are joined until one holds so many frames on average, or so few bins are left.
 _FRAMES_PER_BIN = 10
 _FEWEST_BINS = 20
 # Where there is no MD, the structure that the samples started from.
-_START = {"color": REFERENCE, "linewidth": 1.0, "linestyle": (0, (3, 2))}
+_START = {"color": style.REFERENCE, "linewidth": 1.0, "linestyle": (0, (3, 2))}
 
 
 def join_bins(counts: np.ndarray) -> np.ndarray:
@@ -46,7 +35,7 @@ def density(counts: np.ndarray) -> np.ndarray:
     return counts * len(counts) / (360.0 * max(counts.sum(), 1))
 
 
-@styled()
+@style.styled()
 def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], settings: FigureSettings) -> Figure:
     """Probability density of each torsion, a row a residue, a column a kind, with the JS of samples and MD.
 
@@ -55,7 +44,7 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     """
     torsions = result["torsions"]
     residues = sorted({torsion["residue"] for torsion in torsions})
-    kinds = [kind for kind in GREEK if any(torsion["kind"] == kind for torsion in torsions)]
+    kinds = [kind for kind in style.GREEK if any(torsion["kind"] == kind for torsion in torsions)]
     shape = max(len(residues), 1), max(len(kinds), 1)
     figure, axes = plt.subplots(
         *shape,
@@ -63,16 +52,16 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
         squeeze=False,
         layout="constrained",
     )
-    set_pads(figure, 0.1, 0.05)
+    style.set_pads(figure, 0.1, 0.05)
     entries: dict[str, Any] = {}
     for panel in axes.flat:
         panel.set_axis_off()
     if not torsions:
-        in_words(axes[0, 0], "this molecule has no torsion")
+        style.in_words(axes[0, 0], "this molecule has no torsion")
     for row, torsion in enumerate(torsions):
         panel = axes[residues.index(torsion["residue"]), kinds.index(torsion["kind"])]
         panel.set_axis_on()
-        for words, (name, looks) in SERIES.items():
+        for words, (name, looks) in style.SERIES.items():
             counts = arrays[f"torsion_{name}"][row] if f"torsion_{name}" in arrays else np.empty(0)
             if counts.any():
                 joined = join_bins(counts)
@@ -83,13 +72,13 @@ def plot_torsions(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
         if "start" in torsion:
             entries["start"] = panel.axvline(np.rad2deg(torsion["start"]), **_START)
         value = (torsion.get("js") or {}).get("value")
-        label = f"{residue_label(torsion['residue_name'], torsion['residue'])} {GREEK[torsion['kind']]}"
+        label = f"{style.residue_label(torsion['residue_name'], torsion['residue'])} {style.GREEK[torsion['kind']]}"
         panel.set_title(label if value is None else f"{label}   JS {value:.2f}", fontsize=8.5)
         panel.set(xlim=(-180, 180), yticks=[])
         panel.set_ylim(bottom=0)
-        degree_ticks(panel.xaxis, labelled=180)
+        style.degree_ticks(panel.xaxis, labelled=180)
         panel.spines["left"].set_visible(False)
-    in_order = {words: entries[words] for words in (*SERIES, "start") if words in entries}
-    below_legend(figure, in_order, "torsion (degrees); heights are probability densities")
-    headline(figure, f"{result['peptide']}, model {result['model']}: torsions")
+    in_order = {words: entries[words] for words in (*style.SERIES, "start") if words in entries}
+    style.below_legend(figure, in_order, "torsion (degrees); heights are probability densities")
+    style.headline(figure, f"{result['peptide']}, model {result['model']}: torsions")
     return figure

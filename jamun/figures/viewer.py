@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from jamun.data.molecule import Molecule
+from jamun.figures import style
 from jamun.figures.ensemble import central, load_frames, titles
-from jamun.figures.style import ELEMENTS, MD_CARBON, SAMPLES_CARBON, FigureError
 from jamun.figures.threedmol import VERSION, library
 from jamun.io.atomic import read_json, write_text
 
@@ -26,7 +26,9 @@ def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result:
     Raises FigureError where the two differ in their atoms, UserError where 3Dmol.js was not fetched.
     """
     if md.shape[1:] != samples.shape[1:]:
-        raise FigureError(f"MD of {result['peptide']} has {md.shape[1]} atoms and the samples {samples.shape[1]}.")
+        raise style.FigureError(
+            f"MD of {result['peptide']} has {md.shape[1]} atoms and the samples {samples.shape[1]}."
+        )
     script, licence = library()
     both = np.concatenate([md, samples])
     ensembles = [
@@ -36,7 +38,7 @@ def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result:
             "frames": np.rint(1000 * frames).astype(int).reshape(len(frames), -1).tolist(),
         }
         for title, carbon, frames in zip(
-            titles((len(md), len(samples)), result), (MD_CARBON, SAMPLES_CARBON), (md, samples), strict=True
+            titles((len(md), len(samples)), result), (style.MD_CARBON, style.SAMPLES_CARBON), (md, samples), strict=True
         )
     ]
     elements = [_SYMBOLS.get(int(number), "?") for number in molecule.elements]
@@ -47,13 +49,13 @@ def viewer_page(md: np.ndarray, samples: np.ndarray, molecule: Molecule, result:
         "names": [f"{residue} {atom}" for residue, atom in atoms],
         "residues": [(place, residue) for place, (residue, atom) in enumerate(atoms) if atom == "CA"],
         "bonds": molecule.bonds.tolist(),
-        "colours": ELEMENTS,
+        "colours": style.ELEMENTS,
         # Of a ball that holds nearly every atom: an outlier need not make the others small.
         "radius": round(float(np.quantile(np.linalg.norm(both, axis=-1).max(1), 0.95)) + 0.3, 3),
         "first": central(md),
     }
-    legend = [("C in MD", MD_CARBON), ("C in samples", SAMPLES_CARBON)]
-    legend += [(element, colour) for element, colour in ELEMENTS.items() if element in elements]
+    legend = [("C in MD", style.MD_CARBON), ("C in samples", style.SAMPLES_CARBON)]
+    legend += [(element, colour) for element, colour in style.ELEMENTS.items() if element in elements]
     return Template(_HERE.with_suffix(".html").read_text(encoding="utf-8")).substitute(
         title=html.escape(f"{result['peptide']}: MD and samples of model {result['model']}"),
         last=max(len(md), len(samples)) - 1,
