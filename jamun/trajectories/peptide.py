@@ -12,17 +12,9 @@ from jamun.io.names import ending, openable
 from jamun.io.xtc import frame_index
 from jamun.peptides.bond_lengths import LONGEST_BOND_NM
 from jamun.peptides.reading import PDB_SUFFIXES, STRUCTURE_SUFFIXES
+from jamun.trajectories import checks
 from jamun.trajectories.atoms import AtomMap, map_peptide, read_topology
-from jamun.trajectories.checks import (
-    TrajectoryError,
-    bond_lengths,
-    even_interval,
-    make_whole,
-    require_finite,
-    require_nm,
-    run_starts,
-    spanning_tree,
-)
+from jamun.trajectories.checks import TrajectoryError
 from jamun.trajectories.frames import read_frames
 
 # Frames of two writings of one frame differ by what XTC rounds, nm.
@@ -45,12 +37,12 @@ class PeptideTrajectory:
     @property
     def interval_ps(self) -> float | None:
         """Time between the frames of a run; None where times are uneven, only count frames, or are none."""
-        return None if self.times is None else even_interval(self.times)
+        return None if self.times is None else checks.even_interval(self.times)
 
     @property
     def run_starts(self) -> list[int]:
         """Number of the first frame of each run: times fall back where runs were joined."""
-        return [0] if self.times is None else run_starts(self.times)
+        return [0] if self.times is None else checks.run_starts(self.times)
 
 
 def _as_it_is(topology: Path) -> tuple[mdtraj.Topology, np.ndarray, int]:
@@ -110,16 +102,16 @@ def read_peptide(trajectory: Path, topology: Path) -> PeptideTrajectory:
     if frames < 2:
         raise TrajectoryError(f"{trajectory}: {frames} frames; an ensemble needs at least two.")
     positions = np.concatenate([part.positions for part in parts]).astype(np.float32, copy=False)
-    require_finite(positions, str(trajectory), 0)
+    checks.require_finite(positions, str(trajectory), 0)
     bonds, notes = Molecule.from_topology(own).bonds, list(atoms.notes)
     if recorded_chains(trajectory, frames) is None:  # samples of our own are in nm, however bad their model
-        require_nm(positions[:1], bonds, str(trajectory))
+        checks.require_nm(positions[:1], bonds, str(trajectory))
     if all(part.box is not None for part in parts):
         box = np.concatenate([part.box for part in parts])
-        positions, changed = make_whole(positions, box, bonds, spanning_tree(own.n_atoms, bonds))
+        positions, changed = checks.make_whole(positions, box, bonds, checks.spanning_tree(own.n_atoms, bonds))
         if changed.any():
             notes.append(f"{int(changed.sum())} frames were made whole over the periodic box")
-    if torn := int((bond_lengths(positions, bonds) > LONGEST_BOND_NM).any(axis=1).sum()):
+    if torn := int((checks.bond_lengths(positions, bonds) > LONGEST_BOND_NM).any(axis=1).sum()):
         notes.append(f"{torn} of {frames} frames have a bond longer than {LONGEST_BOND_NM:g} nm")
     if any(part.times is None for part in parts):
         return PeptideTrajectory(mdtraj.Trajectory(positions, own), None, notes)

@@ -23,17 +23,9 @@ from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.peptides.checks import hands, stereocentres
 from jamun.peptides.writing import save_structure
+from jamun.trajectories import checks
 from jamun.trajectories.atoms import AtomMap, FoundTopology, map_atoms, read_topology
-from jamun.trajectories.checks import (
-    FrameTimes,
-    TrajectoryError,
-    make_whole,
-    nm_per_unit,
-    require_bonds,
-    require_finite,
-    require_hands,
-    spanning_tree,
-)
+from jamun.trajectories.checks import TrajectoryError
 from jamun.trajectories.frames import Frames, read_frames
 from jamun.trajectories.sources import SourceFiles
 
@@ -79,7 +71,7 @@ class Conversion:
         atoms = map_atoms(foreign, topology, source)
         bonds = Molecule.from_topology(topology).bonds
         labels = [f"{atom.residue.name}{atom.residue.index + 1} {atom.name}" for atom in topology.atoms]
-        tree, found = spanning_tree(topology.n_atoms, bonds), hands(built.xyz[0, heavy], topology)
+        tree, found = checks.spanning_tree(topology.n_atoms, bonds), hands(built.xyz[0, heavy], topology)
         return cls(source, foreign, atoms, topology, bonds, tree, stereocentres(topology), found, labels)
 
     def read(self, path: Path) -> Iterator[Frames]:
@@ -96,12 +88,12 @@ class Conversion:
             if not len(part.positions):
                 continue
             positions, box = part.positions, part.box
-            require_finite(positions, where, start)
+            checks.require_finite(positions, where, start)
             if factor is None:
-                factor = nm_per_unit(positions[:1], self.bonds, unit, where)
+                factor = checks.nm_per_unit(positions[:1], self.bonds, unit, where)
             if factor != 1.0:
                 positions, box = positions * factor, None if box is None else box * factor
-            positions, changed = make_whole(positions, box, self.bonds, self.tree)
+            positions, changed = checks.make_whole(positions, box, self.bonds, self.tree)
             yield Frames(positions, box, None), int(changed.sum())
             start += len(positions)
 
@@ -146,12 +138,12 @@ def _require_frames(path: Path, frames: int) -> None:
         raise TrajectoryError(f"{path}: {frames} frames; at least two are needed: fetch or write it again.")
 
 
-def _stored_times(path: Path, source: Conversion) -> FrameTimes:
+def _stored_times(path: Path, source: Conversion) -> checks.FrameTimes:
     """The times of a file: a pass of its own, since the times that are written depend on them.
 
     Raises TrajectoryError for times that are missing or uneven, and for a file of fewer than two frames.
     """
-    times = FrameTimes(str(path))
+    times = checks.FrameTimes(str(path))
     for part in read_frames(path, source.foreign.n_atoms, np.array([0]), source.source):
         if part.times is None:
             raise TrajectoryError(
@@ -194,8 +186,8 @@ def _convert(path: Path, source: Conversion, settings: SourceSettings, writer: _
     for part, changed in source.whole(reports, settings.length_unit, where):
         start, positions = tally.read, part.positions
         has_box = part.box is not None and bool(np.abs(np.linalg.det(part.box)).min() > 0)
-        require_bonds(positions, source.bonds, source.labels, has_box, where, start)
-        require_hands(positions, source.centres, source.hands, where, start)
+        checks.require_bonds(positions, source.bonds, source.labels, has_box, where, start)
+        checks.require_hands(positions, source.centres, source.hands, where, start)
         kept = positions[-start % settings.stride :: settings.stride]
         if tally.first is None:
             tally.first = kept[0]
