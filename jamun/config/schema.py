@@ -41,7 +41,7 @@ def _type_name(annotation: Any) -> str:
     return {"NoneType": "null", "float": "number", "int": "integer", "str": "string", "Any": "value"}.get(name, name)
 
 
-def _extras(field: FieldInfo, name: str, model: type[BaseModel]) -> tuple[str, str]:
+def _extras(name: str, model: type[BaseModel]) -> tuple[str, str]:
     """Unit and range of a field, read from its JSON schema."""
     schema = model.model_json_schema()["properties"][name]
     candidates = [schema, *schema.get("anyOf", [])]
@@ -75,7 +75,7 @@ def _sections(model: type[BaseModel], prefix: str) -> list[str]:
     lines += ["| key | type | unit | range | default | what it is |", "|---|---|---|---|---|---|"]
     nested = []
     for name, field in model.model_fields.items():
-        unit, bounds = _extras(field, name, model)
+        unit, bounds = _extras(name, model)
         cells = [f"`{name}`", _type_name(field.annotation), unit, bounds, _default(field), _words(field)]
         lines.append(f"| {' | '.join(cells)} |")
         inner = [field.annotation, *typing.get_args(field.annotation)]

@@ -32,17 +32,11 @@ _FEWEST_FOR_MEAN = 60
 
 @dataclass(frozen=True)
 class _Clock:
-    """The axis of time: its unit, its end, and where a replica gives way to the next, in that unit."""
+    """The axis of time: its unit (ps, ns or μs, whichever fits), and where each replica ends (R,), in that unit."""
 
     unit: str
     per_ps: float
     ends: np.ndarray
-
-    @classmethod
-    def over(cls, ends_ps: np.ndarray) -> "_Clock":
-        """In ps, ns or μs, whichever fits replicas that end at `ends_ps` (R,)."""
-        size, unit = style.time_unit(ends_ps[-1])
-        return cls(unit, 1 / size, ends_ps / size)
 
     @property
     def replicas(self) -> int:
@@ -274,7 +268,9 @@ def plot_simulation(series: dict[str, np.ndarray], settings: FigureSettings) -> 
     degrees; the time axis goes on from one replica to the next, their colours alternate. Quantities that were not
     recorded have no panel.
     """
-    clock = _Clock.over(series["replica_ends_ps"])
+    ends = series["replica_ends_ps"]
+    size, unit = style.time_unit(ends[-1])
+    clock = _Clock(unit, 1 / size, ends / size)
     quantities, (residues, kinds) = len(_quantities(series)), _grid(series)
     rows, columns = len(residues), max(len(kinds), 1)
     width = max(_LEAST_WIDTH, _LEFT + columns * (_PANEL_WIDTH + _GAP) - _GAP + _RIGHT)

@@ -49,11 +49,6 @@ class LoadedDenoiser:
     record: dict[str, Any]
     trained_on: TrainedOn | None = None
 
-    @property
-    def levels(self) -> tuple[float, float]:
-        """Lowest and highest noise level that it was trained at, nm; equal without a range."""
-        return self.training.levels
-
 
 def _read(path: Path) -> Any:
     """What the file holds, read without running code in it."""

@@ -23,10 +23,7 @@ SIGMOID_GAIN = float(normalize2mom(torch.sigmoid).cst)
 
 def multiplicities(irreps: str) -> dict[int, int]:
     """Degree -> multiplicity, e.g. ``"120x0e + 32x1e"`` -> ``{0: 120, 1: 32}``."""
-    found: dict[int, int] = {}
-    for multiplicity, irrep in o3.Irreps(irreps):
-        found[irrep.l] = found.get(irrep.l, 0) + multiplicity
-    return dict(sorted(found.items()))
+    return {irrep.l: multiplicity for multiplicity, irrep in o3.Irreps(irreps).regroup()}
 
 
 def harmonics_parity(irreps: str) -> int:

@@ -46,7 +46,7 @@ class NetworkScore:
     @property
     def levels(self) -> tuple[float, float]:
         """Lowest and highest noise level of its training, nm."""
-        return self.loaded.levels
+        return self.loaded.training.levels
 
     def bytes_per_chain(self, atoms: int) -> int:
         """Memory that one evaluation takes for each chain, estimated."""

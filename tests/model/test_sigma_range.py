@@ -109,7 +109,7 @@ def test_stopped_training_over_a_range_goes_on_with_the_same_curve(
 def test_what_is_published(data: dict[str, object], tmp_path: Path) -> None:  # noqa: F811
     train(**_arguments(data, tmp_path, sigma_range=RANGE, max_steps=100))
     loaded = load_denoiser(tmp_path / "checkpoint.ckpt")
-    assert loaded.levels == tuple(RANGE)
+    assert loaded.training.levels == tuple(RANGE)
     assert loaded.sigma == 0.04
     record = json.loads((tmp_path / "training.json").read_text())
     losses = record["validation_loss_by_sigma_nm"]
@@ -128,4 +128,4 @@ def test_checkpoints_of_before_were_trained_at_one_level(data: dict[str, object]
     content = torch.load(path, weights_only=True)
     del content["training"]["sigma_range"]
     torch.save(content, path)
-    assert load_denoiser(path).levels == (0.04, 0.04)
+    assert load_denoiser(path).training.levels == (0.04, 0.04)
