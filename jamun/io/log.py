@@ -138,7 +138,7 @@ class Begin:
 def last_lines(path: Path) -> list[LogLine]:
     """The last lines of a log, oldest first; what a progress bar wrote over is left out, and so are bars after the last
     line. [] where there is no log."""
-    lines = [_parsed(line) for line in _end_of(path, _END)]
+    lines = [_parsed(line) for line in end_of(path, _END)]
     sentences = [place for place, line in enumerate(lines) if line.level]
     # A bar that was open is drawn once more as the job ends, after the sentence that tells why.
     if sentences and all(_BAR.search(line.text) for line in lines[sentences[-1] + 1 :]):
@@ -148,7 +148,7 @@ def last_lines(path: Path) -> list[LogLine]:
 
 def last_begin(path: Path) -> Begin | None:
     """The process of the log's last run, if that is told near the log's end or at its beginning."""
-    for line in [*reversed(_end_of(path, _LONG_END)), *_first_line(path)]:
+    for line in [*reversed(end_of(path, _LONG_END)), *_first_line(path)]:
         if found := _BEGINS.fullmatch(_parsed(line).text):
             return Begin(int(found["process"]), found["machine"])
     return None
@@ -167,7 +167,9 @@ def _first_line(path: Path) -> list[str]:
         return []
 
 
-def _end_of(path: Path, size: int) -> list[str]:
+def end_of(path: Path, size: int) -> list[str]:
+    """The whole lines in the last `size` bytes of a log, oldest first, without what a progress bar wrote over. [] where
+    there is no log."""
     try:
         with open(path, "rb") as handle:
             length = handle.seek(0, os.SEEK_END)

@@ -11,11 +11,11 @@ from jamun.config.sampling import SamplingSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.config.training import TrainingSettings
 from jamun.io.atomic import read_json
+from jamun.io.log import end_of
 
 _VALIDATED = re.compile(
-    r"^(?P<time>\S+ \S+),\d+ INFO step (?P<step>\d+) of (?P<of>\d+): validation loss (?P<loss>\S+), \S+ steps/s, "
-    r"(?P<left>\S+) s left$",
-    re.MULTILINE,
+    r"(?P<time>\S+ \S+),\d+ INFO step (?P<step>\d+) of (?P<of>\d+): validation loss (?P<loss>\S+), \S+ steps/s, "
+    r"(?P<left>\S+) s left"
 )
 _LOG_END = 2**18
 # What reading a record that is not there, or is no record, ends with.
@@ -89,15 +89,10 @@ def training(record: Path, log: Path, settings: TrainingSettings) -> Progress:
     with suppress(*_UNREADABLE):
         made = read_json(record)
         return Progress(made["steps"], made["steps"], loss=made["best_validation_loss"])
-    try:
-        with open(log, "rb") as handle:
-            handle.seek(max(0, handle.seek(0, 2) - _LOG_END))
-            found = list(_VALIDATED.finditer(handle.read().decode("utf-8", errors="replace")))
-    except OSError:
-        found = []
-    if not found:
+    told = (_VALIDATED.fullmatch(line) for line in reversed(end_of(log, _LOG_END)))
+    last = next(filter(None, told), None)
+    if last is None:
         return Progress(0, settings.max_steps)
-    last = found[-1]
     since = time.time() - datetime.fromisoformat(last["time"]).timestamp()
     left = max(0.0, float(last["left"]) - since)
     return Progress(int(last["step"]), int(last["of"]), seconds_left=left, loss=float(last["loss"]))
