@@ -20,6 +20,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    # What a process of this number left that was killed; in a container numbers come again.
+    temporary.unlink(missing_ok=True)
     try:
         yield temporary
         with open(temporary, "rb") as handle:

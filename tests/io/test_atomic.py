@@ -1,9 +1,12 @@
 """Files are published whole or not at all."""
 
+import os
+
 import numpy as np
 import pytest
 
 from jamun.io.atomic import atomic_path, read_json, read_npz, write_json, write_npz
+from jamun.io.disk import link_or_copy
 from jamun.io.seeds import derived_seed
 
 
@@ -20,6 +23,24 @@ def test_a_failing_writer_leaves_the_old_file(tmp_path):
         write_half()
     assert read_json(target) == {"a": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+@pytest.mark.parametrize("left", ["half of a file", "a second name"])
+def test_what_a_killed_process_of_the_same_number_left(tmp_path, left):
+    source, target = tmp_path / "source.xtc", tmp_path / "target.xtc"
+    source.write_text("whole")
+    stale = tmp_path / f".target.{os.getpid()}.xtc"
+    if left == "a second name":
+        stale.hardlink_to(source)
+    else:
+        stale.write_text("half")
+    with atomic_path(target) as temporary:
+        link_or_copy(source, temporary)
+    assert target.read_text() == "whole"
+    stale.write_text("half")
+    with atomic_path(target) as temporary, open(temporary, "x") as handle:
+        handle.write("new")
+    assert (target.read_text(), source.read_text()) == ("new", "whole")
 
 
 def test_json_is_plain(tmp_path):
