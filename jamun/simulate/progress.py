@@ -11,13 +11,12 @@ damaged gives way to the next.
 import hashlib
 import json
 import logging
-import os
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jamun.io.atomic import read_json, write_json
+from jamun.io.atomic import atomic_path, read_json, write_json
 from jamun.io.disk import append, digest, is_whole, link_or_copy, sync_folder, trim, write_bytes
 from jamun.simulate.output import Chunk
 from jamun.simulate.protocol import PhaseSpace
@@ -245,12 +244,10 @@ class Progress:
 
     def _write(self, points: list[Point]) -> None:
         points = [point for place, point in enumerate(points) if point not in points[:place]]
-        path, previous = self.folder / _PROGRESS, self.folder / _PREVIOUS
+        path = self.folder / _PROGRESS
         if path.exists():
-            second = previous.with_suffix(".new")
-            second.unlink(missing_ok=True)
-            link_or_copy(path, second)
-            os.replace(second, previous)
+            with atomic_path(self.folder / _PREVIOUS) as temporary:
+                link_or_copy(path, temporary)
         sync_folder(self.folder)  # names of the new files, before the name that tells of them
         write_json(
             path,
