@@ -240,8 +240,8 @@ def test_killed_it_loses_nothing(pdbs, whole, tmp_path):
 
 @pytest.mark.full
 def test_killed_many_times(pdbs, tmp_path):
-    settings = EXACT | {"production": "1.2 ps"}
-    kill_and_go_on(pdbs, tmp_path / "killed", 20, np.random.default_rng(1), production="1.2 ps")
+    settings = EXACT | {"production": "2.4 ps"}
+    kill_and_go_on(pdbs, tmp_path / "killed", 20, np.random.default_rng(1), production="2.4 ps")
     simulate(pdbs, tmp_path / "killed", **settings)
     simulate(pdbs, tmp_path / "whole", **settings)
     assert same(tmp_path / "killed", tmp_path / "whole")
