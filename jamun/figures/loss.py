@@ -8,23 +8,10 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from jamun.config.figures import FigureSettings
 from jamun.figures import style
 from jamun.io.atomic import read_json
-
-
-def _plain_log(panel: Axes) -> None:
-    """Logarithmic losses with numbers as 0.2, 0.5, 1: they seldom span two powers of ten."""
-    panel.set_yscale("log")
-    low, high = panel.get_ylim()
-    within = high / low
-    steps = (1.0, 2.0, 5.0) if within > 5 else (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
-    panel.yaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
-    panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    panel.yaxis.set_minor_formatter(NullFormatter())
-    panel.yaxis.set_minor_locator(NullLocator())
 
 
 @style.styled()
@@ -82,7 +69,11 @@ def _draw_curves(panel: Axes, train: pd.DataFrame, validation: pd.DataFrame, bes
     panel.axhline(
         1.0, color=style.FLOOR, linestyle="--", linewidth=1.2, label="a denoiser that returns its input", zorder=1
     )
-    _plain_log(panel)
+    panel.set_yscale("log")
+    low, high = panel.get_ylim()
+    # Losses seldom span two powers of ten.
+    style.log_ticks(panel.yaxis, (1, 2, 5) if high / low > 5 else (1, 2, 3, 4, 5, 6, 8))
+    panel.minorticks_off()
     panel.set_xlim(left=0)
     handles, labels = panel.get_legend_handles_labels()
     panel.figure.legend(handles, labels, loc="outside lower center", ncols=2)

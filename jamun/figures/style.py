@@ -206,9 +206,9 @@ def in_words(axes: Axes, text: str, width: int = 26, left: Literal["axes", "fram
     axes.text(0.5, 0.5, textwrap.fill(text, width), transform=axes.transAxes, ha="center", va="center", fontsize=8)
 
 
-def log_ticks(axis: matplotlib.axis.Axis) -> None:
-    """Numbers as 0.2, 0.5, 1 on a logarithmic axis."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+def log_ticks(axis: matplotlib.axis.Axis, steps: Sequence[float] = (1, 2, 5)) -> None:
+    """Numbers as 0.2, 0.5, 1 on a logarithmic axis, at these `steps` in each power of ten."""
+    axis.set_major_locator(LogLocator(subs=steps))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
 
