@@ -10,7 +10,7 @@ import pandas as pd
 from jamun.evaluation.metrics import ABLATION, columns, estimate_at, metrics_of, read_result
 from jamun.evaluation.runs import stopped_notes
 from jamun.evaluation.summary import MEAN, mean_of_peptides
-from jamun.io.atomic import atomic_path, read_json
+from jamun.io.atomic import read_json, write_text
 
 # Columns of settings whose name is not the setting's.
 SETTING_COLUMNS = {"sigma": "sigma_nm", "jump_sigmas": "jump_sigmas_nm"}
@@ -163,5 +163,4 @@ def read_sampled(folder: Path) -> Sampled:
 def ablation_to_files(folders: list[Path], target: Path) -> None:
     """Read the folders {variant}/{model}/{peptide}, those of the plain settings first, and write the CSV."""
     table = ablation_table([read_sampled(folder) for folder in folders])
-    with atomic_path(target) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
+    write_text(target, table.to_csv(index=False, float_format="%.6g"))

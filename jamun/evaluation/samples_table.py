@@ -7,7 +7,7 @@ import pandas as pd
 
 from jamun.evaluation.table_text import to_html, to_latex, to_markdown
 from jamun.evaluation.tables import SAMPLING_COST, Column, Table, device_of, fill
-from jamun.io.atomic import atomic_path, read_json, write_text
+from jamun.io.atomic import read_json, write_text
 
 _COST = (
     Column("accepted", "accepted samples", "count"),
@@ -41,8 +41,7 @@ def tabulate_to_files(results: list[Path], summary: Path, markdown: Path, latex:
         fill(Table("Geometry of all samples, against the structure that they started from.", [*names, *shares]), rows),
     ]
     dataset = str(rows["dataset"].iloc[0])
-    with atomic_path(summary) as temporary:
-        rows.to_csv(temporary, index=False, float_format="%.6g")
+    write_text(summary, rows.to_csv(index=False, float_format="%.6g"))
     write_text(markdown, to_markdown(tables, dataset))
     write_text(latex, to_latex(tables, dataset))
     write_text(page, to_html(tables, dataset))

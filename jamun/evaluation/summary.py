@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jamun.evaluation.metrics import BASELINES, SUMMARY, columns, estimate_at, metrics_of, read_result
-from jamun.io.atomic import atomic_path
+from jamun.io.atomic import write_text
 
 MEAN = "mean"
 # The analyses whose results a row is made of beside the comparison, by the folders that they lie in beside it.
@@ -91,5 +91,4 @@ def summarize_to_files(
         rows.append(
             (read_result(path), {stage: read_result(other) for stage, other in others.items() if other.exists()})
         )
-    with atomic_path(target) as temporary:
-        summarize(rows, of).to_csv(temporary, index=False, float_format="%.6g")
+    write_text(target, summarize(rows, of).to_csv(index=False, float_format="%.6g"))

@@ -12,7 +12,7 @@ import pandas as pd
 from jamun.evaluation.metrics import BASELINES, SELF_DISTANCES, SUMMARY, Metric, metrics_of
 from jamun.evaluation.summary import MEAN
 from jamun.evaluation.table_text import to_html, to_latex, to_markdown
-from jamun.io.atomic import atomic_path, read_json, write_text
+from jamun.io.atomic import read_json, write_text
 from jamun.io.text import plural
 
 DASH = "–"
@@ -305,5 +305,5 @@ def tables_to_files(summary: Path, samples: Path, markdown: Path, latex: Path, p
     write_text(latex, to_latex(tables, dataset))
     write_text(page, to_html(tables, dataset))
     columns = ["dataset", "model", "peptide", "samples", *(column.key for column in SAMPLING_COST)]
-    with atomic_path(timing) as temporary:
-        table[table["peptide"] != MEAN].reindex(columns=columns).to_csv(temporary, index=False, float_format="%.6g")
+    timed = table[table["peptide"] != MEAN].reindex(columns=columns)
+    write_text(timing, timed.to_csv(index=False, float_format="%.6g"))

@@ -10,7 +10,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from jamun.io.atomic import atomic_path, write_json
+from jamun.io.atomic import write_json
+from jamun.io.disk import write_bytes
 from jamun.io.shipped import CARD, DESCRIPTION, WEIGHTS
 
 SUFFIX = ".safetensors"
@@ -26,9 +27,8 @@ def write_weights(path: Path, content: dict[str, Any]) -> None:
     """Write `content`, a checkpoint's mapping with its `state_dict`, as one safetensors file."""
     described = {key: value for key, value in content.items() if key != "state_dict"}
     weights = {name: value.contiguous() for name, value in content["state_dict"].items()}
-    with atomic_path(path) as temporary:
-        # Not save_file, whose files only their owner may read.
-        temporary.write_bytes(save(weights, metadata={DESCRIPTION: json.dumps(described)}))
+    # Not by save_file, whose files only their owner may read.
+    write_bytes(path, save(weights, metadata={DESCRIPTION: json.dumps(described)}))
 
 
 def read_weights(path: Path) -> dict[str, Any]:
