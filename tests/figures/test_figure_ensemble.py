@@ -9,8 +9,8 @@ from figure_inputs import draw, misplaced_texts
 
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.alignment import backbone_atoms, evenly
-from jamun.figures.ensemble import MD_CARBON, extent, load_frames, plot_ensemble, render
-from jamun.figures.style import FigureError
+from jamun.figures.ensemble import extent, load_frames, plot_ensemble, render
+from jamun.figures.style import MD_CARBON, FigureError
 
 FRAMES = 6
 
