@@ -65,7 +65,6 @@ def populations(
     After a stop, the same command continues from OUT/work.
     """
     from jamun.config.base import to_unit
-    from jamun.config.populations import PopulationSettings
     from jamun.figures import to_files
     from jamun.io.atomic import read_json
     from jamun.peptides.sequences import parse_sequence
@@ -73,9 +72,7 @@ def populations(
 
     settings = settings_of(config)
     changed = {"budget": None if budget is None else to_unit(budget, "ps"), "target": target}
-    own = PopulationSettings(
-        **(settings.populations.model_dump() | {key: value for key, value in changed.items() if value is not None})
-    )
+    own = settings.populations.with_changes({key: value for key, value in changed.items() if value is not None})
 
     def given(paths: list[Path]) -> PeptideFrames:
         if topology is None:

@@ -69,7 +69,7 @@ def sampling_settings(
         changed["samples"] = samples
     count = changed.get("samples", settings.sampling.samples)
     changed["chains"] = min(changed.get("chains", settings.sampling.chains), count)
-    found = SamplingSettings(**(settings.sampling.model_dump() | changed))
+    found = settings.sampling.with_changes(changed)
     if of_the_model and found.burn_in:
         few = max(1, count * found.stride // found.burn_in)
         found = found.model_copy(update={"chains": min(found.chains, few)})

@@ -52,4 +52,4 @@ class AblationSettings(Section):
         """The settings of one row, given those of `sampling`. Raises ValidationError for impossible ones."""
         chains = {} if self.chains is None else {"chains": self.chains}
         differences = {key: value for key, value in self.variants.get(name, {}).items() if key != "model"}
-        return SamplingSettings(**(sampling.model_dump() | {"samples": self.samples} | chains | differences))
+        return sampling.with_changes({"samples": self.samples} | chains | differences)

@@ -3,9 +3,9 @@
 import re
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from annotated_types import GroupedMetadata, Interval
 from pydantic import (
@@ -138,6 +138,10 @@ class Section(BaseModel):
 
     # Keys that were called otherwise in earlier versions: the old name, and the new one.
     renamed: ClassVar[dict[str, str]] = {}
+
+    def with_changes(self, values: Mapping[str, Any]) -> Self:
+        """The same with other values of some keys. Raises ValidationError for values that are not allowed."""
+        return type(self)(**{**self.model_dump(), **values})
 
     @model_validator(mode="before")
     @classmethod

@@ -309,7 +309,7 @@ class Configuration(Section):
     def plain_md_of(self, name: str) -> SimulateSettings | None:
         """Settings of the plain MD that stands in place of the samples of model `name`, or None."""
         differences = self.models[name].simulate if name in self.models else None
-        return None if differences is None else SimulateSettings(**(self.simulate.model_dump() | differences))
+        return None if differences is None else self.simulate.with_changes(differences)
 
     def is_trained(self, name: str) -> bool:
         """Whether model `name` is trained here."""
@@ -346,8 +346,7 @@ class Configuration(Section):
 
     def simulate_of(self, split: Split) -> SimulateSettings:
         """The simulate section with the differences of `split`."""
-        differences = self.splits[split].simulate if split in self.splits else {}
-        return SimulateSettings(**(self.simulate.model_dump() | differences))
+        return self.simulate.with_changes(self.splits[split].simulate if split in self.splits else {})
 
     def md_record_of(self, split: Split) -> str:
         """Pattern of the record whose wall clock samples are held against: that of a peptide's MD, or where many ran
@@ -366,7 +365,7 @@ class Configuration(Section):
 
     def training_of(self, name: str) -> TrainingSettings:
         """The training section with the differences of model `name`."""
-        return TrainingSettings(**(self.training.model_dump() | self.models[name].training))
+        return self.training.with_changes(self.models[name].training)
 
     def sampling_of(self, name: str) -> SamplingSettings:
         """The sampling section with what model `name` brings, if it is a shipped one (of its chains no more than
