@@ -32,16 +32,16 @@ def test_a_new_metric_is_in_every_table_by_its_declaration(monkeypatch):
     monkeypatch.setattr(metrics, "METRICS", (*METRICS, NEW))
     sampled = [made("plain"), made("other", friction=0.1)]
     for one in sampled:
-        one.physicality["raw"]["shares"]["twisted"] = estimate(0.04) | {"md_halves": [0.01, 0.03]}
+        one.others["physicality"]["raw"]["shares"]["twisted"] = estimate(0.04) | {"md_halves": [0.01, 0.03]}
     comparison = sampled[0].comparison | {"reference": {"frames": 10}, "notes": []}
     comparison["samples"] = {"frames": 500, "seconds": 2.0}
-    table = summarize([(comparison, {"physicality": sampled[0].physicality})])
+    table = summarize([(comparison, {"physicality": sampled[0].others["physicality"]})])
     assert table["twisted"].tolist() == [0.04, 0.04]
     assert table["twisted_high"][0] == pytest.approx(0.044)
     titled = {column.name for made_table in make_tables(table) for column in made_table.columns}
     assert "twisted rings" in titled
     assert ablation_table(sampled)["twisted"].tolist() == [0.04] * 4
-    number = evaluate.main_number(NEW, {"physicality": sampled[0].physicality})
+    number = evaluate.main_number(NEW, {"physicality": sampled[0].others["physicality"]})
     assert (number.metric, number.value) == ("twisted rings (%)", pytest.approx(4.0))
     assert number.md_halves == pytest.approx(2.0)
     assert NEW in metrics.metrics_of(COMMAND)
