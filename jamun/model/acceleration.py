@@ -1,6 +1,7 @@
 """Faster arithmetic for the network, each a setting: narrower matrix products, torch.compile, and CUDA graphs."""
 
 import contextlib
+import ctypes
 import logging
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -20,6 +21,24 @@ Compile = Literal["off", "default", "cuda_graphs"]
 
 # Kernels that torch.compile keeps: one for each number of atoms among the batches, of each direction.
 _KEPT_KERNELS = 64
+
+
+# Of glibc's mallopt: what is kept free at the end of the heap, and from what size on memory is taken from the system
+# for one array alone; and the largest values that it takes.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = (-1, 2**31 - 1), (-3, 2**25)
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let the process keep the memory of arrays that it frees, up to 2 GB, for the next ones; where the C library is
+    not glibc, nothing happens.
+
+    A training step frees all of its arrays. glibc would give them back to the system, and get them again page by page
+    in the next step: a tenth to a quarter of the time (docs/performance.md).
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # no such library or function
+        for option, value in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
+            ctypes.CDLL(None).mallopt(option, value)
 
 
 @contextlib.contextmanager
@@ -62,6 +81,8 @@ def accelerated(denoiser: Network, mode: Compile, device: torch.device) -> Calla
     """A call of `denoiser` by torch.compile (default) or CUDA graphs; as it is where that is off or cannot work here,
     which is logged in one sentence. Never the module itself, which an attribute of another module would take in."""
     denoiser.fixed_shapes = False
+    if device.type == "cpu":
+        keep_freed_memory()
     if mode == "cuda_graphs":
         if device.type == "cuda":
             return CudaGraphs(denoiser)

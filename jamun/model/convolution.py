@@ -27,6 +27,7 @@ from e3nn import o3
 from torch import Tensor, nn
 
 from jamun.model.layers import Features
+from jamun.model.products import product
 
 # The order of the sums is chosen for graphs of this many atoms; either order gives the same result.
 _TYPICAL_ATOMS = 32
@@ -182,8 +183,8 @@ class Convolution(nn.Module):
             if self.aggregated[path.l3]:
                 weight = weight.transpose(0, 1)
             # One product for all components: a product this narrow (U columns in) gains most from more rows.
-            product = features[path.l1] @ weight.reshape(weight.shape[0], -1)
-            transformed[path.name] = list(product.unflatten(-1, weight.shape[1:]).unbind(0))
+            made = product(features[path.l1], weight.reshape(weight.shape[0], -1))
+            transformed[path.name] = list(made.unflatten(-1, weight.shape[1:]).unbind(0))
         return transformed
 
     def forward(self, features: Features, edges: Edges, kept: dict[str, list[Tensor]] | None = None) -> Features:
@@ -222,13 +223,13 @@ class Convolution(nn.Module):
                 summed = (flat.transpose(1, 2) @ features[m1]).reshape(graphs * atoms, -1)
             else:
                 value = 1.0
-                product = _sum_of_products(
+                messages = _sum_of_products(
                     ((coefficient * edges.harmonics[path.l2][m2])[..., None], senders[m1])
                     for m1, m2, coefficient in path.of_component(m3)
                 )
                 hidden = edges.hidden.flatten(0, 1)
-                summed = (hidden.transpose(1, 2) @ product.flatten(0, 1)).reshape(graphs * atoms, -1)
-            parts.append((summed @ weight).view(graphs, atoms, -1) * value)
+                summed = (hidden.transpose(1, 2) @ messages.flatten(0, 1)).reshape(graphs * atoms, -1)
+            parts.append(product(summed, weight).view(graphs, atoms, -1) * value)
         return parts
 
     def _spread(self, path: Path, transformed: list[Tensor], edges: Edges) -> list[Tensor]:
@@ -240,7 +241,7 @@ class Convolution(nn.Module):
                 ((m1, _, value),) = path.of_component(m3)
                 source = transformed[m1].flatten(1, 2)  # (G, N_j * K, W)
                 if source.shape[0] == 1:
-                    summed = edges.hidden.reshape(graphs * atoms, atoms * width) @ source[0]
+                    summed = product(edges.hidden.reshape(graphs * atoms, atoms * width), source[0])
                 else:
                     summed = edges.hidden.reshape(graphs, atoms, atoms * width) @ source
                 parts.append(summed.view(graphs, atoms, -1) * value)
@@ -249,8 +250,8 @@ class Convolution(nn.Module):
         hidden = edges.sent.reshape(graphs * atoms, -1, width)
         spread = []
         for source in transformed:
-            product = hidden @ source.expand(graphs, -1, -1, -1).flatten(0, 1)
-            spread.append(product.view(*edges.hidden.shape[:3], -1))
+            made = hidden @ source.expand(graphs, -1, -1, -1).flatten(0, 1)
+            spread.append(made.view(*edges.hidden.shape[:3], -1))
         sign = (-1.0) ** path.l2  # Y_ij, read at [j, i]
         return [
             edges.received(

@@ -15,6 +15,7 @@ from jamun.model.convolution import Convolution, Edges
 from jamun.model.geometry import centre, edge_geometry, neighbour_lists, pair_geometry
 from jamun.model.layers import SILU_GAIN, Features, Gate, Linear, NoiseScale, harmonics_parity, multiplicities
 from jamun.model.network import Network, preconditioning
+from jamun.model.products import product
 from jamun.model.radial import BASES, envelope
 
 # Sizes of the embedding tables: room for the vocabulary to grow without changing the shape of published weights.
@@ -88,7 +89,7 @@ class Radial(nn.Module):
         Embedding and first layer are both linear in the one-hot, so they are one small matrix."""
         scale = (self.bond.shape[0] + self.distance.shape[0]) ** -0.5
         matrix = torch.cat([self.distance, bond_table @ self.bond]) * scale
-        return functional.silu(edge_features @ matrix)
+        return functional.silu(product(edge_features, matrix))
 
 
 class Block(nn.Module):

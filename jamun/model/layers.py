@@ -13,6 +13,8 @@ from e3nn.math import normalize2mom
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jamun.model.products import product
+
 Features = dict[int, Tensor]
 
 # Factors that give activations of a normal variable unit second moment, as in e3nn's Gate and FullyConnectedNet.
@@ -57,7 +59,7 @@ class Linear(nn.Module):
 
     def forward(self, features: Features) -> Features:
         return {
-            int(degree): features[int(degree)] @ (weight * (1.0 / math.sqrt(weight.shape[0])))
+            int(degree): product(features[int(degree)], weight * (1.0 / math.sqrt(weight.shape[0])))
             for degree, weight in self.weight.items()
         }
 

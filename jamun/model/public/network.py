@@ -22,6 +22,7 @@ from jamun.model.convolution import Convolution, Edges
 from jamun.model.geometry import centre, pair_geometry
 from jamun.model.layers import LEAKY_RELU_GAIN, Features, Gate, Linear
 from jamun.model.network import Network, preconditioning
+from jamun.model.products import product
 from jamun.model.public.codes import ATOM_NAME_ROWS, ELEMENT_ROWS, RESIDUE_PLACES, RESIDUE_ROWS, PublicConditioning
 
 # What the public program divides its gaussians by (e3nn's soft_one_hot_linspace).
@@ -97,7 +98,7 @@ class Radial(nn.Module):
 
     def forward(self, joined: Joined, bond_table: Tensor) -> Tensor:
         """Hidden units of pairs, (G, N, N, width + 1): those of a pair's edges added up, and a 1 for each edge."""
-        from_distance = joined.gaussians @ self.distance
+        from_distance = product(joined.gaussians, self.distance)
         radial, bonded = bond_table @ self.bond + self.bias
         hidden = functional.silu(from_distance + radial) * joined.radial
         hidden = torch.addcmul(hidden, functional.silu(from_distance + bonded), joined.bonded)
