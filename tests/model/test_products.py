@@ -58,7 +58,8 @@ def test_only_large_float32_products_of_processors_are_taken(monkeypatch: pytest
     x, weight = _drawn(100, 100), _drawn(100, 100)
     assert product(x, weight).shape == (100, 100)
     assert len(taken) == 1
-    product(x[:10], weight)  # too small
+    product(x, weight[:, :40])  # too few operations
+    product(x[:60], _drawn(100, 200))  # too few rows
     assert product(x.double(), weight.double()).dtype == torch.float64
     with torch.autocast("cpu", torch.bfloat16):
         assert product(x, weight).dtype == torch.bfloat16
