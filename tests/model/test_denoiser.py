@@ -73,7 +73,8 @@ def test_equals_plain_e3nn(dtype: torch.dtype, settings: dict, cutoff: float | N
     # float32 is accurate to 1e-5 of the size of the positions, of which a few additions cancel
     scale = max(float(theirs.detach().abs().max()), 0.1)
     assert float((ours - theirs).abs().max()) <= tolerance(dtype) * scale
-    direction = points(graphs, atoms, dtype, seed=1)
+    # In this direction the gradient by the gain, a sum over all atoms, is as large as any: it does not cancel.
+    direction = points(graphs, atoms, dtype, seed=3)
     gradients = [
         torch.autograd.grad((value * direction).sum(), leaves, allow_unused=True, materialize_grads=True)
         for value in (ours, theirs)

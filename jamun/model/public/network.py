@@ -24,6 +24,7 @@ from jamun.model.layers import LEAKY_RELU_GAIN, Features, Gate, Linear
 from jamun.model.network import Network, preconditioning
 from jamun.model.products import product
 from jamun.model.public.codes import ATOM_NAME_ROWS, ELEMENT_ROWS, RESIDUE_PLACES, RESIDUE_ROWS, PublicConditioning
+from jamun.model.radial import gaussian
 
 # What the public program divides its gaussians by (e3nn's soft_one_hot_linspace).
 _GAUSSIAN_SCALE = 1.12
@@ -209,7 +210,7 @@ class PublicDenoiser(Network):
         weight = (self.settings.radial_width + 1) ** 0.5 / (radial + bonded).sum(2, keepdim=True).clamp(min=1.0)
         steps = torch.arange(1, self.settings.n_radial + 1, dtype=positions.dtype, device=positions.device)
         width = end[..., None] / (self.settings.n_radial + 1)
-        gaussians = torch.exp(-(distance[..., None] / width - steps).square()) / _GAUSSIAN_SCALE
+        gaussians = gaussian(distance[..., None] / width - steps) / _GAUSSIAN_SCALE
         # r_j - r_i for receiver i: the other way round than pair_geometry's.
         return Joined(gaussians, radial * weight, bonded * weight, [harmonics[0], -harmonics[1]])
 
