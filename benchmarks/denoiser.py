@@ -37,6 +37,7 @@ from jamun.model.acceleration import accelerated
 from jamun.model.batches import Batch, TrainingBatches
 from jamun.model.conditioning import Conditioning
 from jamun.model.denoiser import Denoiser
+from jamun.model.products import product
 from jamun.model.training_module import DenoiserTraining
 
 SQUARED, SIGMA = 0.3, 0.04
@@ -131,7 +132,7 @@ def comparison(options: argparse.Namespace, device: torch.device) -> dict[str, A
 
     def block(repeats: int) -> dict[str, float]:
         return {
-            "peak": 2 * size**3 / timed(lambda: matrix @ matrix, device, repeats),
+            "peak": 2 * size**3 / timed(lambda: product(matrix, matrix), device, repeats),
             "forward": timed(lambda: dense.forward(y, conditioning), device, repeats),
             "backward": timed(lambda: dense.backward(y, conditioning), device, repeats),
         }
@@ -255,7 +256,7 @@ def sampling(options: argparse.Namespace, device: torch.device) -> list[dict[str
             seconds = dict.fromkeys(calls, float("inf"))
             peak = 0.0
             for _ in range(5):
-                peak = max(peak, 2 * 1024**3 / timed(lambda: matrix @ matrix, device, 2))
+                peak = max(peak, 2 * 1024**3 / timed(lambda: product(matrix, matrix), device, 2))
                 for precision, call in calls.items():
                     seconds[precision] = min(seconds[precision], timed(call, device, 2))
             rows.append(
