@@ -20,7 +20,8 @@ Weights, paths and normalisation are those of e3nn's FullyConnectedTensorProduct
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 
 import torch
 from e3nn import o3
@@ -29,6 +30,10 @@ from torch import Tensor, nn
 from jamun.model.layers import Features
 from jamun.model.products import product
 
+# Up to so many hidden units, where products are in a narrower type, Y is multiplied with these before the sums, which
+# then are products of matrices alone. That makes more operations than Y on the results of products, which are so dear
+# in float32 that it does not pay there.
+_NARROW = 32
 # The order of the sums is chosen for graphs of this many atoms; either order gives the same result.
 _TYPICAL_ATOMS = 32
 
@@ -72,6 +77,13 @@ def _sum_of_products(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
     return total
 
 
+def _of_graphs(rows: Tensor, columns: Tensor) -> Tensor:
+    """A product a graph, (G, N, M) and (G or 1, M, W) -> (G, N, W)."""
+    if columns.shape[0] > 1:
+        return rows @ columns
+    return product(rows.flatten(0, 1), columns[0]).view(*rows.shape[:2], -1)
+
+
 @dataclass
 class Edges:
     """What a convolution needs to know of the pairs of atoms: M = N of them an atom, or its M neighbours.
@@ -89,6 +101,23 @@ class Edges:
     by_sender: Tensor | None = None
     hand: Tensor | None = None
     neighbours: Tensor | None = None
+    _moments: dict[int, Tensor] = field(default_factory=dict)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether products are in a narrower type (autocast)."""
+        return torch.is_autocast_enabled(self.hidden.device.type)
+
+    def moments(self, degree: int) -> Tensor:
+        """Hidden units times all components of Y of a degree, (G, 2l+1, N, N K); the same for all paths, so kept."""
+        if degree not in self._moments:
+            found = self.hidden[:, None]
+            if degree:
+                found = found * self.harmonics[degree].movedim(0, 1)[..., None]
+            if self.narrow and found.dtype == torch.float32:  # once, and not for each product
+                found = found.to(torch.get_autocast_dtype(found.device.type))
+            self._moments[degree] = found.flatten(3)
+        return self._moments[degree]
 
     @property
     def sent(self) -> Tensor:
@@ -209,43 +238,46 @@ class Convolution(nn.Module):
             result[l3] = torch.stack(components) * self.gain[l3] if l3 else components[0][None] * self.gain[l3]
         return result
 
+    @staticmethod
+    def _by_moments(path: Path, edges: Edges) -> bool:
+        """Whether hidden units are multiplied by Y first; for l2 = 0 it is constant."""
+        return edges.neighbours is None and (path.l2 == 0 or (edges.narrow and edges.hidden.shape[-1] <= _NARROW))
+
     def _gather(self, path: Path, features: Tensor, edges: Edges) -> list[Tensor]:
         """Aggregate first: components of sum_k A_k sum_j h_ij[k] (x_j (x) Y_ij)."""
-        graphs, atoms, _, width = edges.hidden.shape
+        graphs, atoms = edges.hidden.shape[:2]
         weight = self.weight[path.name].flatten(0, 1)
         senders = [edges.of_senders(component) for component in features]
+        by_moments = self._by_moments(path, edges) and (path.l2 == 0 or edges.by_sender is None)
         parts = []
         for m3 in range(2 * path.l3 + 1):
-            if path.l2 == 0 and edges.neighbours is None:
-                # Y is constant, so the sum over j is one matrix product a graph; by sender, nothing is copied for it
+            if by_moments and path.l2 == 0:  # one product a graph; by sender, nothing is copied for it
                 ((m1, _, value),) = path.of_component(m3)
-                flat = edges.sent.reshape(graphs, atoms, atoms * width)
-                summed = (flat.transpose(1, 2) @ features[m1]).reshape(graphs * atoms, -1)
+                summed = edges.sent.flatten(2).transpose(1, 2) @ (features[m1] * value)
+            elif by_moments:  # the same, for all components of Y side by side; by sender Y_ij is (-1)^l Y_ji
+                entries = path.of_component(m3)
+                hidden = torch.cat([edges.moments(path.l2)[:, m2] for _, m2, _ in entries], 1)
+                sent = torch.cat([features[m1] * ((-1.0) ** path.l2 * value) for m1, _, value in entries], 1)
+                summed = hidden.transpose(1, 2) @ sent
             else:
-                value = 1.0
                 messages = _sum_of_products(
                     ((coefficient * edges.harmonics[path.l2][m2])[..., None], senders[m1])
                     for m1, m2, coefficient in path.of_component(m3)
                 )
-                hidden = edges.hidden.flatten(0, 1)
-                summed = (hidden.transpose(1, 2) @ messages.flatten(0, 1)).reshape(graphs * atoms, -1)
-            parts.append(product(summed, weight).view(graphs, atoms, -1) * value)
+                summed = edges.hidden.flatten(0, 1).transpose(1, 2) @ messages.flatten(0, 1)
+            parts.append(product(summed.reshape(graphs * atoms, -1), weight).view(graphs, atoms, -1))
         return parts
 
     def _spread(self, path: Path, transformed: list[Tensor], edges: Edges) -> list[Tensor]:
         """Transform first: components of sum_j sum_k h_ij[k] ((A_k x_j) (x) Y_ij)."""
         graphs, atoms, _, width = edges.hidden.shape
-        if path.l2 == 0 and edges.neighbours is None:
-            parts = []
-            for m3 in range(2 * path.l3 + 1):
-                ((m1, _, value),) = path.of_component(m3)
-                source = transformed[m1].flatten(1, 2)  # (G, N_j * K, W)
-                if source.shape[0] == 1:
-                    summed = product(edges.hidden.reshape(graphs * atoms, atoms * width), source[0])
-                else:
-                    summed = edges.hidden.reshape(graphs, atoms, atoms * width) @ source
-                parts.append(summed.view(graphs, atoms, -1) * value)
-            return parts
+        if self._by_moments(path, edges):
+            moments = edges.moments(path.l2).flatten(1, 2)
+            sums = [_of_graphs(moments, source.flatten(1, 2)).unflatten(1, (-1, atoms)) for source in transformed]
+            return [
+                reduce(torch.add, (value * sums[m1][:, m2] for m1, m2, value in path.of_component(m3)))
+                for m3 in range(2 * path.l3 + 1)
+            ]
         # with j in the batch of the products, spread[j, i] = sum_k h_ij[k] (A_k x_j)
         hidden = edges.sent.reshape(graphs * atoms, -1, width)
         spread = []

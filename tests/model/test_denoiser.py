@@ -381,3 +381,31 @@ def test_superposition_is_proper_and_exact() -> None:
 def test_mixed_parity_is_refused(irreps: str) -> None:
     with pytest.raises(ValueError, match=r"parit|scalars"):
         Denoiser(NetworkSettings(hidden_irreps=irreps), A)
+
+
+@pytest.mark.parametrize("settings", [{}, HIGHER, NATURAL], ids=["lmax1", "lmax2", "natural parity"])
+@pytest.mark.parametrize("case", ["batch", "shared"])
+def test_harmonics_before_the_sums_are_the_same_function(
+    settings: dict, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order that narrow products take. Autocast leaves float64 as it is, so both are exact."""
+    denoiser = make(torch.float64, residue_index_embedding=4, **settings)
+    conditioning = random_conditioning(1 if case == "shared" else 3, 7)
+    y = points(3, 7, torch.float64).requires_grad_()
+    degrees: set[int] = set()
+    moments = Edges.moments
+
+    def spied(edges: Edges, degree: int) -> torch.Tensor:
+        degrees.add(degree)
+        return moments(edges, degree)
+
+    monkeypatch.setattr(Edges, "moments", spied)
+    found = []
+    for narrow in (False, True):
+        degrees.clear()
+        with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+            xhat = denoiser(y, 0.04, conditioning)
+        assert (1 in degrees) is narrow
+        found.append([xhat, *torch.autograd.grad(xhat.square().sum(), [y, *denoiser.parameters()])])
+    for own, expected in zip(*found, strict=True):
+        assert relative(own, expected) <= 1e-10
