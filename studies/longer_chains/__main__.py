@@ -24,7 +24,7 @@ from jamun.io.atomic import read_json, write_json, write_text
 from jamun.io.shipped import CARD, WEIGHTS
 from jamun.model.checkpoint import load_denoiser, read_content
 from jamun.model.weights import write_weights
-from jamun.peptides.sequences import Peptide
+from jamun.peptides.sequences import Peptide, parse_sequence
 from jamun.peptides.splits import resolve_splits
 
 CONFIGURATION = Path("configs/chains.yaml")
@@ -54,11 +54,16 @@ def faults(results: Path, models: list[str], peptides: list[Peptide]) -> pd.Data
     return pd.DataFrame(rows)
 
 
+def _residues(sequence: str) -> int:
+    """Number of residues; a sequence may have marks of D residues, ends and rings too."""
+    return len(parse_sequence(sequence).residues)
+
+
 def rows(summary: pd.DataFrame) -> list[list[str]]:
     """Rows of the table: for each model, means over the peptides of each length."""
     found = []
     for model, of_model in summary.groupby("model"):
-        for length, part in of_model.groupby(of_model["peptide"].str.len()):
+        for length, part in of_model.groupby(of_model["peptide"].map(_residues)):
             shares = [f"{part[name].mean():.1%}" for name in FAULTS]
             name = SHIPPED if model == MODEL else str(model)
             found.append([name, f"{length}", f"{len(part)}", f"{part['samples'].sum():,}", *shares])
