@@ -20,7 +20,7 @@ def test_the_table_is_that_of_the_summary():
 
 def test_rows_are_means_by_length():
     columns = {key: [0.1, 0.3, 0.5] for key in STUDY["FAULTS"]} | {"samples": [600, 600, 100]}
-    summary = pd.DataFrame({"model": ["one"] * 3, "peptide": ["AAAA", "H-GG(D)LG-OH", "AAAAA"], **columns})
+    summary = pd.DataFrame({"model": ["one"] * 3, "peptide": ["AAAA", "H-GA(D)LG-OH", "AAAAA"], **columns})
     found = STUDY["rows"](summary)
     assert [row[:5] for row in found] == [["one", "4", "2", "1,200", "20.0%"], ["one", "5", "1", "100", "50.0%"]]
 
