@@ -1,7 +1,8 @@
 """Products with matrices of weights, by the library that is fastest on the processor.
 
 PyTorch takes products of float32 matrices from Intel's MKL, which on AMD's processors uses AVX2 only. oneDNN, which
-PyTorch brings too, uses AVX-512 there. On a Zen 5 its products are twice as fast (docs/performance.md).
+PyTorch brings too, uses AVX-512 there. On a Zen 5 its products are twice as fast (docs/performance.md). PyTorch has no
+public way to choose: what is called here is the operator that its own compiler takes for linear layers.
 """
 
 import platform
@@ -21,9 +22,10 @@ _FEWEST_ROWS = 64
 
 @cache
 def onednn_is_faster() -> bool:
-    """Whether this is a processor of AMD with AVX-512, and PyTorch has oneDNN. By what it is and not by a measurement,
-    so that the same machine always gives the same bits."""
-    if torch.backends.cpu.get_cpu_capability() != "AVX512" or not torch.backends.mkldnn.is_available():
+    """Whether this is a processor of AMD with AVX-512, and PyTorch has oneDNN with that operator. By what it is and not
+    by a measurement, so that the same machine always gives the same bits."""
+    there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    if not there or torch.backends.cpu.get_cpu_capability() != "AVX512":
         return False
     try:
         told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
