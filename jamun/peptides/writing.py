@@ -4,6 +4,7 @@ from pathlib import Path
 
 import mdtraj
 
+from jamun.io.atomic import atomic_path
 from jamun.peptides.closures import Closures
 
 
@@ -19,7 +20,7 @@ def tell_ring(pdb: Path, ring: tuple[int, int] | None) -> None:
 
 
 def save_structure(structure: mdtraj.Trajectory, path: Path) -> None:
-    """Write the structure as PDB, numbering atoms from 1.
+    """Write the structure as PDB, atomically, numbering atoms from 1.
 
     MDTraj keeps the serial numbers of the file that atoms came from; after hydrogens are left out they have gaps, and
     the bonds that it writes by place would then join other atoms.
@@ -27,5 +28,6 @@ def save_structure(structure: mdtraj.Trajectory, path: Path) -> None:
     renumbered = structure[:]
     for atom in renumbered.topology.atoms:
         atom.serial = None
-    renumbered.save_pdb(str(path))
-    tell_ring(path, Closures.of_topology(structure.topology).ring)
+    with atomic_path(path) as temporary:
+        renumbered.save_pdb(str(temporary))
+        tell_ring(temporary, Closures.of_topology(structure.topology).ring)

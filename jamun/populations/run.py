@@ -356,8 +356,7 @@ def publish(
         weights["samples"] = np.concatenate(weights_by(angles, results, own))
         maps |= {"samples": _maps(angles, None), "samples_weighted": _maps(angles, weights["samples"])}
     _save_runs(md, out / "md.xtc")
-    with atomic_path(out / "topology.pdb") as temporary:
-        save_structure(mdtraj.Trajectory(md.runs[0][:1], md.topology), temporary)
+    save_structure(mdtraj.Trajectory(md.runs[0][:1], md.topology), out / "topology.pdb")
     write_npz(out / "weights.npz", weights)
     write_npz(out / "populations.npz", maps)
     write_json(

@@ -82,8 +82,7 @@ def all_atoms_to_files(pdb: Path, samples: SamplingFiles, files: AllAtomFiles) -
     whole = mdtraj.Trajectory(np.concatenate(frames), peptide.topology, time=kept.astype(np.float32))
     with atomic_path(files.trajectory) as temporary:
         whole.save_xtc(str(temporary))
-    with atomic_path(files.topology) as temporary:
-        save_structure(mdtraj.Trajectory(peptide.template[None], peptide.topology), temporary)
+    save_structure(mdtraj.Trajectory(peptide.template[None], peptide.topology), files.topology)
     write_npz(files.arrays, {"sample": kept, "energy": energy})
     levels = (0.05, 0.5, 0.95)
     quantiles = np.quantile(energy, levels)

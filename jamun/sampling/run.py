@@ -17,7 +17,7 @@ from tqdm import tqdm
 from jamun.config.sampling import SamplingSettings
 from jamun.config.training import within
 from jamun.data.molecule import Molecule
-from jamun.io.atomic import atomic_path, read_json, write_json, write_npz
+from jamun.io.atomic import read_json, write_json, write_npz
 from jamun.io.disk import disk_errors, locked
 from jamun.io.files import SamplingFiles
 from jamun.io.provenance import provenance
@@ -239,8 +239,7 @@ def _publish(
 ) -> None:
     """Give the finished files their names; those in the work folder stay until the record is there too."""
     bits = progress.publish(state, files.samples)
-    with atomic_path(files.topology) as temporary:
-        save_structure(starts[0], temporary)
+    save_structure(starts[0], files.topology)
     arrays = {reason: (bits >> place & 1).astype(bool) for place, reason in enumerate(REASONS)}
     write_npz(files.flags, {"accepted": bits & reject_mask(settings) == 0} | arrays)
 

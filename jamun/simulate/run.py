@@ -11,7 +11,7 @@ import mdtraj
 import openmm
 
 from jamun.config.simulate import GPU_PLATFORMS, SimulateSettings, Start
-from jamun.io.atomic import atomic_path, write_json
+from jamun.io.atomic import write_json
 from jamun.io.disk import disk_errors, locked
 from jamun.io.files import MdFiles
 from jamun.io.gpu import slots as gpu_slots
@@ -211,8 +211,7 @@ def publish(done: list[tuple[Engine, Progress]], peptide: Peptide, threads: int,
         publish_trajectory(folders, settings.n_frames, settings.frame_interval, files.trajectory)
         with openable(files.trajectory) as path:
             first = mdtraj.load_frame(path, 0, top=peptide_topology(done[0][0].solvated))
-        with atomic_path(files.topology) as temporary:
-            save_structure(first, temporary)
+        save_structure(first, files.topology)
         publish_table(folders, settings.n_frames, settings.frame_interval, files.state)
         write_json(files.record, _record(done, peptide.name, settings, threads, batched))
         for _, progress in done:
