@@ -136,9 +136,9 @@ def sample(
     Args:
         molecule: a sequence in one-letter (``"WF"``) or three-letter (``"TRP-PHE"``) code; or the path of a structure
             file (PDB, mmCIF, GRO); or an MDTraj trajectory, from whose frames the chains start in turn.
-        samples: number of samples; None for that of `config`, or 1,500 without one.
+        samples: number of samples; None for that of `config`, or 1,500 where it sets none.
         model: name of a shipped model (``jamun models`` lists them), or path of a checkpoint.
-        config: a configuration or the path of its file; None for the settings of the model.
+        config: a configuration or the path of its file; what it does not set is as the model brings it.
         out: folder that keeps the files; an interrupted sampling continues there. None keeps no files.
         threads: number of threads; None for all cores of this process.
 
@@ -152,7 +152,7 @@ def sample(
 
     settings = _settings(config)
     weights = _weights(model)
-    sampling = sampling_settings(settings, weights, samples, of_the_model=config is None)
+    sampling = sampling_settings(settings, weights, samples)
     with _folder(out) as folder:
         if isinstance(molecule, mdtraj.Trajectory):
             start = folder / "start.pdb"

@@ -7,7 +7,10 @@ import mdtraj
 import pytest
 
 from jamun import cli
+from jamun.commands.sample import sampling_settings
+from jamun.config import parse
 from jamun.config.sampling import SamplingSettings
+from jamun.io.log import UserError
 from jamun.model.checkpoint import read_content
 from jamun.model.weights import write_model
 
@@ -39,16 +42,25 @@ def test_sample_by_sequence(monkeypatch, tmp_path, checkpoint):
 def test_a_model_brings_its_settings_unless_others_are_given(monkeypatch, tmp_path, checkpoint):
     brought = SamplingSettings(friction=0.25, stride=2, chains=4, burn_in=4).of_a_model()
     write_model(tmp_path / "mine", read_content(checkpoint) | {"sampling": brought}, {})
-    (tmp_path / "other.yaml").write_text("sampling: {friction: 0.5, chains: 3}")
+    (tmp_path / "other.yaml").write_text("sampling: {friction: 0.5, chains: 2}")
+    (tmp_path / "none.yaml").write_text("populations: {seed: 1}")
     words = ("sample", "--sequence", "AG", "--checkpoint", tmp_path / "mine" / "model.safetensors", "--samples", 6)
-    for name, more in (("without", ()), ("with", ("--config", tmp_path / "other.yaml"))):
+    found = {}
+    for name, more in (("without", ()), ("none", ("--config", "none.yaml")), ("other", ("--config", "other.yaml"))):
+        monkeypatch.chdir(tmp_path)
         assert run(monkeypatch, *words, "--out", tmp_path / name, *more) == 0
-    without, given = (
-        json.loads((tmp_path / name / "sampling.json").read_text())["settings"] for name in ("without", "with")
-    )
-    assert (without["friction"], without["stride"]) == (0.25, 2)
-    assert without["chains"] == 3  # of four, each would take 4 steps to burn in and 3 to sample
-    assert (given["friction"], given["stride"], given["chains"]) == (0.5, 1, 3)
+        found[name] = json.loads((tmp_path / name / "sampling.json").read_text())["settings"]
+    # of four chains, each would take 4 steps to burn in and 3 to sample
+    assert [found["without"][key] for key in ("friction", "stride", "chains")] == [0.25, 2, 3]
+    assert found["none"] == found["without"]  # a file without the section changes nothing
+    assert [found["other"][key] for key in ("friction", "stride", "chains")] == [0.5, 2, 2]
+
+
+def test_settings_of_a_model_that_others_contradict_are_one_sentence(checkpoint, tmp_path):
+    brought = SamplingSettings(sigma="0.1 nm", jump_sigmas=["0.05 nm"]).of_a_model()
+    write_model(tmp_path, read_content(checkpoint) | {"sampling": brought}, {})
+    with pytest.raises(UserError, match=r"must decrease.*; set more of its keys there"):
+        sampling_settings(parse({"sampling": {"sigma": "0.04 nm"}}), tmp_path / "model.safetensors", None)
 
 
 @pytest.mark.parametrize(

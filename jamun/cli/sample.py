@@ -41,7 +41,8 @@ def sample(
         Path | None, typer.Option("--out", help="Folder to write to. Default: the name of the peptide.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="Configuration file. Default: the settings of the model.")
+        Path | None,
+        typer.Option("--config", help="Configuration file. Keys of sampling that it lacks are the model's own."),
     ] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Number of threads. Default: all cores.")
@@ -73,7 +74,7 @@ def sample(
     # PyTorch takes seconds to load: after what may be wrong with the words of the command.
     from jamun.commands.sample import Molecule, sample_peptide, sampling_settings
 
-    sampling = sampling_settings(settings, weights, samples, of_the_model=config is None)
+    sampling = sampling_settings(settings, weights, samples)
     if hydrogens:
         sampling = sampling.model_copy(update={"hydrogens": True})
     if sequence is not None:

@@ -8,7 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pydantic import ValidationError
+
 from jamun.config.configuration import Configuration
+from jamun.config.errors import sentence
 from jamun.config.sampling import SamplingSettings
 from jamun.data.molecule import Molecule as Atoms
 from jamun.data.trained_on import trained_on_such
@@ -17,6 +20,7 @@ from jamun.evaluation.pair import Files
 from jamun.figures import to_files
 from jamun.io.files import SamplingFiles
 from jamun.io.log import UserError
+from jamun.io.text import one_line
 from jamun.model.checkpoint import read_content
 from jamun.model.score import NetworkScore
 from jamun.peptides.build import build_to_files
@@ -52,25 +56,35 @@ class SampleFiles(SamplingFiles):
         return self.record.with_name("ramachandran.png")
 
 
-def sampling_settings(
-    settings: Configuration, weights: Path, samples: int | None, of_the_model: bool
-) -> SamplingSettings:
+def sampling_settings(settings: Configuration, weights: Path, samples: int | None) -> SamplingSettings:
     """Settings of a sampling with the model in the file `weights`; as many samples as they say without `samples`.
 
-    `of_the_model` takes the settings that came with the model, if any, fewer samples than the workflow draws, and so
-    few chains that none takes longer to burn in than to sample. Raises CheckpointError for a file that is no checkpoint
-    of this program.
+    A key that the configuration sets has its value. Any other has that of the model, if it brings one, or the default:
+    fewer samples than the workflow draws, and so few chains that none takes longer to burn in than to sample. Raises
+    CheckpointError for a file that is no checkpoint of this program, UserError where both do not go together.
     """
-    changed: dict[str, Any] = {}
-    if of_the_model:
-        # A file that is missing is told where it is loaded.
-        changed = (read_content(weights).get("sampling", {}) if weights.exists() else {}) | {"samples": FEW_SAMPLES}
+    given = settings.sampling.model_fields_set
+    # A file that is missing is told where it is loaded.
+    own: dict[str, Any] = read_content(weights).get("sampling", {}) if weights.exists() else {}
+    set_here = {key: value for key, value in settings.sampling.of_a_model().items() if key in given}
+    replaced = sorted(key for key in own.keys() & set_here.keys() if own[key] != set_here[key])
+    if replaced:
+        keys = ", ".join(f"sampling.{key}" for key in replaced)
+        logger.info("%s: as the configuration says, not as the model %s brings it.", keys, weights)
+    changed = {key: value for key, value in (own | {"samples": FEW_SAMPLES}).items() if key not in given}
     if samples is not None:
         changed["samples"] = samples
     count = changed.get("samples", settings.sampling.samples)
     changed["chains"] = min(changed.get("chains", settings.sampling.chains), count)
-    found = settings.sampling.with_changes(changed)
-    if of_the_model and found.burn_in:
+    try:
+        found = settings.sampling.with_changes(changed)
+    except ValidationError as error:
+        told = one_line(sentence(error, SamplingSettings, ("sampling",)))
+        raise UserError(
+            f"{weights}: what the model brings does not go with the configuration's section sampling ({told}); set "
+            "more of its keys there."
+        ) from None
+    if found.burn_in and "chains" not in given:
         few = max(1, count * found.stride // found.burn_in)
         found = found.model_copy(update={"chains": min(found.chains, few)})
     return found
