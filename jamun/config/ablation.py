@@ -17,16 +17,15 @@ class AblationSettings(Section):
     """Test peptides sampled again, with one change at a time (docs/evaluation.md). The variant `plain`, with the
     settings of `sampling` and as many samples, is always there."""
 
-    model: str | None = Field(None, description="Model that is sampled. null: the first of `models`.")
-    samples: Count = Field(20000, description="Number of accepted samples of a peptide, for each variant.")
-    chains: int | None = Field(
-        None, ge=1, le=10000, description="Number of independent chains. null: `sampling.chains`."
-    )
-    variants: dict[VariantName, dict[str, Any]] = Field(
-        default_factory=dict,
-        description="Variants by name, each with the keys of `sampling` that differ and, if it is another, the "
-        "`model`. Without variants there is no ablation. A name may contain dots, such as friction-0.1.",
-    )
+    model: str | None = None
+    """Model that is sampled. null: the first of `models`."""
+    samples: Count = 20000
+    """Number of accepted samples of a peptide, for each variant."""
+    chains: int | None = Field(None, ge=1, le=10000)
+    """Number of independent chains. null: `sampling.chains`."""
+    variants: dict[VariantName, dict[str, Any]] = Field(default_factory=dict)
+    """Variants by name, each with the keys of `sampling` that differ and, if it is another, the `model`. Without
+    variants there is no ablation. A name may contain dots, such as friction-0.1."""
 
     @model_validator(mode="after")
     def _possible(self) -> "AblationSettings":

@@ -16,7 +16,8 @@ MOST_CHANNELS = 4096
 class ArchitectureSettings(Section):
     """What the settings of every kind of network have."""
 
-    architecture: str = Field(description="Kind of network.")
+    architecture: str
+    """Kind of network."""
 
     @classmethod
     def name(cls) -> str:

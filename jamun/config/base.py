@@ -132,9 +132,16 @@ def as_number(value: Any, annotation: Any) -> Any:
 
 class Section(BaseModel):
     """A part of the configuration: unknown keys are refused, values are frozen and finite, types are not coerced, so
-    that neither `true` nor `'8'` is a number."""
+    that neither `true` nor `'8'` is a number. The text below a key is its description."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
 
     # Keys that were called otherwise in earlier versions: the old name, and the new one.
     renamed: ClassVar[dict[str, str]] = {}

@@ -46,36 +46,29 @@ def _told_at(kind: type[Section], *where: str) -> Iterator[None]:
 class ModelEntry(Section):
     """A model of the dataset: trained here, or trained before and given as a checkpoint."""
 
-    checkpoint: str | None = Field(
-        None,
-        description="Path of a checkpoint. `shipped` is the default model of the program, `shipped:NAME` another of "
-        "its models (`jamun models` lists them); these are sampled with the settings of their study, "
-        "except for keys of `sampling` below. null: the model is trained here.",
-    )
-    samples: str | None = Field(
-        None,
-        description="Samples of another program, in place of sampling: a trajectory for each test peptide. {peptide} "
-        "stands for its name. They are compared as they are.",
-    )
-    topology: str | None = Field(
-        None,
-        description="Structure that names the atoms of `samples`, with {peptide} for the name. null: the PDB of the "
-        "same name beside them.",
-    )
-    seconds: Annotated[float, Quantity("s", gt=0, le=1e9)] | None = Field(
-        None, description="Wall clock of the `samples` of one peptide. null: not known."
-    )
-    device: str | None = Field(
-        None, max_length=100, description="What the `samples` were made on, in words. null: not known."
-    )
-    simulate: dict[str, Any] | None = Field(
-        None,
-        description="Plain MD of each test peptide in place of samples, made here: keys of `simulate` that differ, "
-        "such as {production: 100 ps}. It shows what MD reaches on this machine without a model.",
-    )
-    network: dict[str, Any] = Field(default_factory=dict, description="Keys of `network` that differ for this model.")
-    training: dict[str, Any] = Field(default_factory=dict, description="Keys of `training` that differ for this model.")
-    sampling: dict[str, Any] = Field(default_factory=dict, description="Keys of `sampling` that differ for this model.")
+    checkpoint: str | None = None
+    """Path of a checkpoint. `shipped` is the default model of the program, `shipped:NAME` another of its models (`jamun
+    models` lists them); these are sampled with the settings of their study, except for keys of `sampling` below. null:
+    the model is trained here."""
+    samples: str | None = None
+    """Samples of another program, in place of sampling: a trajectory for each test peptide. {peptide} stands for its
+    name. They are compared as they are."""
+    topology: str | None = None
+    """Structure that names the atoms of `samples`, with {peptide} for the name. null: the PDB of the same name beside
+    them."""
+    seconds: Annotated[float, Quantity("s", gt=0, le=1e9)] | None = None
+    """Wall clock of the `samples` of one peptide. null: not known."""
+    device: str | None = Field(None, max_length=100)
+    """What the `samples` were made on, in words. null: not known."""
+    simulate: dict[str, Any] | None = None
+    """Plain MD of each test peptide in place of samples, made here: keys of `simulate` that differ, such as
+    {production: 100 ps}. It shows what MD reaches on this machine without a model."""
+    network: dict[str, Any] = Field(default_factory=dict)
+    """Keys of `network` that differ for this model."""
+    training: dict[str, Any] = Field(default_factory=dict)
+    """Keys of `training` that differ for this model."""
+    sampling: dict[str, Any] = Field(default_factory=dict)
+    """Keys of `sampling` that differ for this model."""
 
     @model_validator(mode="after")
     def _trained_or_brought(self) -> "ModelEntry":
@@ -99,52 +92,53 @@ class ModelEntry(Section):
 class SplitEntry(Section):
     """Settings that differ for the peptides of one split."""
 
-    simulate: dict[str, Any] = Field(default_factory=dict, description="Keys of `simulate` that differ for this split.")
+    simulate: dict[str, Any] = Field(default_factory=dict)
+    """Keys of `simulate` that differ for this split."""
 
 
 class Configuration(Section):
     """A dataset, its models, and the settings of every stage."""
 
-    dataset: Name = Field("capped_demo", description="Name of the dataset: the folder below results/.")
-    peptides: PeptideSettings = Field(default_factory=PeptideSettings, description="Sequences and splits.")
-    source: SourceSettings = Field(default_factory=SourceSettings, description="Where the MD comes from.")
-    simulate: SimulateSettings = Field(default_factory=SimulateSettings, description="Molecular dynamics.")
-    splits: dict[Split, SplitEntry] = Field(
-        default_factory=dict,
-        description="Settings that differ for a split, by its name, such as longer MD of test peptides.",
-    )
-    frame_weights: FrameWeightSettings | None = Field(
-        None,
-        description="Weights of MD frames from a Markov model of their transitions, for training and for the "
-        "reference. Use them if simulations are shorter than their slow motions. null: all frames count "
-        "alike.",
-    )
-    features: FeatureSettings = Field(default_factory=FeatureSettings, description="Training features.")
+    dataset: Name = "capped_demo"
+    """Name of the dataset: the folder below results/."""
+    peptides: PeptideSettings = Field(default_factory=PeptideSettings)
+    """Sequences and splits."""
+    source: SourceSettings = Field(default_factory=SourceSettings)
+    """Where the MD comes from."""
+    simulate: SimulateSettings = Field(default_factory=SimulateSettings)
+    """Molecular dynamics."""
+    splits: dict[Split, SplitEntry] = Field(default_factory=dict)
+    """Settings that differ for a split, by its name, such as longer MD of test peptides."""
+    frame_weights: FrameWeightSettings | None = None
+    """Weights of MD frames from a Markov model of their transitions, for training and for the reference. Use them if
+    simulations are shorter than their slow motions. null: all frames count alike."""
+    features: FeatureSettings = Field(default_factory=FeatureSettings)
+    """Training features."""
     network: Annotated[SerializeAsAny[NetworkSettings], WrapValidator(of_its_architecture)] = Field(
-        default_factory=NetworkSettings, description="Denoiser network."
+        default_factory=NetworkSettings
     )
-    training: TrainingSettings = Field(default_factory=TrainingSettings, description="Training of the denoiser.")
-    models: dict[Name, ModelEntry] = Field(
-        default_factory=lambda: {"default": ModelEntry()}, min_length=1, description="Models, by name."
-    )
-    checkpoint: str | None = Field(
-        None, description="For the command line: a checkpoint to evaluate, under the name given as `model`."
-    )
-    model: Name | None = Field(None, description="For the command line: the only model that targets are made for.")
-    partial: bool = Field(
-        False,
-        description="For the command line: evaluate only test peptides that already have MD and samples. Nothing is "
-        "simulated, trained or sampled.",
-    )
-    sampling: SamplingSettings = Field(default_factory=SamplingSettings, description="Walk-jump sampling.")
-    populations: PopulationSettings = Field(
-        default_factory=PopulationSettings, description="Populations by short MD from samples."
-    )
-    ablation: AblationSettings = Field(
-        default_factory=AblationSettings, description="Test peptides sampled again with other settings."
-    )
-    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="Comparison with MD.")
-    figures: FigureSettings = Field(default_factory=FigureSettings, description="Looks of the figures.")
+    """Denoiser network."""
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    """Training of the denoiser."""
+    models: dict[Name, ModelEntry] = Field(default_factory=lambda: {"default": ModelEntry()}, min_length=1)
+    """Models, by name."""
+    checkpoint: str | None = None
+    """For the command line: a checkpoint to evaluate, under the name given as `model`."""
+    model: Name | None = None
+    """For the command line: the only model that targets are made for."""
+    partial: bool = False
+    """For the command line: evaluate only test peptides that already have MD and samples. Nothing is simulated, trained
+    or sampled."""
+    sampling: SamplingSettings = Field(default_factory=SamplingSettings)
+    """Walk-jump sampling."""
+    populations: PopulationSettings = Field(default_factory=PopulationSettings)
+    """Populations by short MD from samples."""
+    ablation: AblationSettings = Field(default_factory=AblationSettings)
+    """Test peptides sampled again with other settings."""
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
+    """Comparison with MD."""
+    figures: FigureSettings = Field(default_factory=FigureSettings)
+    """Looks of the figures."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Configuration":

@@ -13,27 +13,26 @@ from jamun.config.wasserstein import WassersteinSettings
 class MSMSettings(Section):
     """The Markov state model of the paper's Appendix A."""
 
-    backend: Literal["auto", "pyemma", "deeptime"] = Field(
-        "auto",
-        description="Library. `auto`: PyEMMA if its environment is there, else deeptime. Results name the one that "
-        "was used.",
-    )
-    tica_lag: int = Field(10, ge=1, le=1_000_000, description="Lag time of TICA in frames.")
-    tica_dimensions: int = Field(5, ge=1, le=1000, description="Number of independent components that are kept.")
-    clusters: int = Field(200, ge=2, le=100_000, description="Number of k-means clusters.")
-    lag: int = Field(10, ge=1, le=1_000_000, description="Lag time of the MSM in frames.")
-    macrostates: int = Field(
-        10, ge=2, le=20, description="Number of PCCA+ macrostates. The cost grows steeply with it."
-    )
+    backend: Literal["auto", "pyemma", "deeptime"] = "auto"
+    """Library. `auto`: PyEMMA if its environment is there, else deeptime. Results name the one that was used."""
+    tica_lag: int = Field(10, ge=1, le=1_000_000)
+    """Lag time of TICA in frames."""
+    tica_dimensions: int = Field(5, ge=1, le=1000)
+    """Number of independent components that are kept."""
+    clusters: int = Field(200, ge=2, le=100_000)
+    """Number of k-means clusters."""
+    lag: int = Field(10, ge=1, le=1_000_000)
+    """Lag time of the MSM in frames."""
+    macrostates: int = Field(10, ge=2, le=20)
+    """Number of PCCA+ macrostates. The cost grows steeply with it."""
     its_lags: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
-        default_factory=lambda: [1, 2, 5, 10, 20, 50],
-        min_length=1,
-        description="Lag times in frames at which implied timescales are checked.",
+        default_factory=lambda: [1, 2, 5, 10, 20, 50], min_length=1
     )
-    minimum_frames: int = Field(
-        100, ge=10, le=1_000_000_000, description="With fewer reference frames no MSM is built, and the result says so."
-    )
-    seed: Seed = Field(0, description="Seed of k-means.")
+    """Lag times in frames at which implied timescales are checked."""
+    minimum_frames: int = Field(100, ge=10, le=1_000_000_000)
+    """With fewer reference frames no MSM is built, and the result says so."""
+    seed: Seed = 0
+    """Seed of k-means."""
 
     @model_validator(mode="after")
     def _possible(self) -> "MSMSettings":
@@ -45,19 +44,17 @@ class MSMSettings(Section):
 class EvaluationSettings(Section):
     """Comparison of samples with the reference MD (definitions: docs/evaluation.md)."""
 
-    torsion_bins: int = Field(100, ge=10, le=1000, description="Bins of the histogram of a torsion on (-pi, pi).")
-    ramachandran_bins: int = Field(50, ge=10, le=360, description="Bins along phi and along psi.")
-    convergence_points: int = Field(
-        12,
-        ge=2,
-        le=100,
-        description="Number of points of the JS-against-time curves, evenly spaced in the logarithm of time.",
-    )
-    msm: MSMSettings = Field(default_factory=MSMSettings, description="Markov state model.")
-    dynamics: DynamicsSettings = Field(default_factory=DynamicsSettings, description="Slow motions and transport.")
-    physicality: PhysicalitySettings = Field(
-        default_factory=PhysicalitySettings, description="Physicality of samples and their basins."
-    )
-    wasserstein: WassersteinSettings = Field(
-        default_factory=WassersteinSettings, description="2-Wasserstein distances as published for ManyPeptidesMD."
-    )
+    torsion_bins: int = Field(100, ge=10, le=1000)
+    """Bins of the histogram of a torsion on (-pi, pi)."""
+    ramachandran_bins: int = Field(50, ge=10, le=360)
+    """Bins along phi and along psi."""
+    convergence_points: int = Field(12, ge=2, le=100)
+    """Number of points of the JS-against-time curves, evenly spaced in the logarithm of time."""
+    msm: MSMSettings = Field(default_factory=MSMSettings)
+    """Markov state model."""
+    dynamics: DynamicsSettings = Field(default_factory=DynamicsSettings)
+    """Slow motions and transport."""
+    physicality: PhysicalitySettings = Field(default_factory=PhysicalitySettings)
+    """Physicality of samples and their basins."""
+    wasserstein: WassersteinSettings = Field(default_factory=WassersteinSettings)
+    """2-Wasserstein distances as published for ManyPeptidesMD."""

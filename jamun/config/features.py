@@ -12,5 +12,7 @@ class FeatureSettings(Section):
 
     renamed: ClassVar[dict[str, str]] = {"reweighting": "frame_weights, a section of its own,"}
 
-    discard: int = Field(0, ge=0, le=1_000_000_000, description="Frames dropped at the start of each trajectory.")
-    stride: int = Field(1, ge=1, le=1_000_000, description="Keep every n-th of the remaining frames.")
+    discard: int = Field(0, ge=0, le=1_000_000_000)
+    """Frames dropped at the start of each trajectory."""
+    stride: int = Field(1, ge=1, le=1_000_000)
+    """Keep every n-th of the remaining frames."""

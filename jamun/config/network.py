@@ -16,33 +16,35 @@ class NetworkSettings(ArchitectureSettings):
     """The SE(3)-equivariant denoiser (paper: section 3.4 and Appendix H). The defaults are the sizes of the published
     network, with 10.5 million parameters."""
 
-    architecture: Literal["dense"] = Field(
-        "dense",
-        description="Kind of network. `dense` is described here, `public` in the next section; each has its own keys.",
-    )
-    hidden_irreps: Irreps = Field(
-        "120x0e + 32x1e",
-        description="Hidden features of an atom, as irreps of e3nn. Even ones (0e, 1e, ...) as in the paper. Those "
-        "of natural parity (0e, 1o, ...) make a network that cannot tell mirror images apart.",
-    )
-    lmax: int = Field(1, ge=1, le=3, description="Highest degree of the spherical harmonics of an edge.")
-    n_convolutions: int = Field(6, ge=1, le=20, description="Message-passing blocks, the initial one included.")
-    radial_basis: Literal["bessel", "gaussian"] = Field("bessel", description="Basis in which distances are embedded.")
-    n_radial: Size = Field(32, description="Functions in the radial basis.")
-    radial_width: int = Field(64, ge=1, le=1024, description="Hidden units of the radial layer of a convolution.")
-    bond_embedding: Size = Field(32, description="Size of the embedding that tells whether two atoms are bonded.")
-    element_embedding: Size = Field(8, description="Size of the embedding of the element.")
-    atom_name_embedding: Size = Field(16, description="Size of the embedding of the PDB atom name.")
-    residue_embedding: Size = Field(16, description="Size of the embedding of the residue type.")
-    residue_index_embedding: int = Field(
-        0, ge=0, le=512, description="Size of the embedding of the position of the residue in the chain; 0: none."
-    )
-    cutoff: Annotated[float, Quantity("nm", gt=0, le=100)] | None = Field(
-        None, description="Distance of noisy atoms up to which an edge joins them. null: all pairs."
-    )
-    radial_range: Annotated[float, Quantity("nm", gt=0, le=100)] = Field(
-        2.0, description="Distance that the radial basis covers if there is no cutoff."
-    )
+    architecture: Literal["dense"] = "dense"
+    """Kind of network. `dense` is described here, `public` in the next section; each has its own keys."""
+    hidden_irreps: Irreps = "120x0e + 32x1e"
+    """Hidden features of an atom, as irreps of e3nn. Even ones (0e, 1e, ...) as in the paper. Those of natural parity
+    (0e, 1o, ...) make a network that cannot tell mirror images apart."""
+    lmax: int = Field(1, ge=1, le=3)
+    """Highest degree of the spherical harmonics of an edge."""
+    n_convolutions: int = Field(6, ge=1, le=20)
+    """Message-passing blocks, the initial one included."""
+    radial_basis: Literal["bessel", "gaussian"] = "bessel"
+    """Basis in which distances are embedded."""
+    n_radial: Size = 32
+    """Functions in the radial basis."""
+    radial_width: int = Field(64, ge=1, le=1024)
+    """Hidden units of the radial layer of a convolution."""
+    bond_embedding: Size = 32
+    """Size of the embedding that tells whether two atoms are bonded."""
+    element_embedding: Size = 8
+    """Size of the embedding of the element."""
+    atom_name_embedding: Size = 16
+    """Size of the embedding of the PDB atom name."""
+    residue_embedding: Size = 16
+    """Size of the embedding of the residue type."""
+    residue_index_embedding: int = Field(0, ge=0, le=512)
+    """Size of the embedding of the position of the residue in the chain; 0: none."""
+    cutoff: Annotated[float, Quantity("nm", gt=0, le=100)] | None = None
+    """Distance of noisy atoms up to which an edge joins them. null: all pairs."""
+    radial_range: Annotated[float, Quantity("nm", gt=0, le=100)] = 2.0
+    """Distance that the radial basis covers if there is no cutoff."""
 
     @model_validator(mode="after")
     def _scalars_and_vectors(self) -> "NetworkSettings":

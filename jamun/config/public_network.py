@@ -18,38 +18,34 @@ class PublicNetworkSettings(ArchitectureSettings):
     February; 4, to March; 5, after that, with another vocabulary and no limit on neighbours.
     """
 
-    architecture: Literal["public"] = Field("public", description="The network of the authors' public program.")
-    generation: int = Field(
-        4,
-        ge=1,
-        le=LATEST_GENERATION,
-        description="Generation of the public program whose network is reproduced (docs/other_models.md).",
-    )
-    hidden_irreps: str = Field(
-        "120x0e + 32x1e",
-        pattern=r"^\s*\d{1,4}x0e\s*\+\s*\d{1,4}x1e\s*$",
-        description="Hidden features of an atom: scalars (0e) and vectors (1e).",
-    )
-    n_convolutions: int = Field(6, ge=1, le=50, description="Message-passing blocks, the initial one included.")
-    n_radial: Size = Field(32, description="Number of Gaussians in which distances are embedded.")
-    radial_width: int = Field(64, ge=1, le=1024, description="Hidden units of the radial layer of a convolution.")
-    bond_embedding: Size = Field(32, description="Size of the embedding that tells whether two atoms are bonded.")
-    element_embedding: Size = Field(8, description="Size of the embedding of the element.")
-    atom_name_embedding: Size = Field(8, description="Size of the embedding of the PDB atom name.")
-    residue_embedding: Size = Field(32, description="Size of the embedding of the residue type.")
-    residue_index_embedding: Size = Field(
-        8, description="Size of the embedding of the position of the residue in the chain."
-    )
-    residue_index: bool = Field(
-        False,
-        description="Give the network the position of the residue in the chain, up to the tenth. false: all residues "
-        "have the first position.",
-    )
-    max_radius: Annotated[float, Quantity("nm", gt=0, le=100)] = Field(
-        1.0,
-        description="Radius of the public program. An edge joins atoms, and the Gaussians end, where a scaled "
-        "distance reaches sqrt(max_radius^2 + 6 sigma^2); for the public settings that is 0.59 nm.",
-    )
+    architecture: Literal["public"] = "public"
+    """The network of the authors' public program."""
+    generation: int = Field(4, ge=1, le=LATEST_GENERATION)
+    """Generation of the public program whose network is reproduced (docs/other_models.md)."""
+    hidden_irreps: str = Field("120x0e + 32x1e", pattern=r"^\s*\d{1,4}x0e\s*\+\s*\d{1,4}x1e\s*$")
+    """Hidden features of an atom: scalars (0e) and vectors (1e)."""
+    n_convolutions: int = Field(6, ge=1, le=50)
+    """Message-passing blocks, the initial one included."""
+    n_radial: Size = 32
+    """Number of Gaussians in which distances are embedded."""
+    radial_width: int = Field(64, ge=1, le=1024)
+    """Hidden units of the radial layer of a convolution."""
+    bond_embedding: Size = 32
+    """Size of the embedding that tells whether two atoms are bonded."""
+    element_embedding: Size = 8
+    """Size of the embedding of the element."""
+    atom_name_embedding: Size = 8
+    """Size of the embedding of the PDB atom name."""
+    residue_embedding: Size = 32
+    """Size of the embedding of the residue type."""
+    residue_index_embedding: Size = 8
+    """Size of the embedding of the position of the residue in the chain."""
+    residue_index: bool = False
+    """Give the network the position of the residue in the chain, up to the tenth. false: all residues have the first
+    position."""
+    max_radius: Annotated[float, Quantity("nm", gt=0, le=100)] = 1.0
+    """Radius of the public program. An edge joins atoms, and the Gaussians end, where a scaled distance reaches
+    sqrt(max_radius^2 + 6 sigma^2); for the public settings that is 0.59 nm."""
 
     @model_validator(mode="after")
     def _channels(self) -> "PublicNetworkSettings":

@@ -20,8 +20,14 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def json_schema() -> str:
-    """The JSON schema of the configuration, as text."""
-    return json.dumps(Configuration.model_json_schema(), indent=2, sort_keys=True) + "\n"
+    """The JSON schema of the configuration, as text; a description is one line."""
+
+    def on_one_line(part: dict[str, Any]) -> dict[str, Any]:
+        words = part.get("description")
+        return part | {"description": " ".join(words.split())} if isinstance(words, str) else part
+
+    schema = json.loads(json.dumps(Configuration.model_json_schema()), object_hook=on_one_line)
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
 
 
 def _type_name(annotation: Any) -> str:
@@ -67,7 +73,7 @@ def _default(field: FieldInfo) -> str:
 
 def _words(field: FieldInfo) -> str:
     """The description, in a cell of a table."""
-    return (field.description or "").replace("|", "\\|")
+    return " ".join((field.description or "").split()).replace("|", "\\|")
 
 
 def _sections(model: type[BaseModel], prefix: str) -> list[str]:

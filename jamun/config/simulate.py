@@ -25,16 +25,15 @@ Start = Annotated[
 class EquilibrationStage(Section):
     """One stage between minimisation and production."""
 
-    ensemble: Literal["NVT", "NPT"] = Field(description="With (NPT) or without (NVT) a barostat.")
-    duration: Annotated[float, Quantity("ps", gt=0, le=1e9)] = Field(description="Length of the stage.")
-    restrained: bool = Field(
-        False, description="Hold the heavy atoms of the peptide, caps included, by harmonic restraints."
-    )
-    temperature: Annotated[float, Quantity("K", gt=0, le=1000)] | None = Field(
-        None,
-        description="Temperature of the stage. null: that of the production. A hot stage before cooler ones lets "
-        "each replica forget its start.",
-    )
+    ensemble: Literal["NVT", "NPT"]
+    """With (NPT) or without (NVT) a barostat."""
+    duration: Annotated[float, Quantity("ps", gt=0, le=1e9)]
+    """Length of the stage."""
+    restrained: bool = False
+    """Hold the heavy atoms of the peptide, caps included, by harmonic restraints."""
+    temperature: Annotated[float, Quantity("K", gt=0, le=1000)] | None = None
+    """Temperature of the stage. null: that of the production. A hot stage before cooler ones lets each replica forget
+    its start."""
 
 
 def _paper_equilibration() -> list[EquilibrationStage]:
@@ -51,109 +50,68 @@ class SimulateSettings(Section):
 
     renamed: ClassVar[dict[str, str]] = {"together": "batched"}
 
-    solvent: Literal["explicit", "implicit"] = Field(
-        "explicit", description="`explicit`: TIP3P water. `implicit`: generalised Born (OBC)."
-    )
-    forcefield: str = Field(
-        "amber99sbildn",
-        description="Force field of the peptide: `amber99sbildn` (in implicit solvent with OBC2) or `amber14` "
-        "(ff14SB; with OBC1).",
-        json_schema_extra={"enum": list(FORCE_FIELDS)},
-    )
-    padding: Annotated[float, Quantity("nm", gt=0, le=5)] = Field(
-        1.0,
-        description="Smallest distance between the peptide and its periodic copies (OpenMM's padding); explicit "
-        "solvent only.",
-    )
-    box: Literal["cube", "dodecahedron", "octahedron"] = Field(
-        "cube", description="Shape of the periodic box; explicit solvent only."
-    )
-    ionic_strength: Annotated[float, Quantity("M", ge=0, le=2)] = Field(
-        0.0, description="NaCl in addition to the ions that neutralise the peptide; explicit solvent only."
-    )
-    cutoff: Annotated[float, Quantity("nm", gt=0.3, le=3)] = Field(
-        0.85, description="Direct-space cutoff of PME; explicit solvent only."
-    )
-    switch_distance: Annotated[float, Quantity("nm", ge=0, le=3)] = Field(
-        0.8,
-        description="Distance at which the Lennard-Jones switching function starts; 0 turns it off; explicit solvent "
-        "only.",
-    )
-    temperature: Annotated[float, Quantity("K", gt=0, le=1000)] = Field(
-        300.0, description="Temperature of the thermostat."
-    )
-    pressure: Annotated[float, Quantity("bar", gt=0, le=10000)] = Field(
-        1.0, description="Pressure of the barostat in NPT stages."
-    )
-    friction: Annotated[float, Quantity("1/ps", gt=0, le=100)] = Field(
-        1.0, description="Friction of LangevinMiddle, per unit of time."
-    )
-    timestep: Annotated[float, Quantity("fs", gt=0, le=5)] = Field(
-        2.0, description="Integration step; bonds to hydrogen are constrained."
-    )
-    hydrogen_mass: Annotated[float, Quantity("amu", ge=1, le=4)] | None = Field(
-        None,
-        description="Mass of a hydrogen; the difference is taken from its heavy atom. null: 1.008. Time steps above "
-        "2.5 fs need 3 amu or more.",
-    )
-    minimize_tolerance: Annotated[float, Quantity("kJ/mol/nm", gt=0, le=1e6)] = Field(
-        10.0, description="Force tolerance of the minimisation."
-    )
-    restraint_constant: Annotated[float, Quantity("kJ/mol/nm^2", gt=0, le=1e9)] = Field(
-        1000.0, description="Spring constant k of the restraints k/2 |r - r0|^2."
-    )
-    equilibration: list[EquilibrationStage] = Field(
-        default_factory=_paper_equilibration, description="Stages between minimisation and production, in order."
-    )
-    ensemble: Literal["NVT", "NPT"] = Field("NPT", description="Ensemble of the production.")
-    production: Annotated[float, Quantity("ps", gt=0, le=1e9)] = Field(20000.0, description="Length of the production.")
-    frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e6)] = Field(
-        2.0, description="Time between stored frames."
-    )
-    platform: Literal["auto", "CUDA", "OpenCL", "CPU", "Reference"] = Field(
-        "auto",
-        description="OpenMM platform. `auto`: the fastest that is present, in this order: CUDA, OpenCL, Reference "
-        "(implicit solvent), CPU.",
-    )
-    precision: Literal["single", "mixed", "double"] = Field("mixed", description="Precision on CUDA and OpenCL.")
-    jobs_per_gpu: int = Field(
-        1,
-        ge=1,
-        le=64,
-        description="Number of simulations that share a GPU of one machine. Further ones wait for a free place.",
-    )
-    seed: Seed = Field(0, description="Random seed. Each peptide derives its own from it and from its name.")
-    replicas: int = Field(
-        1,
-        ge=1,
-        le=100,
-        description="Independent simulations of each peptide, each of the full length; one after another, or all at "
-        "once if `batched`.",
-    )
-    batched: bool = Field(
-        False,
-        description="Simulate many replicas of many peptides as one OpenMM system, far apart from each other. Small "
-        "peptides do not fill a GPU, so this is many times faster there. In explicit solvent they share "
-        "a box of water, and each is tethered at one atom. Their settings must agree, except `replicas` "
-        "and `starts`.",
-    )
-    peptides_per_box: int = Field(
-        220,
-        ge=1,
-        le=10000,
-        description="Largest number of simulations in a box of water; for `batched` in explicit solvent. Each box is "
-        "a job and can have a GPU of its own.",
-    )
-    starts: list[Start] = Field(
-        ["built"],
-        min_length=1,
-        description="Conformations in which the replicas start, in turn. `built`: as built. `extended`, `alpha`, "
-        "`beta`, `ppii`, `left-handed`: phi and psi of the backbone. `alpha gauche+`, `beta trans`, ...: "
-        "also chi1. `random`: a conformation and a rotamer drawn for each residue and replica.",
-    )
-    checkpoint_interval: Annotated[float, Quantity("s", gt=0, le=3600)] = Field(
-        60.0, description="Wall-clock time between saved states. A stopped simulation continues from the last one."
-    )
+    solvent: Literal["explicit", "implicit"] = "explicit"
+    """`explicit`: TIP3P water. `implicit`: generalised Born (OBC)."""
+    forcefield: str = Field("amber99sbildn", json_schema_extra={"enum": list(FORCE_FIELDS)})
+    """Force field of the peptide: `amber99sbildn` (in implicit solvent with OBC2) or `amber14` (ff14SB; with OBC1)."""
+    padding: Annotated[float, Quantity("nm", gt=0, le=5)] = 1.0
+    """Smallest distance between the peptide and its periodic copies (OpenMM's padding); explicit solvent only."""
+    box: Literal["cube", "dodecahedron", "octahedron"] = "cube"
+    """Shape of the periodic box; explicit solvent only."""
+    ionic_strength: Annotated[float, Quantity("M", ge=0, le=2)] = 0.0
+    """NaCl in addition to the ions that neutralise the peptide; explicit solvent only."""
+    cutoff: Annotated[float, Quantity("nm", gt=0.3, le=3)] = 0.85
+    """Direct-space cutoff of PME; explicit solvent only."""
+    switch_distance: Annotated[float, Quantity("nm", ge=0, le=3)] = 0.8
+    """Distance at which the Lennard-Jones switching function starts; 0 turns it off; explicit solvent only."""
+    temperature: Annotated[float, Quantity("K", gt=0, le=1000)] = 300.0
+    """Temperature of the thermostat."""
+    pressure: Annotated[float, Quantity("bar", gt=0, le=10000)] = 1.0
+    """Pressure of the barostat in NPT stages."""
+    friction: Annotated[float, Quantity("1/ps", gt=0, le=100)] = 1.0
+    """Friction of LangevinMiddle, per unit of time."""
+    timestep: Annotated[float, Quantity("fs", gt=0, le=5)] = 2.0
+    """Integration step; bonds to hydrogen are constrained."""
+    hydrogen_mass: Annotated[float, Quantity("amu", ge=1, le=4)] | None = None
+    """Mass of a hydrogen; the difference is taken from its heavy atom. null: 1.008. Time steps above 2.5 fs need 3 amu
+    or more."""
+    minimize_tolerance: Annotated[float, Quantity("kJ/mol/nm", gt=0, le=1e6)] = 10.0
+    """Force tolerance of the minimisation."""
+    restraint_constant: Annotated[float, Quantity("kJ/mol/nm^2", gt=0, le=1e9)] = 1000.0
+    """Spring constant k of the restraints k/2 |r - r0|^2."""
+    equilibration: list[EquilibrationStage] = Field(default_factory=_paper_equilibration)
+    """Stages between minimisation and production, in order."""
+    ensemble: Literal["NVT", "NPT"] = "NPT"
+    """Ensemble of the production."""
+    production: Annotated[float, Quantity("ps", gt=0, le=1e9)] = 20000.0
+    """Length of the production."""
+    frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e6)] = 2.0
+    """Time between stored frames."""
+    platform: Literal["auto", "CUDA", "OpenCL", "CPU", "Reference"] = "auto"
+    """OpenMM platform. `auto`: the fastest that is present, in this order: CUDA, OpenCL, Reference (implicit solvent),
+    CPU."""
+    precision: Literal["single", "mixed", "double"] = "mixed"
+    """Precision on CUDA and OpenCL."""
+    jobs_per_gpu: int = Field(1, ge=1, le=64)
+    """Number of simulations that share a GPU of one machine. Further ones wait for a free place."""
+    seed: Seed = 0
+    """Random seed. Each peptide derives its own from it and from its name."""
+    replicas: int = Field(1, ge=1, le=100)
+    """Independent simulations of each peptide, each of the full length; one after another, or all at once if
+    `batched`."""
+    batched: bool = False
+    """Simulate many replicas of many peptides as one OpenMM system, far apart from each other. Small peptides do not
+    fill a GPU, so this is many times faster there. In explicit solvent they share a box of water, and each is tethered
+    at one atom. Their settings must agree, except `replicas` and `starts`."""
+    peptides_per_box: int = Field(220, ge=1, le=10000)
+    """Largest number of simulations in a box of water; for `batched` in explicit solvent. Each box is a job and can
+    have a GPU of its own."""
+    starts: list[Start] = Field(["built"], min_length=1)
+    """Conformations in which the replicas start, in turn. `built`: as built. `extended`, `alpha`, `beta`, `ppii`,
+    `left-handed`: phi and psi of the backbone. `alpha gauche+`, `beta trans`, ...: also chi1. `random`: a conformation
+    and a rotamer drawn for each residue and replica."""
+    checkpoint_interval: Annotated[float, Quantity("s", gt=0, le=3600)] = 60.0
+    """Wall-clock time between saved states. A stopped simulation continues from the last one."""
 
     @field_validator("forcefield")
     @classmethod

@@ -17,31 +17,22 @@ class SourceSettings(Section):
     `val` in place of `test`, and the number of residues in place of 4);
     `none` has no MD: test peptides are sampled with checkpoints, and samples are described alone."""
 
-    kind: Literal["simulation", "timewarp", "mdgen", "manypeptides", "files", "none"] = Field(
-        "simulation", description="`simulation`: MD is made here. `none`: there is no MD. Other kinds import MD."
-    )
-    folder: str | None = Field(
-        None, description="Folder of the trajectories, for `timewarp`, `mdgen` and `manypeptides`."
-    )
-    table: str | None = Field(
-        None,
-        description="For `files`: a CSV file with the columns peptide, topology, trajectory (replicas separated by "
-        "`;`) and, optionally, frame_interval_ps. Paths are relative to the table.",
-    )
-    frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e6)] | None = Field(
-        None,
-        description="Time between frames. null: the times in the files. NPZ without times and DCD need it. For "
-        "`timewarp`, only frames at multiples of it are kept if the files tell times.",
-    )
-    stride: int = Field(1, ge=1, le=1_000_000, description="Keep every n-th frame of each file.")
-    length_unit: Literal["nm", "angstrom"] = Field(
-        "nm", description="Unit of positions as MDTraj reads them; for NPZ, as they are stored."
-    )
-    seconds_per_frame: Annotated[float, Quantity("s", gt=0, le=1e6)] | None = Field(
-        None,
-        description="Wall clock of the MD for each frame of the files. null: not known, so nothing is compared at "
-        "equal wall clock.",
-    )
+    kind: Literal["simulation", "timewarp", "mdgen", "manypeptides", "files", "none"] = "simulation"
+    """`simulation`: MD is made here. `none`: there is no MD. Other kinds import MD."""
+    folder: str | None = None
+    """Folder of the trajectories, for `timewarp`, `mdgen` and `manypeptides`."""
+    table: str | None = None
+    """For `files`: a CSV file with the columns peptide, topology, trajectory (replicas separated by `;`) and,
+    optionally, frame_interval_ps. Paths are relative to the table."""
+    frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e6)] | None = None
+    """Time between frames. null: the times in the files. NPZ without times and DCD need it. For `timewarp`, only frames
+    at multiples of it are kept if the files tell times."""
+    stride: int = Field(1, ge=1, le=1_000_000)
+    """Keep every n-th frame of each file."""
+    length_unit: Literal["nm", "angstrom"] = "nm"
+    """Unit of positions as MDTraj reads them; for NPZ, as they are stored."""
+    seconds_per_frame: Annotated[float, Quantity("s", gt=0, le=1e6)] | None = None
+    """Wall clock of the MD for each frame of the files. null: not known, so nothing is compared at equal wall clock."""
 
     @model_validator(mode="after")
     def _possible(self) -> "SourceSettings":

@@ -17,77 +17,56 @@ def within(level: float, levels: tuple[float, float]) -> bool:
 class TrainingSettings(Section):
     """Training of the denoiser (paper: section 3.3, Algorithm 1, Appendix H)."""
 
-    sigma: Annotated[float, Quantity("nm", gt=0, le=1)] = Field(
-        0.04, description="Noise level at which the denoiser is trained."
-    )
-    sigma_range: list[Annotated[float, Quantity("nm", gt=0, le=1)]] | None = Field(
-        None,
-        min_length=2,
-        max_length=2,
-        description="Lowest and highest noise level. Each training frame draws its own level between them, evenly in "
-        "the logarithm. Validation stays at `sigma`. null: all frames have `sigma`.",
-    )
-    sigma_share: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="With `sigma_range`: share of the training frames that have noise `sigma`, the level of the walk.",
-    )
-    learning_rate: float = Field(2e-3, gt=0, le=1, description="Learning rate of Adam.")
-    warmup_steps: int = Field(0, ge=0, le=1_000_000_000, description="Steps over which the learning rate rises from 0.")
-    decay: Literal["none", "cosine"] = Field("none", description="How the learning rate falls after the warm-up.")
-    batch_size: int = Field(32, ge=1, le=100_000, description="Frames in a training step of one process.")
-    max_steps: Count = Field(100000, description="Training steps in all.")
-    validation_interval: Count = Field(1000, description="Training steps between validations and checkpoints.")
-    validation_frames: Count = Field(2048, description="Frames in a validation, spread over the validation peptides.")
-    ema_decay: float = Field(
-        0.999, ge=0, lt=1, description="Decay of the exponential moving average of the weights; 0 turns it off."
-    )
-    gradient_clip: float = Field(1.0, ge=0, le=1e6, description="Largest norm of the gradient; 0 turns clipping off.")
-    align: bool = Field(True, description="Align each noisy frame with its clean frame before denoising.")
-    accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="Lightning's accelerator.")
-    devices: int = Field(
-        1, ge=1, le=1024, description="Number of devices, with one process each (DDP if more than one)."
-    )
-    accumulate: int = Field(
-        1, ge=1, le=10_000, description="Number of batches whose gradients are added up for a step."
-    )
-    early_stopping: int = Field(
-        0,
-        ge=0,
-        le=1_000_000,
-        description="Stop after this many validations without a better loss; 0 never stops early.",
-    )
-    precision: Literal["float32", "tf32", "bfloat16"] = Field(
-        "float32",
-        description="Precision of matrix products. `float32`: full. `tf32`: rounded operands, on GPUs that have it. "
-        "`bfloat16`: autocast.",
-    )
-    compile: Literal["off", "default", "cuda_graphs"] = Field(
-        "off",
-        description="`default`: torch.compile of the network; it takes minutes and helps in long trainings. "
-        "`cuda_graphs`: on one GPU, kernels are recorded once and replayed.",
-    )
-    num_workers: int = Field(
-        0,
-        ge=0,
-        le=256,
-        description="Number of processes that read batches ahead, so that a GPU does not wait; 0 reads in the "
-        "training process.",
-    )
-    initial_weights: str | None = Field(
-        None,
-        description="Name of another model of the configuration, with the same network. Training starts with its "
-        "weights. null: random weights.",
-    )
-    peptides: int | None = Field(
-        None,
-        ge=1,
-        le=1_000_000,
-        description="Train on the first n peptides of the training split only. null: on all. Lengths are scaled as "
-        "for all of them.",
-    )
-    seed: Seed = Field(0, description="Seed of the initial weights, the order of frames and the noise.")
+    sigma: Annotated[float, Quantity("nm", gt=0, le=1)] = 0.04
+    """Noise level at which the denoiser is trained."""
+    sigma_range: list[Annotated[float, Quantity("nm", gt=0, le=1)]] | None = Field(None, min_length=2, max_length=2)
+    """Lowest and highest noise level. Each training frame draws its own level between them, evenly in the logarithm.
+    Validation stays at `sigma`. null: all frames have `sigma`."""
+    sigma_share: float = Field(0.0, ge=0, le=1)
+    """With `sigma_range`: share of the training frames that have noise `sigma`, the level of the walk."""
+    learning_rate: float = Field(2e-3, gt=0, le=1)
+    """Learning rate of Adam."""
+    warmup_steps: int = Field(0, ge=0, le=1_000_000_000)
+    """Steps over which the learning rate rises from 0."""
+    decay: Literal["none", "cosine"] = "none"
+    """How the learning rate falls after the warm-up."""
+    batch_size: int = Field(32, ge=1, le=100_000)
+    """Frames in a training step of one process."""
+    max_steps: Count = 100000
+    """Training steps in all."""
+    validation_interval: Count = 1000
+    """Training steps between validations and checkpoints."""
+    validation_frames: Count = 2048
+    """Frames in a validation, spread over the validation peptides."""
+    ema_decay: float = Field(0.999, ge=0, lt=1)
+    """Decay of the exponential moving average of the weights; 0 turns it off."""
+    gradient_clip: float = Field(1.0, ge=0, le=1e6)
+    """Largest norm of the gradient; 0 turns clipping off."""
+    align: bool = True
+    """Align each noisy frame with its clean frame before denoising."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Lightning's accelerator."""
+    devices: int = Field(1, ge=1, le=1024)
+    """Number of devices, with one process each (DDP if more than one)."""
+    accumulate: int = Field(1, ge=1, le=10_000)
+    """Number of batches whose gradients are added up for a step."""
+    early_stopping: int = Field(0, ge=0, le=1_000_000)
+    """Stop after this many validations without a better loss; 0 never stops early."""
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """Precision of matrix products. `float32`: full. `tf32`: rounded operands, on GPUs that have it. `bfloat16`:
+    autocast."""
+    compile: Literal["off", "default", "cuda_graphs"] = "off"
+    """`default`: torch.compile of the network; it takes minutes and helps in long trainings. `cuda_graphs`: on one GPU,
+    kernels are recorded once and replayed."""
+    num_workers: int = Field(0, ge=0, le=256)
+    """Number of processes that read batches ahead, so that a GPU does not wait; 0 reads in the training process."""
+    initial_weights: str | None = None
+    """Name of another model of the configuration, with the same network. Training starts with its weights. null: random
+    weights."""
+    peptides: int | None = Field(None, ge=1, le=1_000_000)
+    """Train on the first n peptides of the training split only. null: on all. Lengths are scaled as for all of them."""
+    seed: Seed = 0
+    """Seed of the initial weights, the order of frames and the noise."""
 
     @model_validator(mode="after")
     def _possible(self) -> "TrainingSettings":

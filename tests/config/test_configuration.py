@@ -216,6 +216,12 @@ def test_every_number_has_a_range():
         assert schema.keys() & {"maximum", "exclusiveMaximum"}, path
 
 
+def test_every_key_has_a_description():
+    sections = [Configuration.model_json_schema(), *Configuration.model_json_schema()["$defs"].values()]
+    keys = [(section["title"], name, key) for section in sections for name, key in section["properties"].items()]
+    assert [(section, name) for section, name, key in keys if not key.get("description")] == []
+
+
 @pytest.mark.parametrize(
     ("section", "values"),
     [
