@@ -18,7 +18,7 @@ from jamun.data.trained_on import trained_on_such
 from jamun.evaluation.describe_samples import describe_to_files
 from jamun.evaluation.pair import Files
 from jamun.figures import to_files
-from jamun.io.files import SamplingFiles
+from jamun.io.files import AllAtomFiles, SamplingFiles
 from jamun.io.log import UserError
 from jamun.io.text import one_line
 from jamun.model.checkpoint import read_content
@@ -27,7 +27,7 @@ from jamun.peptides.build import build_to_files
 from jamun.peptides.given import take_structure_to_files
 from jamun.peptides.reading import structure_name
 from jamun.peptides.sequences import parse_sequence
-from jamun.sampling.all_atoms import AllAtomFiles, all_atoms_to_files
+from jamun.sampling.all_atoms import all_atoms_to_files
 from jamun.sampling.run import sample_to_files
 from jamun.sampling.starts import read_start, start_files
 

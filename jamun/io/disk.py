@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jamun.io.atomic import atomic_path
@@ -15,6 +15,7 @@ from jamun.io.log import UserError, reason_of
 
 # Bytes that must be free where results go.
 _LEAST = 2**20
+_LOCK = "lock"
 _SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -67,10 +68,17 @@ def locked(folder: Path, kind: type[UserError], works: str) -> Iterator[None]:
     Raises an error of `kind` if another process holds it, which `works` there: a verb such as "simulates".
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with held(folder / "lock") as ours:
+    with held(folder / _LOCK) as ours:
         if not ours:
             raise kind(f"{folder}: another process {works} there; wait until it ends, or end it.")
         yield
+
+
+def leave(folder: Path) -> None:
+    """Remove the lock of a folder that is worked in no more, and the folder unless something else is in it."""
+    (folder / _LOCK).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def sync_folder(folder: Path) -> None:

@@ -6,9 +6,37 @@ from pathlib import Path
 from typing import Self
 
 from jamun import layout
+from jamun.io.atomic import read_json
+from jamun.io.log import UserError
 
 # Columns of the table of thermodynamics.
 STATE_COLUMNS = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "volume_nm3", "density_g_ml")
+
+
+# What a command leaves in the folder that it is given: its record when all is there, and the first file of its work.
+_LEFT = {
+    "MD": (layout.MD["record"], "settings.json"),
+    "samples": (layout.SAMPLES["record"], "state.pt"),
+    "populations": (layout.POPULATIONS["result"], "identity.json"),
+}
+
+
+def refuse_others(folder: Path, what: str, peptide: str) -> None:
+    """Raises UserError where a folder for `what` ("MD" or "samples") of a peptide holds that of another, or what
+    another command makes: some of their files have one name, and so has the folder of their work."""
+    for held, (pattern, begun) in _LEFT.items():
+        record = folder / Path(pattern).name
+        found = next((path for path in (record, folder / "work" / begun) if path.is_file()), None)
+        if found is None:
+            continue
+        try:
+            other = read_json(record)["peptide"]
+        except (OSError, ValueError, LookupError, TypeError):  # unfinished, or no record of ours
+            other = peptide
+        if held != what or other != peptide:
+            raise UserError(
+                f"{folder}: holds {held} of {other} ({found.name}); give another folder (--out), or delete that one."
+            )
 
 
 def _in_folder(patterns: Mapping[str, str], folder: Path) -> dict[str, Path]:
@@ -58,3 +86,24 @@ class SamplingFiles:
     def in_folder(cls, folder: Path, work: Path | None = None) -> Self:
         """The usual names in a folder; `work` in it where none is given."""
         return cls(**_in_folder(layout.SAMPLES, folder), work=work or folder / "work")
+
+
+@dataclass(frozen=True)
+class AllAtomFiles:
+    """What is written of the samples with hydrogens.
+
+    trajectory: XTC, all atoms, nm; a frame's time is the number of its sample in samples.xtc, from 0.
+    topology: PDB of the built peptide.
+    arrays: NPZ: ``sample`` (F,), that number, and ``energy`` (F,), kJ/mol.
+    record: JSON, written last: counts, quantiles of the energy, force field.
+    """
+
+    trajectory: Path
+    topology: Path
+    arrays: Path
+    record: Path
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> "AllAtomFiles":
+        """The usual names in a folder."""
+        return cls(**_in_folder(layout.ALL_ATOMS, folder))

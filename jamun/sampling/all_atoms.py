@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import mdtraj
@@ -12,7 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from jamun.io.atomic import atomic_path, read_npz, write_json, write_npz
-from jamun.io.files import SamplingFiles
+from jamun.io.files import AllAtomFiles, SamplingFiles
+from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.peptides.hydrogens import AllAtoms, SeedError
 from jamun.peptides.writing import save_structure
@@ -21,28 +21,6 @@ logger = logging.getLogger(__name__)
 
 # Frames at a time, which bounds the memory.
 _CHUNK = 500
-
-
-@dataclass(frozen=True)
-class AllAtomFiles:
-    """What is written of the samples with hydrogens.
-
-    Attributes:
-        trajectory: XTC, all atoms, nm; a frame's time is the number of its sample in samples.xtc, from 0.
-        topology: PDB of the built peptide.
-        arrays: NPZ: ``sample`` (F,), that number, and ``energy`` (F,), kJ/mol.
-        record: JSON, written last: counts, quantiles of the energy, force field.
-    """
-
-    trajectory: Path
-    topology: Path
-    arrays: Path
-    record: Path
-
-    @classmethod
-    def in_folder(cls, folder: Path) -> AllAtomFiles:
-        """The usual names in a folder."""
-        return cls(*(folder / f"all_atoms.{suffix}" for suffix in ("xtc", "pdb", "npz", "json")))
 
 
 def all_atoms_to_files(pdb: Path, samples: SamplingFiles, files: AllAtomFiles) -> None:
@@ -60,7 +38,8 @@ def all_atoms_to_files(pdb: Path, samples: SamplingFiles, files: AllAtomFiles) -
     """
     began = time.monotonic()
     peptide = AllAtoms.read(pdb)
-    drawn = mdtraj.load(str(samples.samples), top=str(samples.topology))
+    with openable(samples.samples) as name:
+        drawn = mdtraj.load(name, top=str(samples.topology))
     peptide.require(drawn.topology)
     accepted = np.flatnonzero(read_npz(samples.flags)["accepted"])
     frames, numbers, energies = [], [], []
@@ -80,8 +59,8 @@ def all_atoms_to_files(pdb: Path, samples: SamplingFiles, files: AllAtomFiles) -
             "%d of %d samples got no hydrogens: a stereocentre is of the wrong hand.", refused, len(accepted)
         )
     whole = mdtraj.Trajectory(np.concatenate(frames), peptide.topology, time=kept.astype(np.float32))
-    with atomic_path(files.trajectory) as temporary:
-        whole.save_xtc(str(temporary))
+    with atomic_path(files.trajectory) as temporary, openable(temporary) as name:
+        whole.save_xtc(name)
     save_structure(mdtraj.Trajectory(peptide.template[None], peptide.topology), files.topology)
     write_npz(files.arrays, {"sample": kept, "energy": energy})
     levels = (0.05, 0.5, 0.95)

@@ -136,7 +136,8 @@ class Progress:
         """Forget what is saved; the state goes first, so that no part of the rest is ever taken for the whole."""
         (self.folder / _STATE).unlink(missing_ok=True)
         self._log.clear()
-        (self.folder / _SEGMENT).unlink(missing_ok=True)
+        for left in ((self.folder / _SEGMENT), *self.folder.glob(f".{Path(_STATE).stem}.*")):  # the latter of a kill
+            left.unlink(missing_ok=True)
 
     def add(self, frames: np.ndarray, numbers: np.ndarray, chains: np.ndarray, flags: np.ndarray) -> None:
         """Keep frames for the next save.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,9 +16,9 @@ from tqdm import tqdm
 from jamun.config.sampling import SamplingSettings
 from jamun.config.training import within
 from jamun.data.molecule import Molecule
-from jamun.io.atomic import read_json, write_json, write_npz
-from jamun.io.disk import disk_errors, locked
-from jamun.io.files import SamplingFiles
+from jamun.io.atomic import write_json, write_npz
+from jamun.io.disk import disk_errors, leave, locked
+from jamun.io.files import AllAtomFiles, SamplingFiles, refuse_others
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import stop_requests
@@ -115,7 +114,8 @@ def sample_to_files(
         built: where given, the starts must be its molecule.
 
     Raises:
-        SamplingError: the number of samples cannot be reached, or a structure, device or disk cannot be used.
+        UserError: the folder holds something else; SamplingError: the number of samples cannot be reached, or a
+            structure, device or disk cannot be used.
         Interrupted: at SIGTERM or SIGUSR1, with everything saved.
     """
     device = choose_device(settings.device)
@@ -187,8 +187,7 @@ def sample_to_files(
                 },
             )
             progress.clear()
-    # The lock is free, and what is left is nothing that a later run would go on from.
-    shutil.rmtree(work, ignore_errors=True)
+    leave(work)
 
 
 def _atoms(topology: mdtraj.Topology) -> list[tuple[str, int]]:
@@ -197,17 +196,17 @@ def _atoms(topology: mdtraj.Topology) -> list[tuple[str, int]]:
 
 
 def _refuse_others(files: SamplingFiles, peptide: str, starts: mdtraj.Trajectory) -> None:
-    """Raises SamplingError where samples of another peptide have the names that these would get."""
-    if not files.record.exists():
-        return
+    """Raises UserError where something else has the names that these samples would get."""
+    folder = files.record.parent
+    refuse_others(folder, "samples", peptide)
     try:
-        other, there = read_json(files.record)["peptide"], mdtraj.load_topology(str(files.topology))
-    except (OSError, ValueError, KeyError, TypeError):  # no record of ours, or half of what was published
+        there = mdtraj.load_topology(str(files.topology))
+    except (OSError, ValueError):  # none, or half of what was published
         return
-    if other != peptide or _atoms(there) != _atoms(starts.topology):
-        named = other if other != peptide else f"another molecule called {other}"
+    if files.record.exists() and _atoms(there) != _atoms(starts.topology):
         raise SamplingError(
-            f"{files.record.parent}: holds samples of {named}; give another folder (--out), or delete that one."
+            f"{folder}: holds samples of another molecule called {peptide}; give another folder (--out), or delete "
+            "that one."
         )
 
 
@@ -238,6 +237,8 @@ def _publish(
     starts: mdtraj.Trajectory, settings: SamplingSettings, state: State, progress: Progress, files: SamplingFiles
 ) -> None:
     """Give the finished files their names; those in the work folder stay until the record is there too."""
+    for path in vars(AllAtomFiles.in_folder(files.samples.parent)).values():  # of samples before
+        path.unlink(missing_ok=True)
     bits = progress.publish(state, files.samples)
     save_structure(starts[0], files.topology)
     arrays = {reason: (bits >> place & 1).astype(bool) for place, reason in enumerate(REASONS)}

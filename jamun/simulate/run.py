@@ -13,7 +13,7 @@ import openmm
 from jamun.config.simulate import GPU_PLATFORMS, SimulateSettings, Start
 from jamun.io.atomic import write_json
 from jamun.io.disk import disk_errors, locked
-from jamun.io.files import MdFiles
+from jamun.io.files import MdFiles, refuse_others
 from jamun.io.gpu import slots as gpu_slots
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
@@ -183,11 +183,13 @@ def simulate_to_files(
             it OpenMM takes the GPU it likes.
 
     Raises:
+        UserError: the folder of the files holds something else.
         SimulationError: for a peptide, box or platform that cannot be simulated, before the simulation starts; for one
             that blows up; for a disk that cannot be written; and for an unfinished simulation of other settings in
             `work`.
         Interrupted: at SIGTERM or SIGUSR1, with everything saved.
     """
+    refuse_others(files.record.parent, "MD", name)
     peptide = Peptide(name, pdb, settings, work, files)
     platform, properties = choose(settings, threads)
     with held(peptide):

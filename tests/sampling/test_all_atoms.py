@@ -7,14 +7,14 @@ import pytest
 from jamun.commands.sample import Molecule, write_all_atoms
 from jamun.config.configuration import Configuration
 from jamun.io.atomic import read_json, read_npz, write_npz
+from jamun.io.files import AllAtomFiles, SamplingFiles
 from jamun.peptides.build import build_peptide, write_peptide
 from jamun.peptides.checks import CLASH_HEAVY_NM, CLASH_HYDROGEN_NM, closest_contacts, stereocentres
 from jamun.peptides.conformations import conformed
 from jamun.peptides.hydrogens import SeedError
 from jamun.peptides.residues import chirality
 from jamun.peptides.sequences import parse_sequence
-from jamun.sampling.all_atoms import AllAtomFiles, all_atoms_to_files
-from jamun.sampling.run import SamplingFiles
+from jamun.sampling.all_atoms import all_atoms_to_files
 
 ACCEPTED = np.array([True, True, False, True, True, True])
 MIRRORED = 4
@@ -100,11 +100,14 @@ def test_energies_are_those_of_the_frames_and_below_those_before(sampled, writte
 def test_samples_of_a_structure_get_the_hydrogens_that_it_lacks(sampled, written, tmp_path):
     """As `jamun sample --pdb --hydrogens` does, from a file of heavy atoms alone."""
     _, files, _ = sampled
+    tmp_path = tmp_path / "Mäx 1"  # MDTraj opens names in ASCII alone
+    tmp_path.mkdir()
     own = SamplingFiles.in_folder(tmp_path)
     for source, target in ((files.samples, own.samples), (files.flags, own.flags), (files.topology, own.topology)):
         target.write_bytes(source.read_bytes())
     write_all_atoms(Molecule("IS", [files.topology]), Configuration(), tmp_path)
     found = AllAtomFiles.in_folder(tmp_path)
+    assert found.trajectory.stat().st_size > 0
     topology = mdtraj.load_topology(str(found.topology))
     assert [str(atom) for atom in topology.atoms] == [str(atom) for atom in written[1].topology.atoms]
     np.testing.assert_array_equal(read_npz(found.arrays)["sample"], read_npz(written[0].arrays)["sample"])

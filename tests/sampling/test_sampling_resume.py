@@ -18,7 +18,8 @@ from jamun.config.network import NetworkSettings
 from jamun.config.sampling import SamplingSettings
 from jamun.config.training import TrainingSettings
 from jamun.io import append_log
-from jamun.io.log import Interrupted
+from jamun.io.files import AllAtomFiles, refuse_others
+from jamun.io.log import Interrupted, UserError
 from jamun.model.checkpoint import save_denoiser
 from jamun.model.denoiser import Denoiser
 from jamun.model.score import NetworkScore
@@ -375,7 +376,7 @@ def test_samples_of_another_peptide_are_kept(inputs, short, tmp_path):
     before = (out / "samples.xtc").read_bytes()
     (tmp_path / "B.pdb").write_bytes((inputs / "A.pdb").read_bytes())
     (tmp_path / "checkpoint.ckpt").write_bytes((inputs / "checkpoint.ckpt").read_bytes())
-    with pytest.raises(SamplingError, match=r"out: holds samples of A; give another folder \(--out\)"):
+    with pytest.raises(UserError, match=r"out: holds samples of A \(sampling.json\); give another folder \(--out\)"):
         simply(tmp_path, out, peptide="B")
     # The same name, and another molecule.
     build_to_files(parse_sequence("G"), "capped", 7.0, tmp_path / "A.pdb", tmp_path / "A.json")
@@ -385,3 +386,28 @@ def test_samples_of_another_peptide_are_kept(inputs, short, tmp_path):
     # Its own may be made anew.
     simply(inputs, out)
     assert same(out, short)
+
+
+def test_what_else_lies_in_the_folder_stays_and_what_was_made_of_earlier_samples_goes(inputs, short, tmp_path):
+    """As with `--out .` in the folder of a workflow, whose unfinished MD and training lie in work."""
+    other = tmp_path / "work" / "simulate" / "AA" / "state.xml"
+    other.parent.mkdir(parents=True)
+    other.write_text("days of MD")
+    made = vars(AllAtomFiles.in_folder(tmp_path)).values()
+    for path in made:
+        path.write_text("of earlier samples")
+    simply(inputs, tmp_path)
+    assert same(tmp_path, short)
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["simulate"]
+    assert other.read_text() == "days of MD"
+    assert not any(path.exists() for path in made)
+
+
+def test_unfinished_samples_keep_the_folder_from_other_commands(inputs, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("jamun.sampling.run._publish", lambda *_: (_ for _ in ()).throw(Died))
+        with pytest.raises(Died):
+            simply(inputs, tmp_path)
+    with pytest.raises(UserError, match=r"holds samples of A \(state.pt\); give another folder"):
+        refuse_others(tmp_path, "MD", "A")
+    assert simply(inputs, tmp_path)["resumptions"] == 1

@@ -19,8 +19,8 @@ import openmm
 import pytest
 
 from jamun.config.simulate import SimulateSettings
-from jamun.io.files import MdFiles
-from jamun.io.log import Interrupted
+from jamun.io.files import MdFiles, refuse_others
+from jamun.io.log import Interrupted, UserError
 from jamun.io.signals import stop_requests
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
@@ -460,6 +460,17 @@ def test_another_peptide_does_not_continue_an_unfinished_run(pdb, half, whole, t
     other.write_text("".join(["REMARK   1 CREATED ON ANOTHER DAY\n", *lines[1:]]))
     simulate(other, half, SHORT)
     assert same(half, whole)
+
+
+def test_md_keeps_its_folder_from_other_commands_and_peptides(pdb, half, tmp_path):
+    with pytest.raises(UserError, match=r"holds MD of A \(settings.json\); give another folder"):
+        refuse_others(half, "samples", "A")
+    simulate(pdb, tmp_path, SHORT, production="0.2 ps")
+    before = (tmp_path / "trajectory.xtc").read_bytes()
+    settings = SimulateSettings(**SHORT)
+    with pytest.raises(UserError, match=r"holds MD of A \(md.json\); give another folder \(--out\), or delete that"):
+        simulate_to_files(pdb, "B", settings, MdFiles.in_folder(tmp_path), tmp_path / "work", threads=1)
+    assert (tmp_path / "trajectory.xtc").read_bytes() == before
 
 
 def test_where_it_runs_may_change(pdb, half):
