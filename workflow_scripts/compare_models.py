@@ -9,7 +9,7 @@ with job(snakemake) as (inputs, outputs):
 
     samples = map(Files, inputs.samples, inputs.samples_topologies, inputs.sampling_records)
     compare_models_to_files(
-        Files(inputs.reference, inputs.reference_topology, inputs.md_record),
+        Files(inputs.reference, inputs.reference_topology, inputs.md_record, inputs.get("reference_weights")),
         dict(zip(snakemake.params.models, samples, strict=True)),
         {name: snakemake.wildcards[name] for name in ("dataset", "peptide")},
         EvaluationSettings(**snakemake.params.settings),

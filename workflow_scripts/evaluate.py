@@ -15,7 +15,7 @@ with job(snakemake) as (inputs, outputs), without("torch"):
     # name of its own before.
     analysis = re.search("(compare|msm_features|dynamics|physicality)$", snakemake.rule)[0]
     pair = read_pair(
-        Files(inputs.reference, inputs.reference_topology, inputs.md_record),
+        Files(inputs.reference, inputs.reference_topology, inputs.md_record, inputs.get("reference_weights")),
         Files(inputs.samples, inputs.samples_topology, inputs.get("sampling_record")),
         *(snakemake.wildcards[name] for name in ("dataset", "model", "peptide")),
     )

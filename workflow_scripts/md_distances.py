@@ -9,7 +9,7 @@ with job(snakemake) as (inputs, outputs), without("torch"):
     from jamun.evaluation.slow_distances import md_distances_to_file
 
     md_distances_to_file(
-        Files(inputs.trajectory, inputs.topology, inputs.record),
+        Files(inputs.trajectory, inputs.topology, inputs.record, inputs.get("reference_weights")),
         snakemake.wildcards.dataset,
         snakemake.wildcards.peptide,
         DynamicsSettings(**snakemake.params.settings),

@@ -11,7 +11,7 @@ with job(snakemake) as (inputs, outputs), without("torch"):
     from jamun.simulate.drawn_hydrogens import potential_of
 
     settings = EvaluationSettings(wasserstein=dict(snakemake.params.settings))
-    reference = Files(inputs.reference, inputs.reference_topology, inputs.md_record)
+    reference = Files(inputs.reference, inputs.reference_topology, inputs.md_record, inputs.get("reference_weights"))
     samples = Files(inputs.samples, inputs.samples_topology)
     pair = read_pair(reference, samples, *(snakemake.wildcards[name] for name in ("dataset", "model", "peptide")))
     simulate = SimulateSettings(**snakemake.params.simulate)

@@ -12,7 +12,13 @@ import numpy as np
 from jamun.config.configuration import Configuration
 from jamun.config.figures import FigureSettings
 from jamun.evaluation import comparison, dynamics, physicality
-from jamun.evaluation.ensembles import EvaluationError, read_flags, read_trajectory, require_same_molecule
+from jamun.evaluation.ensembles import (
+    EvaluationError,
+    read_flags,
+    read_trajectory,
+    require_same_molecule,
+    weights_beside,
+)
 from jamun.evaluation.metrics import COMMAND, Metric, estimate_at, metrics_of
 from jamun.evaluation.msm.inputs import MSMInput
 from jamun.evaluation.pair import Clock, Pair, ensemble_of, pair_of
@@ -41,8 +47,8 @@ def _record(path: Path, frames: int, count: Any) -> dict[str, Any]:
 
 def _require_own_weights(reference: Path, samples: Path) -> None:
     """Raises EvaluationError where weights.npz could be of either trajectory."""
-    path = reference.parent / "weights.npz"
-    if reference.parent.resolve() == samples.parent.resolve() and path.is_file():
+    path = weights_beside(reference)
+    if path is not None and reference.parent.resolve() == samples.parent.resolve():
         raise EvaluationError(
             f"{path}: could be of {reference.name} or of {samples.name}; give each trajectory a folder of its own."
         )
@@ -93,8 +99,16 @@ def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology
     other = not sampling and (samples.parent / "sampling.json").is_file()
     names = [residue.name for residue in md_frames.topology.residues if residue.name not in CAPS]
     return pair_of(
-        (ensemble_of(md_frames, replica_of_frames(boundaries), clock, reference), reference, md and _NO_MD | md),
-        (ensemble_of(drawn, chains, drawn_clock, samples), samples, sampling and _NO_SAMPLING | sampling),
+        (
+            ensemble_of(md_frames, replica_of_frames(boundaries), clock, weights_beside(reference)),
+            reference,
+            md and _NO_MD | md,
+        ),
+        (
+            ensemble_of(drawn, chains, drawn_clock, weights_beside(samples)),
+            samples,
+            sampling and _NO_SAMPLING | sampling,
+        ),
         None if other else read_flags(samples, drawn.n_frames),
         {
             "dataset": None,

@@ -86,22 +86,25 @@ def read_flags(samples: Path, frames: int) -> dict[str, np.ndarray] | None:
     return flags
 
 
-def read_weights(trajectory: Path, frames: int) -> np.ndarray | None:
-    """Statistical weights (frames,) from weights.npz beside a trajectory, scaled to a mean of 1; None without one.
+def weights_beside(trajectory: Path) -> Path | None:
+    """The file of a trajectory's weights, weights.npz in its folder; None without one."""
+    path = trajectory.parent / "weights.npz"
+    return path if path.is_file() else None
+
+
+def read_weights(path: Path | None, frames: int) -> np.ndarray | None:
+    """Statistical weights (frames,) from a file, scaled to a mean of 1; None without one.
 
     The file has an array `weights`, one number a frame. Raises EvaluationError for a file that is not of these frames.
     """
-    path = trajectory.parent / "weights.npz"
-    if not path.is_file():
+    if path is None:
         return None
     try:
         weights = np.asarray(read_npz(path)["weights"], dtype=float)
     except (OSError, ValueError, KeyError) as error:
         raise EvaluationError(f"{path}: cannot be read as weights ({error}); make it again, or remove it.") from None
     if weights.shape != (frames,):
-        raise EvaluationError(
-            f"{path}: holds {weights.size} weights, {trajectory.name} {frames} frames; make it again."
-        )
+        raise EvaluationError(f"{path}: holds {weights.size} weights for {frames} frames; make it again.")
     if not np.isfinite(weights).all() or weights.min() < 0 or weights.sum() == 0:
         raise EvaluationError(f"{path}: weights must be finite, not negative, and not all zero; make it again.")
     return weights / weights.mean()

@@ -17,6 +17,7 @@ from jamun.evaluation.ensembles import (
     read_trajectory,
     read_weights,
     require_same_molecule,
+    weights_beside,
 )
 from jamun.evaluation.runs import replica_of_frames, stopped_notes
 from jamun.io.atomic import read_json
@@ -168,26 +169,28 @@ def of_accepted(accepted: np.ndarray | None, judge: Callable[[np.ndarray], dict[
 class Files:
     """The files of one ensemble.
 
-    trajectory: XTC or another format that MDTraj reads. Files flags.npz and weights.npz beside it are read.
+    trajectory: XTC or another format that MDTraj reads. Beside samples, flags.npz and weights.npz are read.
     topology: its atoms, PDB.
     record: JSON of its simulation or of its sampling; None where it is not read.
+    weights: NPZ of the weights of MD; None where all frames count alike, whatever lies beside them.
     """
 
     trajectory: Path
     topology: Path
     record: Path | None = None
+    weights: Path | None = None
 
     def read_record(self) -> dict[str, Any]:
         """The record; empty where there is none to read."""
         return {} if self.record is None else read_json(self.record)
 
 
-def ensemble_of(trajectory: mdtraj.Trajectory, chains: np.ndarray, clock: Clock, path: Path) -> Ensemble:
-    """An ensemble of F frames of heavy atoms and the chain or replica of each (F,), with the weights of weights.npz
-    beside the trajectory's file. Raises EvaluationError for weights that cannot be read or are not of the frames."""
+def ensemble_of(trajectory: mdtraj.Trajectory, chains: np.ndarray, clock: Clock, weights: Path | None) -> Ensemble:
+    """An ensemble of F frames of heavy atoms, the chain or replica of each (F,), and the file of their weights. Raises
+    EvaluationError for weights that cannot be read or are not of the frames."""
     torsions, angles = compute_torsions(trajectory)
-    weights = read_weights(path, trajectory.n_frames)
-    return Ensemble(torsions, angles, chains, clock, weights, trajectory.xyz, trajectory.topology)
+    read = read_weights(weights, trajectory.n_frames)
+    return Ensemble(torsions, angles, chains, clock, read, trajectory.xyz, trajectory.topology)
 
 
 def read_reference(files: Files) -> tuple[Ensemble, dict[str, Any]]:
@@ -198,7 +201,7 @@ def read_reference(files: Files) -> tuple[Ensemble, dict[str, Any]]:
     if boundaries[-1] != md.n_frames:
         raise EvaluationError(f"{files.trajectory}: {md.n_frames} frames, but its record tells of {boundaries[-1]}.")
     clock = Clock.of_md(production, production["frame_interval_ps"])
-    return ensemble_of(md, replica_of_frames(boundaries), clock, files.trajectory), record
+    return ensemble_of(md, replica_of_frames(boundaries), clock, files.weights), record
 
 
 def read_samples(files: Files, topology: mdtraj.Topology) -> tuple[Ensemble, dict[str, Any]]:
@@ -210,7 +213,8 @@ def read_samples(files: Files, topology: mdtraj.Topology) -> tuple[Ensemble, dic
     drawn = read_trajectory(files.trajectory, files.topology).trajectory
     require_same_molecule(topology, drawn.topology, files.trajectory)
     clock = Clock.of_samples(record, drawn.n_frames)
-    return ensemble_of(drawn, frame_chains(files.trajectory, drawn.n_frames), clock, files.trajectory), record
+    chains = frame_chains(files.trajectory, drawn.n_frames)
+    return ensemble_of(drawn, chains, clock, weights_beside(files.trajectory)), record
 
 
 def read_pair(reference: Files, samples: Files, dataset: str, model: str, peptide: str) -> Pair:

@@ -12,7 +12,7 @@ from jamun.config.evaluation import EvaluationSettings
 from jamun.data.weights import effective_share
 from jamun.evaluation import comparison, dynamics, physicality
 from jamun.evaluation.describe_samples import describe
-from jamun.evaluation.ensembles import EvaluationError, read_weights
+from jamun.evaluation.ensembles import EvaluationError, read_weights, weights_beside
 from jamun.evaluation.msm import model as msm
 from jamun.evaluation.msm.inputs import MSMInput
 from jamun.evaluation.pair import Clock, Pair, read_pair
@@ -125,7 +125,7 @@ def test_effective_samples_follow_kish(right):
     assert found == pytest.approx(plain / 2)
 
 
-def test_weights_are_read_from_beside_the_trajectory(right, wrong, tmp_path):
+def test_weights_of_md_are_those_that_are_asked_for(right, wrong, tmp_path):
     import mdtraj
 
     paths = {}
@@ -142,7 +142,10 @@ def test_weights_are_read_from_beside_the_trajectory(right, wrong, tmp_path):
     write_json(paths["sampling.json"], {"chains": 4, "device": None})
     # Of any scale: the mean is made 1.
     np.savez(tmp_path / "md" / "weights.npz", weights=7 * wrong.weights, effective=600.0)
-    pair = read_pair(*files_in(paths), "set", "model", "AR")
+    md, samples = files_in(paths)
+    # Of an earlier configuration with frame_weights: not of this one.
+    assert read_pair(md, samples, "set", "model", "AR").reference.weights is None
+    pair = read_pair(replace(md, weights=tmp_path / "md" / "weights.npz"), samples, "set", "model", "AR")
     np.testing.assert_allclose(pair.reference.weights, wrong.weights)
     assert pair.samples.weights is None
     assert MSMInput.of(pair).weights_of("reference") is not None
@@ -156,7 +159,7 @@ def test_weights_are_read_from_beside_the_trajectory(right, wrong, tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"weights": np.ones(4)}, "4 weights, s.xtc 3 frames"),
+        ({"weights": np.ones(4)}, "4 weights for 3 frames"),
         ({"weights": np.array([1.0, -1.0, 1.0])}, "not negative"),
         ({"weights": np.zeros(3)}, "not all zero"),
         ({"weights": np.array([1.0, np.nan, 1.0])}, "finite"),
@@ -165,7 +168,7 @@ def test_weights_are_read_from_beside_the_trajectory(right, wrong, tmp_path):
 )
 def test_weights_of_other_frames_are_refused(tmp_path, arrays, words):
     samples = tmp_path / "s.xtc"
-    assert read_weights(samples, 3) is None
+    assert read_weights(weights_beside(samples), 3) is None
     np.savez(tmp_path / "weights.npz", **arrays)
     with pytest.raises(EvaluationError, match=words):
-        read_weights(samples, 3)
+        read_weights(weights_beside(samples), 3)
