@@ -30,8 +30,9 @@ from jamun.model.acceleration import matmul_precision
 from jamun.model.checkpoint import LoadedDenoiser, load_denoiser
 from jamun.model.conditioning import Conditioning
 from jamun.peptides.torsions import compute_torsions
+from jamun.sampling.noise import ChainNoise
 from jamun.sampling.run import read_start
-from jamun.sampling.walk import walk_jump
+from jamun.sampling.walk import Chains, Dynamics, jump_is_due
 
 BINS = 100
 # Bits of a float32 mantissa that TF32 drops.
@@ -93,12 +94,17 @@ class Peptide:
         parts: list[np.ndarray] = []
         with torch.no_grad(), arithmetic(precision, self.device):
             start = torch.as_tensor(self.structure.xyz[0], dtype=torch.float32, device=self.device)
-            jumps = walk_jump(lambda y: self.denoiser(y, self.sigma, self.prepared), start, self.sigma, settings, seed)
-            began = time.perf_counter()
-            for jump in jumps:
-                parts.append(jump.samples[jump.alive].cpu().numpy())
-                if sum(map(len, parts)) >= settings.samples:
-                    break
+            dynamics = Dynamics.from_settings(
+                lambda y: self.denoiser(y, self.sigma, self.prepared), self.sigma, settings
+            )
+            noise = ChainNoise(seed, range(settings.chains), start.shape[0], start.dtype, start.device)
+            chains = Chains(dynamics, noise, start.expand(settings.chains, *start.shape))
+            began, step = time.perf_counter(), 0
+            while sum(map(len, parts)) < settings.samples:
+                chains.step()
+                step += 1
+                if jump_is_due(step, settings):
+                    parts.append(chains.walk.state.xhat[chains.alive].cpu().numpy())
             seconds = time.perf_counter() - began
         frames = np.concatenate(parts)
         return self.torsions(frames), 1e3 * seconds / len(frames)

@@ -1,7 +1,8 @@
 """How far sampling has come, on disk: saved so that a run killed at any moment goes on as if it had not been.
 
-A folder holds samples.xtc and flags.bin, which only grow (jamun.io.append_log), and state.pt, which tells where every
-chain is and the sizes up to which the growing files belong to that.
+A folder holds samples.xtc and flags.bin, which only grow, and state.pt, which tells where every chain is and the sizes
+up to which the growing files belong to that. To save is to append, and then to rename the state into place: whatever
+happens before that rename leaves the state before, and what was appended past its sizes is cut off later.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jamun.io.append_log import AppendLog
 from jamun.io.atomic import atomic_path
-from jamun.io.disk import link_or_copy, sync_folder
+from jamun.io.disk import append, link_or_copy, sync_folder, trim
 from jamun.io.xtc import copy_frames, frame_index, xtc_bytes
 from jamun.sampling.integrators import PhaseSpaceState
 
@@ -100,7 +100,6 @@ class Progress:
     def __init__(self, folder: Path, label: str, identity: dict[str, Any]) -> None:
         self.folder, self._label = folder, label
         self._identity = json.loads(json.dumps(identity))
-        self._log = AppendLog(folder, (SAMPLES, FLAGS))
         self._frames: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._flags: list[np.ndarray] = []
         self._bytes = 0
@@ -127,17 +126,17 @@ class Progress:
         if changed:
             logger.info("%s: sampling starts anew, since it changed: %s", self._label, "; ".join(changed))
             return None
-        for name in self._log.cut_short(state.sizes):
-            logger.warning("%s: %s is missing or cut short, so sampling starts anew.", self._label, name)
-            return None
+        for name, size in state.sizes.items():
+            if size and not ((path := self.folder / name).exists() and path.stat().st_size >= size):
+                logger.warning("%s: %s is missing or cut short, so sampling starts anew.", self._label, name)
+                return None
         return state
 
     def clear(self) -> None:
         """Forget what is saved; the state goes first, so that no part of the rest is ever taken for the whole."""
-        (self.folder / _STATE).unlink(missing_ok=True)
-        self._log.clear()
-        for left in ((self.folder / _SEGMENT), *self.folder.glob(f".{Path(_STATE).stem}.*")):  # the latter of a kill
-            left.unlink(missing_ok=True)
+        left = [self.folder / name for name in (_STATE, SAMPLES, FLAGS, _SEGMENT)]
+        for path in (*left, *self.folder.glob(f".{Path(_STATE).stem}.*")):  # the latter of a kill
+            path.unlink(missing_ok=True)
 
     def add(self, frames: np.ndarray, numbers: np.ndarray, chains: np.ndarray, flags: np.ndarray) -> None:
         """Keep frames for the next save.
@@ -160,17 +159,20 @@ class Progress:
             frames, numbers, chains = (np.concatenate(part) for part in zip(*self._frames, strict=True))
             xtc = xtc_bytes(frames, numbers.astype(np.float32), chains.astype(np.int32), self.folder / _SEGMENT)
             flags = np.concatenate(self._flags).astype(np.uint8).tobytes()
-            state.sizes = self._log.append(state.sizes, {SAMPLES: xtc, FLAGS: flags})
-        content = {each.name: getattr(state, each.name) for each in fields(state)}
+            for name, content in ((SAMPLES, xtc), (FLAGS, flags)):
+                append(self.folder / name, state.sizes[name], content)
+            sync_folder(self.folder)
+            state.sizes = {SAMPLES: state.sizes[SAMPLES] + len(xtc), FLAGS: state.sizes[FLAGS] + len(flags)}
+        kept = {each.name: getattr(state, each.name) for each in fields(state)}
         with atomic_path(self.folder / _STATE) as temporary:
-            torch.save({"format": _FORMAT, "identity": json.dumps(self._identity), "state": content}, temporary)
+            torch.save({"format": _FORMAT, "identity": json.dumps(self._identity), "state": kept}, temporary)
         sync_folder(self.folder)
         self._frames, self._flags, self._bytes = [], [], 0
 
     def publish(self, state: State, samples: Path) -> np.ndarray:
         """Give the saved frames their name, ordered by round, number in their chain, and chain, whichever batch was
         written first. Returns their flags (F,) uint8. What is saved stays as it is."""
-        self._log.trim(state.sizes)
+        trim(self.folder, state.sizes)
         source = self.folder / SAMPLES
         index = frame_index(source)
         rounds = np.searchsorted(state.rounds, np.arange(len(index.chains)), side="right")

@@ -31,7 +31,7 @@ from jamun.sampling.progress import SAMPLES, Progress, State
 from jamun.sampling.sampler import Clock, Sampler
 from jamun.sampling.score import Score
 from jamun.sampling.starts import SamplingError, read_start, read_starts, starts_sha256
-from jamun.sampling.workers import Here, Workers, processes
+from jamun.sampling.workers import Here, Processes, Workers
 
 __all__ = ["SamplingError", "SamplingFiles", "read_start", "sample_to_files"]
 
@@ -219,7 +219,7 @@ def _sample(peptide: str, walkers: Walkers, state: State, progress: Progress, co
         if count == 1:
             team = nullcontext(Here(walkers, lambda: stop.signal is not None or clock.due))
         else:
-            team = processes(walkers, count, threads, settings.checkpoint_interval)
+            team = Processes(walkers, count, threads, settings.checkpoint_interval)
         with (
             team as workers,
             tqdm(

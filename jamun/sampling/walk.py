@@ -7,7 +7,7 @@ takes exactly one evaluation of the denoiser, and the jump never feeds back into
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ from torch import Tensor
 
 from jamun.config.sampling import SamplingSettings
 from jamun.sampling.integrators import INTEGRATORS, Evaluated, Integrator, Langevin, PhaseSpaceState
-from jamun.sampling.noise import ChainNoise
 
 Denoise = Callable[[Tensor], Tensor]
 # Which estimates (chains, atoms, 3) the walk may go to, (chains,) bool.
@@ -61,7 +60,6 @@ class Dynamics:
         denoise: Denoise,
         sigma: float,
         settings: SamplingSettings,
-        remove_translation: bool = True,
         allowed: Allowed | None = None,
     ) -> Dynamics:
         """The dynamics of the settings.
@@ -70,11 +68,10 @@ class Dynamics:
             denoise: y (chains, atoms, 3) to xhat of the same shape, nm.
             sigma: noise level in nm, whatever the settings say.
             settings: integrator, step, friction, mass, clip and temperature.
-            remove_translation: whether to keep the centre of the atoms at the origin.
             allowed: which estimates a step may lead to; None allows all.
         """
         langevin, integrator = Langevin.from_settings(settings, sigma), INTEGRATORS[settings.integrator]
-        return cls(denoise, sigma, langevin, integrator, remove_translation, allowed)
+        return cls(denoise, sigma, langevin, integrator, allowed=allowed)
 
     def centre(self, x: Tensor) -> Tensor:
         """x (..., atoms, 3) less its mean over atoms, if translation is removed."""
@@ -240,53 +237,3 @@ def jumps_by(steps: np.ndarray, settings: SamplingSettings) -> np.ndarray:
 def jump_is_due(step: int, settings: SamplingSettings) -> bool:
     """Whether a chain jumps after its step number `step`, from 1."""
     return step > settings.burn_in and (step - settings.burn_in) % settings.stride == 0
-
-
-@dataclass(frozen=True)
-class Jump:
-    """The samples of one step.
-
-    step: its number, from 1.
-    samples: (chains, atoms, 3), nm; rows of stopped chains are not samples.
-    alive: which chains still run, (chains,) bool.
-    evaluations: of the denoiser, so far.
-    """
-
-    step: int
-    samples: Tensor
-    alive: Tensor
-    evaluations: int
-
-
-@torch.no_grad()
-def walk_jump(
-    denoise: Denoise,
-    start: Tensor,
-    sigma: float,
-    settings: SamplingSettings,
-    seed: int,
-    remove_translation: bool = True,
-    allowed: Allowed | None = None,
-) -> Iterator[Jump]:
-    """Sample without end, in memory: all chains in one batch, a Jump every `settings.stride` steps.
-
-    Jumps are of one step, and no sample is rejected.
-
-    Args:
-        denoise: y (chains, atoms, 3) to xhat of the same shape, nm.
-        start: (atoms, 3) nm, the same clean structure for every chain; each adds noise of its own.
-        sigma: nm, whatever the settings say.
-        settings: how the walk goes.
-        seed: of the chains' noise.
-        remove_translation: see Dynamics.
-        allowed: see Dynamics.
-    """
-    noise = ChainNoise(seed, range(settings.chains), start.shape[0], start.dtype, start.device)
-    dynamics = Dynamics.from_settings(denoise, sigma, settings, remove_translation, allowed)
-    chains = Chains(dynamics, noise, start.expand(settings.chains, *start.shape))
-    step = 0
-    while True:
-        chains.step()
-        step += 1
-        if jump_is_due(step, settings):
-            yield Jump(step, chains.walk.state.xhat, chains.alive, chains.walk.evaluations)

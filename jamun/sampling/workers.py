@@ -12,10 +12,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 from typing import Protocol
 
@@ -95,7 +94,7 @@ def _advance(block: Block, room: int) -> Advance:
 
 
 class Processes:
-    """Worker processes; what they need of the model they have by being copies of this process.
+    """Worker processes for a block; what they need of the model they have by being copies of this process.
 
     Args:
         walkers: on the processor.
@@ -116,11 +115,8 @@ class Processes:
 
     def submit(self, block: Block, room: int) -> None:
         """Has a free worker walk it for a slice."""
-        self._running.add(self._submitted(block, room))
-
-    def _submitted(self, block: Block, room: int) -> Future[Advance]:
         try:
-            return self._pool.submit(_advance, block, room)
+            self._running.add(self._pool.submit(_advance, block, room))
         except BrokenProcessPool:
             raise _died() from None
 
@@ -136,7 +132,10 @@ class Processes:
         """Workers hand back what they have after their present step."""
         self._event.set()
 
-    def close(self) -> None:
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """End the workers."""
         self._event.set()
         self._pool.shutdown(cancel_futures=True)
@@ -147,13 +146,3 @@ def _died() -> SamplingError:
         "a worker process was killed, as it is where memory runs out; what was made is saved: give it more memory, or "
         "set sampling.batch to less, and run the same command again to go on."
     )
-
-
-@contextmanager
-def processes(walkers: Walkers, count: int, threads: int, interval: float) -> Iterator[Processes]:
-    """Worker processes for the block."""
-    workers = Processes(walkers, count, threads, interval)
-    try:
-        yield workers
-    finally:
-        workers.close()

@@ -8,7 +8,7 @@ import pytest
 
 from jamun import cli
 from jamun.io import active
-from jamun.io.disk import require_folder
+from jamun.io.disk import append, require_folder, trim
 from jamun.io.log import UserError, system_sentence
 
 
@@ -88,3 +88,22 @@ def test_a_python_whose_path_a_shell_would_split(tmp_path):
     for folder in ("my folder", "it's", "a;b", "$HOME"):
         with pytest.raises(UserError, match="path has spaces or other signs"):
             active.require_plain_path(str(Path("/home") / folder / ".venv/bin/python"))
+
+
+def test_what_no_saved_size_counts_on_is_cut_off(tmp_path):
+    growing = tmp_path / "growing"
+    append(growing, 0, b"one")
+    append(growing, 3, b" lost")
+    append(growing, 3, b" two")
+    assert growing.read_bytes() == b"one two"
+    append(growing, 7, b" three")
+    trim(tmp_path, {"growing": 7, "missing": 0})
+    assert growing.read_bytes() == b"one two"
+
+
+def test_a_second_name_of_a_growing_file_keeps_its_content(tmp_path):
+    append(tmp_path / "growing", 0, b"one")
+    (tmp_path / "published").hardlink_to(tmp_path / "growing")
+    append(tmp_path / "growing", 3, b" two")
+    assert (tmp_path / "published").read_bytes() == b"one"
+    assert (tmp_path / "growing").read_bytes() == b"one two"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import mdtraj
@@ -134,7 +135,8 @@ def test_the_walk_is_that_of_the_public_program(
     settings = SamplingSettings(friction=1.0, friction_convention="per_step", score_clip=100.0 * SIGMA)
     noise = iter(torch.as_tensor(reference["walk.noise"])[:, None])
     start, velocity = (torch.as_tensor(reference[key])[None] for key in ("capped_HP.y", "walk.v0"))
-    dynamics = Dynamics.from_settings(lambda y: denoiser(y, SIGMA, told), SIGMA, settings, remove_translation=False)
+    dynamics = Dynamics.from_settings(lambda y: denoiser(y, SIGMA, told), SIGMA, settings)
+    dynamics = replace(dynamics, remove_translation=False)
     walk = Walk(dynamics, lambda: next(noise), PhaseSpaceState(start, velocity, None, start))
     clipped = np.linalg.norm(reference["walk.float64.score"], axis=-1) > 100.0
     assert clipped.any()  # else the clip would not be tested

@@ -12,6 +12,7 @@ import mdtraj
 import numpy as np
 import pytest
 import torch
+from in_memory import walk_jump
 from mdtraj.formats import XTCTrajectoryFile
 
 from jamun.config.configuration import ConfigurationError, parse
@@ -33,7 +34,6 @@ from jamun.sampling.noise import ChainNoise
 from jamun.sampling.progress import Progress
 from jamun.sampling.run import SamplingError, SamplingFiles, read_start, sample_to_files
 from jamun.sampling.starts import read_starts
-from jamun.sampling.walk import walk_jump
 
 SIGMA = 0.04
 # XTC keeps lengths to 0.001 nm.

@@ -17,7 +17,6 @@ from forking import forking_python
 from jamun.config.network import NetworkSettings
 from jamun.config.sampling import SamplingSettings
 from jamun.config.training import TrainingSettings
-from jamun.io import append_log
 from jamun.io.files import AllAtomFiles, refuse_others
 from jamun.io.log import Interrupted, UserError
 from jamun.model.checkpoint import save_denoiser
@@ -210,8 +209,8 @@ def test_death_at_any_write_of_a_save(inputs, short, tmp_path, monkeypatch, afte
     for moment in (1, 2, 3, 4, 5, 6, 8):
         count, out = [0], tmp_path / f"{moment}"
         with monkeypatch.context() as patch:
-            for module, name in ((append_log, "append"), (append_log, "sync_folder"), (progress, "sync_folder")):
-                patch.setattr(module, name, dying(getattr(module, name), moment))
+            for name in ("append", "sync_folder"):
+                patch.setattr(progress, name, dying(getattr(progress, name), moment))
             with pytest.raises(Died):
                 simply(inputs, out, checkpoint_interval=0.02)
         simply(inputs, out, checkpoint_interval=3600)
@@ -306,13 +305,20 @@ def test_another_checkpoint_starts_anew(inputs, short, tmp_path, monkeypatch, ca
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("state.pt", "state.pt cannot be read"), ("samples.xtc", "samples.xtc is missing or cut short")],
+    [
+        ("state.pt", "state.pt cannot be read"),
+        ("samples.xtc", "samples.xtc is missing or cut short"),
+        ("flags.bin", "flags.bin is missing or cut short"),
+    ],
 )
 def test_a_damaged_state_starts_anew(inputs, short, tmp_path, monkeypatch, caplog, name, words):
     out = tmp_path / "out"
     interrupted(inputs, out, monkeypatch)
     path = out / "work" / name
-    path.write_bytes(path.read_bytes()[:50])
+    if name == "flags.bin":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:50])
     assert simply(inputs, out)["resumptions"] == 0
     assert words in caplog.text
     assert same(out, short)
@@ -339,7 +345,7 @@ def test_what_was_published_is_not_changed_by_a_new_run(inputs, tmp_path, monkey
 
 def test_a_disk_that_refuses(inputs, short, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    original, count = append_log.append, [0]
+    original, count = progress.append, [0]
 
     def refusing(*arguments):
         count[0] += 1
@@ -348,7 +354,7 @@ def test_a_disk_that_refuses(inputs, short, tmp_path, monkeypatch):
         original(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(append_log, "append", refusing)
+        patch.setattr(progress, "append", refusing)
         with pytest.raises(SamplingError, match=r"the disk is full.*bytes of samples\) is safe: free space and run"):
             simply(inputs, out)
     assert simply(inputs, out)["resumptions"] == 1

@@ -1,17 +1,19 @@
 """The walk against densities whose score is known exactly."""
 
 import math
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
 import torch
+from in_memory import walk_jump
 
 from jamun.config.sampling import ESTIMATES_ENDS, SamplingSettings
 from jamun.sampling.annealing import Annealing, annealed_denoising
 from jamun.sampling.integrators import INTEGRATORS, Langevin
 from jamun.sampling.noise import ChainNoise
-from jamun.sampling.walk import Chains, Dynamics, Walk, corrector_draws, walk_at, walk_jump
+from jamun.sampling.walk import Chains, Dynamics, Walk, corrector_draws, walk_at
 
 
 def gaussian(variance, sigma):
@@ -427,9 +429,8 @@ def _corrector(denoise, settings, chains, drawn=None, **options):
     noise = ChainNoise(1, range(chains), 4, torch.float64, torch.device("cpu"))
 
     def correct(y, xhat, level, steps):
-        dynamics = Dynamics.from_settings(
-            lambda at: denoise(at, level), level, settings, remove_translation=False, **options
-        )
+        dynamics = Dynamics.from_settings(lambda at: denoise(at, level), level, settings)
+        dynamics = replace(dynamics, remove_translation=False, **options)
         found = walk_at(dynamics, y, xhat, steps, noise)
         if drawn is not None:
             drawn.extend(noise._drawn.tolist())
