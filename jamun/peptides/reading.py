@@ -1,16 +1,18 @@
 """Structure files as they are: residues and atoms under the names that the file has. Imports nothing heavy.
 
-PDB files are read here, since files as people have them break its format in ways that readers resolve without a word:
-alternate places, missing elements, insertion codes. Other formats are read by MDTraj.
+PDB and mmCIF files are read here, since files as people have them hold what readers resolve without a word: alternate
+places, missing elements, insertion codes. GRO is read by MDTraj.
 """
 
 from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 
 # Endings of structure files, whatever their case.
 PDB_SUFFIXES = (".pdb", ".ent", ".pdb.gz", ".ent.gz")
-_MDTRAJ_SUFFIXES = {".cif": ".cif", ".mmcif": ".cif", ".pdbx": ".cif", ".cif.gz": ".cif.gz", ".gro": ".gro"}
-STRUCTURE_SUFFIXES = (*PDB_SUFFIXES, *_MDTRAJ_SUFFIXES)
+CIF_SUFFIXES = (".cif", ".mmcif", ".pdbx", ".cif.gz")
+STRUCTURE_SUFFIXES = (*PDB_SUFFIXES, *CIF_SUFFIXES, ".gro")
 SUFFIX_RULE = "its name ends in .pdb, .ent, .cif or .gro, or in one of the first three and .gz"
 
 
@@ -66,7 +68,7 @@ class FoundModel:
     """One model of a file.
 
     residues: its residues; notes: what was chosen in it, in words; bonds: pairs of atoms that records of the file bond
-    (CONECT, SSBOND, LINK), by their index.
+    (CONECT, SSBOND, LINK, struct_conn), by their index.
     """
 
     residues: list[FoundResidue]
@@ -76,7 +78,8 @@ class FoundModel:
 
 @dataclass(frozen=True)
 class _Line:
-    """An atom's line of a PDB file."""
+    """An atom's line of a PDB or mmCIF file. `place` is of its residue: the second is its chain, the last its number
+    with insertion code."""
 
     serial: str
     atom: FoundAtom
@@ -214,16 +217,61 @@ def _model(lines: list[_Line], joined: list[tuple[tuple[str, ...], tuple[str, ..
     return FoundModel(residues, notes, _bonds_of_records(joined, lines))
 
 
-def _by_mdtraj(path: Path, suffix: str) -> list[FoundModel]:
-    import mdtraj
-
+@contextmanager
+def _by_mdtraj(path: Path, kind: str) -> Iterator[None]:
+    """MDTraj's parsers of foreign files fail in every way there is: a sentence instead."""
     try:
-        with openable(path, _MDTRAJ_SUFFIXES[suffix]) as name:
-            loaded = mdtraj.load(name)
-    except Exception as error:  # MDTraj's parsers of foreign files fail in every way there is
-        raise PeptideError(
-            f"{path}: not readable as {suffix[1:].upper()} ({in_brief(error)}); write the file anew."
-        ) from None
+        yield
+    except Exception as error:
+        raise PeptideError(f"{path}: not readable as {kind} ({in_brief(error)}); write the file anew.") from None
+
+
+def _cell(row: dict[str, str], *columns: str) -> str:
+    """The first of these columns that tells something; "" where none does."""
+    return next((row[column] for column in columns if row.get(column, "?") not in (".", "?")), "")
+
+
+def _models_of_cif(text: str, path: Path) -> list[FoundModel]:
+    """All models of an mmCIF file, its first block."""
+    with _by_mdtraj(path, "mmCIF"):
+        from mdtraj.formats.pdbx.PdbxReader import PdbxReader
+
+        blocks: list[Any] = []
+        PdbxReader(StringIO(text)).read(blocks)
+
+        def table(name: str) -> list[dict[str, str]]:
+            found = blocks[0].getObj(name)
+            return (
+                [dict(zip(found.getAttributeList(), row, strict=False)) for row in found.getRowList()] if found else []
+            )
+
+        models: dict[str, list[_Line]] = {}
+        for row in table("atom_site"):
+            lines = models.setdefault(_cell(row, "pdbx_PDB_model_num"), [])
+            name = _cell(row, "auth_atom_id", "label_atom_id")
+            position = np.array([float(row[f"Cartn_{axis}"]) for axis in "xyz"]) / 10.0
+            atom = FoundAtom(name, _cell(row, "type_symbol").capitalize(), len(lines), position)
+            chain, number = _cell(row, "auth_asym_id", "label_asym_id"), _cell(row, "auth_seq_id", "label_seq_id")
+            place = (_cell(row, "label_asym_id"), chain, number + _cell(row, "pdbx_PDB_ins_code"))
+            residue, alternate = _cell(row, "auth_comp_id", "label_comp_id"), _cell(row, "label_alt_id")
+            lines.append(_Line(row["id"], atom, residue, place, alternate, _number(row.get("occupancy", ""))))
+
+        def end(row: dict[str, str], which: int) -> tuple[str, ...]:
+            partner, code = f"ptnr{which}", _cell(row, f"pdbx_ptnr{which}_PDB_ins_code")
+            chain = _cell(row, f"{partner}_auth_asym_id", f"{partner}_label_asym_id")
+            number = _cell(row, f"{partner}_auth_seq_id", f"{partner}_label_seq_id")
+            return chain, number + code, _cell(row, f"{partner}_label_atom_id")
+
+        bonds = [row for row in table("struct_conn") if row["conn_type_id"].startswith(("covale", "disulf"))]
+        joined = [(end(row, 1), end(row, 2)) for row in bonds]
+        return [_model(lines, joined) for lines in models.values()]
+
+
+def _models_of_gro(path: Path) -> list[FoundModel]:
+    with _by_mdtraj(path, "GRO"), openable(path, ".gro") as name:
+        import mdtraj
+
+        loaded = mdtraj.load(name)
     return [FoundModel(found_residues(loaded.topology, positions), []) for positions in loaded.xyz.astype(np.float64)]
 
 
@@ -270,7 +318,7 @@ def read_models(path: Path) -> list[FoundModel]:
         joined = _joined_in_records(text)
         models = [_model(lines, joined) for lines in _models_of_pdb(text, path)]
     else:
-        models = _by_mdtraj(path, suffix)
+        models = _models_of_gro(path) if suffix == ".gro" else _models_of_cif(text, path)
     if not models:
         raise PeptideError(f"{path}: no peptide in it, since it has no ATOM records; give a PDB file of one.")
     return models

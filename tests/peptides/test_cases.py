@@ -126,6 +126,50 @@ def test_the_place_of_higher_occupancy_is_taken(tmp_path):
     np.testing.assert_array_equal(read_structure(given).positions, structure.positions)
 
 
+def as_mmcif(pdb, bond=None):
+    """The same atoms as the PDB writes them in mmCIF, and a record of a bond of two (chain, number, atom)."""
+    columns = ("group_PDB", "id", "type_symbol", "label_atom_id", "label_alt_id", "label_comp_id", "label_asym_id")
+    columns += ("label_seq_id", "pdbx_PDB_ins_code", "Cartn_x", "Cartn_y", "Cartn_z", "occupancy", "auth_seq_id")
+    columns += ("auth_asym_id", "pdbx_PDB_model_num")
+    lines, model = ["data_AW", "loop_", *(f"_atom_site.{column}" for column in columns)], 1
+    for line in pdb.read_text().splitlines():
+        model += line.startswith("ENDMDL")
+        if line.startswith(("ATOM", "HETATM")):
+            name, place, number = line[12:16].strip(), line[16].strip() or ".", line[22:26].strip()
+            cells = [line[:6], line[6:11], line[76:78].strip() or "?", f'"{name}"', place, line[17:20], "A", number]
+            cells += [line[26].strip() or "?", line[30:38], line[38:46], line[46:54], line[54:60].strip() or "?"]
+            lines.append(" ".join([*cells, number, "A", str(model)]))
+    if bond is not None:
+        ends = [f"ptnr{place}_{end}" for place in (1, 2) for end in ("auth_asym_id", "auth_seq_id", "label_atom_id")]
+        lines += ["loop_", "_struct_conn.conn_type_id", *(f"_struct_conn.{end}" for end in ends)]
+        lines.append(" ".join(["covale", *map(str, (*bond[0], *bond[1]))]))
+    return "\n".join([*lines, "#", ""])
+
+
+@pytest.mark.parametrize("name", ["alt.pdb", "mutant_block.pdb", "mutant_interleaved.pdb", "icode.pdb", "nmr.pdb"])
+def test_mmcif_is_read_as_pdb_is(tmp_path, name):
+    """MDTraj takes the first place of an atom, whatever its occupancy, and tells residues 52 and 52A by no code."""
+    pdb, given = read_structure(CASES / name), tmp_path / "given.cif"
+    given.write_text(as_mmcif(CASES / name))
+    cif = read_structure(given)
+    assert (cif.residues, cif.notes) == (pdb.residues, pdb.notes)
+    np.testing.assert_array_equal(cif.positions, pdb.positions)
+
+
+def test_bonds_that_mmcif_records(tmp_path):
+    given = tmp_path / "given.cif"
+    given.write_text(as_mmcif(BASE, bond=(("A", 2, "C"), ("A", 3, "N"))))
+    assert read_structure(given).residues == read_structure(BASE).residues
+    positions = {f"{line[17:20]}{line[12:16].strip()}": line[30:54] for line in BASE.read_text().splitlines()}
+    near = BASE.read_text().replace(
+        positions["ALACB"], f"{float(positions['TRPCA'][:8]) - 0.9:8.3f}" + positions["TRPCA"][8:]
+    )
+    (tmp_path / "near.pdb").write_text(near)
+    given.write_text(as_mmcif(tmp_path / "near.pdb", bond=(("A", 2, "CB"), ("A", 3, "CA"))))
+    with pytest.raises(PeptideError, match="ALA2 CB is bonded to TRP3 CA; between residues"):
+        read_structure(given)
+
+
 def test_a_mirror_image_is_told_wherever_it_enters(caplog, tmp_path):
     told = ["ALA2 CA is inverted (D instead of L)", "TRP3 CA is inverted (D instead of L)"]
     assert read_starts([CASES / "mirror.pdb"]).notes == [f"{CASES / 'mirror.pdb'}: {sentence}" for sentence in told]
