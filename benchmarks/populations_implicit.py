@@ -37,14 +37,16 @@ from jamun.figures.style import styled
 from jamun.io.atomic import read_json, write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.torsions import phi_psi_pairs
+from jamun.populations.barriers import Bias
 from jamun.populations.raking import Wanted, rake
 from jamun.populations.residues import PeptideRuns, weights_by
-from jamun.populations.run import estimate, read_samples, residue_settings
+from jamun.populations.run import PeptideFrames, estimate, read_samples, residue_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "studies" / "capped_dipeptides" / "implicit" / "data" / "physicality"
 PEPTIDES = ("HP", "GN", "ET", "CW", "IG", "FA", "NE", "DW")
-RUNS = (24, 48, 72, 100)  # of 100 ps: whole rounds
+RUNS = (24, 48, 72, 95)  # of 100 ps: whole rounds
+HOT_NS = 0.5  # before them
 PLAIN_NS = tuple(float(f"{length:.2g}") for length in np.geomspace(1.2, 24, 14))
 BINS, MAP_BINS = 100, 50
 DRAWS = 60  # of the posterior
@@ -100,6 +102,11 @@ class Peptide:
     backbone: np.ndarray
     reference: tuple[np.ndarray, np.ndarray]
 
+    def first(self, number: int) -> PeptideRuns:
+        """So many of the short runs."""
+        runs = self.runs
+        return replace(runs, runs=runs.runs[:number], bias=None if runs.bias is None else runs.bias[:number])
+
     def residues(self) -> list[tuple[np.ndarray, Basins]]:
         """Of each residue, its columns of phi and psi, and its basins."""
         return list(zip(self.pairs, self.basins, strict=True))
@@ -108,9 +115,10 @@ class Peptide:
 def short_runs(name: str, folder: Path) -> PeptideRuns:
     """The runs of `jamun populations`, whose file has them one after the other."""
     told = read_json(folder / "populations.json")
-    joined = read_samples([folder / "md.xtc"], folder / "topology.pdb").torsions(name)
+    joined = read_samples([folder / "md.xtc"], folder / "topology.pdb")
     runs = np.split(joined.runs[0], np.cumsum(told["frames_of_runs"])[:-1])
-    return replace(joined, runs=runs, frame_interval=told["frame_interval_ps"])
+    bias = None if told["bias"] is None else Bias.of_told(told["bias"])
+    return PeptideFrames(joined.topology, runs, told["frame_interval_ps"], bias).torsions(name)
 
 
 def _basins(entry: dict[str, Any], angles: np.ndarray) -> Basins:
@@ -133,13 +141,14 @@ def _basins(entry: dict[str, Any], angles: np.ndarray) -> Basins:
     return Basins(minima, populations, low, high, labels)
 
 
-def _by_reference(angles: np.ndarray, pairs: np.ndarray, basins: list[Basins]) -> np.ndarray:
-    """Weights (F,) that give frames the populations of the reference's basins, residue by residue."""
+def _by_reference(angles: np.ndarray, weights: np.ndarray, pairs: np.ndarray, basins: list[Basins]) -> np.ndarray:
+    """Weights (F,) that give frames, which weigh so much, the populations of the reference's basins, residue by
+    residue."""
     wanted = []
     for pair, own in zip(pairs, basins, strict=True):
         target = np.concatenate([[max(0.0, 1 - own.populations.sum())], own.populations])
         wanted.append(Wanted(np.arange(len(angles)), own.of(angles[:, pair]), target / target.sum()))
-    return rake(wanted, len(angles))
+    return rake(wanted, weights)
 
 
 def read(name: str, folder: Path, which: int) -> Peptide:
@@ -152,14 +161,18 @@ def read(name: str, folder: Path, which: int) -> Peptide:
     samples = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
     (of_plain,) = read_samples([plain / "trajectory.xtc"], plain / "topology.pdb").torsions(name).runs
     pairs = np.array(phi_psi_pairs(samples.torsions))
-    everything = np.concatenate([*runs.runs, reference])
+    everything, unbiased = np.concatenate([*runs.runs, reference]), np.concatenate([runs.unbiased, other.unbiased])
     entries = read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["residues"]
-    basins = [_basins(entry, everything[:, pair]) for entry, pair in zip(entries, pairs, strict=True)]
+
+    def found(weights: np.ndarray) -> list[Basins]:
+        chosen = np.random.default_rng(0).choice(len(weights), 200_000, p=weights / weights.sum())
+        return [_basins(entry, everything[chosen][:, pair]) for entry, pair in zip(entries, pairs, strict=True)]
+
+    basins = found(unbiased)
     # Once more on a map with the reference's populations, in which rare basins are as deep as there.
-    weights = _by_reference(everything, pairs, basins)
-    drawn_again = np.random.default_rng(0).choice(len(weights), 200_000, p=weights / weights.sum())
-    basins = [_basins(entry, everything[drawn_again][:, pair]) for entry, pair in zip(entries, pairs, strict=True)]
-    weighed = _by_reference(reference, pairs, basins)
+    weights = _by_reference(everything, unbiased, pairs, basins)
+    basins = found(weights)
+    weighed = _by_reference(reference, other.unbiased, pairs, basins)
     return Peptide(made, runs, samples, of_plain, basins, pairs, np.unique(pairs), (reference, weighed))
 
 
@@ -194,7 +207,7 @@ def agree(one: Interval, other: Interval) -> bool:
 
 def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dict[str, Any]:
     """Scores of the first runs, weighted; and of all basins the populations with their intervals."""
-    runs = replace(peptide.runs, runs=peptide.runs.runs[:number])
+    runs = peptide.first(number)
     results, lag = estimate(runs, peptide.samples, settings)
     of_residues = residue_settings(settings, lag["lag_ps"])
     angles = np.concatenate(runs.runs)
@@ -239,19 +252,22 @@ def measured(name: str, folder: Path, which: int) -> dict[str, Any]:
     told = read_json(peptide.made / "populations.json")
     settings = PopulationSettings(budget=10_000.0)
     numbers = [number for number in RUNS if number <= len(peptide.runs.runs)]
-    short = [np.concatenate(peptide.runs.runs[:number]) for number in numbers]
+    short = [peptide.first(number) for number in numbers]
     # As near as so many frames come with the reference's own populations.
-    right = _by_reference(short[-1], peptide.pairs, peptide.basins)
+    angles = np.concatenate(short[-1].runs)
+    right = _by_reference(angles, short[-1].unbiased, peptide.pairs, peptide.basins)
     return {
         "peptide": name,
         "set": which + 1,
         "seconds_of_samples": read_json(peptide.made / "samples" / "sampling.json")["seconds"],
         "seconds_a_ns": 1000 * told["seconds"] * told["processes"] / told["md_ps"],
         "floor_js_basins": read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["js"]["md_halves"],
-        "floor_js_backbone": _scores(peptide, short[-1], right)["js_backbone"],
+        "floor_js_backbone": _scores(peptide, angles, right)["js_backbone"],
         "samples": _scores(peptide, peptide.samples.runs[0]),
         "weighted": [weighted(peptide, number, settings) for number in numbers],
-        "average of the runs": [_scores(peptide, angles) | {"runs": len(angles)} for angles in short],
+        "average of the runs": [
+            _scores(peptide, np.concatenate(runs.runs), runs.unbiased) | {"runs": len(runs.runs)} for runs in short
+        ],
         "plain MD": [
             _scores(peptide, peptide.plain[: round(1000 * length)]) | {"ns": length}
             for length in PLAIN_NS
@@ -262,7 +278,7 @@ def measured(name: str, folder: Path, which: int) -> dict[str, Any]:
 
 def _curves(row: dict[str, Any]) -> dict[str, tuple[np.ndarray, float, list[dict[str, Any]]]]:
     """MD in ns, seconds before it, and scores, of each way of one peptide."""
-    short = 0.1 * np.array([one["runs"] for one in row["weighted"]])
+    short = HOT_NS + 0.1 * np.array([one["runs"] for one in row["weighted"]])
     before = row["seconds_of_samples"]
     return {
         "plain MD": (np.array([one["ns"] for one in row["plain MD"]]), 0.0, row["plain MD"]),
@@ -283,7 +299,7 @@ def plain_needed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             plain = np.mean([[one["js_backbone"] for one in row["plain MD"]] for row in own], axis=0)
             near = np.flatnonzero(plain <= wanted)
             needed[name] = float(own[0]["plain MD"][near[0]]["ns"]) if len(near) else None
-        ns = 0.1 * number
+        ns = HOT_NS + 0.1 * number
         middle = float(np.median([np.inf if value is None else value for value in needed.values()]))
         found.append({"ns": ns, "plain_ns": needed, "median_ratio": middle / ns if np.isfinite(middle) else None})
     return found

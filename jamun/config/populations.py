@@ -18,6 +18,28 @@ class ModelError(Section):
     chi1: float = Field(1.0, gt=0, le=20, description="Of the rotamers of chi1.")
 
 
+class BarrierSettings(Section):
+    """Barriers of phi, psi and chi1 in the short MD are lowered by a bias, and frames weighed back."""
+
+    height: float | None = Field(
+        3.0,
+        gt=0,
+        le=100,
+        description="What is left of a barrier, in kT above the higher of the wells that it parts. null: barriers stay "
+        "as they are, and relaxation times are told.",
+    )
+    temperature: Annotated[float, Quantity("K", gt=0, le=2000)] = Field(
+        600.0, description="Of the first runs, from which barriers are known."
+    )
+    runs: int = Field(
+        3,
+        ge=1,
+        le=10_000,
+        description="Number of these runs, and of runs with the bias that they give, by which it is made better. Both "
+        "count to the budget.",
+    )
+
+
 class PopulationSettings(Section):
     """Short MD from samples and a Markov model of its transitions, which give weights to samples and MD
     (docs/populations.md). Force field, solvent and temperature are those of `simulate`."""
@@ -57,6 +79,7 @@ class PopulationSettings(Section):
         description="Weight of the prior, in transitions. The prior has the populations of the samples on the two "
         "sides of a barrier.",
     )
+    barriers: BarrierSettings = Field(default_factory=BarrierSettings, description="How barriers are lowered.")
     model_error: ModelError = Field(
         default_factory=ModelError,
         description="Errors of the samples' free energies. The smaller, the more the samples' populations count beside "
@@ -74,6 +97,11 @@ class PopulationSettings(Section):
             raise ValueError(f"warm_up {self.warm_up:g} ps takes half of the run of {self.run:g} ps: shorten it")
         if self.run > self.budget:
             raise ValueError(f"run {self.run:g} ps is longer than the budget of {self.budget:g} ps")
+        if self.barriers.height is not None and self.run * (2 * self.barriers.runs + 1) > self.budget:
+            raise ValueError(
+                f"barriers.runs, {self.barriers.runs} of {self.run:g} ps twice, leave nothing of the budget of "
+                f"{self.budget:g} ps: take fewer, or set barriers.height to null"
+            )
         if len(set(self.models)) < len(self.models):
             raise ValueError("models names a model twice; give each once")
         return self

@@ -4,19 +4,20 @@ from dataclasses import dataclass
 
 import mdtraj
 import numpy as np
+from mdtraj.geometry import dihedral
 
 from jamun.peptides.closures import Closures
 from jamun.peptides.sequences import CAPS
 
-_COMPUTE = {
-    "phi": mdtraj.compute_phi,
-    "psi": mdtraj.compute_psi,
-    "omega": mdtraj.compute_omega,
-    "chi1": mdtraj.compute_chi1,
-    "chi2": mdtraj.compute_chi2,
-    "chi3": mdtraj.compute_chi3,
-    "chi4": mdtraj.compute_chi4,
-    "chi5": mdtraj.compute_chi5,
+_ATOMS = {
+    "phi": dihedral.indices_phi,
+    "psi": dihedral.indices_psi,
+    "omega": dihedral.indices_omega,
+    "chi1": dihedral.indices_chi1,
+    "chi2": dihedral.indices_chi2,
+    "chi3": dihedral.indices_chi3,
+    "chi4": dihedral.indices_chi4,
+    "chi5": dihedral.indices_chi5,
 }
 # The atom of a torsion's four whose residue names it: the second for psi, omega and chi; the third for phi.
 _OWNER = {"phi": 2}
@@ -83,34 +84,35 @@ def closing_torsions(topology: mdtraj.Topology) -> list[tuple[str, tuple[int, in
     return found
 
 
-def compute_torsions(trajectory: mdtraj.Trajectory) -> tuple[list[Torsion], np.ndarray]:
-    """Every torsion (K) of the residues and its angles (F, K) in radians on (-pi, pi].
+def torsions_of(topology: mdtraj.Topology) -> tuple[list[Torsion], np.ndarray]:
+    """Every torsion (K) of the residues and its four atoms (K, 4).
 
     Torsions of the caps alone are left out; phi of the first and psi of the last residue exist with caps, or in a ring,
     only. Those of one kind are in the order of the sequence.
     """
     places = {
         residue.index: place
-        for place, residue in enumerate(
-            (residue for residue in trajectory.topology.residues if residue.name not in CAPS), start=1
-        )
+        for place, residue in enumerate((own for own in topology.residues if own.name not in CAPS), start=1)
     }
-    closing = closing_torsions(trajectory.topology)
-    torsions, columns = [], []
-    for kind, compute in _COMPUTE.items():
-        indices, angles = compute(trajectory, periodic=False)
-        found = list(zip(np.asarray(indices).tolist(), np.asarray(angles).T, strict=True))
-        if own := [quartet for name, quartet in closing if name == kind]:
-            more = mdtraj.compute_dihedrals(trajectory, own, periodic=False)
-            found += zip(map(list, own), np.asarray(more).T, strict=True)
-        residues = [trajectory.topology.atom(quartet[_OWNER.get(kind, 1)]).residue for quartet, _ in found]
+    closing = closing_torsions(topology)
+    torsions, quartets = [], []
+    for kind, atoms_of in _ATOMS.items():
+        found = [*np.asarray(atoms_of(topology)).tolist(), *(quartet for name, quartet in closing if name == kind)]
+        residues = [topology.atom(quartet[_OWNER.get(kind, 1)]).residue for quartet in found]
         order = sorted(range(len(found)), key=lambda place: residues[place].index)
-        for residue, (_, column) in ((residues[place], found[place]) for place in order):
+        for residue, quartet in ((residues[place], found[place]) for place in order):
             if residue.index in places:
                 torsions.append(Torsion(kind, places[residue.index], residue.name))
-                columns.append(column)
-    angles = np.array(columns, dtype=np.float64).T if columns else np.empty((trajectory.n_frames, 0))
-    return torsions, angles
+                quartets.append(quartet)
+    return torsions, np.array(quartets, dtype=int).reshape(-1, 4)
+
+
+def compute_torsions(trajectory: mdtraj.Trajectory) -> tuple[list[Torsion], np.ndarray]:
+    """Every torsion (K) of the residues, as `torsions_of` has them, and its angles (F, K) in radians on (-pi, pi]."""
+    torsions, quartets = torsions_of(trajectory.topology)
+    if not torsions:
+        return torsions, np.empty((trajectory.n_frames, 0))
+    return torsions, mdtraj.compute_dihedrals(trajectory, quartets, periodic=False).astype(np.float64)
 
 
 def without_omega(torsions: list[Torsion]) -> list[int]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jamun.io.seeds import derived_seed
 from jamun.populations.markov import Expected, Posterior, reversible_populations, sample_populations
-from jamun.populations.raking import Wanted, factors
+from jamun.populations.raking import Wanted, factors, shares_of
 from jamun.populations.steps import Step
 
 # Rounds at most in which the populations of all steps, and the transitions that they weigh, become consistent, and the
@@ -54,16 +54,21 @@ class Coupled:
         states, of_frames, times = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
         return states, of_frames.ravel(), times
 
-    def _others_weights(self, populations: list[np.ndarray]) -> np.ndarray:
-        """For each step, weights (S, C) of the states of all steps together by all other steps."""
+    def _factors(self, populations: list[np.ndarray]) -> np.ndarray:
+        """Of each step, the logarithms (S, C) of the factors by which it weighs the states of all steps together."""
         states, _, times = self._together
         wanted = [
             Wanted(np.flatnonzero(column >= 0), column[column >= 0], own)
             for column, own in zip(states.T, populations, strict=True)
         ]
         logarithms = np.zeros((len(wanted), len(times)))
-        for row, one, factor in zip(logarithms, wanted, factors(wanted, len(times), times), strict=True):
+        for row, one, factor in zip(logarithms, wanted, factors(wanted, times), strict=True):
             row[one.frames] = np.log(np.maximum(factor, _LEAST))[one.states]
+        return logarithms
+
+    def _others_weights(self, populations: list[np.ndarray]) -> np.ndarray:
+        """For each step, weights (S, C) of the states of all steps together by all other steps."""
+        logarithms = self._factors(populations)
         weights: np.ndarray = np.exp(logarithms.sum(0) - logarithms)
         return weights
 
@@ -113,3 +118,17 @@ class Coupled:
                 if sweep >= 0:
                     kept[place][sweep] = now[place]
         return kept
+
+    def weighted(self, drawn: list[np.ndarray], weights: np.ndarray) -> list[np.ndarray]:
+        """Draws (B, S) of each step's populations, those of one row together, when frames that have `drawn` ones get
+        the weights (F,) on top. A state without frames keeps what it has."""
+        states, of_frames, times = self._together
+        heaviness = np.bincount(of_frames, weights, minlength=len(times))
+        found = [own.copy() for own in drawn]
+        for row in range(len(drawn[0])):
+            own = np.exp(self._factors([one[row] for one in drawn]).sum(0)) * heaviness
+            for column, one, target in zip(states.T, drawn, found, strict=True):
+                shares = shares_of(column[column >= 0], one.shape[1], own[column >= 0])
+                there = shares > 0
+                target[row, there] = shares[there] * one[row, there].sum()
+        return found

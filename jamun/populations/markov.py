@@ -81,6 +81,11 @@ class Expected:
         counted = visits + 0.5
         return cls(counted / counted.sum(), np.sqrt(error**2 / 2 + 1 / counted))
 
+    def over(self, weights: np.ndarray) -> "Expected":
+        """What is known when a weight (S,) is taken off each state."""
+        own = self.populations / weights
+        return replace(self, populations=own / own.sum())
+
 
 def reversible_populations(counts: np.ndarray, expected: Expected | None = None) -> np.ndarray:
     """Populations of the most likely reversible Markov state models of these transitions.

@@ -32,23 +32,23 @@ def shares_of(states: np.ndarray, n_states: int, weights: np.ndarray | None = No
     return sums / total if total > 0 else sums
 
 
-def rake(wanted: list[Wanted], n_frames: int) -> np.ndarray:
-    """Weights (F,), mean 1, of `factors` multiplied with each other."""
-    weights = np.ones(n_frames)
-    for one, factor in zip(wanted, factors(wanted, n_frames), strict=True):
+def rake(wanted: list[Wanted], weights: np.ndarray) -> np.ndarray:
+    """Weights (F,), mean 1: these multiplied with all of their `factors`."""
+    weights = weights.copy()
+    for one, factor in zip(wanted, factors(wanted, weights), strict=True):
         weights[one.frames] *= factor[one.states]
     return weights / weights.mean()
 
 
-def factors(wanted: list[Wanted], n_frames: int, times: np.ndarray | None = None) -> list[np.ndarray]:
-    """A factor (S,) for the states of each of the wanted, whose product is a frame's weight: iterative proportional
-    fitting, after which the weighted shares are all of the wanted ones.
+def factors(wanted: list[Wanted], weights: np.ndarray) -> list[np.ndarray]:
+    """A factor (S,) for the states of each of the wanted, whose product multiplies a frame's weight (F,): iterative
+    proportional fitting, after which the weighted shares are all of the wanted ones.
 
-    Deming and Stephan, Ann. Math. Stat. 11, 427 (1940). Of all weights with these shares they are nearest to equal
+    Deming and Stephan, Ann. Math. Stat. 11, 427 (1940). Of all weights with these shares they are nearest to the given
     ones. What a state without frames should have is shared out among the others. Where no weights have
-    all of the shares, they end between them. `times` (F,) is how often each frame is there.
+    all of the shares, they end between them.
     """
-    weights = np.ones(n_frames) if times is None else times.astype(float)
+    weights = weights.astype(float)
     found = [np.ones(len(one.populations)) for one in wanted]
     nearest, stalled = np.inf, 0
     for _ in range(_ROUNDS):

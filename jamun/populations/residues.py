@@ -43,16 +43,28 @@ class PeptideRuns:
     torsions: K, as `compute_torsions` gives them.
     runs: angles (F, K) in radians of each run, in the order of the frames.
     frame_interval: ps.
+    bias: energy (F,) in kT of each run's frames in the bias that they were made with; None without one.
     """
 
     peptide: str
     torsions: list[Torsion]
     runs: list[np.ndarray]
     frame_interval: float
+    bias: list[np.ndarray] | None = None
 
     @property
     def n_frames(self) -> int:
         return sum(map(len, self.runs))
+
+    @property
+    def unbiased(self) -> np.ndarray:
+        """Weights (F,) of all frames, by which they are as without the bias wherever it was crossed; mean 1."""
+        if self.bias is None:
+            return np.ones(self.n_frames)
+        energy = np.concatenate(self.bias)
+        weights = np.exp(energy - energy.max())
+        found: np.ndarray = weights / weights.mean()
+        return found
 
 
 @dataclass(frozen=True)
@@ -159,21 +171,20 @@ def _wanted(step: Step, populations: np.ndarray) -> Wanted:
     return Wanted(weighed, np.concatenate(step.states)[weighed], populations)
 
 
-def _result(step: Step, posterior: Posterior, lag: float, error: float) -> StepResult:
+def _result(step: Step, weights: np.ndarray, posterior: Posterior, lag: float, error: float) -> StepResult:
     low, high = np.percentile(posterior.samples, [2.5, 97.5], axis=0)
-    visits = step.visits
     return StepResult(
         step.residue.name,
         step.residue.place,
         step.name,
         float(posterior.counts.sum() - np.trace(posterior.counts)),
-        visits / max(visits.sum(), 1),
+        step.shares(weights),
         posterior.best,
         low,
         high,
         posterior.samples,
         timescale(posterior.counts, lag),
-        _one_way(posterior.counts, np.flatnonzero(visits)),
+        _one_way(posterior.counts, np.flatnonzero(step.visits)),
         error,
     )
 
@@ -194,32 +205,42 @@ def step_results(
     """
     steps = steps_of(residue_states(peptide.torsions, peptide.runs))
     others = steps if expected is None else steps_of(residue_states(expected.torsions, expected.runs))
+    weights = peptide.unbiased
+    # The transitions are those of the MD as it was made: with a bias, frames of some states are heavier without it.
+    lifts = [step.means(weights) for step in steps]
     shares = [
-        (1 - _RARE) * other.visits / max(other.visits.sum(), 1) + _RARE * step.visits / max(step.visits.sum(), 1)
+        (1 - _RARE) * (step.shares(weights) if expected is None else other.shares()) + _RARE * step.shares(weights)
         for step, other in zip(steps, others, strict=True)
     ]
     priors = [
-        partial(pool.prior, step.levels, expected=own, strength=settings.strength)
-        for step, own in zip(steps, shares, strict=True)
+        partial(pool.prior, step.levels, expected=own / lift, strength=settings.strength)
+        for step, own, lift in zip(steps, shares, lifts, strict=True)
     ]
     known: list[Expected | None] = [None] * len(steps)
     if expected is not None and settings.model_error is not None:
         errors = settings.model_error
         known = [Expected.of_samples(other.visits, errors[other.name]) for other in others]
-    coupled = Coupled(steps, _lag_frames(peptide, settings.lag), priors, known, settings.seed)
+    known_biased = [None if own is None else own.over(lift) for own, lift in zip(known, lifts, strict=True)]
+    coupled = Coupled(steps, _lag_frames(peptide, settings.lag), priors, known_biased, settings.seed)
     populations, counts = coupled.consistent()
     if settings.joint:
         drawn = coupled.joint_draws(populations, settings.n_samples)
         posteriors = [Posterior(mean_populations(own), own, one) for own, one in zip(drawn, counts, strict=True)]
     else:
         posteriors = coupled.posteriors(counts, settings.n_samples)
+    if peptide.bias is not None:
+        drawn = coupled.weighted([posterior.samples for posterior in posteriors], weights)
+        posteriors = [
+            Posterior(mean_populations(own), own, posterior.counts)
+            for own, posterior in zip(drawn, posteriors, strict=True)
+        ]
     results = []
     for step, posterior, own in zip(steps, posteriors, known, strict=True):
         error = float(posterior.samples.std(0).max())
         if own is not None:
             seed = derived_seed(settings.seed, "unseen", step.residue.place, step.name)
             posterior = with_unseen(posterior, own, seed)
-        results.append(_result(step, posterior, settings.lag, error))
+        results.append(_result(step, weights, posterior, settings.lag, error))
     return results
 
 
@@ -254,7 +275,7 @@ def weights_by(peptide: PeptideRuns, results: list[StepResult], settings: Residu
     over all frames."""
     steps = steps_of(residue_states(peptide.torsions, peptide.runs))
     wanted = [_wanted(step, result.population) for step, result in zip(steps, results, strict=True)]
-    weights = bounded(rake(wanted, peptide.n_frames), settings.smallest, settings.largest)
+    weights = bounded(rake(wanted, peptide.unbiased), settings.smallest, settings.largest)
     return np.split(weights, np.cumsum([len(run) for run in peptide.runs])[:-1])
 
 

@@ -25,8 +25,9 @@ from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
 from jamun.peptides.hydrogens import AllAtoms, SeedError
-from jamun.peptides.torsions import compute_torsions, phi_psi_pairs
+from jamun.peptides.torsions import compute_torsions, phi_psi_pairs, torsions_of
 from jamun.peptides.writing import save_structure
+from jamun.populations.barriers import Bias
 from jamun.populations.basins import residue_states
 from jamun.populations.basins_table import basins
 from jamun.populations.residues import (
@@ -40,7 +41,7 @@ from jamun.populations.residues import (
 )
 from jamun.populations.seeds import seeds_of_round
 from jamun.populations.short_md import RunSettings, ShortRun, read_run, run_all, run_batched, seconds_of
-from jamun.populations.steps import CHI1, HELICAL, SIDE_OF_PHI, steps_of
+from jamun.populations.steps import CHI1, HELICAL, SIDE_OF_PHI, TORSIONS, steps_of
 from jamun.simulate.platform import choose
 from jamun.simulate.run import on_device
 from jamun.simulate.system import make_member
@@ -67,16 +68,20 @@ class PeptideFrames:
     topology: of the heavy atoms.
     runs: positions (F, H, 3) in nm of each.
     frame_interval: ps; of samples without meaning.
+    bias: that they were made with; None without one.
     """
 
     topology: mdtraj.Topology
     runs: list[np.ndarray]
     frame_interval: float
+    bias: Bias | None = None
 
     def torsions(self, peptide: str) -> PeptideRuns:
         """Their torsions."""
-        angles = [compute_torsions(mdtraj.Trajectory(run, self.topology)) for run in self.runs]
-        return PeptideRuns(peptide, angles[0][0], [own for _, own in angles], self.frame_interval)
+        found = [compute_torsions(mdtraj.Trajectory(run, self.topology)) for run in self.runs]
+        torsions, angles = found[0][0], [own for _, own in found]
+        bias = None if self.bias is None else [self.bias.energy(torsions, own) for own in angles]
+        return PeptideRuns(peptide, torsions, angles, self.frame_interval, bias)
 
 
 def read_samples(files: Sequence[Path], topology: Path, flags: Path | None = None) -> PeptideFrames:
@@ -150,9 +155,31 @@ class _Rounds:
         )
         self.angles = samples.torsions(peptide)
         self.steps = steps_of(residue_states(self.angles.torsions, self.angles.runs))
+        self.bias: Bias | None = None
         self.refused = 0
 
-    def runs(self, number: int, results: list[StepResult], n_seeds: int) -> list[ShortRun]:
+    def lower_barriers(
+        self, height: float, properties: dict[str, str], processes: int, stop: StopRequest
+    ) -> Iterator[Path]:
+        """Lower barriers of the slow torsions to `height` kT in all other runs: by hot runs, and then by runs with the
+        bias of these. Gives the path of each as it is there. Raises what `make` does."""
+        barriers, simulate, member = self.settings.barriers, self.run_settings.simulate, self.member
+        slow = {(step.residue.place, TORSIONS[step.name]) for step in self.steps}
+        torsions, atoms = torsions_of(self.samples.topology)
+        columns = [n for n, torsion in enumerate(torsions) if (torsion.residue, torsion.kind) in slow]
+        for name, temperature in (("hot", barriers.temperature), ("first", simulate.temperature)):
+            runs = self.runs(name, [], barriers.runs)
+            at = simulate.model_copy(update={"temperature": temperature})
+            yield from self.make(runs, replace(self.run_settings, simulate=at), properties, processes, stop)
+            made = PeptideFrames(self.samples.topology, [read_run(run.path) for run in runs], self.interval)
+            angles = np.concatenate(made.torsions(self.peptide).runs)[:, columns]
+            hotter = temperature / simulate.temperature
+            self.bias = Bias.lowering([torsions[n] for n in columns], angles, height, hotter, self.bias)
+            system = self.bias.added_to(member.system, self.all_atoms.heavy[atoms[columns]], simulate.temperature)
+            self.member = replace(member, system=system)
+            self.run_settings = replace(self.run_settings, system=openmm.XmlSerializer.serialize(system))
+
+    def runs(self, number: int | str, results: list[StepResult], n_seeds: int) -> list[ShortRun]:
         """The runs of one round; the same each time it is asked."""
         generator = np.random.default_rng(derived_seed(self.settings.seed, self.peptide, "seeds", number))
         chosen = seeds_of_round(self.steps, results, n_seeds, generator)
@@ -165,7 +192,7 @@ class _Rounds:
             )
         return [
             ShortRun(
-                self.work / f"run_{number:03d}_{place:05d}.npz",
+                self.work / f"run_{number:0>3}_{place:05d}.npz",
                 starts[place],
                 derived_seed(self.settings.seed, self.peptide, "run", number, int(place)),
             )
@@ -173,11 +200,16 @@ class _Rounds:
         ]
 
     def make(
-        self, runs: list[ShortRun], properties: dict[str, str], processes: int, stop: StopRequest
+        self,
+        runs: list[ShortRun],
+        settings: RunSettings,
+        properties: dict[str, str],
+        processes: int,
+        stop: StopRequest,
     ) -> Iterator[Path]:
         """Make the runs of one round, with these properties of the platform; gives the path of each as it is there.
         Raises Interrupted at SIGTERM, with all finished runs saved."""
-        settings, made = replace(self.run_settings, properties=properties), 0
+        settings, made = replace(settings, properties=properties), 0
         if settings.batched:
             found = iter(run_batched(runs, settings, self.member, lambda: stop.signal is not None))
         else:
@@ -271,37 +303,41 @@ def populations_to_files(
         kept = work / "identity.json"
         if kept.exists() and read_json(kept) != identity:
             logger.warning("%s: settings or samples have changed; its short MD is made anew.", peptide)
-            for path in work.glob("run_*.npz"):
+            for path in work.glob("*.npz"):
                 path.unlink()
         write_json(kept, identity)
         results: list[StepResult] = []
         history: list[dict[str, Any]] = []
         made: list[Path] = []
-        simulated = 0.0
+        simulates = time.monotonic()
+        height = settings.barriers.height
+        before = [] if height is None else list(rounds.lower_barriers(height, properties, processes, stop))
+        simulated = time.monotonic() - simulates
         per_run = (rounds.frames + rounds.run_settings.warm_up) * rounds.interval
         while True:
-            left = int((settings.budget + 1e-6) // per_run) - len(made)
+            left = int((settings.budget + 1e-6) // per_run) - len(before) - len(made)
             if left < 1:
                 break
             runs = rounds.runs(len(history), results, min(settings.seeds, left))
             simulates = time.monotonic()
-            made += rounds.make(runs, properties, processes, stop)
+            made += rounds.make(runs, rounds.run_settings, properties, processes, stop)
             simulated += time.monotonic() - simulates
             made.sort()
-            md = PeptideFrames(samples.topology, [read_run(path) for path in made], rounds.interval)
+            md = PeptideFrames(samples.topology, [read_run(path) for path in made], rounds.interval, rounds.bias)
             results, lag = estimate(md.torsions(peptide), rounds.angles, settings)
             error = max(result.error for result in results)
-            history.append({"runs": len(made), "md_ps": len(made) * per_run, "error": error, "lag_ps": lag["lag_ps"]})
-            logger.info("%s: %d runs, %.0f ps, error %.3f", peptide, len(made), len(made) * per_run, error)
+            md_ps = (len(before) + len(made)) * per_run
+            history.append({"runs": len(made), "md_ps": md_ps, "error": error, "lag_ps": lag["lag_ps"]})
+            logger.info("%s: %d runs, %.0f ps, error %.3f", peptide, len(made), md_ps, error)
             if error <= settings.target:
                 break
         side_by_side = 1 if rounds.run_settings.batched else processes
         told = {
             "rounds": history,
             "seeds_refused": rounds.refused,
-            "md_ps": len(made) * per_run,
+            "md_ps": md_ps,
             # Runs that were made before a kill, too; all else is done again after one.
-            "seconds": time.monotonic() - begin - simulated + sum(map(seconds_of, made)) / side_by_side,
+            "seconds": time.monotonic() - begin - simulated + sum(map(seconds_of, [*before, *made])) / side_by_side,
             "processes": side_by_side,
             "platform": rounds.run_settings.platform,
             "simulate": simulate.model_dump(mode="json", include={*OF_SIMULATE, "solvent"}),
@@ -373,6 +409,7 @@ def publish(
             "lag": lag,
             "basins": basins(results, temperature),
             "steps": [_told(result, runs, angles) for result in results],
+            "bias": None if md.bias is None else md.bias.told,
             "settings": settings.model_dump(mode="json"),
             **told,
             "provenance": provenance("openmm", "mdtraj", "numpy", "scipy"),
@@ -404,5 +441,6 @@ def _told(result: StepResult, runs: PeptideRuns, samples: PeptideRuns | None) ->
         "error": result.error,
         "transitions": result.transitions,
         "one_way": result.one_way,
-        "timescale_ps": result.timescale,
+        # Of MD with lowered barriers it says nothing of the peptide's.
+        "timescale_ps": result.timescale if runs.bias is None else None,
     }

@@ -11,6 +11,8 @@ Key = tuple[str, ...]
 
 # Names of the slow steps.
 SIDE_OF_PHI, HELICAL, CHI1 = STEPS = ("phi > 0", "helical", "chi1")
+# The torsion that each turns.
+TORSIONS = {SIDE_OF_PHI: "phi", HELICAL: "psi", CHI1: "chi1"}
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,23 @@ class Step:
     @property
     def visits(self) -> np.ndarray:
         """Weighed frames (S,) in each state."""
-        states = np.concatenate(self.states)[np.concatenate(self.weighed)]
-        return np.bincount(states, minlength=self.n_states)
+        return self._sums(None)
+
+    def shares(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """Share (S,) of the weighed frames, or of their weights among those (F,) of all, in each state; zeros where
+        there is none."""
+        sums = self._sums(weights)
+        return sums / max(sums.sum(), 1e-300)
+
+    def means(self, weights: np.ndarray) -> np.ndarray:
+        """Mean of the weights (F,) in each state (S,), 1 where there is no frame."""
+        visits = self.visits
+        return np.divide(self._sums(weights), visits, out=np.ones(self.n_states), where=visits > 0)
+
+    def _sums(self, weights: np.ndarray | None) -> np.ndarray:
+        weighed = np.concatenate(self.weighed)
+        of_frames = None if weights is None else weights[weighed]
+        return np.bincount(np.concatenate(self.states)[weighed], of_frames, minlength=self.n_states)
 
 
 def steps_of(residues: list[ResidueStates]) -> list[Step]:

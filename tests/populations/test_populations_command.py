@@ -30,7 +30,9 @@ from jamun.populations.run import (
 from jamun.populations.samples import weighted_samples_to_files
 
 SIMULATE = SimulateSettings(solvent="implicit", ensemble="NVT", equilibration=[], timestep=4.0, hydrogen_mass=3.0)
-SETTINGS = PopulationSettings(budget=12.0, target=0.001, run=2.0, warm_up=0.2, frame_interval=0.04, seeds=3)
+SETTINGS = PopulationSettings(
+    budget=16.0, target=0.001, run=2.0, warm_up=0.2, frame_interval=0.04, seeds=3, barriers={"runs": 1}
+)
 CONFIGURATION = {
     "simulate": SIMULATE.model_dump(mode="json"),
     "populations": SETTINGS.model_dump(mode="json"),
@@ -84,7 +86,8 @@ def test_what_is_published_fits_together(finished):
     assert weights["weights"].mean() == pytest.approx(1)
     assert weights["samples"].mean() == pytest.approx(1)
     assert [one["runs"] for one in result["rounds"]] == [3, 6]
-    assert result["md_ps"] == pytest.approx(12.0)
+    assert result["md_ps"] == pytest.approx(16.0)
+    assert [(one["kind"], one["residue"]) for one in result["bias"]] == [("phi", 1), ("psi", 1)]
     helical = next(step for step in result["steps"] if step["step"] == "helical")
     assert helical["samples"][1] == pytest.approx(5 / 40)
     psi = mdtraj.compute_psi(frames)[1][:, 0]
@@ -183,6 +186,16 @@ def test_other_settings_begin_anew_and_more_budget_goes_on(alanine, finished, tm
     )
 
 
+def test_barriers_may_stay_and_then_relaxation_times_are_told(alanine, finished, tmp_path):
+    settings = SETTINGS.with_changes({"barriers": {"height": None}})
+    run(alanine, tmp_path, settings)
+    result = read_json(tmp_path / "populations.json")
+    assert result["bias"] is None
+    assert result["runs"] == 8
+    assert any(step["timescale_ps"] is not None for step in result["steps"])
+    assert all(step["timescale_ps"] is None for step in read_json(finished / "populations.json")["steps"])
+
+
 def test_own_md_needs_no_samples_and_no_simulation(finished, tmp_path):
     frames = read_samples([finished / "md.xtc", finished / "md.xtc"], finished / "topology.pdb")
     own = type(frames)(frames.topology, frames.runs, 0.04)
@@ -207,7 +220,7 @@ def test_samples_of_the_wrong_hand_alone_are_told(alanine, tmp_path):
     samples = read_samples([alanine / "samples.xtc"], alanine / "topology.pdb")
     mirrored = PeptideFrames(samples.topology, [samples.runs[0] * [-1, 1, 1]], 1.0)
     folders = PopulationFolders(tmp_path, tmp_path / "work")
-    with pytest.raises(PopulationError, match="none of 3 samples"):
+    with pytest.raises(PopulationError, match="none of 1 samples"):
         populations_to_files("A", alanine / "A.pdb", mirrored, SIMULATE, SETTINGS, folders, 1)
 
 

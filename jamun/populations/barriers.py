@@ -1,0 +1,133 @@
+"""Barriers of slow torsions, lowered by a bias so that short MD crosses them; its frames are weighed back.
+
+The bias is a function of each torsion alone, nothing in the wells and minus what a barrier has above a height that is
+left. It is umbrella sampling with one window (Torrie and Valleau, J. Comput. Phys. 23, 187 (1977)): a frame of energy V
+of the bias weighs exp(V / kT). Where a barrier is, and how high, is taken from hot MD, which crosses by itself, and
+then from MD with the bias by that. Nothing hangs on how right it is but the speed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import openmm
+from openmm import unit
+from scipy import constants
+from scipy.signal import find_peaks
+
+from jamun.peptides.torsions import Torsion
+
+_KB = constants.R / 1000  # kJ/mol/K
+# Terms of a torsion's Fourier series: three barriers of a rotamer, each with two flanks.
+_TERMS = 6
+# Densities of frames: grid, radians; terms of their series; and its kernel, a normal distribution of 8 degrees.
+_GRID = np.linspace(-np.pi, np.pi, 360, endpoint=False)
+_DENSITY_TERMS = 40
+_KERNEL = np.exp(-((np.arange(-_DENSITY_TERMS, _DENSITY_TERMS + 1) * np.radians(8.0)) ** 2) / 2)
+# Frames that are said to be where none is, and the depth, kT, of a dip that is a well.
+_SEEN, _DEPTH = 0.3, 1.0
+
+
+def _wells(free_energy: np.ndarray) -> np.ndarray:
+    """Places on the circle, in order, of the minima of a free energy (G,) that no barrier lower than _DEPTH joins to a
+    lower one."""
+    lowest = int(free_energy.argmin())
+    rolled = np.roll(free_energy, -lowest)
+    rolled = np.append(rolled, rolled[0])
+    minima, _ = find_peaks(-rolled, prominence=_DEPTH)
+    return np.sort((np.append(minima, 0) + lowest) % len(free_energy))
+
+
+def _tops(free_energy: np.ndarray, height: float) -> np.ndarray:
+    """What a free energy (G,) on a circle may be: `height` above the higher of the two wells on both sides."""
+    wells = _wells(free_energy)
+    depths = free_energy[wells]
+    after = np.searchsorted(wells, np.arange(len(free_energy)), side="right") % len(wells)
+    tops: np.ndarray = np.maximum(depths[after - 1], depths[after]) + height
+    return tops
+
+
+@dataclass(frozen=True)
+class Bias:
+    """An energy of torsions that is added to the force field: 2 Re sum_m c_m exp(i m x) of each angle x, m from 1.
+
+    torsions: B.
+    coefficients: (B, M) complex, kT at the temperature of the MD.
+    """
+
+    torsions: list[Torsion]
+    coefficients: np.ndarray
+
+    @classmethod
+    def lowering(
+        cls,
+        torsions: list[Torsion],
+        angles: np.ndarray,
+        height: float,
+        hotter: float = 1.0,
+        made_with: "Bias | None" = None,
+    ) -> "Bias":
+        """The bias that leaves barriers of `height` kT above the higher of the two wells that each parts.
+
+        Args:
+            torsions: B.
+            angles: (F, B) in radians, of MD that crosses them.
+            height: kT.
+            hotter: the temperature of this MD, as a multiple of that of the MD to be biased. A barrier that is so many
+                kT there is so many times higher here, as far as it is one of energy.
+            made_with: bias of the same torsions that this MD was made with.
+        """
+        waves = np.exp(1j * np.outer(_GRID, np.arange(-_DENSITY_TERMS, _DENSITY_TERMS + 1)))
+        series = np.exp(-1j * np.outer(np.arange(1, _TERMS + 1), _GRID)) / len(_GRID)
+        found = []
+        for number, column in enumerate(angles.T):
+            of_frames = np.exp(-1j * np.outer(np.arange(-_DENSITY_TERMS, _DENSITY_TERMS + 1), column)).mean(1)
+            density = (waves @ (of_frames * _KERNEL)).real / _KERNEL.sum()  # of one frame: 1 at its peak
+            free_energy = -hotter * np.log(np.maximum(density, _SEEN / len(column)))
+            if made_with is not None:
+                one = cls(torsions[number : number + 1], made_with.coefficients[number : number + 1])
+                free_energy -= one.energy(one.torsions, _GRID[:, None])
+            found.append(series @ -np.maximum(free_energy - _tops(free_energy, height), 0.0))
+        return cls(torsions, np.array(found).reshape(len(torsions), _TERMS))
+
+    @classmethod
+    def of_told(cls, told: Sequence[dict[str, Any]]) -> "Bias":
+        """What `told` gave."""
+        torsions = [Torsion(one["kind"], one["residue"], one["residue_name"]) for one in told]
+        series = [np.array(one["cosines"]) - 1j * np.array(one["sines"]) for one in told]
+        return cls(torsions, np.array(series) / 2)
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """Of each torsion, amplitudes of the cosines and sines of 1, 2 ... times its angle, kT."""
+        return [
+            {"kind": torsion.kind, **torsion.residue_entry, "cosines": 2 * own.real, "sines": -2 * own.imag}
+            for torsion, own in zip(self.torsions, self.coefficients, strict=True)
+        ]
+
+    def energy(self, torsions: list[Torsion], angles: np.ndarray) -> np.ndarray:
+        """Energy (F,) in kT of frames with these torsions (K) and angles (F, K) in radians."""
+        columns = [torsions.index(torsion) for torsion in self.torsions]
+        multiples = np.arange(1, self.coefficients.shape[1] + 1)
+        energy = np.zeros(len(angles))
+        for column, own in zip(columns, self.coefficients, strict=True):
+            energy += 2 * (np.exp(1j * np.outer(angles[:, column], multiples)) @ own).real
+        return energy
+
+    def added_to(self, system: openmm.System, atoms: np.ndarray, temperature: float) -> openmm.System:
+        """A copy of a system with the bias among its torsions, so that whatever knows a force field's knows it.
+
+        `atoms` (B, 4) are indices of the torsions' atoms in the system; `temperature` is in K.
+        """
+        copied: openmm.System = openmm.XmlSerializer.clone(system)
+        forces = (force for force in copied.getForces() if isinstance(force, openmm.PeriodicTorsionForce))
+        force = next(forces, None)
+        if force is None:
+            force = openmm.PeriodicTorsionForce()
+            copied.addForce(force)
+        for quartet, series in zip(atoms.tolist(), self.coefficients, strict=True):
+            for multiple, own in enumerate(series.tolist(), start=1):
+                amplitude = 2 * abs(own) * _KB * temperature * unit.kilojoule_per_mole
+                force.addTorsion(*quartet, multiple, -np.angle(own) * unit.radian, amplitude)
+        return copied
