@@ -13,79 +13,57 @@ OF_SIMULATE = ("forcefield", "temperature", "friction", "timestep", "hydrogen_ma
 class ModelError(Section):
     """How far free energies between the states of the samples are from those of MD, as standard deviations in kT."""
 
-    phi: float = Field(2.0, gt=0, le=20, description="Of the sign of phi.")
-    psi: float = Field(1.0, gt=0, le=20, description="Of helical or extended psi.")
-    chi1: float = Field(1.0, gt=0, le=20, description="Of the rotamers of chi1.")
+    phi: float = Field(2.0, gt=0, le=20)
+    """Of the sign of phi."""
+    psi: float = Field(1.0, gt=0, le=20)
+    """Of helical or extended psi."""
+    chi1: float = Field(1.0, gt=0, le=20)
+    """Of the rotamers of chi1."""
 
 
 class BarrierSettings(Section):
-    """Barriers of phi, psi and chi1 in the short MD are lowered by a bias, and frames weighed back."""
+    """A bias that lowers the barriers of phi, psi and chi1 in the short MD. Frames are weighed back."""
 
-    height: float | None = Field(
-        3.0,
-        gt=0,
-        le=100,
-        description="What is left of a barrier, in kT above the higher of the wells that it parts. null: barriers stay "
-        "as they are, and relaxation times are told.",
-    )
-    temperature: Annotated[float, Quantity("K", gt=0, le=2000)] = Field(
-        600.0, description="Of the first runs, from which barriers are known."
-    )
-    runs: int = Field(
-        3,
-        ge=1,
-        le=10_000,
-        description="Number of these runs, and of runs with the bias that they give, by which it is made better. Both "
-        "count to the budget.",
-    )
+    height: float | None = Field(3.0, gt=0, le=100)
+    """What is left of a barrier, in kT above the higher of the wells on its two sides. null: barriers stay as they are,
+    and relaxation times are told."""
+    temperature: Annotated[float, Quantity("K", gt=0, le=2000)] = 600.0
+    """Of the first runs, which tell where barriers are."""
+    runs: int = Field(3, ge=1, le=10_000)
+    """Number of these runs, and of the runs after them, which make the bias better. Both count to the budget."""
 
 
 class PopulationSettings(Section):
     """Short MD from samples and a Markov model of its transitions, which give weights to samples and MD
     (docs/populations.md). Force field, solvent and temperature are those of `simulate`."""
 
-    models: list[str] = Field(
-        default_factory=list,
-        description="Models for which the workflow makes populations of the test peptides, in implicit solvent. The "
-        "weighted MD of each is evaluated as a model of its own, NAME+md. Empty: none.",
-    )
-    budget: Annotated[float, Quantity("ps", gt=0, le=1e9)] = Field(
-        10_000.0, description="Largest amount of MD of a peptide, over all runs."
-    )
-    target: float = Field(
-        0.02,
-        gt=0,
-        le=0.5,
-        description="No more MD is made when the standard error of the least certain population of a residue is "
-        "below this.",
-    )
-    run: Annotated[float, Quantity("ps", gt=0, le=1e6)] = Field(100.0, description="Length of each run.")
-    warm_up: Annotated[float, Quantity("ps", ge=0, le=1e5)] = Field(
-        2.0, description="Time left out at the start of each run. In it, bonds and angles become those of the MD."
-    )
-    frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e4)] = Field(
-        0.5, description="Time between frames of the runs."
-    )
-    seeds: int = Field(
-        24, ge=1, le=100_000, description="Number of runs in a round. The error is computed after each round."
-    )
-    lag: Annotated[float, Quantity("ps", gt=0, le=1e6)] | None = Field(
-        None, description="Lag time of the models. null: the shortest at which implied timescales have converged."
-    )
-    strength: float = Field(
-        0.5,
-        gt=0,
-        le=100,
-        description="Weight of the prior, in transitions. The prior has the populations of the samples on the two "
-        "sides of a barrier.",
-    )
-    barriers: BarrierSettings = Field(default_factory=BarrierSettings, description="How barriers are lowered.")
-    model_error: ModelError = Field(
-        default_factory=ModelError,
-        description="Errors of the samples' free energies. The smaller, the more the samples' populations count beside "
-        "the transitions of the MD.",
-    )
-    seed: Seed = Field(0, description="Random seed of the choice of starts, of velocities and noise.")
+    models: list[str] = Field([])
+    """Models for which the workflow makes populations of the test peptides, in implicit solvent. The weighted MD of
+    each is evaluated as a model of its own, NAME+md. Empty: none."""
+    budget: Annotated[float, Quantity("ps", gt=0, le=1e9)] = 10_000.0
+    """Largest amount of MD of a peptide, over all runs."""
+    target: float = Field(0.02, gt=0, le=0.5)
+    """No more MD is made when the standard error of the least certain population of a residue is below this."""
+    run: Annotated[float, Quantity("ps", gt=0, le=1e6)] = 100.0
+    """Length of each run."""
+    warm_up: Annotated[float, Quantity("ps", ge=0, le=1e5)] = 2.0
+    """Time left out at the start of each run. In it, bonds and angles become those of the MD."""
+    frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e4)] = 0.5
+    """Time between frames of the runs."""
+    seeds: int = Field(24, ge=1, le=100_000)
+    """Number of runs in a round. The error is computed after each round."""
+    lag: Annotated[float, Quantity("ps", gt=0, le=1e6)] | None = None
+    """Lag time of the models. null: the shortest at which implied timescales have converged."""
+    barriers: BarrierSettings = BarrierSettings()
+    """Barriers in the short MD, lowered so that it crosses them."""
+    strength: float = Field(0.5, gt=0, le=100)
+    """Weight of the prior, in transitions. The prior has the populations of the samples on the two sides of a
+    barrier."""
+    model_error: ModelError = ModelError()
+    """Errors of the samples' free energies. The smaller, the more the samples' populations count beside the transitions
+    of the MD."""
+    seed: Seed = 0
+    """Random seed of the choice of starts, of velocities and noise."""
 
     @model_validator(mode="after")
     def _possible(self) -> "PopulationSettings":
