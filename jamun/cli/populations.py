@@ -143,18 +143,20 @@ def populations_table(result: dict[str, Any]) -> str:
         lines.append(f"{label:8} {basin['basin']:18} {population:>24} {energy:>30}")
     lines += [
         "",
-        f"{'step':18} {'state':9} {'samples %':>9} {'MD %':>7} {'population %':>13} {'crossings':>10} {'time, ps':>9}",
+        f"{'step':18} {'state':9} {'samples %':>9} {'MD %':>7} {'population % (95 %)':>24} {'crossings':>10}"
+        + ("" if result["bias"] else f" {'time, ps':>9}"),
     ]
     for step in result["steps"]:
-        rows = zip(step["states"], step["samples"], step["md"], step["population"], strict=True)
-        for number, (state, samples, md, population) in enumerate(rows):
+        rows = zip(*(step[key] for key in ("states", "samples", "md", "population", "low", "high")), strict=True)
+        for number, (state, samples, md, best, low, high) in enumerate(rows):
             if number == 0 and len(step["states"]) == 2:
                 continue
             name = f"{residue_label(step['residue'], step['place'])} {step['step']}"
             time = "" if step["timescale_ps"] is None else f"{step['timescale_ps']:.0f}"
+            population = f"{_share(best)} ({_share(low)} to {_share(high)})"
             lines.append(
                 f"{name:18} {'' if state == 'yes' else state:9} {_share(samples):>9} {_share(md):>7} "
-                f"{_share(population):>13} {step['transitions']:>10.0f} {time:>9}"
+                f"{population:>24} {step['transitions']:>10.0f} {time:>9}".rstrip()
             )
     held = [
         f"{residue_label(step['residue'], step['place'])} {step['step']}" for step in result["steps"] if step["one_way"]

@@ -29,8 +29,9 @@ class BarrierSettings(Section):
     and relaxation times are told."""
     temperature: Annotated[float, Quantity("K", gt=0, le=2000)] = 600.0
     """Of the first runs, which tell where barriers are."""
-    runs: int = Field(3, ge=1, le=10_000)
-    """Number of these runs, and of the runs after them, which make the bias better. Both count to the budget."""
+    runs: int = Field(6, ge=1, le=10_000)
+    """Number of these runs, half as long as others, and of those after them, which make the bias better. Both count to
+    the budget."""
 
 
 class PopulationSettings(Section):
@@ -75,9 +76,9 @@ class PopulationSettings(Section):
             raise ValueError(f"warm_up {self.warm_up:g} ps takes half of the run of {self.run:g} ps: shorten it")
         if self.run > self.budget:
             raise ValueError(f"run {self.run:g} ps is longer than the budget of {self.budget:g} ps")
-        if self.barriers.height is not None and self.run * (2 * self.barriers.runs + 1) > self.budget:
+        if self.barriers.height is not None and self.run * (self.barriers.runs + 2) > self.budget:
             raise ValueError(
-                f"barriers.runs, {self.barriers.runs} of {self.run:g} ps twice, leave nothing of the budget of "
+                f"barriers.runs, {self.barriers.runs} of {self.run / 2:g} ps twice, leave nothing of the budget of "
                 f"{self.budget:g} ps: take fewer, or set barriers.height to null"
             )
         if len(set(self.models)) < len(self.models):

@@ -25,8 +25,30 @@ _TERMS = 6
 _GRID = np.linspace(-np.pi, np.pi, 360, endpoint=False)
 _DENSITY_TERMS = 40
 _KERNEL = np.exp(-((np.arange(-_DENSITY_TERMS, _DENSITY_TERMS + 1) * np.radians(8.0)) ** 2) / 2)
-# Frames that are said to be where none is, and the depth, kT, of a dip that is a well.
-_SEEN, _DEPTH = 0.3, 1.0
+# Frames that are said to be where none is, the depth, kT, of a dip that is a well, and how high above the lowest a well
+# may be and keep its depth: one that was hardly seen may be anywhere, and so would be the barrier before it.
+_SEEN, _DEPTH, _RARE = 0.3, 1.0, 3.0
+
+
+def free_energies(angles: np.ndarray, hotter: float = 1.0, bias: "Bias | None" = None) -> np.ndarray:
+    """Free energy (B, G) of each torsion above its lowest point, kT, at angles of -pi to pi.
+
+    Args:
+        angles: (F, B) in radians, of MD that crosses barriers.
+        hotter: its temperature, as a multiple of the one that counts. A barrier that is so many kT there is so many
+            times higher here, as far as it is one of energy.
+        bias: of these torsions, that this MD was made with.
+    """
+    waves = np.exp(1j * np.outer(_GRID, np.arange(-_DENSITY_TERMS, _DENSITY_TERMS + 1)))
+    found = np.empty((angles.shape[1], len(_GRID)))
+    for number, (own, column) in enumerate(zip(found, angles.T, strict=True)):
+        of_frames = np.exp(-1j * np.outer(np.arange(-_DENSITY_TERMS, _DENSITY_TERMS + 1), column)).mean(1)
+        density = (waves @ (of_frames * _KERNEL)).real / _KERNEL.sum()  # of one frame: 1 at its peak
+        own[:] = -hotter * np.log(np.maximum(density, _SEEN / len(column)))
+        if bias is not None:
+            own -= Bias(bias.torsions[:1], bias.coefficients[[number]]).energy(bias.torsions[:1], _GRID[:, None])
+        own -= own.min()
+    return found
 
 
 def _wells(free_energy: np.ndarray) -> np.ndarray:
@@ -40,9 +62,10 @@ def _wells(free_energy: np.ndarray) -> np.ndarray:
 
 
 def _tops(free_energy: np.ndarray, height: float) -> np.ndarray:
-    """What a free energy (G,) on a circle may be: `height` above the higher of the two wells on both sides."""
+    """What a free energy (G,) on a circle may be: `height` above the higher of the two wells on both sides, or above
+    _RARE."""
     wells = _wells(free_energy)
-    depths = free_energy[wells]
+    depths = np.minimum(free_energy[wells], free_energy.min() + _RARE)
     after = np.searchsorted(wells, np.arange(len(free_energy)), side="right") % len(wells)
     tops: np.ndarray = np.maximum(depths[after - 1], depths[after]) + height
     return tops
@@ -60,36 +83,12 @@ class Bias:
     coefficients: np.ndarray
 
     @classmethod
-    def lowering(
-        cls,
-        torsions: list[Torsion],
-        angles: np.ndarray,
-        height: float,
-        hotter: float = 1.0,
-        made_with: "Bias | None" = None,
-    ) -> "Bias":
-        """The bias that leaves barriers of `height` kT above the higher of the two wells that each parts.
-
-        Args:
-            torsions: B.
-            angles: (F, B) in radians, of MD that crosses them.
-            height: kT.
-            hotter: the temperature of this MD, as a multiple of that of the MD to be biased. A barrier that is so many
-                kT there is so many times higher here, as far as it is one of energy.
-            made_with: bias of the same torsions that this MD was made with.
-        """
-        waves = np.exp(1j * np.outer(_GRID, np.arange(-_DENSITY_TERMS, _DENSITY_TERMS + 1)))
-        series = np.exp(-1j * np.outer(np.arange(1, _TERMS + 1), _GRID)) / len(_GRID)
-        found = []
-        for number, column in enumerate(angles.T):
-            of_frames = np.exp(-1j * np.outer(np.arange(-_DENSITY_TERMS, _DENSITY_TERMS + 1), column)).mean(1)
-            density = (waves @ (of_frames * _KERNEL)).real / _KERNEL.sum()  # of one frame: 1 at its peak
-            free_energy = -hotter * np.log(np.maximum(density, _SEEN / len(column)))
-            if made_with is not None:
-                one = cls(torsions[number : number + 1], made_with.coefficients[number : number + 1])
-                free_energy -= one.energy(one.torsions, _GRID[:, None])
-            found.append(series @ -np.maximum(free_energy - _tops(free_energy, height), 0.0))
-        return cls(torsions, np.array(found).reshape(len(torsions), _TERMS))
+    def lowering(cls, torsions: list[Torsion], free_energies: np.ndarray, height: float) -> "Bias":
+        """The bias that leaves barriers of `height` kT above the higher of the two wells that each parts; free energies
+        (B, G) of these torsions (B) are in kT, as `free_energies` gives them."""
+        bias = [-np.maximum(own - _tops(own, height), 0.0) for own in free_energies]
+        waves = np.exp(-1j * np.outer(_GRID, np.arange(1, _TERMS + 1))) / len(_GRID)
+        return cls(torsions, np.array(bias).reshape(-1, len(_GRID)) @ waves)
 
     @classmethod
     def of_told(cls, told: Sequence[dict[str, Any]]) -> "Bias":

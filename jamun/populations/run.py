@@ -27,7 +27,7 @@ from jamun.io.signals import StopRequest, stop_requests
 from jamun.peptides.hydrogens import AllAtoms, SeedError
 from jamun.peptides.torsions import compute_torsions, phi_psi_pairs, torsions_of
 from jamun.peptides.writing import save_structure
-from jamun.populations.barriers import Bias
+from jamun.populations.barriers import Bias, free_energies
 from jamun.populations.basins import residue_states
 from jamun.populations.basins_table import basins
 from jamun.populations.residues import (
@@ -148,6 +148,8 @@ class _Rounds:
         self.interval = steps * simulate.timestep * 1e-3
         warm_up = round(settings.warm_up / self.interval)
         self.frames = round(settings.run / self.interval) - warm_up
+        # They are many, so that they start in many states, and half as long.
+        self.frames_of_first = max(1, self.frames // 2)
         system = openmm.XmlSerializer.serialize(self.member.system)
         self.platform, properties = choose(simulate, 1)
         self.run_settings = RunSettings(
@@ -167,14 +169,17 @@ class _Rounds:
         slow = {(step.residue.place, TORSIONS[step.name]) for step in self.steps}
         torsions, atoms = torsions_of(self.samples.topology)
         columns = [n for n, torsion in enumerate(torsions) if (torsion.residue, torsion.kind) in slow]
+        lowest = np.full((len(columns), 1), np.inf)
         for name, temperature in (("hot", barriers.temperature), ("first", simulate.temperature)):
             runs = self.runs(name, [], barriers.runs)
             at = simulate.model_copy(update={"temperature": temperature})
-            yield from self.make(runs, replace(self.run_settings, simulate=at), properties, processes, stop)
+            shorter = replace(self.run_settings, simulate=at, frames=self.frames_of_first)
+            yield from self.make(runs, shorter, properties, processes, stop)
             made = PeptideFrames(self.samples.topology, [read_run(run.path) for run in runs], self.interval)
             angles = np.concatenate(made.torsions(self.peptide).runs)[:, columns]
-            hotter = temperature / simulate.temperature
-            self.bias = Bias.lowering([torsions[n] for n in columns], angles, height, hotter, self.bias)
+            # Each has too high a barrier where it has seen nothing; hot MD, too, where a barrier is one of entropy.
+            lowest = np.minimum(lowest, free_energies(angles, temperature / simulate.temperature, self.bias))
+            self.bias = Bias.lowering([torsions[n] for n in columns], lowest, height)
             system = self.bias.added_to(member.system, self.all_atoms.heavy[atoms[columns]], simulate.temperature)
             self.member = replace(member, system=system)
             self.run_settings = replace(self.run_settings, system=openmm.XmlSerializer.serialize(system))
@@ -314,8 +319,9 @@ def populations_to_files(
         before = [] if height is None else list(rounds.lower_barriers(height, properties, processes, stop))
         simulated = time.monotonic() - simulates
         per_run = (rounds.frames + rounds.run_settings.warm_up) * rounds.interval
+        spent = len(before) * (rounds.frames_of_first + rounds.run_settings.warm_up) * rounds.interval
         while True:
-            left = int((settings.budget + 1e-6) // per_run) - len(before) - len(made)
+            left = int((settings.budget - spent + 1e-6) // per_run) - len(made)
             if left < 1:
                 break
             runs = rounds.runs(len(history), results, min(settings.seeds, left))
@@ -326,7 +332,7 @@ def populations_to_files(
             md = PeptideFrames(samples.topology, [read_run(path) for path in made], rounds.interval, rounds.bias)
             results, lag = estimate(md.torsions(peptide), rounds.angles, settings)
             error = max(result.error for result in results)
-            md_ps = (len(before) + len(made)) * per_run
+            md_ps = spent + len(made) * per_run
             history.append({"runs": len(made), "md_ps": md_ps, "error": error, "lag_ps": lag["lag_ps"]})
             logger.info("%s: %d runs, %.0f ps, error %.3f", peptide, len(made), md_ps, error)
             if error <= settings.target:
