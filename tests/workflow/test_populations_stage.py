@@ -11,7 +11,7 @@ pytestmark = pytest.mark.workflow
 # The model of the small workflow has learned too little for its samples to be simulated: its MD stands in for samples.
 OWN = {"samples": "results/small/md/{peptide}/trajectory.xtc", "topology": "results/small/md/{peptide}/topology.pdb"}
 MODELS = {"default": {}, "own": OWN | {"seconds": 5.0}}
-SHORT = {"models": ["own"], "budget": "160 ps", "run": "20 ps", "warm_up": "0.8 ps", "frame_interval": "0.4 ps"}
+SHORT = {"models": ["own"], "budget": "141 ps", "run": "20 ps", "warm_up": "0.8 ps", "frame_interval": "0.4 ps"}
 SHORT |= {"seeds": 6, "target": 0.001, "barriers": {"runs": 1}}
 EVALUATED = ("compare", "dynamics", "physicality", "msm_features", "msm")
 COMPARED, FIGURE = "results/small/evaluation/own+md/AV.json", "results/small/figures/own/populations/AV.png"
