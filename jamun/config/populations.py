@@ -24,7 +24,7 @@ class ModelError(Section):
 class BarrierSettings(Section):
     """A bias that lowers the barriers of phi, psi and chi1 in the short MD. Frames are weighed back."""
 
-    height: float | None = Field(3.0, gt=0, le=100)
+    height: float | None = Field(2.0, gt=0, le=100)
     """What is left of a barrier, in kT above the higher of the wells on its two sides. null: barriers stay as they are,
     and relaxation times are told."""
     temperature: Annotated[float, Quantity("K", gt=0, le=2000)] = 600.0
