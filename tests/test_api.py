@@ -77,7 +77,7 @@ def test_a_trajectory_is_a_start_and_a_sentence_is_an_error(samples, checkpoint,
 
 def test_samples_against_themselves(samples, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = jamun.evaluate(samples.trajectory, samples, config=parse(FAST))
+    found = jamun.evaluate(samples, samples, config=parse(FAST))
     assert not list(tmp_path.iterdir())
     assert found.table.loc["JS, all torsions", "value"] == 0
     assert found.table.loc["JS, all torsions", "high"] > 0

@@ -73,6 +73,8 @@ def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology
     except ImportError as error:
         needed = " ".join(str(error).split())
         raise EvaluationError(f"{reference}, {samples}: a format that needs another package ({needed}).") from None
+    if first.odd_bond is not None:  # samples may be as bad as their model
+        raise EvaluationError(f"{reference}: cannot be read with {topology}: {first.odd_bond}; give its own topology.")
     md_frames, drawn = first.trajectory, second.trajectory
     require_same_molecule(md_frames.topology, drawn.topology, samples)
     md = _record(reference.parent / "md.json", md_frames.n_frames, lambda record: record["boundaries"][-1])
@@ -85,6 +87,8 @@ def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology
     boundaries = md.get("boundaries", [*first.run_starts, md_frames.n_frames])
     for what, read in (("reference", first), ("samples", second)):
         notes += [f"The {what}: {note}." for note in read.notes]
+    if second.odd_bond is not None:
+        notes.append(f"The samples: {second.odd_bond}.")
     if not md:
         runs = "one replica" if len(boundaries) == 2 else f"{len(boundaries) - 1} replicas, since its times fall back"
         notes.append(f"The reference has no record beside it: {runs}, wall clock unknown.")
@@ -197,7 +201,7 @@ def evaluate_to_files(
     for name, result in found.items():
         publish(pair, result, ("mdtraj", "numpy", "scipy", "deeptime"), out / f"{name}.json", out / f"{name}.npz")
     _draw(out, settings.figures)
-    return table({name: result for name, (result, _) in found.items()}, pair.described)
+    return table({name: result for name, (result, _) in found.items()}, pair.described, pair.notes)
 
 
 def _draw(out: Path, settings: FigureSettings) -> None:
@@ -257,8 +261,9 @@ def main_numbers(found: dict[str, dict[str, Any]]) -> list[MainNumber]:
     return [main_number(metric, found) for metric in metrics_of(COMMAND)]
 
 
-def table(found: dict[str, dict[str, Any]], head: dict[str, Any]) -> str:
-    """The main numbers with their intervals and the MD's own halves, as lines of text; or why there is none."""
+def table(found: dict[str, dict[str, Any]], head: dict[str, Any], notes: list[str]) -> str:
+    """The main numbers with their intervals and the MD's own halves, as lines of text; or why there is none; and notes
+    on how the files were read."""
     frames = head["samples"]["frames"], head["reference"]["frames"]
     lines = [
         f"{head['peptide']}: {frames[0]:,} samples against {frames[1]:,} frames of reference",
@@ -271,4 +276,4 @@ def table(found: dict[str, dict[str, Any]], head: dict[str, Any]) -> str:
         texts = ["-" if cell is None else f"{cell:.3f}" for cell in cells]
         lines.append(f"{words:<22}{texts[0]:>9}{texts[1]:>9}{texts[2]:>9}{texts[3]:>11}")
     lines.append(f"Markov state model by {_LIBRARY[found['msm']['backend']]}.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *notes])

@@ -7,6 +7,7 @@ Arrays in, arrays out. `where` is the file that the arrays are of, `start` the n
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import mdtraj
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import breadth_first_order
@@ -153,6 +154,25 @@ def require_bonds(
         f"{where}: bond {first} to {second} is {length:.3f} nm long in frame {start + frame}, outside of "
         f"{SHORTEST_BOND_NM:g} to {LONGEST_BOND_NM:g} nm; {remedy}."
     )
+
+
+def odd_bond(positions: np.ndarray, bonds: np.ndarray, topology: mdtraj.Topology) -> str | None:
+    """What to say of heavy atoms (F, N, 3) in nm, whole, of which two bonded ones have in most frames the distance of
+    no bond, as where a topology names atoms in another order than the trajectory has them; None where there are none,
+    or in one frame, which may be odd."""
+    if len(positions) < 2:
+        return None
+    typical = np.median(bond_lengths(positions, bonds), axis=0)
+    for (first, second), length in zip(bonds.tolist(), typical.tolist(), strict=True):
+        one, other = topology.atom(first), topology.atom(second)
+        symbols = {one.element.symbol, other.element.symbol}
+        if symbols <= {"C", "N", "O", "S"} and not 0.115 < length < (0.23 if symbols == {"S"} else 0.19):
+            labels = " to ".join(f"{atom.residue.name}{atom.residue.index + 1} {atom.name}" for atom in (one, other))
+            return (
+                f"bond {labels} is {length:.3f} nm long in most frames, as no such bond is: the topology has the atoms "
+                "in another order than the trajectory, or the molecule is torn"
+            )
+    return None
 
 
 def require_hands(

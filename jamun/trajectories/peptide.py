@@ -28,11 +28,13 @@ class PeptideTrajectory:
     trajectory: its F frames, whole, in nm and ps; without a box.
     times: (F,) in ps, double precision, or None where the file has none.
     notes: what was left out, renamed and put right, in words.
+    odd_bond: what speaks against the topology, in words; None where nothing does.
     """
 
     trajectory: mdtraj.Trajectory
     times: np.ndarray | None
     notes: list[str]
+    odd_bond: str | None = None
 
     @property
     def interval_ps(self) -> float | None:
@@ -104,7 +106,8 @@ def read_peptide(trajectory: Path, topology: Path) -> PeptideTrajectory:
     positions = np.concatenate([part.positions for part in parts]).astype(np.float32, copy=False)
     checks.require_finite(positions, str(trajectory), 0)
     bonds, notes = Molecule.from_topology(own).bonds, list(atoms.notes)
-    if recorded_chains(trajectory, frames) is None:  # samples of our own are in nm, however bad their model
+    ours = recorded_chains(trajectory, frames) is not None  # in nm and in order, however bad their model
+    if not ours:
         checks.require_nm(positions[:1], bonds, str(trajectory))
     if all(part.box is not None for part in parts):
         box = np.concatenate([part.box for part in parts])
@@ -113,14 +116,15 @@ def read_peptide(trajectory: Path, topology: Path) -> PeptideTrajectory:
             notes.append(f"{int(changed.sum())} frames were made whole over the periodic box")
     if torn := int((checks.bond_lengths(positions, bonds) > LONGEST_BOND_NM).any(axis=1).sum()):
         notes.append(f"{torn} of {frames} frames have a bond longer than {LONGEST_BOND_NM:g} nm")
+    odd = None if ours else checks.odd_bond(positions, bonds, own)
     if any(part.times is None for part in parts):
-        return PeptideTrajectory(mdtraj.Trajectory(positions, own), None, notes)
+        return PeptideTrajectory(mdtraj.Trajectory(positions, own), None, notes, odd)
     times = np.concatenate([part.times for part in parts])
     repeated = _repeated(positions, times)
     if repeated.any():
         notes.append(f"{int(repeated.sum())} frames that are there twice, as after a restart, were left out")
         positions, times = positions[~repeated], times[~repeated]
-    return PeptideTrajectory(mdtraj.Trajectory(positions, own, time=times), times, notes)
+    return PeptideTrajectory(mdtraj.Trajectory(positions, own, time=times), times, notes, odd)
 
 
 def recorded_chains(samples: Path, frames: int) -> np.ndarray | None:

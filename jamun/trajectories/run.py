@@ -190,6 +190,8 @@ def _convert(path: Path, source: Conversion, settings: SourceSettings, writer: _
         checks.require_hands(positions, source.centres, source.hands, where, start)
         kept = positions[-start % settings.stride :: settings.stride]
         if tally.first is None:
+            if odd := checks.odd_bond(positions, source.bonds, source.topology):
+                raise TrajectoryError(f"{where}: {odd}; give the topology that belongs to it.")
             tally.first = kept[0]
         writer.write(kept)
         tally.made_whole += changed

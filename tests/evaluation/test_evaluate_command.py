@@ -149,6 +149,22 @@ def test_atoms_in_another_order_are_told_by_their_names(folder, tmp_path):
     assert "The samples: atoms put into the order of the built peptide." in inputs.notes
 
 
+def test_a_topology_of_another_order_is_refused_of_md_and_told_of_samples(monkeypatch, folder, tmp_path, capsys):
+    """As that of another program, which has the hydrogens elsewhere. Every number would be wrong."""
+    lines = (folder / "md.pdb").read_text().splitlines()
+    atoms = [line for line in lines if line.startswith(("ATOM", "HETATM"))]
+    atoms.sort(key=lambda line: (int(line[22:26]), line[76:78].strip() == "H"))
+    (tmp_path / "other.pdb").write_text("\n".join([*atoms, "END"]))
+    sentence = "the topology has the atoms in another order than the trajectory"
+    wrong = {"topology": tmp_path / "other.pdb", "out": tmp_path}
+    assert run(monkeypatch, *words(folder, **wrong)) == 1
+    assert sentence in capsys.readouterr().err
+    swapped = {"reference": "samples.dcd", "topology": "samples.pdb", "samples": "md.xtc"}
+    swapped |= {"samples-topology": tmp_path / "other.pdb", "out": tmp_path, "config": "fast.yaml"}
+    assert run(monkeypatch, *words(folder, **swapped)) == 0
+    assert sentence in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -40,6 +40,14 @@ def angstroms(case):
     case.write(topology=False, suffix=".npz")
 
 
+def another_order(case):
+    """The topology of a program that writes hydrogens elsewhere: names of two atoms for each other's."""
+    text = case.topology.read_text()
+    case.topology.write_text(
+        text.replace(" CB  ILE", " XX  ILE").replace(" HB  ILE", " CB  ILE").replace(" XX ", " HB ")
+    )
+
+
 def told_angstroms(case):
     case.settings["length_unit"] = "angstrom"
 
@@ -201,6 +209,7 @@ def unknown_topology(case):
 
 REFUSED = [
     (angstroms, "run.npz: lengths are angstroms (a typical bond is 1", "set source.length_unit: angstrom."),
+    (another_order, "run.xtc: bond ILE2 CA to ILE2 CB is 0.21", "atoms in another order than the trajectory"),
     (told_angstroms, "run.xtc: lengths are nm", "set source.length_unit: nm."),
     (no_unit, "run.npz: a typical bond is 0.001", "neither nm"),
     (not_finite, "run.npz: positions of frame 7 are not finite", "cut the trajectory"),
