@@ -32,12 +32,10 @@ from jamun.config.figures import FigureSettings
 from jamun.io.atomic import read_json, read_npz
 from jamun.io.log import UserError
 from jamun.io.names import openable
-from jamun.io.shipped import DEFAULT_MODEL, shipped_model
+from jamun.io.shipped import DEFAULT_MODEL, SUFFIX, shipped_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_MODEL_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -220,7 +218,7 @@ def _settings(config: str | Path | Configuration | None) -> Configuration:
 
 def _weights(model: str | Path) -> Path:
     """The file of a model: of a path, that; of a name, the one that comes with the program."""
-    if isinstance(model, Path) or Path(model).suffix in (".ckpt", _MODEL_SUFFIX):
+    if isinstance(model, Path) or Path(model).suffix in (".ckpt", SUFFIX):
         return Path(model)
     return shipped_model(model).weights
 

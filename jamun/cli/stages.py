@@ -143,9 +143,10 @@ def import_public(
     The result is a model for `jamun sample --checkpoint` and for `checkpoint:` in a configuration. Nothing in the file
     is executed, and every weight is checked.
     """
+    from jamun.io.shipped import SUFFIX
     from jamun.model.checkpoint import public_content
     from jamun.model.public.importer import Told
-    from jamun.model.weights import SUFFIX, write_weights
+    from jamun.model.weights import write_weights
 
     if out.suffix != SUFFIX:
         raise UserError(f"--out {out}: the file is written as safetensors; give a name that ends in {SUFFIX}.")

@@ -24,7 +24,7 @@ from jamun.config.sampling import SamplingSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.config.source import SourceSettings
 from jamun.config.training import TrainingSettings
-from jamun.io.shipped import DEFAULT_MODEL, ShippedModel, ShippedModelError, shipped_model
+from jamun.io.shipped import DEFAULT_MODEL, ShippedModel, ShippedModelError, sampling_in, shipped_model
 from jamun.io.text import one_line, read_text, shown
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
@@ -48,8 +48,8 @@ class ModelEntry(Section):
 
     checkpoint: str | None = None
     """Path of a checkpoint. `shipped` is the default model of the program, `shipped:NAME` another of its models (`jamun
-    models` lists them); these are sampled with the settings of their study, except for keys of `sampling` below. null:
-    the model is trained here."""
+    models` lists them). These, and any other model as safetensors, are sampled with the settings that they bring,
+    except for keys of `sampling` below. null: the model is trained here."""
     samples: str | None = None
     """Samples of another program, in place of sampling: a trajectory for each test peptide. {peptide} stands for its
     name. They are compared as they are."""
@@ -362,14 +362,14 @@ class Configuration(Section):
         return self.training.with_changes(self.models[name].training)
 
     def sampling_of(self, name: str) -> SamplingSettings:
-        """The sampling section with what model `name` brings, if it is a shipped one (of its chains no more than
-        there are samples), and its differences."""
+        """The sampling section with what model `name` brings, if it is a shipped one or another as safetensors (of
+        its chains no more than there are samples), and its differences."""
         differences = self.models[name].sampling if name in self.models else {}
         merged = self.sampling.model_dump()
         # A name may be of a model brought in an earlier run, of which the configuration does not know.
-        shipped = self.shipped_of(name) if name in self.models or name == self.model else None
-        if shipped is not None:
-            merged |= shipped.sampling
+        known = name in self.models or name == self.model
+        if brought := sampling_in(self.checkpoint_of(name)) if known else {}:
+            merged |= brought
             merged["chains"] = min(merged["chains"], differences.get("samples", merged["samples"]))
         return SamplingSettings(**(merged | differences))
 

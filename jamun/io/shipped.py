@@ -18,7 +18,8 @@ from jamun.io.log import UserError
 _PACKAGE = Path(__file__).resolve().parents[1]
 # In the metadata of a published model's weights.
 DESCRIPTION = "jamun"
-WEIGHTS, CARD = "model.safetensors", "card.json"
+SUFFIX = ".safetensors"
+WEIGHTS, CARD = f"model{SUFFIX}", "card.json"
 # The model that is meant where none is named.
 DEFAULT_MODEL = "explicit"
 
@@ -94,17 +95,15 @@ class ShippedModel:
         """What it was trained on, how good it is and where it fails; empty where there is no card."""
         return card_beside(self.weights)
 
-    @property
-    def sampling(self) -> dict[str, Any]:
-        """Keys of `sampling` that it brings, those it was judged with."""
-        return _sampling(self.weights)
-
 
 @cache
-def _sampling(weights: Path) -> dict[str, Any]:
-    """Keys of `sampling` in a model's file; none where it is missing or damaged, which is told where it is loaded."""
+def sampling_in(checkpoint: str | None) -> dict[str, Any]:
+    """Keys of `sampling` that a model brings, those it was judged with, if its file is safetensors; none where that is
+    missing or damaged, which is told where it is loaded."""
+    if checkpoint is None or not checkpoint.endswith(SUFFIX):
+        return {}
     try:
-        with safe_open(weights, framework="numpy") as stored:
+        with safe_open(checkpoint, framework="numpy") as stored:
             return dict(json.loads((stored.metadata() or {})[DESCRIPTION])["sampling"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return {}

@@ -16,12 +16,12 @@ from jamun.config.training import TrainingSettings
 from jamun.data.trained_on import TrainedOn
 from jamun.io.atomic import atomic_path
 from jamun.io.log import UserError
-from jamun.io.shipped import card_beside
+from jamun.io.shipped import SUFFIX, card_beside
 from jamun.io.text import in_brief
 from jamun.model.architectures import ARCHITECTURES, architecture_of, build
 from jamun.model.network import Network
 from jamun.model.public.importer import PublicCheckpointError, Told, is_public, read_public
-from jamun.model.weights import SUFFIX, read_weights
+from jamun.model.weights import read_weights
 
 FORMAT = "jamun-denoiser"
 FORMAT_VERSION = 1

@@ -14,8 +14,6 @@ from jamun.io.atomic import write_json
 from jamun.io.disk import write_bytes
 from jamun.io.shipped import CARD, DESCRIPTION, WEIGHTS
 
-SUFFIX = ".safetensors"
-
 
 def write_model(folder: Path, content: dict[str, Any], card: dict[str, Any]) -> None:
     """Write `content`, a checkpoint's mapping with its `state_dict`, and `card` (of JSON's types) into `folder`."""

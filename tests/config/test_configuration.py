@@ -152,8 +152,11 @@ def test_what_the_shipped_model_brings_gives_way_to_its_own_keys():
     settings = parse({"models": {"study": {"checkpoint": "shipped", "sampling": {"burn_in": 2}}}, "sampling": few})
     own, found = read_content(shipped_model().weights)["sampling"], settings.sampling_of("study")
     assert (found.samples, found.chains, found.burn_in, found.stride) == (7, 7, 2, own["stride"])
-    named = parse({"checkpoint": "shipped", "model": "mine", "sampling": few}).sampling_of("mine")
-    assert (named.samples, named.burn_in, named.stride) == (7, own["burn_in"], own["stride"])
+    for checkpoint in ("shipped", str(shipped_model().weights)):
+        named = parse({"checkpoint": checkpoint, "model": "mine", "sampling": few}).sampling_of("mine")
+        assert (named.samples, named.burn_in, named.stride) == (7, own["burn_in"], own["stride"])
+    missing = parse({"models": {"study": {"checkpoint": "none.safetensors"}}, "sampling": few})
+    assert missing.sampling_of("study").stride == 9  # told where it is loaded
 
 
 def test_a_setting_that_no_model_uses_is_told():
