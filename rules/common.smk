@@ -16,7 +16,7 @@ import re
 from snakemake.settings.types import DeploymentMethod
 
 from jamun import layout
-from jamun.config import ConfigurationError
+from jamun.config import ConfigurationError, read
 from jamun.config.base import NAME
 from jamun.config.command_line import with_types
 from jamun.figures import report as html_report
@@ -53,6 +53,9 @@ def given(path):
 CONFIG_SOURCE = ", ".join(str(path) for path in workflow.configfiles) or "configuration"
 
 try:
+    if workflow.is_main_process:
+        for path in workflow.configfiles:
+            read(path)  # Snakemake's own reader takes the last of two sections of one name, and says nothing
     RESOLVED = resolve(with_types(config, workflow.config_settings.config or {}), CONFIG_SOURCE, Path.cwd())
 except ConfigurationError as error:
     # Not a WorkflowError, which Snakemake surrounds with lines of this file.

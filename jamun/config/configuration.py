@@ -413,6 +413,18 @@ def parse(raw: Any, source: str = "configuration") -> Configuration:
         raise ConfigurationError(one_line(f"{source}: {sentence(error, Configuration)}.")) from None
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key stands twice: of two, PyYAML drops the first in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for place, key in enumerate(keys):
+            if any(key.value == other.value for other in keys[:place]):
+                told = f"the key {shown(key.value)} is there twice; keep one"
+                raise yaml.constructor.ConstructorError(None, None, told, key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _reason(error: Exception) -> str:
     """Why a file is not YAML, in a few words."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
@@ -426,7 +438,7 @@ def read(path: str | Path) -> Any:
     """What a YAML file holds, an empty mapping for an empty one. Raises ConfigurationError for a file that is missing
     or no YAML."""
     try:
-        raw = yaml.safe_load(read_text(Path(path)))
+        raw = yaml.load(read_text(Path(path)), _Loader)
     except FileNotFoundError:
         raise ConfigurationError(one_line(f"{path}: no such configuration file.")) from None
     # ValueError: an integer of thousands of digits, a date that is none.

@@ -9,6 +9,7 @@ from jamun.io.log import UserError
 from jamun.io.shipped import workflow_folder
 from jamun.io.tables import first_row, read_rows
 from jamun.io.text import read_or_refuse, shown
+from jamun.peptides.sequences import PeptideError, parse_sequence
 
 # Formats of trajectories that are imported, read by `read_frames`; NetCDF is Amber's.
 TRAJECTORY_SUFFIXES = (".xtc", ".trr", ".dcd", ".h5", ".npz", ".nc", ".netcdf")
@@ -108,6 +109,14 @@ def read_files_table(path: Path) -> dict[str, SourceFiles]:
     return found
 
 
+def _usual_name(text: str) -> str:
+    """The name of the peptide that a table has as a sequence, such as ALA-TRP for AW; any other text as it is."""
+    try:
+        return parse_sequence(text).name
+    except PeptideError:
+        return text
+
+
 def locate(settings: SourceSettings, peptides: list[str], root: Path) -> dict[str, SourceFiles]:
     """The files of each of `peptides`; relative paths of the source are taken from `root`, or else from the program's
     folder, where the demo's MD lies.
@@ -118,7 +127,8 @@ def locate(settings: SourceSettings, peptides: list[str], root: Path) -> dict[st
     if settings.kind == "files":
         relative = Path(settings.table or "")
         own = os.path.isfile(root / relative) or not os.path.isfile(workflow_folder() / relative)
-        listed = read_files_table((root if own else workflow_folder()) / relative)
+        rows = read_files_table((root if own else workflow_folder()) / relative)
+        listed = {_usual_name(name): found for name, found in rows.items()} | rows
         absent = [name for name in peptides if name not in listed]
         if absent:
             raise SourceError(

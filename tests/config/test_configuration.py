@@ -194,6 +194,11 @@ def test_missing_and_broken_files(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [1\n")
     with pytest.raises(ConfigurationError, match=r"not readable as YAML \(line 2"):
         load(tmp_path / "broken.yaml")
+    (tmp_path / "twice.yaml").write_text("sampling: {samples: 5}\nmodel: a\nsampling: {seed: 1}\n")
+    with pytest.raises(ConfigurationError, match=r"YAML \(line 3: the key 'sampling' is there twice; keep one\)"):
+        load(tmp_path / "twice.yaml")
+    (tmp_path / "merged.yaml").write_text("simulate: &md {seed: 1}\nmodels: {a: {simulate: {<<: *md, seed: 2}}}\n")
+    assert load(tmp_path / "merged.yaml").models["a"].simulate == {"seed": 2}
     (tmp_path / "latin.yaml").write_bytes(b"dataset: caf\xe9\n")
     with pytest.raises(ConfigurationError, match="byte 13 is not UTF-8"):
         load(tmp_path / "latin.yaml")

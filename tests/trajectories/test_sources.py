@@ -41,6 +41,8 @@ def test_table_of_files(tmp_path):
     settings = table(tmp_path, "AW,aw.gro,r1.xtc; r2.xtc,0.5", "GS,gs.pdb,gs.dcd,")
     found = locate(settings, ["AW"], tmp_path)  # what nothing asks for need not be there
     assert found["AW"] == SourceFiles(Path("set/aw.gro"), (Path("set/r1.xtc"), Path("set/r2.xtc")), 0.5)
+    # A configuration may list it as ALA-TRP too.
+    assert locate(table(tmp_path, "ALA-TRP,aw.gro,r1.xtc; r2.xtc,0.5"), ["AW"], tmp_path) == found
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,17 @@ def test_bad_configuration_ends_before_any_job(workflow_in, change, words):
     assert not (workflow.folder / "results").exists()
 
 
+def test_a_section_that_is_there_twice_is_told(workflow_in):
+    """Snakemake's own reader drops the first in silence."""
+    workflow = workflow_in("config.yaml")
+    twice = workflow.folder / "twice.yaml"
+    twice.write_text((ROOT / "config.yaml").read_text() + "\nsampling: {seed: 2}\n")
+    workflow.configuration = twice
+    finished = workflow.run("-n", "all", check=False)
+    assert finished.returncode == 1
+    assert "the key 'sampling' is there twice" in finished.stdout
+
+
 def test_slurm_profile_plans(workflow_in):
     finished = workflow_in("config.yaml").run("--profile", str(ROOT / "profiles" / "slurm"), "-n", "all")
     assert "simulate" in finished.stdout
