@@ -8,6 +8,8 @@
     done
     python benchmarks/populations_slow.py runs --json benchmarks/results/populations_slow.json
 
+With --md benchmarks/results/populations_slow.json what is known of the long MD comes from there, and none is needed.
+
 long.yaml, in which each of three replicas forgets where it was built:
 
     simulate: {solvent: implicit, ensemble: NVT, timestep: 4 fs, hydrogen_mass: 3 amu, replicas: 3, starts: [alpha,
@@ -87,34 +89,48 @@ def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
     return float(known.mean()), float(max(known.mean() - half, 0.0)), float(min(known.mean() + half, 1.0))
 
 
-def measured(name: str, folder: Path) -> list[dict[str, Any]]:
+Known = dict[tuple[str, ...], dict[str, Any]]
+
+
+def of_long_md(name: str, folder: Path) -> Known:
+    """What the long MD of one peptide tells of each state: its share with its interval, and how often it is entered."""
+    runs, found = long_runs(name, folder), {}
+    steps = steps_of(residue_states(runs.torsions, runs.runs))
+    for step, in_md, entered in zip(steps, shares(runs), entries(runs), strict=True):
+        names = STATES[step.name]
+        for place, state in enumerate(names, start=step.n_states - len(names)):
+            residue = f"{step.residue.name.capitalize()}{step.residue.place}"
+            found[name, residue, state] = {"md": mean_interval(in_md[:, place]), "entries": int(entered[place])}
+    return found
+
+
+def measured(name: str, folder: Path, known: Known) -> list[dict[str, Any]]:
     """One peptide: its slow steps, a row a state."""
     made = folder / f"{name}_populations"
     runs = short_runs(name, made)
     drawn = made / "samples"
     samples = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
     results, _ = estimate(runs, samples, PopulationSettings(budget=10_000.0))
-    md = long_runs(name, folder / f"long_{name}")
     rows = []
-    for result, in_md, entered, in_samples in zip(results, shares(md), entries(md), shares(samples), strict=True):
+    for result, in_samples in zip(results, shares(samples), strict=True):
         names = STATES[result.step]
         for place, state in enumerate(names, start=len(result.population) - len(names)):
-            value, low, high = mean_interval(in_md[:, place])
+            residue = f"{result.residue.capitalize()}{result.place}"
+            md = known[name, residue, state]
             mine = tuple(float(part[place]) for part in (result.population, result.low, result.high))
-            told = entered[place] >= FEWEST
+            told = md["entries"] >= FEWEST
             rows.append(
                 {
                     "peptide": name,
-                    "residue": f"{result.residue.capitalize()}{result.place}",
+                    "residue": residue,
                     "state": state,
                     "samples": float(in_samples[0, place]),
                     "n_samples": samples.n_frames,
                     "short_md": float(result.share[place]),
                     "weighted": mine,
-                    "md": (value, low, high),
-                    "entries": int(entered[place]),
-                    "agrees": agree((value, low, high), mine) if told else None,
+                    "agrees": agree(tuple(md["md"]), mine) if told else None,
                 }
+                | md
             )
     return rows
 
@@ -153,8 +169,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the runs are")
     parser.add_argument("--peptides", nargs="*", default=PEPTIDES)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--md", type=Path, help="result of an earlier measurement, whose long MD is taken")
     options = parser.parse_args()
-    rows = [row for name in options.peptides for row in measured(name, options.folder)]
+    known: Known = {}
+    for row in read_json(options.md)["states"] if options.md else ():
+        known[row["peptide"], row["residue"], row["state"]] = {key: row[key] for key in ("md", "entries")}
+    rows = []
+    for name in options.peptides:
+        own = known if options.md else of_long_md(name, options.folder / f"long_{name}")
+        rows += measured(name, options.folder, own)
     for row in rows:
         three = [f"{part[0]:.1%} ({part[1]:.1%} to {part[2]:.1%})" for part in (row["weighted"], row["md"])]
         names = (row["peptide"], row["residue"], row["state"])
