@@ -29,14 +29,17 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
+from jamun.config.evaluation import MSMSettings
 from jamun.config.physicality import PhysicalitySettings
 from jamun.config.populations import PopulationSettings
 from jamun.evaluation.basins import find_basins
 from jamun.evaluation.js import histograms, js_distance, pair_histograms
+from jamun.evaluation.msm.inputs import MSMInput
+from jamun.evaluation.msm.model import analyse
 from jamun.figures.style import styled
-from jamun.io.atomic import read_json, write_json
+from jamun.io.atomic import read_json, read_npz, write_json
 from jamun.io.provenance import provenance
-from jamun.peptides.torsions import phi_psi_pairs
+from jamun.peptides.torsions import phi_psi_pairs, without_omega
 from jamun.populations.barriers import Bias
 from jamun.populations.raking import Wanted, rake
 from jamun.populations.residues import PeptideRuns, weights_by
@@ -45,8 +48,8 @@ from jamun.populations.run import PeptideFrames, estimate, read_samples, residue
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "studies" / "capped_dipeptides" / "implicit" / "data" / "physicality"
 PEPTIDES = ("HP", "GN", "ET", "CW", "IG", "FA", "NE", "DW")
-RUNS = (24, 48, 72, 95)  # of 100 ps: whole rounds
-HOT_NS = 0.5  # before them
+RUNS = (24, 48, 72)  # of 100 ps, and then all: whole rounds
+FIRST_NS = 0.6  # before them
 PLAIN_NS = tuple(float(f"{length:.2g}") for length in np.geomspace(1.2, 24, 14))
 BINS, MAP_BINS = 100, 50
 DRAWS = 60  # of the posterior
@@ -91,6 +94,7 @@ class Peptide:
     pairs: (P, 2) columns of phi and psi.
     backbone: columns of phi and psi.
     reference: torsions (F, K) of the other set, with weights (F,) by the reference's basins.
+    other: the other set's runs, with weights (F,) of their frames by themselves.
     """
 
     made: Path
@@ -101,6 +105,7 @@ class Peptide:
     pairs: np.ndarray
     backbone: np.ndarray
     reference: tuple[np.ndarray, np.ndarray]
+    other: tuple[PeptideRuns, np.ndarray]
 
     def first(self, number: int) -> PeptideRuns:
         """So many of the short runs."""
@@ -159,6 +164,7 @@ def read(name: str, folder: Path, which: int) -> Peptide:
     reference = np.concatenate(other.runs)
     drawn = made / "samples"
     samples = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
+    by_itself = read_npz(sets[1 - which] / "weights.npz")["weights"]
     (of_plain,) = read_samples([plain / "trajectory.xtc"], plain / "topology.pdb").torsions(name).runs
     pairs = np.array(phi_psi_pairs(samples.torsions))
     everything, unbiased = np.concatenate([*runs.runs, reference]), np.concatenate([runs.unbiased, other.unbiased])
@@ -173,7 +179,9 @@ def read(name: str, folder: Path, which: int) -> Peptide:
     weights = _by_reference(everything, unbiased, pairs, basins)
     basins = found(weights)
     weighed = _by_reference(reference, other.unbiased, pairs, basins)
-    return Peptide(made, runs, samples, of_plain, basins, pairs, np.unique(pairs), (reference, weighed))
+    return Peptide(
+        made, runs, samples, of_plain, basins, pairs, np.unique(pairs), (reference, weighed), (other, by_itself)
+    )
 
 
 def _scores(peptide: Peptide, angles: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
@@ -194,6 +202,26 @@ def _scores(peptide: Peptide, angles: np.ndarray, weights: np.ndarray | None = N
         "largest_error": float(max(error)),
         "js_backbone": float(np.mean(torsions)),
     }
+
+
+def js_macrostates(peptide: Peptide, angles: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Distance of the occupancies of the macrostates of the other set's runs."""
+    other, by_itself = peptide.other
+    kept = without_omega(other.torsions)
+    inputs = MSMInput(
+        reference_torsions=np.concatenate(other.runs)[:, kept],
+        reference_boundaries=np.cumsum([0, *map(len, other.runs)]),
+        samples_torsions=angles[:, kept],
+        samples_chain=np.zeros(len(angles), dtype=np.int64),
+        phi_psi=peptide.pairs,
+        reference_weights=by_itself,
+        samples_weights=np.ones(len(angles)) if weights is None else weights,
+    )
+    # The lag of the study, 10 ps.
+    frames = round(10.0 / other.frame_interval)
+    settings = MSMSettings(backend="deeptime", tica_lag=frames, lag=frames)
+    result, _ = analyse(inputs, settings.model_dump())
+    return float(result["js"]["value"])
 
 
 Interval = tuple[float, ...]  # a value and its low and high end
@@ -238,11 +266,13 @@ def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dic
                 }
             )
     of_samples = weights_by(peptide.samples, results, of_residues)[0]
+    whole = number == len(peptide.runs.runs)  # macrostates take a while
     return _scores(peptide, angles, weights) | {
         "runs": number,
         "lag_ps": lag["lag_ps"],
         "samples": _scores(peptide, peptide.samples.runs[0], of_samples),
         "basins": rows,
+        "js_macrostates": js_macrostates(peptide, angles, weights) if whole else None,
     }
 
 
@@ -251,7 +281,8 @@ def measured(name: str, folder: Path, which: int) -> dict[str, Any]:
     peptide = read(name, folder, which)
     told = read_json(peptide.made / "populations.json")
     settings = PopulationSettings(budget=10_000.0)
-    numbers = [number for number in RUNS if number <= len(peptide.runs.runs)]
+    total = len(peptide.runs.runs)
+    numbers = [*(number for number in RUNS if number < total), total]
     short = [peptide.first(number) for number in numbers]
     # As near as so many frames come with the reference's own populations.
     angles = np.concatenate(short[-1].runs)
@@ -263,7 +294,8 @@ def measured(name: str, folder: Path, which: int) -> dict[str, Any]:
         "seconds_a_ns": 1000 * told["seconds"] * told["processes"] / told["md_ps"],
         "floor_js_basins": read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["js"]["md_halves"],
         "floor_js_backbone": _scores(peptide, angles, right)["js_backbone"],
-        "samples": _scores(peptide, peptide.samples.runs[0]),
+        "samples": _scores(peptide, peptide.samples.runs[0])
+        | {"js_macrostates": js_macrostates(peptide, peptide.samples.runs[0])},
         "weighted": [weighted(peptide, number, settings) for number in numbers],
         "average of the runs": [
             _scores(peptide, np.concatenate(runs.runs), runs.unbiased) | {"runs": len(runs.runs)} for runs in short
@@ -278,7 +310,7 @@ def measured(name: str, folder: Path, which: int) -> dict[str, Any]:
 
 def _curves(row: dict[str, Any]) -> dict[str, tuple[np.ndarray, float, list[dict[str, Any]]]]:
     """MD in ns, seconds before it, and scores, of each way of one peptide."""
-    short = HOT_NS + 0.1 * np.array([one["runs"] for one in row["weighted"]])
+    short = FIRST_NS + 0.1 * np.array([one["runs"] for one in row["weighted"]])
     before = row["seconds_of_samples"]
     return {
         "plain MD": (np.array([one["ns"] for one in row["plain MD"]]), 0.0, row["plain MD"]),
@@ -291,7 +323,7 @@ def plain_needed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """For each number of runs and each peptide the shortest plain MD, ns, that is as near to the reference, by the
     backbone torsions and as a mean of both sets; None where none of its lengths is."""
     found = []
-    for place, number in enumerate(RUNS):
+    for place in range(len(RUNS) + 1):
         needed: dict[str, float | None] = {}
         for name in dict.fromkeys(row["peptide"] for row in rows):
             own = [row for row in rows if row["peptide"] == name]
@@ -299,7 +331,7 @@ def plain_needed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             plain = np.mean([[one["js_backbone"] for one in row["plain MD"]] for row in own], axis=0)
             near = np.flatnonzero(plain <= wanted)
             needed[name] = float(own[0]["plain MD"][near[0]]["ns"]) if len(near) else None
-        ns = HOT_NS + 0.1 * number
+        ns = round(FIRST_NS + 0.1 * rows[0]["weighted"][place]["runs"], 1)
         middle = float(np.median([np.inf if value is None else value for value in needed.values()]))
         found.append({"ns": ns, "plain_ns": needed, "median_ratio": middle / ns if np.isfinite(middle) else None})
     return found

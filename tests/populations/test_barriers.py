@@ -1,5 +1,8 @@
 """Lowered barriers: what the bias is, and that populations are those without it."""
 
+from dataclasses import replace
+
+import mdtraj
 import numpy as np
 import openmm
 import pytest
@@ -12,6 +15,7 @@ from jamun.populations.barriers import Bias, free_energies
 from jamun.populations.residues import PeptideRuns, Pool, ResidueSettings, step_results, weights_by
 from jamun.populations.short_md import implicit_settings
 from jamun.populations.steps import STEPS
+from jamun.simulate.batch import ApartBatch
 from jamun.simulate.system import make_member
 
 TORSIONS = [Torsion(kind, place, "ALA") for place in (1, 2) for kind in ("phi", "psi")]
@@ -67,12 +71,20 @@ def test_a_rare_well_is_not_filled():
     assert added[2] - added[0] < -2.0
 
 
+def energies(system, frames):
+    """Potential energies (F,) in kJ/mol."""
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    found = []
+    for frame in frames:
+        context.setPositions(frame)
+        found.append(context.getState(energy=True).getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole))
+    return np.array(found)
+
+
 def test_the_system_has_the_energy_that_frames_are_weighed_by(tmp_path):
     build_to_files(parse_sequence("AS"), "capped", 7.0, tmp_path / "AS.pdb", tmp_path / "AS.json")
     settings = implicit_settings({"temperature": 310.0})
     member = make_member(tmp_path / "AS.pdb", settings)
-    import mdtraj
-
     topology = mdtraj.Topology.from_openmm(member.topology)
     generator = np.random.default_rng(0)
     frames = member.positions + 0.02 * generator.standard_normal((8, *member.positions.shape))
@@ -81,20 +93,16 @@ def test_the_system_has_the_energy_that_frames_are_weighed_by(tmp_path):
     bias = Bias(torsions, series)
     system = bias.added_to(member.system, atoms, 310.0)
 
-    def energies(of):
-        context = openmm.Context(of, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
-        found = []
-        for frame in frames:
-            context.setPositions(frame)
-            energy = context.getState(energy=True).getPotentialEnergy()
-            found.append(energy.value_in_unit(unit.kilojoule_per_mole))
-        return np.array(found)
-
-    added = (energies(system) - energies(member.system)) / (0.00831446 * 310.0)
+    added = (energies(system, frames) - energies(member.system, frames)) / (0.00831446 * 310.0)
     wanted = bias.energy(*compute_torsions(mdtraj.Trajectory(frames, topology)))
     assert wanted.std() > 3
     np.testing.assert_allclose(added - added.mean(), wanted - wanted.mean(), atol=2e-3)
-    assert system.getNumForces() == member.system.getNumForces()  # what knows a force field's torsions knows it
+    # Runs that are made as one system, on a GPU, have it too.
+    first, second = frames[:1], frames[1:2]
+    batches = [ApartBatch([replace(member, system=own)] * 2, ["a", "b"]) for own in (system, member.system)]
+    both = [energies(one.solvated.system, one.at_sites(np.concatenate([first, second], 1)[0])[None]) for one in batches]
+    of_each = sum((energies(system, own) - energies(member.system, own))[0] for own in (first, second))
+    assert (both[0] - both[1])[0] == pytest.approx(of_each, abs=0.01)
 
 
 @pytest.fixture(scope="module")
