@@ -17,9 +17,7 @@ import numpy as np
 
 from jamun.config import load
 from jamun.peptides.torsions import compute_torsions
-from jamun.populations.basins import residue_states
 from jamun.populations.residues import PeptideRuns, Pool, ResidueSettings, StepResult, step_results
-from jamun.populations.steps import steps_of
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data" / "explicit_water"
@@ -40,7 +38,7 @@ def read(name: str) -> PeptideRuns:
 
 def opposite(runs: PeptideRuns) -> Iterator[tuple[str, np.ndarray]]:
     """For each residue, which replicas (R,) start helical; where too few do, or too many, none."""
-    for step in steps_of(residue_states(runs.torsions, runs.runs)):
+    for step in runs.steps:
         if step.name == "helical":
             begin = np.array([states[0] == 1 for states in step.states])
             if min(begin.sum(), (~begin).sum()) >= FEWEST:

@@ -37,10 +37,8 @@ from scipy import stats
 from jamun.config.populations import PopulationSettings
 from jamun.io.atomic import read_json, write_json
 from jamun.io.provenance import provenance
-from jamun.populations.basins import residue_states
 from jamun.populations.residues import PeptideRuns
 from jamun.populations.run import estimate, read_samples
-from jamun.populations.steps import steps_of
 
 PEPTIDES = ("NP", "YA", "LG")
 # Entries that a state has in MD which can tell of it, and frames (1 ps each) that each lasts.
@@ -59,7 +57,7 @@ def long_runs(name: str, folder: Path) -> PeptideRuns:
 def shares(runs: PeptideRuns) -> list[np.ndarray]:
     """Of each slow step, shares (R, S) of the states in each run; not a number where it is never weighed."""
     found = []
-    for step in steps_of(residue_states(runs.torsions, runs.runs)):
+    for step in runs.steps:
         weighed = [states[kept] for states, kept in zip(step.states, step.weighed, strict=True)]
         visits = np.array([np.bincount(states, minlength=step.n_states) for states in weighed], float)
         with np.errstate(invalid="ignore"):
@@ -72,7 +70,7 @@ def entries(runs: PeptideRuns) -> list[np.ndarray]:
     other."""
     joined = [np.concatenate(pair) for pair in zip(runs.runs[::2], runs.runs[1::2], strict=True)]
     found = []
-    for step in steps_of(residue_states(runs.torsions, joined)):
+    for step in replace(runs, runs=joined).steps:
         counts = np.zeros(step.n_states, int)
         for states in step.states:
             starts = np.concatenate([[0], np.flatnonzero(np.diff(states)) + 1])
@@ -95,7 +93,7 @@ Known = dict[tuple[str, ...], dict[str, Any]]
 def of_long_md(name: str, folder: Path) -> Known:
     """What the long MD of one peptide tells of each state: its share with its interval, and how often it is entered."""
     runs, found = long_runs(name, folder), {}
-    steps = steps_of(residue_states(runs.torsions, runs.runs))
+    steps = runs.steps
     for step, in_md, entered in zip(steps, shares(runs), entries(runs), strict=True):
         names = STATES[step.name]
         for place, state in enumerate(names, start=step.n_states - len(names)):

@@ -25,12 +25,10 @@ def plot_populations(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
     maps of samples are left out where there were none. Raises FigureError for an unknown colour map.
     """
     names = [name for name in _TITLES if name in arrays]
-    # Every residue that has a map has a helical step; steps are in the order of the sequence.
-    helical = [step for step in result["steps"] if step["step"] == "helical"]
-    residues = [{"residue": step["place"], "residue_name": step["residue"]} for step in helical]
     edges = np.linspace(-180.0, 180.0, arrays["md"].shape[1] + 1)
     titles = _TITLES if result.get("bias") is None else _TITLES | {"md": "short MD, lowered barriers"}
-    figure = rows_of_maps([titles[name] for name in names], residues, edges, [arrays[name] for name in names], settings)
+    maps = [arrays[name] for name in names]
+    figure = rows_of_maps([titles[name] for name in names], result["ramachandran"], edges, maps, settings)
     nanoseconds = result["frames"] * result["frame_interval_ps"] / 1000
     lag = result["lag"]["lag_ps"]
     style.headline(

@@ -10,8 +10,8 @@ import mdtraj
 import numpy as np
 
 from jamun.peptides.closures import Closures
-from jamun.peptides.residues import hand, natural_centres
-from jamun.peptides.sequences import PeptideError
+from jamun.peptides.residues import chirality, hand, natural_centres
+from jamun.peptides.sequences import CAPS, PeptideError
 
 if TYPE_CHECKING:
     from openmm import app
@@ -96,6 +96,18 @@ def hands(positions: np.ndarray, topology: mdtraj.Topology) -> dict[int, int]:
     """Of each stereocentre's atom, 1 where it is as in natural amino acids and -1 where it is the mirror image, at
     positions (atoms, 3) in nm."""
     return {centre: hand(positions, centre, neighbours) for _, centre, neighbours in stereocentres(topology)}
+
+
+def mirrored_residues(topology: mdtraj.Topology, positions: np.ndarray) -> frozenset[int]:
+    """Places, from 1 and caps not counted, of residues whose CA is D in most frames; positions (F, atoms, 3) in nm."""
+    owners = [residue for residue in topology.residues if residue.name not in CAPS]
+    places = {residue.index: place for place, residue in enumerate(owners, start=1)}
+    found = set()
+    for _, centre, neighbours in stereocentres(topology):
+        atom = topology.atom(centre)
+        if atom.name == "CA" and np.median(chirality(positions, centre, neighbours)) < 0:
+            found.add(places[atom.residue.index])
+    return frozenset(found)
 
 
 def inverted(positions: np.ndarray, topology: mdtraj.Topology, expected: Mapping[int, int] | None = None) -> list[str]:

@@ -20,16 +20,18 @@ class ResidueStates:
     name: of the residue, three letters.
     place: in the sequence, from 1, caps not counted.
     before_proline: whether proline comes next.
-    positive: (F,) bool of each run, phi > 0.
-    helical: (F,) bool of each run.
-    rotamer: (F,) of each run, 0 to 2 for gauche+, trans, gauche-; None where the residue has no free chi1.
+    mirrored: whether it is D: phi and psi of its states are those of its mirror image.
+    positive: (F,) bool of each run, phi > 0; None where the residue has no phi that turns.
+    helical: (F,) bool of each run; None where it has no psi.
+    rotamer: (F,) of each run, 0 to 2 for gauche+, trans, gauche-; None where it has no free chi1.
     """
 
     name: str
     place: int
     before_proline: bool
-    positive: list[np.ndarray]
-    helical: list[np.ndarray]
+    mirrored: bool
+    positive: list[np.ndarray] | None
+    helical: list[np.ndarray] | None
     rotamer: list[np.ndarray] | None
 
 
@@ -54,26 +56,35 @@ def rotamer_of(chi1: np.ndarray) -> np.ndarray:
     return np.clip(third, 0, 2)
 
 
-def residue_states(torsions: list[Torsion], runs: list[np.ndarray]) -> list[ResidueStates]:
-    """The slow states of each residue that has both phi and psi, from the angles (F, K) in radians of each run."""
+def residue_states(
+    torsions: list[Torsion], runs: list[np.ndarray], mirrored: frozenset[int] = frozenset()
+) -> list[ResidueStates]:
+    """The slow states of each residue, from the angles (F, K) in radians of each run; `mirrored` are the places of D
+    residues."""
     columns = {(torsion.residue, torsion.kind): number for number, torsion in enumerate(torsions)}
     names = {torsion.residue: torsion.residue_name for torsion in torsions}
+
+    def angles_of(place: int, kind: str) -> list[np.ndarray] | None:
+        column = columns.get((place, kind))
+        return None if column is None else [run[:, column] for run in runs]
+
     found = []
     for place, name in sorted(names.items()):
-        if (place, "phi") not in columns or (place, "psi") not in columns:
-            continue
-        phi = [run[:, columns[place, "phi"]] for run in runs]
-        psi = [run[:, columns[place, "psi"]] for run in runs]
-        # the ring of proline sets its chi1, which flips within ps
-        free = (place, "chi1") in columns and name != "PRO"
+        sign = -1.0 if place in mirrored else 1.0
+        phi, psi, chi1 = (angles_of(place, kind) for kind in ("phi", "psi", "chi1"))
+        # Without a phi, as at the end of a chain without caps, psi is judged as at negative phi.
+        sides = [np.full(len(run), -1.0) for run in runs] if phi is None else [sign * one for one in phi]
+        # The ring of proline holds phi, and sets chi1, which flips within ps.
+        ring = name == "PRO"
         found.append(
             ResidueStates(
                 name,
                 place,
                 names.get(place + 1) == "PRO",
-                [is_positive(one) for one in phi],
-                [is_helical(one, other) for one, other in zip(phi, psi, strict=True)],
-                [rotamer_of(run[:, columns[place, "chi1"]]) for run in runs] if free else None,
+                place in mirrored,
+                None if phi is None or ring else [is_positive(one) for one in sides],
+                None if psi is None else [is_helical(one, sign * other) for one, other in zip(sides, psi, strict=True)],
+                None if chi1 is None or ring else [rotamer_of(one) for one in chi1],
             )
         )
     return found

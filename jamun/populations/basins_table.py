@@ -6,7 +6,7 @@ import numpy as np
 from scipy import constants
 
 from jamun.populations.residues import StepResult
-from jamun.populations.steps import HELICAL, SIDE_OF_PHI
+from jamun.populations.steps import HELICAL, RARE_SIDE, SIDE_OF_PHI
 
 _GAS_CONSTANT = constants.R / 1000  # kJ/mol/K
 _LOWEST = 1e-6  # of a population, below which a free energy says nothing
@@ -25,20 +25,22 @@ def basins(results: list[StepResult], temperature: float) -> list[dict[str, Any]
     found = []
     for place in sorted({result.place for result in results}):
         own = {result.step: result for result in results if result.place == place}
-        psi, phi = own[HELICAL], own.get(SIDE_OF_PHI)
-        draws = {}
-        sides = {"": (1.0, np.ones(len(psi.samples)))}
+        psi, phi = own.get(HELICAL), own.get(SIDE_OF_PHI)
+        one = psi or phi
+        if one is None:
+            continue
+        common, rare = RARE_SIDE[not one.mirrored], RARE_SIDE[one.mirrored]
+        sides = {"": (1.0, np.ones(len(one.samples)))}
         if phi is not None:
-            sides = {
-                "": (float(phi.population[0]), phi.samples[:, 0]),
-                ", phi > 0": (float(phi.population[1]), phi.samples[:, 1]),
-            }
+            sides = {side: (float(phi.population[n]), phi.samples[:, n]) for n, side in enumerate((common, rare))}
+        draws = {}
         for side, (best, drawn) in sides.items():
-            if side and psi.residue != "GLY":
-                draws[SIDE_OF_PHI] = best, drawn
+            if psi is None or (side == rare and psi.residue != "GLY"):
+                draws[side] = best, drawn
                 continue
             for state, label in enumerate(("extended", "helical")):
-                draws[label + side] = best * float(psi.population[state]), drawn * psi.samples[:, state]
+                words = f"{label}, {side}" if side == rare else label
+                draws[words] = best * float(psi.population[state]), drawn * psi.samples[:, state]
         reference = max(draws, key=lambda label: draws[label][0])
         scale = -_GAS_CONSTANT * temperature
         for label, (best, drawn) in draws.items():
@@ -46,7 +48,7 @@ def basins(results: list[StepResult], temperature: float) -> list[dict[str, Any]
             energy = scale * np.log(max(best, _LOWEST) / max(draws[reference][0], _LOWEST))
             low, high = _interval(drawn)
             found.append(
-                {"residue": psi.residue, "place": place, "basin": label, "population": best, "low": low, "high": high}
+                {"residue": one.residue, "place": place, "basin": label, "population": best, "low": low, "high": high}
                 | {"free_energy_kj": float(energy), "free_energy_interval_kj": _interval(energies)}
             )
     return found

@@ -16,6 +16,7 @@ from jamun.data.store import FeatureFile
 from jamun.data.weights import effective_share
 from jamun.io.atomic import read_json, read_npz, write_json, write_npz
 from jamun.io.provenance import provenance
+from jamun.peptides.checks import mirrored_residues
 from jamun.peptides.torsions import compute_torsions
 from jamun.populations.residues import PeptideRuns, Pool, ResidueSettings, StepResult, peptide_weights
 
@@ -35,7 +36,8 @@ def runs_between(
     numbers of the runs' first frames, and of all frames; `frame_interval` is in ps."""
     torsions, angles = compute_torsions(trajectory)
     runs = [angles[start:stop] for start, stop in itertools.pairwise(boundaries)]
-    return PeptideRuns(peptide, torsions, runs, frame_interval)
+    mirrored = mirrored_residues(trajectory.topology, trajectory.xyz)
+    return PeptideRuns(peptide, torsions, runs, frame_interval, mirrored=mirrored)
 
 
 def _runs_of(file: FeatureFile) -> PeptideRuns:
@@ -68,7 +70,7 @@ def _described(results: list[StepResult]) -> list[dict[str, Any]]:
         {
             "residue_name": result.residue,
             "residue": result.place,
-            "step": result.step,
+            "step": result.label,
             "transitions": result.transitions,
             "timescale_ps": result.timescale if np.isfinite(result.timescale) else None,
             "held_by_the_prior_alone": result.one_way,

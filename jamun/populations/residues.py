@@ -8,13 +8,15 @@ they hold many, and those of the same step in other peptides tell more. The step
 2. helical or extended psi, at negative phi (glycine: on either side, mirrored);
 3. the rotamer of chi1.
 
+Of a D residue, phi and psi are those of its mirror image.
+
 Weights give the frames the populations of all steps at once. Slow steps of different residues are taken as independent,
 but for what the frames themselves hold.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -32,7 +34,7 @@ from jamun.populations.markov import (
     with_unseen,
 )
 from jamun.populations.raking import Wanted, bounded, rake
-from jamun.populations.steps import Key, Step, steps_of
+from jamun.populations.steps import RARE_SIDE, SIDE_OF_PHI, Key, Step, steps_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class PeptideRuns:
     runs: angles (F, K) in radians of each run, in the order of the frames.
     frame_interval: ps.
     bias: energy (F,) in kT of each run's frames in the bias that they were made with; None without one.
+    mirrored: places of D residues, from 1, caps not counted.
     """
 
     peptide: str
@@ -51,10 +54,16 @@ class PeptideRuns:
     runs: list[np.ndarray]
     frame_interval: float
     bias: list[np.ndarray] | None = None
+    mirrored: frozenset[int] = frozenset()
 
     @property
     def n_frames(self) -> int:
         return sum(map(len, self.runs))
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """The slow steps of its residues."""
+        return steps_of(residue_states(self.torsions, self.runs, self.mirrored))
 
     @property
     def unbiased(self) -> np.ndarray:
@@ -96,6 +105,7 @@ class StepResult:
     """One slow step of a residue.
 
     residue, place: its name, and its place in the sequence.
+    mirrored: whether it is D, so that the step is that of its mirror image.
     step: "phi > 0", "helical" or "chi1".
     transitions: number of them in the peptide's own runs.
     share: of the frames in the states, (S,).
@@ -111,6 +121,7 @@ class StepResult:
 
     residue: str
     place: int
+    mirrored: bool
     step: str
     transitions: float
     share: np.ndarray
@@ -121,6 +132,11 @@ class StepResult:
     timescale: float
     one_way: bool
     error: float
+
+    @property
+    def label(self) -> str:
+        """The step as it is: of a D residue, phi < 0 is rare."""
+        return RARE_SIDE[self.mirrored] if self.step == SIDE_OF_PHI else self.step
 
 
 # Share that a state has at least where others are known to have it at all.
@@ -140,7 +156,7 @@ class Pool:
         """Count the transitions of these peptides; lag in ps."""
         pool = cls(lag)
         for peptide in peptides:
-            for step in steps_of(residue_states(peptide.torsions, peptide.runs)):
+            for step in peptide.steps:
                 own = step.counts(_lag_frames(peptide, lag))
                 for key in step.levels:
                     pool.counts[key] = pool.counts.get(key, 0.0) + own
@@ -176,6 +192,7 @@ def _result(step: Step, weights: np.ndarray, posterior: Posterior, lag: float, e
     return StepResult(
         step.residue.name,
         step.residue.place,
+        step.residue.mirrored,
         step.name,
         float(posterior.counts.sum() - np.trace(posterior.counts)),
         step.shares(weights),
@@ -203,8 +220,8 @@ def step_results(
     The prior is taken from `pool`, transitions of other peptides, which may be empty. `expected` are frames of the same
     peptide whose shares are expected where no transition is known, such as samples of a model; by default the runs'.
     """
-    steps = steps_of(residue_states(peptide.torsions, peptide.runs))
-    others = steps if expected is None else steps_of(residue_states(expected.torsions, expected.runs))
+    steps = peptide.steps
+    others = steps if expected is None else expected.steps
     weights = peptide.unbiased
     # The transitions are those of the MD as it was made: with a bias, frames of some states are heavier without it.
     lifts = [step.means(weights) for step in steps]
@@ -254,7 +271,7 @@ def choose_lag(peptide: PeptideRuns, candidates: list[float]) -> tuple[float, di
 
     `candidates` are lags in ps, each twice the one before; the last is taken where no other will do.
     """
-    steps = steps_of(residue_states(peptide.torsions, peptide.runs))
+    steps = peptide.steps
     counts = [[step.counts(_lag_frames(peptide, lag)) for lag in candidates] for step in steps]
     times = [[timescale(own, lag) for own, lag in zip(row, candidates, strict=True)] for row in counts]
     names = [f"{step.residue.name}{step.residue.place} {step.name}" for step in steps]
@@ -273,7 +290,7 @@ def choose_lag(peptide: PeptideRuns, candidates: list[float]) -> tuple[float, di
 def weights_by(peptide: PeptideRuns, results: list[StepResult], settings: ResidueSettings) -> list[np.ndarray]:
     """Weights (F,) of the frames of each run, or of samples of the same peptide, by the results of its steps; mean 1
     over all frames."""
-    steps = steps_of(residue_states(peptide.torsions, peptide.runs))
+    steps = peptide.steps
     wanted = [_wanted(step, result.population) for step, result in zip(steps, results, strict=True)]
     weights = bounded(rake(wanted, peptide.unbiased), settings.smallest, settings.largest)
     return np.split(weights, np.cumsum([len(run) for run in peptide.runs])[:-1])

@@ -24,11 +24,11 @@ from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
+from jamun.peptides.checks import mirrored_residues
 from jamun.peptides.hydrogens import AllAtoms, SeedError
 from jamun.peptides.torsions import compute_torsions, phi_psi_pairs, torsions_of
 from jamun.peptides.writing import save_structure
 from jamun.populations.barriers import Bias, free_energies
-from jamun.populations.basins import residue_states
 from jamun.populations.basins_table import basins
 from jamun.populations.residues import (
     PeptideRuns,
@@ -41,7 +41,7 @@ from jamun.populations.residues import (
 )
 from jamun.populations.seeds import seeds_of_round
 from jamun.populations.short_md import RunSettings, ShortRun, read_run, run_all, run_batched, seconds_of
-from jamun.populations.steps import CHI1, HELICAL, SIDE_OF_PHI, TORSIONS, steps_of
+from jamun.populations.steps import CHI1, HELICAL, SIDE_OF_PHI, TORSIONS
 from jamun.simulate.platform import choose
 from jamun.simulate.run import on_device
 from jamun.simulate.system import make_member
@@ -81,7 +81,8 @@ class PeptideFrames:
         found = [compute_torsions(mdtraj.Trajectory(run, self.topology)) for run in self.runs]
         torsions, angles = found[0][0], [own for _, own in found]
         bias = None if self.bias is None else [self.bias.energy(torsions, own) for own in angles]
-        return PeptideRuns(peptide, torsions, angles, self.frame_interval, bias)
+        mirrored = mirrored_residues(self.topology, np.concatenate(self.runs))
+        return PeptideRuns(peptide, torsions, angles, self.frame_interval, bias, mirrored)
 
 
 def read_samples(files: Sequence[Path], topology: Path, flags: Path | None = None) -> PeptideFrames:
@@ -156,7 +157,7 @@ class _Rounds:
             system, simulate, steps, warm_up, self.frames, self.all_atoms.heavy, self.platform.getName(), properties
         )
         self.angles = samples.torsions(peptide)
-        self.steps = steps_of(residue_states(self.angles.torsions, self.angles.runs))
+        self.steps = self.angles.steps
         self.bias: Bias | None = None
         self.refused = 0
 
@@ -250,6 +251,8 @@ def estimate(
 ) -> tuple[list[StepResult], dict[str, Any]]:
     """What the steps of a peptide say by its runs, and, where they say nothing of a barrier, by its samples; and how
     the lag was chosen."""
+    if not runs.steps:
+        raise PopulationError(f"{runs.peptide}: it has no phi, psi or chi1 that turns, so no populations.")
     shortest = min(map(len, runs.runs))
     candidates = [lag * runs.frame_interval for lag in _LAGS if 4 * lag <= shortest]
     if not candidates:
@@ -375,7 +378,7 @@ def _maps(runs: PeptideRuns, weights: np.ndarray | None) -> np.ndarray:
         np.histogram2d(angles[:, phi], angles[:, psi], (edges, edges), weights=weights)[0]
         for phi, psi in phi_psi_pairs(runs.torsions)
     ]
-    return np.array([one / one.sum() for one in maps])
+    return np.array([one / one.sum() for one in maps]).reshape(-1, _BINS, _BINS)
 
 
 def publish(
@@ -416,6 +419,7 @@ def publish(
             "basins": basins(results, temperature),
             "steps": [_told(result, runs, angles) for result in results],
             "bias": None if md.bias is None else md.bias.told,
+            "ramachandran": [runs.torsions[phi].residue_entry for phi, _ in phi_psi_pairs(runs.torsions)],
             "settings": settings.model_dump(mode="json"),
             **told,
             "provenance": provenance("openmm", "mdtraj", "numpy", "scipy"),
@@ -428,16 +432,12 @@ def _told(result: StepResult, runs: PeptideRuns, samples: PeptideRuns | None) ->
     step = {SIDE_OF_PHI: ["no", "yes"], HELICAL: ["no", "yes"], CHI1: ["gauche+", "trans", "gauche-"]}[result.step]
     of_samples: list[float | None] = [None] * len(step)
     if samples is not None:
-        same = next(
-            one
-            for one in steps_of(residue_states(samples.torsions, samples.runs))
-            if (one.residue.place, one.name) == (result.place, result.step)
-        )
+        same = next(one for one in samples.steps if (one.residue.place, one.name) == (result.place, result.step))
         of_samples = list(same.visits / max(same.visits.sum(), 1))
     return {
         "residue": result.residue,
         "place": result.place,
-        "step": result.step,
+        "step": result.label,
         "states": step,
         "samples": of_samples,
         "md": result.share,

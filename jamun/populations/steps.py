@@ -11,6 +11,8 @@ Key = tuple[str, ...]
 
 # Names of the slow steps.
 SIDE_OF_PHI, HELICAL, CHI1 = STEPS = ("phi > 0", "helical", "chi1")
+# The side of phi that is rare, of L and of D residues.
+RARE_SIDE = {False: "phi > 0", True: "phi < 0"}
 # The torsion that each turns.
 TORSIONS = {SIDE_OF_PHI: "phi", HELICAL: "psi", CHI1: "chi1"}
 
@@ -67,33 +69,40 @@ def steps_of(residues: list[ResidueStates]) -> list[Step]:
 
     Residues at positive phi hold each other there, so that transitions of phi are counted while no other one is.
     Glycine has no beta carbon, crosses phi = 0 by itself and is pooled with glycines alone, as residues
-    before proline are with their like.
+    before proline are with their like, and D residues with D residues.
     """
     found = []
     for residue in residues:
         glycine = residue.name == "GLY"
-        all_frames = [np.ones(len(run), dtype=bool) for run in residue.positive]
-        near = all_frames if glycine else [~run for run in residue.positive]
+        turning = next((own for own in (residue.positive, residue.helical, residue.rotamer) if own is not None), [])
+        all_frames = [np.ones(len(run), dtype=bool) for run in turning]
+        near = all_frames if glycine or residue.positive is None else [~run for run in residue.positive]
+        hand = ("D",) if residue.mirrored else ()
         kind = ("GLY" if glycine else "any") + (" before proline" if residue.before_proline else "")
-        own = (residue.name, str(residue.before_proline), str(residue.place))
-        if residue.name != "PRO":  # whose ring holds phi
+        own = (residue.name, str(residue.before_proline), str(residue.place), *hand)
+        if residue.positive is not None:
             positive = [run.astype(np.int64) for run in residue.positive]
-            levels: tuple[tuple[str, ...], ...] = (("phi", "GLY"), ("phi", *own)) if glycine else (("phi", "any"),)
+            levels: tuple[Key, ...] = (("phi", "GLY"), ("phi", *own)) if glycine else (("phi", "any", *hand),)
             alone = _others_near(residue, residues)
             found.append(Step(residue, SIDE_OF_PHI, 2, positive, alone, all_frames, levels))
-        helical = [run.astype(np.int64) for run in residue.helical]
-        levels = (("psi", kind, str(residue.place)), ("psi", *own))
-        found.append(Step(residue, HELICAL, 2, helical, near, near, levels))
+        if residue.helical is not None:
+            helical = [run.astype(np.int64) for run in residue.helical]
+            levels = (("psi", kind, str(residue.place), *hand), ("psi", *own))
+            found.append(Step(residue, HELICAL, 2, helical, near, near, levels))
         if residue.rotamer is not None:
-            levels = (("chi1", residue.name, str(residue.before_proline)), ("chi1", *own))
+            levels = (("chi1", residue.name, str(residue.before_proline), *hand), ("chi1", *own))
             found.append(Step(residue, CHI1, 3, residue.rotamer, all_frames, all_frames, levels))
     return found
 
 
 def _others_near(residue: ResidueStates, residues: list[ResidueStates]) -> list[np.ndarray]:
     """Frames (F,) bool of each run in which no other residue but glycines is at positive phi."""
-    others = [other.positive for other in residues if other is not residue and other.name != "GLY"]
+    others = [
+        other.positive
+        for other in residues
+        if other is not residue and other.name != "GLY" and other.positive is not None
+    ]
     return [
         ~np.any([other[run] for other in others], axis=0) if others else np.ones(len(own), dtype=bool)
-        for run, own in enumerate(residue.positive)
+        for run, own in enumerate(residue.positive or [])
     ]

@@ -19,10 +19,12 @@ from jamun.config.simulate import SimulateSettings
 from jamun.evaluation.ensembles import read_weights
 from jamun.io.atomic import read_json, read_npz, write_json
 from jamun.io.files import SamplingFiles
+from jamun.populations.residues import PeptideRuns
 from jamun.populations.run import (
     PeptideFrames,
     PopulationError,
     PopulationFolders,
+    estimate,
     populations_to_files,
     publish,
     read_samples,
@@ -204,6 +206,53 @@ def test_own_md_needs_no_samples_and_no_simulation(finished, tmp_path):
     assert result["runs"] == 2
     assert set(read_npz(tmp_path / "weights.npz")) == {"weights"}
     assert len(read_npz(tmp_path / "weights.npz")["weights"]) == 2 * 270
+
+
+def test_the_mirror_image_has_the_populations_of_a_d_residue(finished, tmp_path):
+    frames = read_samples([finished / "md.xtc"], finished / "topology.pdb")
+    found = {}
+    for name, sign in (("left", 1), ("right", -1)):
+        own = PeptideFrames(frames.topology, [run * [sign, 1, 1] for run in np.split(frames.runs[0], 6)], 0.04)
+        (tmp_path / name).mkdir()
+        publish("A", own, own, 300.0, SETTINGS, tmp_path / name, {})
+        found[name] = read_json(tmp_path / name / "populations.json")
+    left, right = found["left"], found["right"]
+    assert [step["step"] for step in left["steps"]] == ["phi > 0", "helical"]
+    assert [step["step"] for step in right["steps"]] == ["phi < 0", "helical"]
+    assert right["basins"][-1]["basin"] == "phi < 0"
+    for one, other in zip(left["steps"], right["steps"], strict=True):
+        assert other["population"] == pytest.approx(one["population"], abs=1e-6)
+
+
+def test_a_peptide_without_caps_has_populations_of_what_turns(tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
+    build("H-AS-OH", tmp_path, None)
+    frames = mdtraj.load(str(tmp_path / "H-AS-OH.pdb"))
+    heavy = frames.atom_slice(frames.topology.select("element != H"))
+    generator = np.random.default_rng(0)
+    shaken = heavy.xyz + 0.002 * generator.standard_normal((20, heavy.n_atoms, 3))
+    samples = mdtraj.Trajectory(shaken, heavy.topology)
+    samples.save_xtc(str(tmp_path / "samples.xtc"))
+    heavy.save_pdb(str(tmp_path / "heavy.pdb"))
+    out = io.StringIO()
+    with redirect_stdout(out):
+        populations(
+            sequence="H-AS-OH",
+            samples=tmp_path / "samples.xtc",
+            topology=tmp_path / "heavy.pdb",
+            out=tmp_path / "out",
+            config=tmp_path / "config.yaml",
+            processes=1,
+        )
+    steps = [(step["place"], step["step"]) for step in read_json(tmp_path / "out/populations.json")["steps"]]
+    assert steps == [(1, "helical"), (2, "phi > 0"), (2, "chi1")]
+    assert (tmp_path / "out/populations.png").stat().st_size > 1000
+    assert "Ser2     phi < 0" in out.getvalue()
+
+
+def test_md_of_what_does_not_turn_is_refused():
+    with pytest.raises(PopulationError, match="no phi, psi or chi1"):
+        estimate(PeptideRuns("X", [], [np.zeros((100, 0))], 1.0), None, SETTINGS)
 
 
 def test_samples_of_another_peptide_and_explicit_solvent_are_refused(alanine, tmp_path):

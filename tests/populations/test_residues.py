@@ -1,5 +1,6 @@
 """Weights by residues' slow steps: chains whose populations are known, from wrong starts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from jamun.peptides.torsions import Torsion
 from jamun.populations.basins import is_helical, is_positive, residue_states, rotamer_of
+from jamun.populations.basins_table import basins
 from jamun.populations.residues import (
     PeptideRuns,
     Pool,
@@ -101,6 +103,43 @@ def test_every_step_of_a_residue_is_there():
     ]
     assert states[0].before_proline
     assert not states[1].before_proline
+
+
+def test_a_d_residue_has_the_steps_of_its_mirror_image():
+    kinds = ("phi", "psi", "chi1")
+    torsions = [Torsion(kind, place, name) for place, name in ((1, "SER"), (2, "ALA")) for kind in kinds[: 4 - place]]
+    angles = np.random.default_rng(0).uniform(-np.pi, np.pi, (500, 5))
+    left = residue_states(torsions, [angles])
+    right = residue_states(torsions, [-angles], frozenset({1, 2}))
+    mixed = residue_states(torsions, [angles * [-1, -1, -1, 1, 1]], frozenset({1}))
+    for one, other in zip(left, right, strict=True):
+        np.testing.assert_array_equal(one.positive[0], other.positive[0])
+        np.testing.assert_array_equal(one.helical[0], other.helical[0])
+    # Rotamers keep the sign that they are named by.
+    np.testing.assert_array_equal(right[0].rotamer[0], 2 - left[0].rotamer[0])
+    np.testing.assert_array_equal(mixed[0].helical[0], left[0].helical[0])
+    assert [one.mirrored for one in mixed] == [True, False]
+    # What is known of L residues says nothing of D residues.
+    of_left, of_right = ({key for step in steps_of(own) for key in step.levels} for own in (left, right))
+    assert not of_left & of_right
+
+
+def test_ends_without_caps_have_the_steps_that_turn():
+    kinds = (("psi", 1, "ALA"), ("phi", 2, "PRO"), ("psi", 2, "PRO"), ("phi", 3, "SER"), ("chi1", 3, "SER"))
+    torsions = [Torsion(*one) for one in kinds]
+    angles = np.random.default_rng(0).uniform(-np.pi, np.pi, (200, 5))
+    own = PeptideRuns("APS", torsions, [angles], 1.0)
+    assert [(step.residue.place, step.name) for step in own.steps] == [
+        (1, "helical"),
+        (2, "helical"),
+        (3, "phi > 0"),
+        (3, "chi1"),
+    ]
+    results = step_results(own, Pool(2.0), ResidueSettings(lag=2.0))
+    found = [(one["place"], one["basin"]) for one in basins(results, 300.0)]
+    assert found == [(1, "extended"), (1, "helical"), (2, "extended"), (2, "helical"), (3, "phi < 0"), (3, "phi > 0")]
+    psi = angles[:, 0]
+    assert results[0].share[1] == pytest.approx(np.mean((psi > np.radians(-120)) & (psi < np.radians(50))))
 
 
 def test_the_pool_tells_what_a_peptide_does_not_know():
@@ -244,7 +283,8 @@ def test_the_lag_is_the_shortest_with_converged_timescales():
     assert lag == 1.0
     assert times["ALA1 helical"][0] == pytest.approx(-1 / np.log(1 - 0.008), rel=0.25)
     rng = np.random.default_rng(1)
-    for run in one.runs:
+    again = replace(one, runs=[run.copy() for run in one.runs])
+    for run in again.runs:
         noisy = rng.random(len(run)) < 0.1
         run[noisy, 1] = HELICAL + EXTENDED - run[noisy, 1]
-    assert choose_lag(one, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])[0] > 4.0
+    assert choose_lag(again, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])[0] > 4.0
