@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import mdtraj
 import pytest
@@ -13,6 +14,8 @@ from jamun.config.sampling import SamplingSettings
 from jamun.io.log import UserError
 from jamun.model.checkpoint import read_content
 from jamun.model.weights import write_model
+
+STRUCTURES = Path(__file__).parent / "cases" / "structures"
 
 
 def run(monkeypatch, *words):
@@ -70,9 +73,10 @@ def test_settings_of_a_model_that_others_contradict_are_one_sentence(checkpoint,
         (("sample", "--checkpoint", "none.ckpt"), "either --sequence"),
         (("sample", "--checkpoint", "none.ckpt", "--pdb", "none.pdb"), "none.pdb"),
         (("simulate", "--pdb", "none.pdb"), "none.pdb"),
+        (("sample", "--sequence", "AG", "--samples", "1"), "1 samples: an ensemble needs at least two."),
         (("build", "--sequence", "AW", "--config", "none.yaml"), "no such configuration"),
     ],
-    ids=["bad letter", "nothing to sample", "no structure", "no peptide", "no configuration"],
+    ids=["bad letter", "nothing to sample", "no structure", "no peptide", "one sample", "no configuration"],
 )
 def test_errors_are_sentences(monkeypatch, tmp_path, capsys, words, sentence):
     assert run(monkeypatch, *words, "--out", tmp_path) == 1
@@ -80,6 +84,13 @@ def test_errors_are_sentences(monkeypatch, tmp_path, capsys, words, sentence):
     assert error.startswith("Error: ")
     assert sentence in error
     assert "Traceback" not in error
+
+
+def test_starts_of_two_sources_are_a_sentence(monkeypatch, tmp_path, capsys):
+    (tmp_path / "starts.yaml").write_text("sampling: {starts: [other.pdb]}")
+    words = ("sample", "--pdb", STRUCTURES / "nh2.pdb", "--config", tmp_path / "starts.yaml", "--out", tmp_path / "out")
+    assert run(monkeypatch, *words) == 1
+    assert "sampling.starts of the configuration names structures to start from" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def sample(
         Path | None, typer.Option("--checkpoint", help="File of your own model, instead of --model.")
     ] = None,
     samples: Annotated[
-        int | None, typer.Option("--samples", min=1, help="Number of samples. Default: 1,500, or that of --config.")
+        int | None, typer.Option("--samples", help="Number of samples. Default: 1,500, or that of --config.")
     ] = None,
     hydrogens: Annotated[
         bool, typer.Option("--hydrogens", help="Also write the samples with hydrogens, all_atoms.xtc.")

@@ -63,6 +63,8 @@ def sampling_settings(settings: Configuration, weights: Path, samples: int | Non
     fewer samples than the workflow draws, and so few chains that none takes longer to burn in than to sample. Raises
     CheckpointError for a file that is no checkpoint of this program, UserError where both do not go together.
     """
+    if samples is not None and samples < 2:
+        raise UserError(f"{samples} samples: an ensemble needs at least two.")
     given = settings.sampling.model_fields_set
     # A file that is missing is told where it is loaded.
     own: dict[str, Any] = read_content(weights).get("sampling", {}) if weights.exists() else {}
@@ -152,8 +154,13 @@ def sample_peptide(
     """Sample into `out`, describe the samples, and draw their Ramachandran map.
 
     What a run that stopped saved in the folder `work` of `out` is gone on from. Without `threads` all cores of this
-    process are used. Raises UserError, as `sample_to_files` and `describe_to_files` do.
+    process are used. Raises UserError for starts of two sources, and as `sample_to_files` and `describe_to_files` do.
     """
+    if molecule.built is None and sampling.starts:
+        raise UserError(
+            "sampling.starts of the configuration names structures to start from, and so do those given here (--pdb); "
+            "give one of the two."
+        )
     files = SampleFiles.in_folder(out)
     score = NetworkScore.read(weights)
     _tell_of_others(molecule, score)

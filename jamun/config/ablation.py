@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
 
-from jamun.config.base import Count, Section
+from jamun.config.base import Samples, Section
 from jamun.config.sampling import SamplingSettings
 
 # The row of the settings that the variants differ from.
@@ -19,7 +19,7 @@ class AblationSettings(Section):
 
     model: str | None = None
     """Model that is sampled. null: the first of `models`."""
-    samples: Count = 20000
+    samples: Samples = 20000
     """Number of accepted samples of a peptide, for each variant."""
     chains: int | None = Field(None, ge=1, le=10000)
     """Number of independent chains. null: `sampling.chains`."""

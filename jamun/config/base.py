@@ -44,6 +44,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 # Seeds of random numbers, and how many there are of what is counted.
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+# Of samples, of which an ensemble needs two.
+Samples = Annotated[int, Field(ge=2, le=1_000_000_000)]
 
 
 def dimension_of(unit: str) -> str:

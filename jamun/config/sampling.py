@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from jamun.config.base import Count, Quantity, Section, Seed
+from jamun.config.base import Quantity, Samples, Section, Seed
 
 Reason = Literal["broken", "inverted", "clash"]
 # Of each integrator, whether its estimates are of where a step ends: what rejecting steps and correctors need.
@@ -19,7 +19,7 @@ _OF_A_RUN |= {"checkpoint_interval", "precision", "compile", "device", "seed", "
 class SamplingSettings(Section):
     """Walk-jump sampling of each test peptide (paper: section 3.2, Appendices E, G and H)."""
 
-    samples: Count = 100000
+    samples: Samples = 100000
     """Number of accepted samples of a peptide, over all chains."""
     chains: int = Field(100, ge=1, le=10000)
     """Number of independent chains."""
