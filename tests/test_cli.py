@@ -1,11 +1,13 @@
 """The command line: a peptide built and sampled without Snakemake, and errors as sentences."""
 
+import io
 import json
 import sys
 from pathlib import Path
 
 import mdtraj
 import pytest
+import typer
 
 from jamun import cli
 from jamun.commands.sample import sampling_settings
@@ -84,6 +86,15 @@ def test_errors_are_sentences(monkeypatch, tmp_path, capsys, words, sentence):
     assert error.startswith("Error: ")
     assert sentence in error
     assert "Traceback" not in error
+
+
+def test_a_terminal_that_lacks_a_letter_shows_another(monkeypatch):
+    latin = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", latin)
+    monkeypatch.setattr(cli, "app", lambda: typer.echo("JS, φ"))
+    cli.main()
+    latin.flush()
+    assert latin.buffer.getvalue() == b"JS, ?\n"
 
 
 def test_starts_of_two_sources_are_a_sentence(monkeypatch, tmp_path, capsys):

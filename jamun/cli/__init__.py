@@ -1,5 +1,8 @@
 """The stages of the workflow for people without Snakemake: the same functions, one command and one file each."""
 
+import io
+import sys
+
 import typer
 
 from jamun.cli import models, populations, run, sample, stages
@@ -31,6 +34,8 @@ app.command(context_settings=run.CONTEXT)(run.run)
 
 def main() -> None:
     """Entry point: errors that the user can put right are one sentence and exit code 1, or 143 after SIGTERM."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters
     try:
         app()
     except (UserError, ConfigurationError) as error:

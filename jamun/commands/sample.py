@@ -72,7 +72,7 @@ def sampling_settings(settings: Configuration, weights: Path, samples: int | Non
     replaced = sorted(key for key in own.keys() & set_here.keys() if own[key] != set_here[key])
     if replaced:
         keys = ", ".join(f"sampling.{key}" for key in replaced)
-        logger.info("%s: as the configuration says, not as the model %s brings it.", keys, weights)
+        logger.warning("%s: as the configuration says, not as the model %s brings it.", keys, weights)
     changed = {key: value for key, value in (own | {"samples": FEW_SAMPLES}).items() if key not in given}
     if samples is not None:
         changed["samples"] = samples

@@ -21,6 +21,9 @@ _CLAIM_SECONDS = 1.0
 _LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (?P<level>[A-Z]+) (?P<text>.*)")
 # A progress bar of tqdm, which may stand before a line of the log, and after the last.
 _BAR = re.compile(r"\d+%\|.*\||\d+\S* \[\d\d:\d\d")
+# The level of the sentence that ends a job early without an error: warnings are told on the way.
+STOPPED, _STOPPED = "STOPPED", 35
+logging.addLevelName(_STOPPED, STOPPED)
 _FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "files may not grow more"}
 _BEGINS = re.compile(r"process (?P<process>\d+) on (?P<machine>\S+) begins")
 # Bytes at the end of a log in which its last lines are looked for, and the line with which its last run begins.
@@ -67,10 +70,10 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
         logger.info("process %d on %s begins", os.getpid(), socket.gethostname())
         yield logger
     except Interrupted as error:
-        end(logging.WARNING, "Stopped", str(error))
+        end(_STOPPED, "Stopped", str(error))
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
-        end(logging.WARNING, "Stopped", "stopped from the keyboard; run the same command again to go on.")
+        end(_STOPPED, "Stopped", "stopped from the keyboard; run the same command again to go on.")
         raise SystemExit(130) from None
     except Exception as error:
         if isinstance(error, ValueError) and type(error).__module__.startswith("jamun."):

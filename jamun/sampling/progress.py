@@ -124,7 +124,7 @@ class Progress:
             if before.get(key) != self._identity.get(key)
         ]
         if changed:
-            logger.info("%s: sampling starts anew, since it changed: %s", self._label, "; ".join(changed))
+            logger.warning("%s: sampling starts anew, since it changed: %s", self._label, "; ".join(changed))
             return None
         for name, size in state.sizes.items():
             if size and not ((path := self.folder / name).exists() and path.stat().st_size >= size):

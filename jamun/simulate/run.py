@@ -103,7 +103,7 @@ def _prepare(work: Path, found: dict[str, Any]) -> None:
             "simulate anew."
         )
     if changed:
-        logger.info("%s: simulates anew, since there changed %s.", found["peptide"], ", and ".join(changed))
+        logger.warning("%s: simulates anew, since there changed %s.", found["peptide"], ", and ".join(changed))
     for progress in replicas:
         progress.discard()
     write_json(work / IDENTITY, found)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from jamun.io.log import last_lines
+from jamun.io.log import STOPPED, last_lines
 
 # Jobs told one by one, and the last lines shown of a log that ends without a sentence.
 _MOST_JOBS, _TAIL = 20, 5
@@ -15,7 +15,7 @@ def _told(message: str, logs: list[Path]) -> list[str]:
     lines = [line for log in logs for line in last_lines(log)]
     if not lines:
         return [f"{message}:", f"    it wrote no log ({named}): it may not have begun; see Snakemake's own words above"]
-    if lines[-1].level in ("ERROR", "WARNING"):
+    if lines[-1].level in ("ERROR", STOPPED):
         return [f"{message}:", f"    {lines[-1].text}", f"    log: {named}"]
     tail = [f"    | {line.text}" for line in lines[-_TAIL:]]
     why = "it ended without a word, so it was killed or ran out of memory; its last lines:"

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from jamun.io.locks import claimed
-from jamun.io.log import last_begin, last_lines
+from jamun.io.log import STOPPED, last_begin, last_lines
 
 
 class State(StrEnum):
@@ -53,9 +53,9 @@ def job(outputs: Iterable[Path], log: Path) -> Job:
     last = lines[-1]
     if last.level == "ERROR":
         return Job(State.FAILED, log, last.text)
-    if last.level != "WARNING" and _elsewhere(log, works) and time.time() - log.stat().st_mtime < _RECENT:
+    if last.level != STOPPED and _elsewhere(log, works) and time.time() - log.stat().st_mtime < _RECENT:
         return Job(State.RUNNING, log)
-    return Job(State.STOPPED, log, last.text if last.level == "WARNING" else "it ended without a word")
+    return Job(State.STOPPED, log, last.text if last.level == STOPPED else "it ended without a word")
 
 
 def _elsewhere(log: Path, works: bool | None) -> bool:

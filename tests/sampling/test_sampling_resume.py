@@ -281,7 +281,7 @@ def interrupted(inputs, out, monkeypatch, **changes):
 
 
 def test_other_settings_start_anew(inputs, short, tmp_path, monkeypatch, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.WARNING)  # what the terminal shows
     out = tmp_path / "out"
     interrupted(inputs, out, monkeypatch, seed=5)
     record = simply(inputs, out)

@@ -79,7 +79,7 @@ def tree(tmp_path: Path) -> Tree:
     tree.md("AA", 20)
     write(tree.results / "features/train/AA.h5")
     tree.log("simulate/AC.log", f"{STAMP} ERROR AC blew up after 3 ps; lower the timestep.\n")
-    tree.log("simulate/AD.log", f"{STAMP} WARNING AD: stopped by SIGTERM; the same command goes on from there.\n")
+    tree.log("simulate/AD.log", f"{STAMP} STOPPED AD: stopped by SIGTERM; the same command goes on from there.\n")
     tree.replica("AD", 1, "production", 10, 8640)
     tree.replica("AD", 2, "production", 5, 4320)
     tree.log("simulate/AE.log", "AE production:  10%|#  | 1/10 [00:10<01:30]\n")
@@ -144,7 +144,7 @@ def test_a_simulation_that_equilibrates_names_the_stage(tree: Tree, at_work: Cal
 
 def test_a_job_on_another_machine_works_while_its_log_changes(tree: Tree) -> None:
     log = tree.log("simulate/AF.log", "")
-    log.write_text(f"{STAMP} INFO process 1 on far begins\n{STAMP} INFO AF: 30 particles\n")
+    log.write_text(f"{STAMP} INFO process 1 on far begins\n{STAMP} WARNING AF: left out 3 HOH\n")
     assert next(each for each in tree.survey().peptides if each.name == "AF").stages["MD"] == State.RUNNING
     os.utime(log, (time.time() - 3600,) * 2)
     assert next(each for each in tree.survey().peptides if each.name == "AF").stages["MD"] == State.STOPPED
@@ -336,7 +336,8 @@ def test_durations(seconds: float | None, words: str) -> None:
 
 
 def test_what_a_run_tells_of_its_failures(tree: Tree) -> None:
-    killed = tree.log("sample/default/AG.log", "".join(f"line {number}\n" for number in range(9)))
+    lines = "".join(f"line {number}\n" for number in range(9))
+    killed = tree.log("sample/default/AG.log", f"{lines}{STAMP} WARNING AG: 5 residues; the training had 2.\n")
     text = failures_text(
         [
             ("Simulate AC", [tree.logs / "simulate/AC.log"]),
