@@ -144,7 +144,7 @@ def populations_table(result: dict[str, Any]) -> str:
     lines += [
         "",
         f"{'step':18} {'state':9} {'samples %':>9} {'MD %':>7} {'population % (95 %)':>24} {'crossings':>10}"
-        + ("" if result.get("bias") else f" {'time, ps':>9}"),
+        + ("" if result["bias"] else f" {'time, ps':>9}"),
     ]
     for step in result["steps"]:
         rows = zip(*(step[key] for key in ("states", "samples", "md", "population", "low", "high")), strict=True)

@@ -26,7 +26,7 @@ def plot_populations(result: dict[str, Any], arrays: dict[str, np.ndarray], sett
     """
     names = [name for name in _TITLES if name in arrays]
     edges = np.linspace(-180.0, 180.0, arrays["md"].shape[1] + 1)
-    titles = _TITLES if result.get("bias") is None else _TITLES | {"md": "short MD, lowered barriers"}
+    titles = _TITLES if result["bias"] is None else _TITLES | {"md": "short MD, lowered barriers"}
     maps = [arrays[name] for name in names]
     figure = rows_of_maps([titles[name] for name in names], result["ramachandran"], edges, maps, settings)
     nanoseconds = result["frames"] * result["frame_interval_ps"] / 1000

@@ -11,7 +11,8 @@ import numpy as np
 
 from jamun.peptides.closures import Closures
 from jamun.peptides.residues import chirality, hand, natural_centres
-from jamun.peptides.sequences import CAPS, PeptideError
+from jamun.peptides.sequences import PeptideError
+from jamun.peptides.topology import places_of
 
 if TYPE_CHECKING:
     from openmm import app
@@ -100,9 +101,7 @@ def hands(positions: np.ndarray, topology: mdtraj.Topology) -> dict[int, int]:
 
 def mirrored_residues(topology: mdtraj.Topology, positions: np.ndarray) -> frozenset[int]:
     """Places, from 1 and caps not counted, of residues whose CA is D in most frames; positions (F, atoms, 3) in nm."""
-    owners = [residue for residue in topology.residues if residue.name not in CAPS]
-    places = {residue.index: place for place, residue in enumerate(owners, start=1)}
-    found = set()
+    places, found = places_of(topology), set()
     for _, centre, neighbours in stereocentres(topology):
         atom = topology.atom(centre)
         if atom.name == "CA" and np.median(chirality(positions, centre, neighbours)) < 0:

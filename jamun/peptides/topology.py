@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jamun.peptides.residues import RESIDUE_KINDS
+from jamun.peptides.sequences import CAPS
 
 if TYPE_CHECKING:
     import mdtraj
@@ -23,6 +24,12 @@ def neighbours(n_atoms: int, bonds: Iterable[tuple[int, int]]) -> list[list[int]
         found[first].append(second)
         found[second].append(first)
     return found
+
+
+def places_of(topology: mdtraj.Topology) -> dict[int, int]:
+    """Of each residue that is no cap, by its index, its place in the sequence, from 1."""
+    residues = (residue for residue in topology.residues if residue.name not in CAPS)
+    return {residue.index: place for place, residue in enumerate(residues, start=1)}
 
 
 def chain_bonds(residues: tuple[str, ...], atom_names: AtomNames) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from mdtraj.geometry import dihedral
 
 from jamun.peptides.closures import Closures
-from jamun.peptides.sequences import CAPS
+from jamun.peptides.topology import places_of
 
 _ATOMS = {
     "phi": dihedral.indices_phi,
@@ -90,11 +90,7 @@ def torsions_of(topology: mdtraj.Topology) -> tuple[list[Torsion], np.ndarray]:
     Torsions of the caps alone are left out; phi of the first and psi of the last residue exist with caps, or in a ring,
     only. Those of one kind are in the order of the sequence.
     """
-    places = {
-        residue.index: place
-        for place, residue in enumerate((own for own in topology.residues if own.name not in CAPS), start=1)
-    }
-    closing = closing_torsions(topology)
+    places, closing = places_of(topology), closing_torsions(topology)
     torsions, quartets = [], []
     for kind, atoms_of in _ATOMS.items():
         found = [*np.asarray(atoms_of(topology)).tolist(), *(quartet for name, quartet in closing if name == kind)]

@@ -13,18 +13,16 @@ from typing import Any
 import numpy as np
 import openmm
 from openmm import unit
-from scipy import constants
 from scipy.signal import find_peaks
 
 from jamun.peptides.torsions import Torsion
 
-_KB = constants.R / 1000  # kJ/mol/K
 # Terms of a torsion's Fourier series: three barriers of a rotamer, each with two flanks.
 _TERMS = 6
 # Densities of frames: grid, radians; terms of their series; and its kernel, a normal distribution of 8 degrees.
 _GRID = np.linspace(-np.pi, np.pi, 360, endpoint=False)
-_DENSITY_TERMS = 40
-_KERNEL = np.exp(-((np.arange(-_DENSITY_TERMS, _DENSITY_TERMS + 1) * np.radians(8.0)) ** 2) / 2)
+_DENSITY_TERMS = np.arange(-40, 41)
+_KERNEL = np.exp(-((_DENSITY_TERMS * np.radians(8.0)) ** 2) / 2)
 # Frames that are said to be where none is, the depth, kT, of a dip that is a well, and how high above the lowest a well
 # may be and keep its depth: one that was hardly seen may be anywhere, and so would be the barrier before it.
 _SEEN, _DEPTH, _RARE = 0.3, 1.0, 3.0
@@ -39,16 +37,23 @@ def free_energies(angles: np.ndarray, hotter: float = 1.0, bias: "Bias | None" =
             times higher here, as far as it is one of energy.
         bias: of these torsions, that this MD was made with.
     """
-    waves = np.exp(1j * np.outer(_GRID, np.arange(-_DENSITY_TERMS, _DENSITY_TERMS + 1)))
+    waves = np.exp(1j * np.outer(_GRID, _DENSITY_TERMS))
     found = np.empty((angles.shape[1], len(_GRID)))
     for number, (own, column) in enumerate(zip(found, angles.T, strict=True)):
-        of_frames = np.exp(-1j * np.outer(np.arange(-_DENSITY_TERMS, _DENSITY_TERMS + 1), column)).mean(1)
+        of_frames = np.exp(-1j * np.outer(_DENSITY_TERMS, column)).mean(1)
         density = (waves @ (of_frames * _KERNEL)).real / _KERNEL.sum()  # of one frame: 1 at its peak
         own[:] = -hotter * np.log(np.maximum(density, _SEEN / len(column)))
         if bias is not None:
-            own -= Bias(bias.torsions[:1], bias.coefficients[[number]]).energy(bias.torsions[:1], _GRID[:, None])
+            own -= _energy(bias.coefficients[number], _GRID)
         own -= own.min()
     return found
+
+
+def _energy(series: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Energy (F,) of angles (F,) in radians, by the coefficients (M,) of one torsion, as of `Bias`."""
+    waves = np.exp(1j * np.outer(angles, np.arange(1, len(series) + 1)))
+    energy: np.ndarray = 2 * (waves @ series).real
+    return energy
 
 
 def _wells(free_energy: np.ndarray) -> np.ndarray:
@@ -83,10 +88,10 @@ class Bias:
     coefficients: np.ndarray
 
     @classmethod
-    def lowering(cls, torsions: list[Torsion], free_energies: np.ndarray, height: float) -> "Bias":
+    def lowering(cls, torsions: list[Torsion], free_energy: np.ndarray, height: float) -> "Bias":
         """The bias that leaves barriers of `height` kT above the higher of the two wells that each parts; free energies
         (B, G) of these torsions (B) are in kT, as `free_energies` gives them."""
-        bias = [-np.maximum(own - _tops(own, height), 0.0) for own in free_energies]
+        bias = [-np.maximum(own - _tops(own, height), 0.0) for own in free_energy]
         waves = np.exp(-1j * np.outer(_GRID, np.arange(1, _TERMS + 1))) / len(_GRID)
         return cls(torsions, np.array(bias).reshape(-1, len(_GRID)) @ waves)
 
@@ -107,11 +112,9 @@ class Bias:
 
     def energy(self, torsions: list[Torsion], angles: np.ndarray) -> np.ndarray:
         """Energy (F,) in kT of frames with these torsions (K) and angles (F, K) in radians."""
-        columns = [torsions.index(torsion) for torsion in self.torsions]
-        multiples = np.arange(1, self.coefficients.shape[1] + 1)
         energy = np.zeros(len(angles))
-        for column, own in zip(columns, self.coefficients, strict=True):
-            energy += 2 * (np.exp(1j * np.outer(angles[:, column], multiples)) @ own).real
+        for torsion, series in zip(self.torsions, self.coefficients, strict=True):
+            energy += _energy(series, angles[:, torsions.index(torsion)])
         return energy
 
     def added_to(self, system: openmm.System, atoms: np.ndarray, temperature: float) -> openmm.System:
@@ -125,8 +128,8 @@ class Bias:
         if force is None:
             force = openmm.PeriodicTorsionForce()
             copied.addForce(force)
+        kt = unit.MOLAR_GAS_CONSTANT_R * temperature * unit.kelvin
         for quartet, series in zip(atoms.tolist(), self.coefficients, strict=True):
             for multiple, own in enumerate(series.tolist(), start=1):
-                amplitude = 2 * abs(own) * _KB * temperature * unit.kilojoule_per_mole
-                force.addTorsion(*quartet, multiple, -np.angle(own) * unit.radian, amplitude)
+                force.addTorsion(*quartet, multiple, -np.angle(own) * unit.radian, 2 * abs(own) * kt)
         return copied

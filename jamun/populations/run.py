@@ -433,7 +433,7 @@ def _told(result: StepResult, runs: PeptideRuns, samples: PeptideRuns | None) ->
     of_samples: list[float | None] = [None] * len(step)
     if samples is not None:
         same = next(one for one in samples.steps if (one.residue.place, one.name) == (result.place, result.step))
-        of_samples = list(same.visits / max(same.visits.sum(), 1))
+        of_samples = list(same.shares())
     return {
         "residue": result.residue,
         "place": result.place,

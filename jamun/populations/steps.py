@@ -6,6 +6,7 @@ import numpy as np
 
 from jamun.populations.basins import ResidueStates
 from jamun.populations.markov import count_transitions
+from jamun.populations.raking import shares_of
 
 Key = tuple[str, ...]
 
@@ -45,23 +46,27 @@ class Step:
     @property
     def visits(self) -> np.ndarray:
         """Weighed frames (S,) in each state."""
-        return self._sums(None)
+        return np.bincount(self._labels, minlength=self.n_states)
 
     def shares(self, weights: np.ndarray | None = None) -> np.ndarray:
         """Share (S,) of the weighed frames, or of their weights among those (F,) of all, in each state; zeros where
         there is none."""
-        sums = self._sums(weights)
-        return sums / max(sums.sum(), 1e-300)
+        return shares_of(self._labels, self.n_states, None if weights is None else weights[self._kept])
 
     def means(self, weights: np.ndarray) -> np.ndarray:
         """Mean of the weights (F,) in each state (S,), 1 where there is no frame."""
-        visits = self.visits
-        return np.divide(self._sums(weights), visits, out=np.ones(self.n_states), where=visits > 0)
+        sums, visits = np.bincount(self._labels, weights[self._kept], self.n_states), self.visits
+        return np.divide(sums, visits, out=np.ones(self.n_states), where=visits > 0)
 
-    def _sums(self, weights: np.ndarray | None) -> np.ndarray:
-        weighed = np.concatenate(self.weighed)
-        of_frames = None if weights is None else weights[weighed]
-        return np.bincount(np.concatenate(self.states)[weighed], of_frames, minlength=self.n_states)
+    @property
+    def _kept(self) -> np.ndarray:
+        """The weighed frames (F,) bool, of all runs together."""
+        return np.concatenate(self.weighed)
+
+    @property
+    def _labels(self) -> np.ndarray:
+        """Their states."""
+        return np.concatenate(self.states)[self._kept]
 
 
 def steps_of(residues: list[ResidueStates]) -> list[Step]:
