@@ -67,6 +67,7 @@ def populations(
     from jamun.config.base import to_unit
     from jamun.figures import to_files
     from jamun.io.atomic import read_json
+    from jamun.io.files import refuse_others
     from jamun.peptides.sequences import parse_sequence
     from jamun.populations.run import PeptideFrames, PopulationFolders, populations_to_files, publish, read_samples
 
@@ -86,6 +87,7 @@ def populations(
         assert topology is not None, "the runs were read with it"
         name = topology.stem if sequence is None else parse_sequence(sequence).name
         out = out or Path(f"{name}_populations")
+        refuse_others(out, "populations", name)
         frames = PeptideFrames(read.topology, read.runs, frame_interval)
         told = {"md_ps": frame_interval * sum(map(len, frames.runs)), "own_md": [str(path) for path in md]}
         expected = None if samples is None else given([samples])
@@ -95,11 +97,13 @@ def populations(
             raise UserError("give --sequence, or your own MD by --md")
         name = parse_sequence(sequence).name
         out = out or Path(f"{name}_populations")
+        refuse_others(out, "populations", name)
         simulate = _simulate(settings, solvent)
         if samples is None:
             from jamun.cli.sample import sample
 
             drawn = out / "samples"
+            refuse_others(drawn, "samples", name)
             if not (drawn / "sampling.json").exists():
                 # By the model that knows the solvent that the MD is made in.
                 sample(sequence=sequence, solvent="implicit", out=drawn, config=config, threads=processes)

@@ -22,8 +22,8 @@ _LEFT = {
 
 
 def refuse_others(folder: Path, what: str, peptide: str) -> None:
-    """Raises UserError where a folder for `what` ("MD" or "samples") of a peptide holds that of another, or what
-    another command makes: some of their files have one name, and so has the folder of their work."""
+    """Raises UserError where a folder for `what` ("MD", "samples" or "populations") of a peptide holds that of another,
+    or what another command makes: some of their files have one name, and so has the folder of their work."""
     for held, (pattern, begun) in _LEFT.items():
         record = folder / Path(pattern).name
         found = next((path for path in (record, folder / "work" / begun) if path.is_file()), None)

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from jamun.config.populations import OF_SIMULATE, PopulationSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.data.weights import effective_share
 from jamun.io.atomic import atomic_path, read_json, write_json, write_npz
-from jamun.io.disk import file_sha256, locked
+from jamun.io.disk import file_sha256, leave, locked
 from jamun.io.log import Interrupted, UserError
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
@@ -311,8 +310,7 @@ def populations_to_files(
         kept = work / "identity.json"
         if kept.exists() and read_json(kept) != identity:
             logger.warning("%s: settings or samples have changed; its short MD is made anew.", peptide)
-            for path in work.glob("*.npz"):
-                path.unlink()
+            _clear(work)
         write_json(kept, identity)
         results: list[StepResult] = []
         history: list[dict[str, Any]] = []
@@ -352,7 +350,15 @@ def populations_to_files(
             "simulate": simulate.model_dump(mode="json", include={*OF_SIMULATE, "solvent"}),
         }
         publish(peptide, md, samples, simulate.temperature, settings, folders.out, told)
-    shutil.rmtree(work, ignore_errors=True)
+        _clear(work)
+    leave(work)
+
+
+def _clear(work: Path) -> None:
+    """Remove what runs left, of a kill too, and nothing else: the folder may be that of a project."""
+    for name in ("run_*.npz", "identity.json"):
+        for path in (*work.glob(name), *work.glob(f".{Path(name).stem}.*")):
+            path.unlink(missing_ok=True)
 
 
 def _digest(samples: PeptideFrames) -> str:

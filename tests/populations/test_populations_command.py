@@ -19,6 +19,7 @@ from jamun.config.simulate import SimulateSettings
 from jamun.evaluation.ensembles import read_weights
 from jamun.io.atomic import read_json, read_npz, write_json
 from jamun.io.files import SamplingFiles
+from jamun.io.log import UserError
 from jamun.populations.residues import PeptideRuns
 from jamun.populations.run import (
     PeptideFrames,
@@ -248,6 +249,33 @@ def test_a_peptide_without_caps_has_populations_of_what_turns(tmp_path):
     assert steps == [(1, "helical"), (2, "phi > 0"), (2, "chi1")]
     assert (tmp_path / "out/populations.png").stat().st_size > 1000
     assert "Ser2     phi < 0" in out.getvalue()
+
+
+def test_what_is_not_of_the_runs_stays_in_the_folder_of_work(alanine, finished, tmp_path):
+    """With `--out .` that is the folder `work` of a project, with its unfinished MD."""
+    (tmp_path / "work" / "simulate").mkdir(parents=True)
+    theirs = [tmp_path / "work" / name for name in ("simulate/state.xml", "store.npz")]
+    for path in theirs:
+        path.write_text("theirs")
+    (tmp_path / "work" / ".run_000_00000.123.npz").write_bytes(b"of a kill")
+    run(alanine, tmp_path)
+    same(finished, tmp_path)
+    left = {path.name for path in (tmp_path / "work").rglob("*") if path.is_file()}
+    assert left == {"state.xml", "store.npz"}
+
+
+@pytest.mark.parametrize("held", ["MD", "samples", "populations"])
+def test_a_folder_of_something_else_is_refused(finished, tmp_path, held):
+    names = {"MD": "md.json", "samples": "sampling.json", "populations": "populations.json"}
+    other = "G" if held == "populations" else "A"
+    write_json(tmp_path / names[held], {"peptide": other})
+    (tmp_path / "weights.npz").write_bytes(b"theirs")
+    md = {"md": [finished / "md.xtc"], "topology": finished / "topology.pdb", "frame_interval": 0.04}
+    for given in (md, {}):
+        with pytest.raises(UserError, match=f"holds {held} of {other}"):
+            populations(sequence="A", out=tmp_path, **given)
+    assert (tmp_path / "weights.npz").read_bytes() == b"theirs"
+    assert not (tmp_path / "samples").exists()
 
 
 def test_md_of_what_does_not_turn_is_refused():
