@@ -23,7 +23,7 @@ from jamun.io.files import MdFiles
 from jamun.io.provenance import provenance
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import Peptide, simulate_to_files
 
 # cgnet's 100 ns.
 PUBLISHED = {"phi > 0": 0.024, "alpha-R": 0.25, "beta/PPII": 0.72}
@@ -97,7 +97,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not pdb.exists():
             build_to_files(parse_sequence("A"), "capped", 7.0, pdb, folder / "A.json")
-        simulate_to_files(pdb, "A", settings(options.production), files, folder / "work", threads=options.threads)
+        peptide = Peptide("A", pdb, settings(options.production), folder / "work", files)
+        simulate_to_files(peptide, threads=options.threads)
     trajectory = mdtraj.load(str(unfinished if options.analyse else files.trajectory), top=str(pdb))
     rows = populations(trajectory)
     for row in rows:

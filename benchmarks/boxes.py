@@ -68,7 +68,7 @@ def simulate(kind: str, out: Path, ns: float, replicas: int) -> None:
     if kind == "batched":
         simulate_batched_to_files([peptide], 1)
     else:
-        simulate_to_files(pdb, SEQUENCE, own, peptide.files, peptide.work, 1)
+        simulate_to_files(peptide, 1)
 
 
 def energies(frames: mdtraj.Trajectory) -> dict[str, np.ndarray]:

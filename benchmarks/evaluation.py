@@ -29,7 +29,7 @@ from jamun.io.files import MdFiles
 from jamun.io.provenance import provenance
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import Peptide, simulate_to_files
 
 SIMULATION = SimulateSettings(
     solvent="implicit",
@@ -50,7 +50,7 @@ def simulated(sequence: str, folder: Path) -> mdtraj.Trajectory:
     pdb = folder / f"{peptide.name}.pdb"
     build_to_files(peptide, "capped", 7.0, pdb, folder / "built.json")
     files = MdFiles.in_folder(folder)
-    simulate_to_files(pdb, peptide.name, SIMULATION, files, folder / "work", threads=1)
+    simulate_to_files(Peptide(peptide.name, pdb, SIMULATION, folder / "work", files), threads=1)
     trajectory = mdtraj.load(files.trajectory, top=files.topology)
     return trajectory.atom_slice(trajectory.topology.select("element != H"))
 

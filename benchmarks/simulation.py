@@ -32,7 +32,7 @@ from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.engine import Engine
 from jamun.simulate.platform import choose
 from jamun.simulate.protocol import production_stage
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import Peptide, simulate_to_files
 from jamun.simulate.system import make_system
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,7 +68,7 @@ def build(folder: Path, sequence: str) -> Path:
 def production_seconds(pdb: Path, settings: SimulateSettings, threads: int, folder: Path) -> float:
     """Seconds that the production took, by its record."""
     files = MdFiles.in_folder(folder)
-    simulate_to_files(pdb, pdb.stem, settings, files, folder / "w", threads=threads)
+    simulate_to_files(Peptide(pdb.stem, pdb, settings, folder / "w", files), threads=threads)
     return float(read_json(files.record)["production"]["seconds"])
 
 

@@ -59,18 +59,12 @@ def simulate(
     from jamun.io.files import MdFiles
     from jamun.peptides.given import prepare_to_simulate
     from jamun.peptides.reading import structure_name
-    from jamun.simulate.run import simulate_to_files
+    from jamun.simulate.run import Peptide, simulate_to_files
 
     settings, name = settings_of(config), structure_name(pdb)
     require_folder(out)
-    simulate_to_files(
-        prepare_to_simulate(pdb, name, settings.peptides.ph, out / f"{name}.pdb"),
-        name,
-        settings.simulate,
-        MdFiles.in_folder(out),
-        work=out / "work",
-        threads=threads,
-    )
+    prepared = prepare_to_simulate(pdb, name, settings.peptides.ph, out / f"{name}.pdb")
+    simulate_to_files(Peptide(name, prepared, settings.simulate, out / "work", MdFiles.in_folder(out)), threads)
 
 
 def evaluate(

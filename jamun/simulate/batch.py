@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import shortest_path
 
 from jamun.simulate.assembly import Assembly, Template
-from jamun.simulate.system import SimulationError, SimulationSystem, degrees_of_freedom
+from jamun.simulate.system import SimulationError, SimulationSystem
 
 # Bonds of peptides are 0.10 to 0.18 nm long, that between two sulphurs, of which a chain has few, 0.21.
 _LONGEST_BOND = 0.19
@@ -78,12 +78,7 @@ class Parts:
         self.starts = np.array([part.start for part in self.slices])
         self.count = ends[-1]
         self._member_of = np.repeat(np.arange(len(members)), counts)
-        self.masses = np.concatenate(
-            [
-                [member.system.getParticleMass(index).value_in_unit(unit.amu) for index in range(count)]
-                for member, count in zip(members, counts, strict=True)
-            ]
-        )
+        self.masses = np.concatenate([member.masses[:count] for member, count in zip(members, counts, strict=True)])
         self._total_masses = np.add.reduceat(self.masses, self.starts)
 
     def indices(self, members: Sequence[SimulationSystem], name: str) -> np.ndarray:
@@ -199,8 +194,6 @@ class ApartBatch:
             peptide_atoms=np.arange(self.parts.count),
             restrained_atoms=self.parts.indices(members, "restrained_atoms"),
             peptide_bonds=self.parts.indices(members, "peptide_bonds"),
-            total_mass=float(self.parts.masses.sum()),
-            degrees_of_freedom=degrees_of_freedom(assembly.system),
         )
 
     def at_sites(self, positions: np.ndarray) -> np.ndarray:

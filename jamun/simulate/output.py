@@ -26,7 +26,7 @@ def thermodynamics(context: openmm.Context, solvated: SimulationSystem, time: fl
     return kinetics(kinetic, solvated, time) | {
         "potential_kj_mol": state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole),
         "volume_nm3": volume,
-        "density_g_ml": solvated.total_mass / volume * _GRAMS_PER_ML if volume else None,
+        "density_g_ml": float(solvated.masses.sum()) / volume * _GRAMS_PER_ML if volume else None,
     }
 
 

@@ -40,7 +40,8 @@ class Peptide:
     name: what it is called in messages, and what its seeds derive from.
     pdb: the peptide, with hydrogens.
     settings: of its simulation.
-    work: folder of its saved states.
+    work: folder of its saved states. It stays, to be extended, and shares the published files' disk space. It may lie
+        on another file system, such as a node's own disk; the files are copied then.
     files: to be published.
     """
 
@@ -155,15 +156,7 @@ def _replica_record(settings: SimulateSettings, replica: int, engine: Engine, pr
     }
 
 
-def simulate_to_files(
-    pdb: Path,
-    name: str,
-    settings: SimulateSettings,
-    files: MdFiles,
-    work: Path,
-    threads: int,
-    slots: Path | None = None,
-) -> None:
+def simulate_to_files(peptide: Peptide, threads: int, slots: Path | None = None) -> None:
     """Simulate one peptide and publish its files.
 
     Replicas run one after another, each in a folder of its own in `work`, where everything is saved as it comes. The
@@ -172,12 +165,7 @@ def simulate_to_files(
     done, the record last.
 
     Args:
-        pdb: the peptide, with hydrogens.
-        name: what it is called in messages, and what its seeds derive from.
-        settings: of the simulation.
-        files: to be published.
-        work: folder of saved states. It stays, to be extended, and shares the published files' disk space. It may lie
-            on another file system, such as a node's own disk; the files are copied then.
+        peptide: what is simulated.
         threads: on the CPU platform.
         slots: folder by which the simulations of one machine share its GPUs, `settings.jobs_per_gpu` on each; without
             it OpenMM takes the GPU it likes.
@@ -189,8 +177,8 @@ def simulate_to_files(
             `work`.
         Interrupted: at SIGTERM or SIGUSR1, with everything saved.
     """
-    refuse_others(files.record.parent, "MD", name)
-    peptide = Peptide(name, pdb, settings, work, files)
+    settings = peptide.settings
+    refuse_others(peptide.files.record.parent, "MD", peptide.name)
     platform, properties = choose(settings, threads)
     with held(peptide):
         with on_device(platform, properties, settings, slots) as chosen, stop_requests() as stop:

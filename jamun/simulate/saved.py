@@ -5,7 +5,6 @@ import io
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import openmm
@@ -20,9 +19,8 @@ from jamun.simulate.tether import Tethers
 _SYSTEM, _TOPOLOGY, _ARRAYS = "system.xml.gz", "topology.cif.gz", "system.npz"
 # Chains of boxes once had spaces in their names, which OpenMM writes but does not read.
 _SPACED = re.compile(r"(?<=\s)(\S+) replica (\d+)(?=\s)")
-# Fields of a system that are arrays and numbers, and what they are called in its file.
-_KEPT = {name: name for name in ("peptide_atoms", "restrained_atoms", "peptide_bonds", "degrees_of_freedom")}
-_KEPT |= {"positions": "positions_nm", "total_mass": "total_mass_amu"}
+# Fields of a system that are arrays, and what they are called in its file.
+_KEPT = {name: name for name in ("peptide_atoms", "restrained_atoms", "peptide_bonds")} | {"positions": "positions_nm"}
 
 
 def save_system(solvated: SimulationSystem, folder: Path) -> dict[str, str]:
@@ -41,7 +39,7 @@ def save_system(solvated: SimulationSystem, folder: Path) -> dict[str, str]:
         )
     }
     tethers = asdict(solvated.tethers) if solvated.tethers is not None else {}
-    kept = {key: np.asarray(getattr(solvated, name)) for name, key in _KEPT.items()}
+    kept = {key: getattr(solvated, name) for name, key in _KEPT.items()}
     write_npz(folder / _ARRAYS, {f"tether_{name}": array for name, array in tethers.items()} | kept)
     return hashes | {_ARRAYS: file_sha256(folder / _ARRAYS)}
 
@@ -57,11 +55,10 @@ def load_system(folder: Path, hashes: dict[str, str]) -> SimulationSystem:
     arrays = read_npz(folder / _ARRAYS)
     tethers = {name.removeprefix("tether_"): array for name, array in arrays.items() if name.startswith("tether_")}
     text = _SPACED.sub(r"\1_replica_\2", gzip.decompress((folder / _TOPOLOGY).read_bytes()).decode())
-    plain: dict[str, Any] = {key: array if array.ndim else array.item() for key, array in arrays.items()}
     return SimulationSystem(
         topology=app.PDBxFile(io.StringIO(text)).topology,
         system=openmm.XmlSerializer.deserialize(gzip.decompress((folder / _SYSTEM).read_bytes()).decode()),
-        **{name: plain[key] for name, key in _KEPT.items()},
+        **{name: arrays[key] for name, key in _KEPT.items()},
         tethers=Tethers(**tethers) if tethers else None,
     )
 

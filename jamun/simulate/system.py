@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import mdtraj
@@ -32,9 +32,7 @@ class SimulationSystem:
     """A system ready to run.
 
     positions: (particles, 3) in nm; peptide_atoms: indices of the peptide (caps included); restrained_atoms: its heavy
-    atoms; peptide_bonds: (bonds, 2) indices; total_mass: in amu, for the density;
-    degrees_of_freedom: for the kinetic temperature, the same in every stage; tethers: of many peptides in one box, what
-    holds each to its site.
+    atoms; peptide_bonds: (bonds, 2) indices; tethers: of many peptides in one box, what holds each to its site.
     """
 
     topology: app.Topology
@@ -43,9 +41,19 @@ class SimulationSystem:
     peptide_atoms: np.ndarray
     restrained_atoms: np.ndarray
     peptide_bonds: np.ndarray
-    total_mass: float
-    degrees_of_freedom: int
     tethers: Tethers | None = None
+
+    @cached_property
+    def masses(self) -> np.ndarray:
+        """Of all particles (particles,), amu."""
+        return np.array([self.system.getParticleMass(place)._value for place in range(self.system.getNumParticles())])
+
+    @cached_property
+    def degrees_of_freedom(self) -> int:
+        """For the kinetic temperature, the same in every stage: 3 per massive particle, less constraints, less 3 if the
+        centre of mass is held."""
+        held = 3 * any(isinstance(force, openmm.CMMotionRemover) for force in self.system.getForces())
+        return 3 * int((self.masses > 0).sum()) - self.system.getNumConstraints() - held
 
     @property
     def periodic(self) -> bool:
@@ -72,13 +80,6 @@ def shortest_height(vectors: np.ndarray) -> float:
     """Smallest distance between opposite faces of a box, nm; `vectors` (3, 3) are its edges in rows."""
     normals = np.cross(vectors[[1, 2, 0]], vectors[[2, 0, 1]])
     return float((abs(np.linalg.det(vectors)) / np.linalg.norm(normals, axis=1)).min())
-
-
-def degrees_of_freedom(system: openmm.System) -> int:
-    """3 per massive particle, less constraints, less 3 if the centre of mass is held."""
-    massive = sum(system.getParticleMass(i)._value > 0 for i in range(system.getNumParticles()))
-    held = 3 * any(isinstance(force, openmm.CMMotionRemover) for force in system.getForces())
-    return 3 * massive - system.getNumConstraints() - held
 
 
 def _start_positions(peptide: app.PDBFile, start: Start, pdb: Path) -> unit.Quantity:
@@ -115,17 +116,7 @@ def _peptide_system(topology: app.Topology, system: openmm.System, positions: np
     atoms = list(topology.atoms())[:n]
     bonds = [(a.index, b.index) for a, b in topology.bonds() if max(a.index, b.index) < n]
     heavy = [atom.index for atom in atoms if atom.element is not app.element.hydrogen]
-    masses = [system.getParticleMass(index).value_in_unit(unit.amu) for index in range(system.getNumParticles())]
-    return SimulationSystem(
-        topology=topology,
-        system=system,
-        positions=positions,
-        peptide_atoms=np.arange(n),
-        restrained_atoms=np.array(heavy),
-        peptide_bonds=np.array(bonds),
-        total_mass=float(sum(masses)),
-        degrees_of_freedom=degrees_of_freedom(system),
-    )
+    return SimulationSystem(topology, system, positions, np.arange(n), np.array(heavy), np.array(bonds))
 
 
 def make_member(pdb: Path, settings: SimulateSettings, start: Start = "built") -> SimulationSystem:

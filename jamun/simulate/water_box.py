@@ -28,7 +28,7 @@ from scipy.spatial.transform import Rotation
 from jamun.config.simulate import SimulateSettings
 from jamun.simulate.assembly import Assembly, Template
 from jamun.simulate.batch import Parts, joined_topology, templates_of
-from jamun.simulate.system import BOX_MARGIN, SimulationError, SimulationSystem, degrees_of_freedom, parametrised
+from jamun.simulate.system import BOX_MARGIN, SimulationError, SimulationSystem, parametrised
 from jamun.simulate.tether import Tethers, holding
 from jamun.simulate.water import face_centred, ion_places, waters_around
 
@@ -133,7 +133,6 @@ def water_box(
     tethers = Tethers(np.array(list(map(tethered_atom, members))) + parts.starts, lattice.fractions, parts.starts)
     system.addForce(holding(tethers.atoms, lattice.sites))
     system.setDefaultPeriodicBoxVectors(*np.diag(lattice.edges).tolist())
-    solvent_mass = sum(sum(template.masses) * len(found) for template, found in [(water, waters), *salt])
     return SimulationSystem(
         topology=joined_topology(members, names),
         system=system,
@@ -141,8 +140,6 @@ def water_box(
         peptide_atoms=np.arange(parts.count),
         restrained_atoms=parts.indices(members, "restrained_atoms"),
         peptide_bonds=parts.indices(members, "peptide_bonds"),
-        total_mass=float(parts.masses.sum() + solvent_mass),
-        degrees_of_freedom=degrees_of_freedom(system),
         tethers=tethers,
     )
 

@@ -16,16 +16,10 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (task["largest_file"], resource.RLIM_INFINITY))
     with job_log(task["log"]):
         from jamun.io.files import MdFiles
-        from jamun.simulate.run import simulate_to_files
+        from jamun.simulate.run import Peptide, simulate_to_files
 
-        simulate_to_files(
-            Path(task["pdb"]),
-            "A",
-            SimulateSettings(**task["settings"]),
-            MdFiles.in_folder(folder),
-            Path(task["work"]),
-            threads=1,
-        )
+        settings, work = SimulateSettings(**task["settings"]), Path(task["work"])
+        simulate_to_files(Peptide("A", Path(task["pdb"]), settings, work, MdFiles.in_folder(folder)), threads=1)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import mdtraj
@@ -194,7 +195,7 @@ def test_published_as_if_each_had_run_alone(made, pdbs, tmp_path):
     alone.mkdir()
     files = MdFiles.in_folder(alone)
     settings = SimulateSettings(**SETTINGS | {"batched": False})
-    simulate_to_files(pdbs / "AS.pdb", "AS", settings, files, alone / "work", threads=1)
+    simulate_to_files(Peptide("AS", pdbs / "AS.pdb", settings, alone / "work", files), threads=1)
     first, second = files.topology.read_text().splitlines(), made[0].files.topology.read_text().splitlines()
     assert [line[:30] for line in first if line.startswith("ATOM")] == [
         line[:30] for line in second if line.startswith("ATOM")
@@ -243,15 +244,14 @@ def test_goes_on_longer_and_lets_others_join(made, pdbs, tmp_path):
 def test_goes_on_with_what_ran_alone_and_back(pdbs, tmp_path):
     (peptide,) = peptides(pdbs, tmp_path, ("AS",))
     alone = SimulateSettings(**SETTINGS | {"batched": False})
-    files = peptide.files
-    simulate_to_files(peptide.pdb, "AS", alone, files, peptide.work, threads=1)
+    simulate_to_files(replace(peptide, settings=alone), threads=1)
     before = read(peptide)[1].xyz
     (longer,) = peptides(pdbs, tmp_path, ("AS",), production="6 ps")
     simulate_batched_to_files([longer], threads=1)
     np.testing.assert_array_equal(read(longer)[1].xyz[:10], before[:10])
     longest = SimulateSettings(**SETTINGS | {"batched": False, "production": "8 ps"})
     middle = read(longer)[1].xyz
-    simulate_to_files(peptide.pdb, "AS", longest, files, peptide.work, threads=1)
+    simulate_to_files(replace(peptide, settings=longest), threads=1)
     record, trajectory = read(peptide)
     assert record["boundaries"] == [0, 20, 40]
     assert record["batched"] is None

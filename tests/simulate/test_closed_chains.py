@@ -69,7 +69,7 @@ def pdbs(tmp_path_factory):
 )
 def test_from_md_to_evaluation(pdbs, tmp_path, name, closure, bond, beyond, angles):
     md = MdFiles.in_folder(tmp_path / "md")
-    simulate_to_files(pdbs[name], name, SimulateSettings(**IMPLICIT), md, tmp_path / "work", 1)
+    simulate_to_files(Peptide(name, pdbs[name], SimulateSettings(**IMPLICIT), tmp_path / "work", md), 1)
     trajectory = mdtraj.load(str(md.trajectory), top=str(md.topology))
     featurize_to_file(md.trajectory, md.topology, md.record, FeatureSettings(), name, tmp_path / "features.h5")
     molecule = FeatureFile(tmp_path / "features.h5").molecule

@@ -13,7 +13,7 @@ from jamun.peptides.build import build_to_files
 from jamun.peptides.checks import hands, stereocentres
 from jamun.peptides.residues import chirality
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import Peptide, simulate_to_files
 
 
 @pytest.mark.parametrize("sequence", ["T(D)A", "P(D)I"])
@@ -34,7 +34,7 @@ def test_hands_are_those_asked_for_from_building_to_features(sequence, tmp_path)
         platform="Reference",
     )
     files = MdFiles.in_folder(tmp_path / "md")
-    simulate_to_files(pdb, peptide.name, settings, files, tmp_path / "work", 1)
+    simulate_to_files(Peptide(peptide.name, pdb, settings, tmp_path / "work", files), 1)
     trajectory = mdtraj.load(str(files.trajectory), top=str(files.topology))
     built = mdtraj.load(str(pdb))
     expected = hands(built.xyz[0].astype(np.float64), built.topology)

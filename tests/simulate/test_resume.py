@@ -27,7 +27,7 @@ from jamun.peptides.sequences import parse_sequence
 from jamun.simulate import progress, replica
 from jamun.simulate.engine import Engine
 from jamun.simulate.output import peptide_topology
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import Peptide, simulate_to_files
 from jamun.simulate.saved import load_system, save_system
 from jamun.simulate.system import SimulationError, make_system
 
@@ -74,14 +74,8 @@ def pdb(tmp_path_factory):
 
 
 def simulate(pdb, folder, settings, **changes):
-    simulate_to_files(
-        pdb,
-        "A",
-        SimulateSettings(**(settings | changes)),
-        MdFiles.in_folder(folder),
-        folder / "work",
-        threads=1,
-    )
+    files = MdFiles.in_folder(folder)
+    simulate_to_files(Peptide("A", pdb, SimulateSettings(**(settings | changes)), folder / "work", files), threads=1)
     return json.loads((folder / "md.json").read_text())
 
 
@@ -467,9 +461,9 @@ def test_md_keeps_its_folder_from_other_commands_and_peptides(pdb, half, tmp_pat
         refuse_others(half, "samples", "A")
     simulate(pdb, tmp_path, SHORT, production="0.2 ps")
     before = (tmp_path / "trajectory.xtc").read_bytes()
-    settings = SimulateSettings(**SHORT)
+    other = Peptide("B", pdb, SimulateSettings(**SHORT), tmp_path / "work", MdFiles.in_folder(tmp_path))
     with pytest.raises(UserError, match=r"holds MD of A \(md.json\); give another folder \(--out\), or delete that"):
-        simulate_to_files(pdb, "B", settings, MdFiles.in_folder(tmp_path), tmp_path / "work", threads=1)
+        simulate_to_files(other, threads=1)
     assert (tmp_path / "trajectory.xtc").read_bytes() == before
 
 
@@ -604,7 +598,7 @@ def test_a_system_reads_back_as_it_was(pdb, tmp_path, settings):
     bonds = [{frozenset(atom.index for atom in bond) for bond in system.topology.bonds()} for system in (made, read)]
     assert bonds[0] == bonds[1]
     assert peptide_topology(read) == peptide_topology(made)
-    for name in ("positions", "peptide_atoms", "restrained_atoms", "peptide_bonds", "total_mass", "degrees_of_freedom"):
+    for name in ("positions", "peptide_atoms", "restrained_atoms", "peptide_bonds", "masses", "degrees_of_freedom"):
         assert np.array_equal(getattr(read, name), getattr(made, name))
     energies = []
     for system in (made, read):

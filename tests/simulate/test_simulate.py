@@ -18,7 +18,7 @@ from jamun.peptides.sequences import parse_sequence
 from jamun.simulate.engine import Engine
 from jamun.simulate.platform import choose, is_processor
 from jamun.simulate.protocol import PhaseSpace, Stage, equilibration_stages, phase_space
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import Peptide, simulate_to_files
 from jamun.simulate.system import SimulationError, make_system, shortest_height
 
 WATER = {
@@ -52,14 +52,7 @@ def pdb(tmp_path_factory):
 
 
 def simulate(pdb: Path, folder: Path, settings: SimulateSettings, name: str = "AS") -> dict:
-    simulate_to_files(
-        pdb,
-        name,
-        settings,
-        MdFiles.in_folder(folder),
-        folder / "work",
-        threads=2,
-    )
+    simulate_to_files(Peptide(name, pdb, settings, folder / "work", MdFiles.in_folder(folder)), threads=2)
     return json.loads((folder / "md.json").read_text())
 
 

@@ -12,7 +12,7 @@ from jamun.config.simulate import SimulateSettings
 from jamun.io.files import MdFiles
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
-from jamun.simulate.run import simulate_to_files
+from jamun.simulate.run import Peptide, simulate_to_files
 
 SEQUENCES = ["T", "VY", "SW", "ACDEF", "GHIKLMNPQR"]
 COMMON = {"timestep": 4.0, "hydrogen_mass": 3.0, "production": 10.0, "frame_interval": 1.0}
@@ -40,7 +40,7 @@ def test_builds_and_runs_ten_picoseconds(sequence: str, solvent: str, tmp_path: 
     build_to_files(parse_sequence(sequence), "capped", 7.0, pdb, tmp_path / "build.json")
     settings = SimulateSettings(solvent=solvent, **COMMON, **SOLVENTS[solvent])
     files = MdFiles.in_folder(tmp_path)
-    simulate_to_files(pdb, sequence, settings, files, work=tmp_path / "work", threads=1)
+    simulate_to_files(Peptide(sequence, pdb, settings, tmp_path / "work", files), threads=1)
     trajectory = mdtraj.load(str(files.trajectory), top=str(files.topology))
     assert trajectory.n_frames == 10
     np.testing.assert_allclose(trajectory.time, np.arange(1, 11), atol=1e-4)

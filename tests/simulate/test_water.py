@@ -35,9 +35,9 @@ def series():
         peptide_atoms=np.array([], dtype=int),
         restrained_atoms=np.array([], dtype=int),
         peptide_bonds=np.zeros((0, 2), dtype=int),
-        total_mass=float(sum(masses)),
-        degrees_of_freedom=2 * len(masses) - 3,  # a rigid water has 6 of 9; the centre of mass is held
     )
+    assert water.degrees_of_freedom == 2 * len(masses) - 3  # a rigid water has 6 of 9; the centre of mass is held
+    assert water.masses.sum() == pytest.approx(sum(masses))
     platform, properties = choose(SETTINGS, 2)
     engine = Engine(water, SETTINGS, 3, platform, properties, "water")
     context = engine.context(Stage("warm", "NPT", 2000, False, 300.0), engine.minimised())
