@@ -8,12 +8,10 @@ import typer
 from jamun.config import load
 from jamun.config.configuration import Configuration
 
-Config = Annotated[Path | None, typer.Option("--config", help="Configuration file. Default: the default settings.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
-Sequence = Annotated[
-    str, typer.Option("--sequence", help="Sequence, in one-letter (AW) or three-letter (ALA-TRP) code.")
-]
-Threads = Annotated[int, typer.Option("--threads", min=1, help="Number of threads.")]
+Config = Annotated[Path | None, typer.Option(help="Configuration file. Default: the default settings.")]
+Out = Annotated[Path, typer.Option(help="Folder to write to.")]
+Sequence = Annotated[str, typer.Option(help="Sequence, in one-letter (AW) or three-letter (ALA-TRP) code.")]
+Threads = Annotated[int, typer.Option(min=1, help="Number of threads.")]
 
 
 def settings_of(config: Path | None) -> Configuration:

@@ -11,42 +11,27 @@ from jamun.io.shipped import DEFAULT_MODEL, shipped_model
 
 
 def sample(
-    sequence: Annotated[
-        str | None, typer.Option("--sequence", help="Sequence of the peptide, such as WF or TRP-PHE.")
-    ] = None,
+    sequence: Annotated[str | None, typer.Option(help="Sequence of the peptide, such as WF or TRP-PHE.")] = None,
     pdb: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--pdb",
-            help="Structure (PDB, mmCIF, GRO) to start from. Several files or models are used in turn.",
-        ),
+        typer.Option(help="Structure (PDB, mmCIF, GRO) to start from. Several files or models are used in turn."),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Name of a shipped model; `jamun models` lists them.")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="Name of a shipped model; `jamun models` lists them.")] = None,
     solvent: Annotated[
         Literal["explicit", "implicit"] | None,
-        typer.Option("--solvent", help="The shipped model for this solvent, instead of --model."),
+        typer.Option(help="The shipped model for this solvent, instead of --model."),
     ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="File of your own model, instead of --model.")
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option("--samples", help="Number of samples. Default: 1,500, or that of --config.")
-    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="File of your own model, instead of --model.")] = None,
+    samples: Annotated[int | None, typer.Option(help="Number of samples. Default: 1,500, or that of --config.")] = None,
     hydrogens: Annotated[
         bool, typer.Option("--hydrogens", help="Also write the samples with hydrogens, all_atoms.xtc.")
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write to. Default: the name of the peptide.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to. Default: the name of the peptide.")] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="Configuration file. Keys of sampling that it lacks are the model's own."),
+        typer.Option(help="Configuration file. Keys of sampling that it lacks are the model's own."),
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Number of threads. Default: all cores.")
-    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Number of threads. Default: all cores.")] = None,
 ) -> None:
     """Sample the conformations of a peptide with a trained model.
 

@@ -12,7 +12,7 @@ from jamun.io.log import UserError
 from jamun.status.jobs import State
 
 
-def check(config: Annotated[Path, typer.Option("--config", help="Configuration file.")]) -> None:
+def check(config: Annotated[Path, typer.Option(help="Configuration file.")]) -> None:
     """Check a configuration and the files that it names. The workflow does the same before its first job."""
     from jamun.workflow import resolve
 
@@ -41,7 +41,7 @@ def build(sequence: Sequence, out: Out, config: Config = None) -> None:
 
 
 def simulate(
-    pdb: Annotated[Path, typer.Option("--pdb", help="Structure of the peptide (PDB, mmCIF, GRO).")],
+    pdb: Annotated[Path, typer.Option(help="Structure of the peptide (PDB, mmCIF, GRO).")],
     out: Out,
     config: Config = None,
     threads: Threads = 1,
@@ -68,11 +68,11 @@ def simulate(
 
 
 def evaluate(
-    reference: Annotated[Path, typer.Option("--reference", help="Reference MD, in a format that MDTraj reads.")],
-    samples: Annotated[Path, typer.Option("--samples", help="Samples of the same molecule, in such a format.")],
-    topology: Annotated[Path, typer.Option("--topology", help="Structure of the reference, such as a PDB.")],
+    reference: Annotated[Path, typer.Option(help="Reference MD, in a format that MDTraj reads.")],
+    samples: Annotated[Path, typer.Option(help="Samples of the same molecule, in such a format.")],
+    topology: Annotated[Path, typer.Option(help="Structure of the reference, such as a PDB.")],
     samples_topology: Annotated[
-        Path | None, typer.Option("--samples-topology", help="Structure of the samples. Default: --topology.")
+        Path | None, typer.Option(help="Structure of the samples. Default: --topology.")
     ] = None,
     out: Out = Path("evaluation"),
     config: Config = None,
@@ -93,10 +93,10 @@ def status(
         Path | None,
         typer.Option("--config", "--configfile", help="Configuration file. Default: config.yaml in the directory."),
     ] = None,
-    directory: Annotated[Path, typer.Option("--directory", help="Folder in which Snakemake works.")] = Path(),
+    directory: Annotated[Path, typer.Option(help="Folder in which Snakemake works.")] = Path(),
     only: Annotated[
         list[State] | None,
-        typer.Option("--only", help="Show only peptides with a stage in this state; may be repeated."),
+        typer.Option(help="Show only peptides with a stage in this state; may be repeated."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
@@ -113,23 +113,20 @@ def status(
 
 def import_public(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of the authors' public program (Lightning's .ckpt).")],
-    out: Annotated[Path, typer.Option("--out", help="File to write, such as model.safetensors.")],
+    out: Annotated[Path, typer.Option(help="File to write, such as model.safetensors.")],
     sigma: Annotated[
-        float | None, typer.Option("--sigma", help="Noise level of the training in nm, if the file does not have it.")
+        float | None, typer.Option(help="Noise level of the training in nm, if the file does not have it.")
     ] = None,
     max_radius: Annotated[
-        float | None, typer.Option("--max-radius", help="Radius of the graph in nm, if the file does not have it.")
+        float | None, typer.Option(help="Radius of the graph in nm, if the file does not have it.")
     ] = None,
     mean_squared_distance: Annotated[
         float | None,
-        typer.Option(
-            "--mean-squared-distance",
-            help="average_squared_distance of the training data in nm^2, if the file does not have it.",
-        ),
+        typer.Option(help="average_squared_distance of the training data in nm^2, if the file does not have it."),
     ] = None,
     generation: Annotated[
         int | None,
-        typer.Option("--generation", help="Generation of the public program, 1 to 5, if the file does not show it."),
+        typer.Option(help="Generation of the public program, 1 to 5, if the file does not show it."),
     ] = None,
 ) -> None:
     """Convert a checkpoint of the authors' public program.
