@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
 from jamun.figures import style
-from jamun.figures.ramachandran import draw_row, name_row
+from jamun.figures.ramachandran import draw_rows
 
 # Panels, the gaps between them and the margins, in inches.
 _SIDE, _GAP, _LEFT, _RIGHT, _BELOW, _ABOVE = 1.8, 0.3, 1.0, 0.85, 0.5, 0.42
@@ -64,28 +64,20 @@ def plot_models(compared: Sequence[Compared], settings: FigureSettings, title: s
     figure = plt.figure(figsize=(width, height))
     top = height - _ABOVE
     for number, ((result, arrays), count, block) in enumerate(zip(compared, rows, blocks, strict=True)):
-        last = number == len(compared) - 1
-        edges = np.rad2deg(arrays["ramachandran_edges"])
-        residues = result["models"][0]["ramachandran"]
-        for row in range(count):
+        axes = np.empty((count, columns), dtype=object)
+        for row, column in np.ndindex(axes.shape):
             below = top - titles - (row + 1) * _SIDE - row * _ROW_GAP
-            panels = [style.add_panel(figure, _LEFT + k * (_SIDE + _GAP), below, _SIDE, _SIDE) for k in range(columns)]
-            for column, panel in enumerate(panels):
-                style.square_degrees(panel, left=column == 0, bottom=row == count - 1)
-                if not last:
-                    panel.set_xlabel("")
-                if not residues:
-                    style.in_words(panel, "no residue has both φ and ψ", width=20)
-            if row == 0:
-                for panel, words in zip(panels, _titles(result), strict=True):
-                    panel.set_title(words)
-                if len(compared) > 1:
-                    figure.text(0.12 / width, (top - titles + 0.06) / height, result["peptide"], fontweight="bold")
-            if residues:
-                counts = [arrays["ramachandran_reference"][row], *arrays["ramachandran_models"][:, row]]
-                distances = [None, *(entry["ramachandran"][row]["js"]["value"] for entry in result["models"])]
-                draw_row(panels, (edges, edges), counts, settings, distances)
-                name_row(panels[0], residues[row])
+            axes[row, column] = style.add_panel(figure, _LEFT + column * (_SIDE + _GAP), below, _SIDE, _SIDE)
+        residues = [entry["ramachandran"] for entry in result["models"]]
+        distances = [[None, *(one["js"]["value"] for one in models)] for models in zip(*residues, strict=True)]
+        maps = [arrays["ramachandran_reference"], *arrays["ramachandran_models"]]
+        draw_rows(axes, residues[0], np.rad2deg(arrays["ramachandran_edges"]), maps, settings, distances)
+        for panel, words in zip(axes[0], _titles(result), strict=True):
+            panel.set_title(words)
+        if len(compared) > 1:
+            figure.text(0.12 / width, (top - titles + 0.06) / height, result["peptide"], fontweight="bold")
+        for panel in axes[-1] if number < len(compared) - 1 else []:
+            panel.set_xlabel("")
         top -= block + _BETWEEN
     style.headline(figure, title)
     return figure

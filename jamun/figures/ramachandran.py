@@ -99,19 +99,30 @@ def draw_row(
         _colour_bar(panels[-1], image, energies, settings.energy_max)
 
 
-def name_row(panel: Axes, residue: dict[str, Any]) -> None:
-    """The residue of a row of maps, left of its first panel."""
-    panel.text(
-        -0.42,
-        0.5,
-        style.residue_label(residue["residue_name"], residue["residue"]),
-        transform=panel.transAxes,
-        rotation=90,
-        ha="center",
-        va="center",
-        fontsize=10,
-        fontweight="bold",
-    )
+def draw_rows(
+    axes: np.ndarray,
+    residues: Sequence[dict[str, Any]],
+    edges: np.ndarray,
+    maps: Sequence[np.ndarray],
+    settings: FigureSettings,
+    distances: Sequence[Sequence[float | None]] | None = None,
+    nothing: Sequence[str] | None = None,
+) -> None:
+    """A row of maps over phi and psi for each residue in panels (rows, columns), its name left of them; see `draw_row`.
+
+    `residues` are entries of a result, `edges` of the bins in degrees, `maps` the counts (residues, bins, bins) as
+    [phi, psi] of each column, `distances` of each residue.
+    """
+    for (row, column), panel in np.ndenumerate(axes):
+        style.square_degrees(panel, left=column == 0, bottom=row == len(axes) - 1)
+        if not residues:
+            style.in_words(panel, "no residue has both φ and ψ", width=20)
+    looks: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center", "fontsize": 10, "fontweight": "bold"}
+    for row, residue in enumerate(residues):
+        of_residue = None if distances is None else distances[row]
+        draw_row(axes[row], (edges, edges), [counts[row] for counts in maps], settings, of_residue, nothing)
+        label = style.residue_label(residue["residue_name"], residue["residue"])
+        axes[row, 0].text(-0.42, 0.5, label, transform=axes[row, 0].transAxes, **looks)
 
 
 @style.styled()
@@ -159,23 +170,12 @@ def rows_of_maps(
     distances: Sequence[Sequence[float | None]] | None = None,
     nothing: Sequence[str] | None = None,
 ) -> Figure:
-    """A row of maps over phi and psi for each residue, under one title a column; see `draw_row`.
-
-    `residues` are entries of a result, `edges` of the bins in degrees, `maps` the counts (residues, bins, bins) as
-    [phi, psi] of each column, `distances` of each residue.
-    """
-    rows = max(len(residues), 1)
-    figure, axes = style.square_panels(rows, len(titles), _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
+    """A figure of `draw_rows`, under one title a column."""
+    shape = max(len(residues), 1), len(titles)
+    figure, axes = style.square_panels(*shape, _SIDE, (0.34, 0.18), (1.0, 0.85, 0.5, 0.8))
     for panel, title in zip(axes[0], titles, strict=True):
         panel.set_title(title)
-    for (row, column), panel in np.ndenumerate(axes):
-        style.square_degrees(panel, left=column == 0, bottom=row == rows - 1)
-        if not residues:
-            style.in_words(panel, "no residue has both φ and ψ", width=20)
-    for row, residue in enumerate(residues):
-        of_residue = None if distances is None else distances[row]
-        draw_row(axes[row], (edges, edges), [counts[row] for counts in maps], settings, of_residue, nothing)
-        name_row(axes[row, 0], residue)
+    draw_rows(axes, residues, edges, maps, settings, distances, nothing)
     return figure
 
 
