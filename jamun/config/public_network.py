@@ -61,6 +61,18 @@ class PublicNetworkSettings(ArchitectureSettings):
         return {0: scalars, 1: vectors}
 
     @property
+    def embeddings(self) -> dict[str, int]:
+        """Sizes of the embedding tables, in their order."""
+        names = ("element", "atom_name", "residue", "residue_index")
+        return {name: getattr(self, f"{name}_embedding") for name in names}
+
+    @property
+    def embeddings_read(self) -> dict[str, int]:
+        """Those that reach the network. In generations 1 to 3 the one of atom names had odd parity, of which nothing is
+        made."""
+        return {name: size for name, size in self.embeddings.items() if name != "atom_name" or self.generation >= 4}
+
+    @property
     def lmax(self) -> int:
         """Highest degree of the spherical harmonics of an edge."""
         return 1
@@ -69,9 +81,3 @@ class PublicNetworkSettings(ArchitectureSettings):
     def max_neighbours(self) -> int | None:
         """Radial edges that reach an atom, at most; None is no limit."""
         return 32 if self.generation < 5 else None
-
-    @property
-    def reads_atom_names(self) -> bool:
-        """Whether the embedding of atom names reaches the network. In generations 1 to 3 it had odd parity, of which
-        nothing is made."""
-        return self.generation >= 4

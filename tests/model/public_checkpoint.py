@@ -18,7 +18,7 @@ from torch import Tensor
 from jamun.config.public_network import PublicNetworkSettings
 from jamun.model.convolution import Convolution
 from jamun.model.layers import Linear
-from jamun.model.public.layout import _path_blocks, _same, block_prefixes, embedding_sizes, parameter_shapes
+from jamun.model.public.layout import _path_blocks, _same, block_prefixes, parameter_shapes
 from jamun.model.public.network import PublicDenoiser
 
 SIGMA, MAX_RADIUS, SQUARED = 0.04, 1.0, 0.332
@@ -212,7 +212,7 @@ def to_public(denoiser: PublicDenoiser) -> dict[str, Tensor]:
     settings = denoiser.settings
     own = dict(denoiser.named_parameters())
     found: dict[str, Tensor] = {key: own[ours] for key, ours in _same(settings).items()}
-    sizes = list(embedding_sizes(settings).values())
+    sizes = list(settings.embeddings_read.values())
     for number, (prefix, block) in enumerate(zip(block_prefixes(settings), denoiser.of_blocks(), strict=True)):
         radial = block.radial
         found[f"{prefix}f.f.radial_nn.0.weight"] = torch.cat([radial.bond, radial.distance]).T

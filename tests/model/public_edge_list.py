@@ -19,7 +19,7 @@ from jamun.config.public_network import PublicNetworkSettings
 from jamun.model.denoiser import preconditioning
 from jamun.model.geometry import COINCIDENT
 from jamun.model.public.codes import PublicConditioning
-from jamun.model.public.layout import block_prefixes, embedding_sizes
+from jamun.model.public.layout import block_prefixes
 
 _TABLES = {
     "element": "atom_type",
@@ -50,7 +50,7 @@ class EdgeListNetwork:
         self.gate = e3nn_nn.Gate(
             f"{scalars}x0e", [functional.leaky_relu], f"{vectors}x0e", [torch.sigmoid], f"{vectors}x1e"
         )
-        tables = o3.Irreps([(size, "0e") for size in embedding_sizes(settings).values()])  # not simplified
+        tables = o3.Irreps([(size, "0e") for size in settings.embeddings_read.values()])  # not simplified
         self.inputs = [tables, *[self.hidden] * (settings.n_convolutions - 1)]
         self.products = [
             o3.FullyConnectedTensorProduct(irreps, "1x0e + 1x1e", self.gated, shared_weights=False)
@@ -151,7 +151,7 @@ class EdgeListNetwork:
         }
         scales = self._noise("initial_noise_scaling", c_noise).split([part.shape[1] for part in parts.values()], -1)
         scaled = {name: part * scale for (name, part), scale in zip(parts.items(), scales, strict=True)}
-        return torch.cat([scaled[name] for name in embedding_sizes(self.settings)], 1)
+        return torch.cat([scaled[name] for name in self.settings.embeddings_read], 1)
 
     def _block(
         self,

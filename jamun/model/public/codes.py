@@ -20,7 +20,7 @@ from jamun.model.network import Conditioned
 PUBLIC_VOCABULARY_VERSION = 1
 
 # Rows of the embedding tables.
-ELEMENT_ROWS, ATOM_NAME_ROWS, RESIDUE_ROWS, RESIDUE_PLACES = 20, 10, 25, 10
+ROWS = {"element": 20, "atom_name": 10, "residue": 25, "residue_index": 10}
 
 _ELEMENTS = {6: 0, 8: 1, 7: 2, 9: 3, 16: 4}  # by atomic number
 _ATOM_NAMES = {"C": 0, "O": 1, "N": 2, "S": 3, "CA": 4, "CB": 5}
@@ -85,10 +85,10 @@ class PublicConditioning(Conditioned):
                 f"Generation {generation} of the public network knows the amino acids, ACE and NME only; use another "
                 "model for this molecule."
             )
-        if looked and with_places and (self.residue_index >= RESIDUE_PLACES).any():
+        if looked and with_places and (self.residue_index >= ROWS["residue_index"]).any():
             raise VocabularyError(
-                f"The public network knows {RESIDUE_PLACES} places in a chain, caps counted; use another model for "
-                "this molecule."
+                f"The public network knows {ROWS['residue_index']} places in a chain, caps counted; use another model "
+                "for this molecule."
             )
         moved = int(generation >= 5)
         return {

@@ -24,7 +24,7 @@ from jamun.io.pickles import Global, Made
 from jamun.io.text import shown
 from jamun.model.public.archive import ArchiveError, TorchArchive
 from jamun.model.public.codes import OTHER_ATOM_NAME
-from jamun.model.public.layout import from_public, parameter_shapes
+from jamun.model.public.layout import TABLES, from_public, parameter_shapes
 from jamun.model.public.network import PublicDenoiser
 
 # The score of the public program's walk is clipped at this norm of an atom's, 1/nm.
@@ -163,12 +163,7 @@ def _settings(file: _File, weights: Mapping[str, Tensor], told: Told) -> tuple[P
     vectors = _size(file, shapes, "output_head.1.weight", 0)
     layers = len({key.split(".")[1] for key in shapes if key.startswith("layers.")})
     channels = _size(file, shapes, "noise_scalings.0.scale_predictor.0.weight", 0)
-    sizes: dict[str, Any] = {
-        "element_embedding": _size(file, shapes, "atom_embedder.atom_type_embedding.weight", 1),
-        "atom_name_embedding": _size(file, shapes, "atom_embedder.atom_code_embedding.weight", 1),
-        "residue_embedding": _size(file, shapes, "atom_embedder.residue_code_embedding.weight", 1),
-        "residue_index_embedding": _size(file, shapes, "atom_embedder.residue_index_embedding.weight", 1),
-    }
+    sizes: dict[str, Any] = {f"{name}_embedding": _size(file, shapes, key, 1) for name, key in TABLES.items()}
     bond = _size(file, shapes, "embed_bondedness.weight", 1)
     width = _size(file, shapes, "initial_projector.gated_conv.f.f.radial_nn.0.weight", 0)
     edge = _size(file, shapes, "initial_projector.gated_conv.f.f.radial_nn.0.weight", 1)
@@ -246,7 +241,7 @@ def _moment_of_atom_names(file: _File) -> Tensor | None:
     if not isinstance(optimizers, list) or not optimizers:
         return None
     order = [key for key in file.described if not _BUFFER.fullmatch(key)]
-    place = order.index("atom_embedder.atom_code_embedding.weight")
+    place = order.index(TABLES["atom_name"])
     moments = _mapping(_mapping(_mapping(optimizers[0]).get("state")).get(place))
     if "exp_avg_sq" not in moments:
         return None

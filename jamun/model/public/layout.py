@@ -15,12 +15,12 @@ from torch import Tensor
 from jamun.config.public_network import PublicNetworkSettings
 from jamun.model.convolution import Convolution
 from jamun.model.layers import Linear
-from jamun.model.public.codes import ATOM_NAME_ROWS, ELEMENT_ROWS, RESIDUE_PLACES, RESIDUE_ROWS
+from jamun.model.public.codes import ROWS
 from jamun.model.public.network import PublicDenoiser
 
 Shapes = dict[str, tuple[int, ...]]
 
-_TABLES = {
+TABLES = {
     "element": "atom_embedder.atom_type_embedding.weight",
     "atom_name": "atom_embedder.atom_code_embedding.weight",
     "residue": "atom_embedder.residue_code_embedding.weight",
@@ -32,17 +32,6 @@ def block_prefixes(settings: PublicNetworkSettings) -> list[str]:
     """Where the keys of each block begin."""
     layers = [f"layers.{number}" for number in range(settings.n_convolutions - 1)]
     return [f"{name}.gated_conv." for name in ("initial_projector", *layers)]
-
-
-def embedding_sizes(settings: PublicNetworkSettings) -> dict[str, int]:
-    """The embedding tables that the first block reads, in their order, with their sizes."""
-    sizes = {
-        "element": settings.element_embedding,
-        "atom_name": settings.atom_name_embedding,
-        "residue": settings.residue_embedding,
-        "residue_index": settings.residue_index_embedding,
-    }
-    return sizes if settings.reads_atom_names else {name: size for name, size in sizes.items() if name != "atom_name"}
 
 
 def _noise_shapes(prefix: str, channels: int) -> Shapes:
@@ -58,18 +47,13 @@ def parameter_shapes(settings: PublicNetworkSettings) -> Shapes:
     """Every parameter of the public program with its shape, in the order of its files."""
     scalars, vectors = settings.channels[0], settings.channels[1]
     gated, channels = scalars + vectors, scalars + vectors
-    sizes, width = embedding_sizes(settings), settings.radial_width
-    fan_in = settings.bond_embedding + settings.n_radial
-    first = sum(sizes.values())
-    embedded = first if settings.reads_atom_names else first + settings.atom_name_embedding
+    fan_in, width = settings.bond_embedding + settings.n_radial, settings.radial_width
+    first = sum(settings.embeddings_read.values())
     shapes: Shapes = {
         "output_gain": (),
         "embed_bondedness.weight": (2, settings.bond_embedding),
-        _TABLES["element"]: (ELEMENT_ROWS, settings.element_embedding),
-        _TABLES["atom_name"]: (ATOM_NAME_ROWS, settings.atom_name_embedding),
-        _TABLES["residue"]: (RESIDUE_ROWS, settings.residue_embedding),
-        _TABLES["residue_index"]: (RESIDUE_PLACES, settings.residue_index_embedding),
-        **_noise_shapes("initial_noise_scaling", embedded),
+        **{TABLES[name]: (ROWS[name], size) for name, size in settings.embeddings.items()},
+        **_noise_shapes("initial_noise_scaling", sum(settings.embeddings.values())),
     }
     mixed = scalars**2 + vectors**2
     for number, prefix in enumerate(block_prefixes(settings)):
@@ -145,7 +129,7 @@ def _noise_names(prefix: str, ours: str) -> dict[str, str]:
 def _same(settings: PublicNetworkSettings) -> dict[str, str]:
     """Public key -> ours, for the weights that stand in both as they are."""
     names = {"output_gain": "gain", "embed_bondedness.weight": "bond_table"}
-    names |= {key: f"embeddings.{name}.weight" for name, key in _TABLES.items()}
+    names |= {key: f"embeddings.{name}.weight" for name, key in TABLES.items()}
     names |= _noise_names("initial_noise_scaling", "embedding_scale")
     for number in range(settings.n_convolutions - 1):
         names |= _noise_names(f"noise_scalings.{number}", f"scales.{number}")
@@ -158,7 +142,7 @@ def from_public(weights: Mapping[str, Tensor], denoiser: PublicDenoiser) -> dict
     keys of `parameter_shapes` and of these shapes."""
     settings = denoiser.settings
     state = {ours: weights[key] for key, ours in _same(settings).items()}
-    sizes = list(embedding_sizes(settings).values())
+    sizes = list(settings.embeddings_read.values())
     for number, (prefix, block) in enumerate(zip(block_prefixes(settings), denoiser.of_blocks(), strict=True)):
         name = f"blocks.{number}"
         first = weights[f"{prefix}f.f.radial_nn.0.weight"].T

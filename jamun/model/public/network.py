@@ -23,7 +23,7 @@ from jamun.model.geometry import centre, pair_geometry
 from jamun.model.layers import LEAKY_RELU_GAIN, Features, Gate, Linear
 from jamun.model.network import Network, preconditioning
 from jamun.model.products import product
-from jamun.model.public.codes import ATOM_NAME_ROWS, ELEMENT_ROWS, RESIDUE_PLACES, RESIDUE_ROWS, PublicConditioning
+from jamun.model.public.codes import ROWS, PublicConditioning
 from jamun.model.radial import gaussian
 
 # What the public program divides its gaussians by (e3nn's soft_one_hot_linspace).
@@ -150,18 +150,9 @@ class PublicDenoiser(Network):
         self.settings = settings
         hidden = settings.channels
         self.bond_table = nn.Parameter(torch.randn(2, settings.bond_embedding))
-        self.embeddings = nn.ModuleDict(
-            {
-                "element": nn.Embedding(ELEMENT_ROWS, settings.element_embedding),
-                "atom_name": nn.Embedding(ATOM_NAME_ROWS, settings.atom_name_embedding),
-                "residue": nn.Embedding(RESIDUE_ROWS, settings.residue_embedding),
-                "residue_index": nn.Embedding(RESIDUE_PLACES, settings.residue_index_embedding),
-            }
-        )
-        sizes = {name: cast(nn.Embedding, table).embedding_dim for name, table in self.embeddings.items()}
-        read = [name for name in sizes if name != "atom_name" or settings.reads_atom_names]
-        scalars = {0: sum(sizes[name] for name in read)}
-        self._sizes, self._read = sizes, read
+        sizes = settings.embeddings
+        self.embeddings = nn.ModuleDict({name: nn.Embedding(ROWS[name], size) for name, size in sizes.items()})
+        scalars = {0: sum(settings.embeddings_read.values())}
         channels = sum(hidden.values())
         self.embedding_scale = NoiseLayer(sum(sizes.values()), 1.0)
         stages = [scalars, *[hidden] * (settings.n_convolutions - 1)]
@@ -228,8 +219,9 @@ class PublicDenoiser(Network):
     def _embedded(self, prepared: PublicPrepared, c_noise: Tensor) -> Features:
         """What the first block reads of the atoms."""
         scaled = prepared.embedding * self.embedding_scale(c_noise)
-        parts = dict(zip(self._sizes, scaled.split(list(self._sizes.values()), -1), strict=True))
-        return {0: torch.cat([parts[name] for name in self._read], -1)[None]}
+        sizes = self.settings.embeddings
+        parts = dict(zip(sizes, scaled.split(list(sizes.values()), -1), strict=True))
+        return {0: torch.cat([parts[name] for name in self.settings.embeddings_read], -1)[None]}
 
     def _by_degree(self, values: Tensor) -> Features:
         """Numbers for each channel, (G or 1, 1, channels), by degree."""
