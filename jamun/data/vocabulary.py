@@ -4,8 +4,6 @@ A trained network's embeddings are rows by these codes. Entries may be appended,
 makes old checkpoints wrong and must come with a new VOCABULARY_VERSION.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from jamun.data.molecule import Molecule
@@ -36,38 +34,26 @@ class VocabularyError(UserError):
     """An element, atom name or residue that has no code."""
 
 
-@dataclass(frozen=True)
-class AtomCodes:
-    """Codes of N atoms, int64 (N,) each; residue_index is the place in the chain, from 0, caps counted."""
-
-    element: np.ndarray
-    atom_name: np.ndarray
-    residue: np.ndarray
-    residue_index: np.ndarray
-
-
-def encode(molecule: Molecule) -> AtomCodes:
-    """Codes of the atoms of `molecule`.
+def encode(molecule: Molecule) -> dict[str, np.ndarray]:
+    """Codes of the N atoms of `molecule`, int64 (N,) each: `element`, `atom_name`, `residue`, and `residue_index`, the
+    place in the chain, from 0, caps counted.
 
     Raises VocabularyError naming the first atom that has none.
     """
-    element: list[int] = []
-    atom_name: list[int] = []
-    residue: list[int] = []
+    found: dict[str, list[int]] = {"element": [], "atom_name": [], "residue": []}
     for number, name, kind in zip(molecule.elements, molecule.atom_names, molecule.residue_names, strict=True):
         kind = PARENTS.get(kind, kind)
         name = SYNONYMS.get((kind, name), SYNONYMS.get(("", name), name))
-        for what, value, known, codes in (
-            ("element with atomic number", int(number), ELEMENTS, element),
-            ("atom name", name, ATOM_NAMES, atom_name),
-            ("residue", kind, RESIDUES, residue),
+        for codes, what, value, known in (
+            ("element", "element with atomic number", int(number), ELEMENTS),
+            ("atom_name", "atom name", name, ATOM_NAMES),
+            ("residue", "residue", kind, RESIDUES),
         ):
             if value not in known:
                 raise VocabularyError(
                     f"The network knows no {what} {value} (atom {name} of {kind}); peptides of the 20 amino acids "
                     "with ACE, NME or NH2 caps are supported."
                 )
-            codes.append(known.index(value) + 1)
-    return AtomCodes(
-        *(np.array(codes, dtype=np.int64) for codes in (element, atom_name, residue, molecule.residue_indices))
-    )
+            found[codes].append(known.index(value) + 1)
+    arrays = {name: np.array(numbers, dtype=np.int64) for name, numbers in found.items()}
+    return arrays | {"residue_index": np.array(molecule.residue_indices, dtype=np.int64)}

@@ -38,5 +38,5 @@ class Conditioning(Conditioned):
             mask=torch.ones(1, molecule.n_atoms, dtype=torch.bool),
             bonded=bonded,
             hand=torch.as_tensor(molecule.atom_hands())[None],
-            **{name: torch.as_tensor(codes)[None] for name, codes in vars(encode(molecule)).items()},
+            **{name: torch.as_tensor(codes)[None] for name, codes in encode(molecule).items()},
         )

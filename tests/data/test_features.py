@@ -91,10 +91,10 @@ def test_lost_bonds_are_noticed() -> None:
 
 def test_codes() -> None:
     codes = encode(Molecule.from_topology(topology()))
-    assert (codes.element > 0).all()
-    assert codes.residue[-1] == RESIDUES.index("NME") + 1
-    assert RESIDUES.index("HIS") + 1 in codes.residue  # HIE counts as histidine
-    assert codes.atom_name[-1] == ATOM_NAMES.index("CH3") + 1  # the methyl of NME, whichever name a program gave it
+    assert (codes["element"] > 0).all()
+    assert codes["residue"][-1] == RESIDUES.index("NME") + 1
+    assert RESIDUES.index("HIS") + 1 in codes["residue"]  # HIE counts as histidine
+    assert codes["atom_name"][-1] == ATOM_NAMES.index("CH3") + 1  # the methyl of NME, whichever name a program gave it
     assert len(ELEMENTS) < denoiser.ELEMENT_CODES
     assert len(ATOM_NAMES) < denoiser.ATOM_NAME_CODES
     assert len(RESIDUES) < denoiser.RESIDUE_CODES
