@@ -94,10 +94,17 @@ class Binning:
             for group, values in chosen.items()
         }
 
+    def _compared(self, first: Counts, second: Counts) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Distances of two sets of frames, both counted by block, and those of their resamples."""
+        resampled = first.resampled(SAMPLES_SEED), second.resampled(REFERENCE_SEED)
+        return self.distances(first.total(), second.total()), self.distances(*resampled)
+
     def estimated_means(self, first: Counts, second: Counts) -> dict[str, Any]:
         """Mean distances of two sets of frames, both counted by block, with their intervals, by group."""
-        value = self.means(self.distances(first.total(), second.total()))
-        resampled = self.means(self.distances(first.resampled(SAMPLES_SEED), second.resampled(REFERENCE_SEED)))
+        return self._estimated_means(*self._compared(first, second))
+
+    def _estimated_means(self, distances: dict[str, np.ndarray], of_resamples: dict[str, np.ndarray]) -> dict[str, Any]:
+        value, resampled = self.means(distances), self.means(of_resamples)
         members = {group: len(self._members(group)) for group in GROUPS} | {"ramachandran": len(self.pairs)}
         return {group: centred(float(value[group]), resampled[group], members[group]) for group in GROUPS}
 
@@ -105,8 +112,7 @@ class Binning:
         """Distances of samples to MD, both counted by block, with their intervals: lists `torsions` and `ramachandran`,
         and `js`, the means over groups. `equal` counts the MD at equal wall clock, whose distances stand beside each
         torsion and pair."""
-        value = self.distances(samples.total(), reference.total())
-        resampled = self.distances(samples.resampled(SAMPLES_SEED), reference.resampled(REFERENCE_SEED))
+        value, resampled = self._compared(samples, reference)
         cut = None if equal is None else self.distances(equal, reference.total())
 
         def entry(kind: str, place: int) -> dict[str, Any]:
@@ -120,5 +126,5 @@ class Binning:
             "ramachandran": [
                 self.torsions[phi].residue_entry | entry("pairs", k) for k, (phi, _) in enumerate(self.pairs)
             ],
-            "js": self.estimated_means(samples, reference),
+            "js": self._estimated_means(value, resampled),
         }
