@@ -10,8 +10,7 @@ from jamun.config.figures import FigureSettings
 from jamun.io.log import UserError
 from jamun.io.text import one_line, shown
 from jamun.peptides.sequences import Peptide
-from jamun.peptides.splits import resolve_splits
-from jamun.peptides.structure_files import structure_files
+from jamun.peptides.splits import resolve_splits, structure_files
 from jamun.trajectories.sources import SourceFiles, locate
 
 

@@ -1,12 +1,23 @@
 """Which peptides are for training, validation and test. Imports nothing heavy."""
 
+import os.path
 import random
 from collections.abc import Iterable
 from pathlib import Path
 
 from jamun.config.peptides import Form, PeptideSettings
-from jamun.peptides.sequences import NO_FREE_AMINO_ACID, THREE_LETTER, Peptide, PeptideError, parse_sequence, read_table
-from jamun.peptides.structure_files import read_structures
+from jamun.peptides.reading import STRUCTURE_SUFFIXES, SUFFIX_RULE, is_structure, structure_name
+from jamun.peptides.sequences import (
+    NAME_RULE,
+    NO_FREE_AMINO_ACID,
+    THREE_LETTER,
+    Peptide,
+    PeptideError,
+    is_name,
+    parse_sequence,
+    read_table,
+)
+from jamun.peptides.structures import read_structure
 
 SPLITS = ("train", "validation", "test")
 # A greedy choice can paint itself into a corner when there is hardly room for every residue type; another order of
@@ -39,6 +50,41 @@ def _listed(entry: list[str] | str, where: str, root: Path) -> list[Peptide]:
         seen[peptide.name] = place
         peptides.append(peptide)
     return peptides
+
+
+def structure_files(structures: list[str] | str, root: Path) -> dict[str, Path]:
+    """The file of each peptide by its name, that of the file: of files, or of those in a folder, in its order.
+
+    Relative paths are taken from `root`, and come back as they were given. Raises PeptideError for a folder without
+    structures, a file that is not there or no structure by its ending, a name that is none, or one name twice.
+    """
+    if isinstance(structures, str) and os.path.isdir(root / structures):
+        there = sorted((root / structures).iterdir())
+        found = [Path(structures) / path.name for path in there if is_structure(path)]
+        if not found:
+            raise PeptideError(
+                f"peptides.structures: no file ends in {', '.join(STRUCTURE_SUFFIXES)} in the folder {structures}."
+            )
+    else:
+        found = [Path(path) for path in ([structures] if isinstance(structures, str) else structures)]
+    files: dict[str, Path] = {}
+    for path in found:
+        if not is_structure(path):
+            raise PeptideError(
+                f"peptides.structures: {path} does not end in .pdb; give a structure file ({SUFFIX_RULE}), or a folder "
+                "of them."
+            )
+        if not os.path.isfile(root / path):
+            raise PeptideError(f"peptides.structures: {path} is not there; correct the path.")
+        name = structure_name(path)
+        if not is_name(name):
+            raise PeptideError(
+                f"peptides.structures: {path} is the peptide's name too, so {NAME_RULE}; rename the file."
+            )
+        if name in files:
+            raise PeptideError(f"peptides.structures: {files[name]} and {path} are both {name}; rename one of them.")
+        files[name] = path
+    return files
 
 
 def _covered(members: list[Peptide]) -> set[tuple[int, str]]:
@@ -148,10 +194,11 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
     Files are relative to `root`. Splits given as lists or files are taken as they are; counts are then drawn from the
     pool without the sequences already taken; peptides given as structures join the test peptides. Raises PeptideError
     for a bad file or entry, one sequence (or a forbidden stretch of one) in two splits, two sequences of one name, a
-    pool too small, an uncapped single residue, or no peptide at all.
+    pool too small, an uncapped single residue, or no peptide at all, and as `structure_files` and `read_structure`.
     """
     form = settings.form
-    given = read_structures(settings.structures, root)
+    structures = structure_files(settings.structures, root)
+    given = [read_structure(root / path).peptide(name) for name, path in structures.items()]
     fixed = {
         split: _listed(getattr(settings, split), f"peptides.{split}", root)
         for split in SPLITS

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jamun.peptides.bond_lengths import require_lengths, require_molecule
-from jamun.peptides.chains import one_chain
+from jamun.peptides.chains import Closure, bonds_of, closure_notes, closures, one_chain, refuse_other_bonds
 from jamun.peptides.closures import Closures
-from jamun.peptides.links import Closure, bonds_of, closure_notes, closures, refuse_other_bonds
 from jamun.peptides.naming import ChainResidue, missing_atoms, sort_out, spelled, wrong_atoms
 from jamun.peptides.reading import FoundAtom, FoundModel, FoundResidue, read_models
 from jamun.peptides.residues import RESIDUE_KINDS, hand, natural_centres

@@ -10,9 +10,8 @@ import numpy as np
 
 from jamun.io.names import ending, openable
 from jamun.io.text import in_brief
-from jamun.peptides.chains import chains_by_bonds, chains_by_order
+from jamun.peptides.chains import Bonds, bonds_of, chains_by_bonds, chains_by_order, closures
 from jamun.peptides.closures import Closures
-from jamun.peptides.links import Bonds, bonds_of, closures
 from jamun.peptides.naming import ChainResidue, sort_out, spelled, wrong_atoms
 from jamun.peptides.reading import STRUCTURE_SUFFIXES, FoundResidue, found_residues, read_models
 from jamun.peptides.residues import RESIDUE_KINDS

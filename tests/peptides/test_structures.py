@@ -10,8 +10,7 @@ from jamun.config.peptides import PeptideSettings
 from jamun.peptides.build import build_to_files
 from jamun.peptides.given import take_structure_to_files
 from jamun.peptides.sequences import PeptideError, parse_sequence
-from jamun.peptides.splits import resolve_splits
-from jamun.peptides.structure_files import structure_files
+from jamun.peptides.splits import resolve_splits, structure_files
 from jamun.peptides.structures import read_structure
 
 WATER = "HETATM 9001  O   HOH W 900      50.000  50.000  50.000  1.00  0.00           O\n"
