@@ -4,7 +4,7 @@ from jamun.io.imports import without
 from jamun.io.job import job
 
 with job(snakemake) as (inputs, outputs), without("torch"):
-    from jamun.config.dynamics import DynamicsSettings
+    from jamun.config.evaluation import DynamicsSettings
     from jamun.evaluation.pair import Files
     from jamun.evaluation.slow_distances import md_distances_to_file
 

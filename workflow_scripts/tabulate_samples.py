@@ -3,7 +3,7 @@
 from jamun.io.job import job
 
 with job(snakemake) as (inputs, outputs):
-    from jamun.evaluation.samples_table import tabulate_to_files
     from jamun.evaluation.summary import results_beside
+    from jamun.evaluation.tables import sample_tables_to_files
 
-    tabulate_to_files(results_beside(outputs.summary, inputs.results), **outputs)
+    sample_tables_to_files(results_beside(outputs.summary, inputs.results), **outputs)

@@ -4,10 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from jamun.config.base import Section, Seed
-from jamun.config.dynamics import DynamicsSettings
+from jamun.config.base import Quantity, Section, Seed
 from jamun.config.physicality import PhysicalitySettings
-from jamun.config.wasserstein import WassersteinSettings
 
 
 class MSMSettings(Section):
@@ -39,6 +37,48 @@ class MSMSettings(Section):
         if self.macrostates > self.clusters:
             raise ValueError(f"macrostates ({self.macrostates}) cannot exceed clusters ({self.clusters})")
         return self
+
+
+class TransportSettings(Section):
+    """Optimal transport between frames of two ensembles."""
+
+    transport_frames: int = Field(2000, ge=10, le=5000)
+    """Number of frames of each ensemble in the optimal transport. Its cost grows faster than the square."""
+    transport_repeats: int = Field(10, ge=3, le=200)
+    """Number of subsamples, of half as many frames, for the interval of a transport distance."""
+    seed: Seed = 0
+    """Seed of the subsamples."""
+
+
+class DynamicsSettings(TransportSettings):
+    """Slow motions and transport distances (definitions: docs/evaluation.md)."""
+
+    tica_lag: int = Field(10, ge=1, le=1_000_000)
+    """Lag time of TICA in frames of the reference MD."""
+    tica_bins: int = Field(100, ge=10, le=1000)
+    """Bins of TIC 0 over the joint range."""
+    tica_map_bins: int = Field(50, ge=10, le=360)
+    """Bins along each of TIC 0 and TIC 1 of their map."""
+    minimum_frames: int = Field(100, ge=10, le=1_000_000_000)
+    """With fewer reference frames no TICA is computed, and the result says so."""
+
+
+class WassersteinSettings(TransportSettings):
+    """E-W2, T-W2 and TICA-W2 by the definitions of Prose and ManyPeptidesMD (docs/benchmarks.md)."""
+
+    enabled: bool = False
+    """Compute them. They take minutes for each peptide and model."""
+    transport_frames: int = Field(10_000, ge=10, le=10_000)
+    """Number of frames of each ensemble in the optimal transport. Published numbers use 10,000, which take 4.3 GB of
+    memory."""
+    transport_repeats: int = Field(3, ge=3, le=200)
+    """Number of subsamples, of half as many frames, for the interval of a distance."""
+    tica_lag: int = Field(100, ge=1, le=1_000_000)
+    """Lag time of the TICA of the published features, in frames of the reference MD."""
+    energy_frames: int = Field(1000, ge=20, le=100_000)
+    """Number of frames of each ensemble, evenly spaced, that get hydrogens and energies."""
+    hydrogen_time: Annotated[float, Quantity("ps", gt=0, le=100)] = 3.0
+    """Time for which the hydrogens of a frame move at the temperature of the MD, while its heavy atoms stay fixed."""
 
 
 class EvaluationSettings(Section):

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from jamun.config.dynamics import DynamicsSettings
-from jamun.config.evaluation import EvaluationSettings
+from jamun.config.evaluation import DynamicsSettings, EvaluationSettings
 from jamun.data.weights import effective_share
 from jamun.evaluation.bootstrap import missing, waiting_time
 from jamun.evaluation.decorrelation import curve_lags, decorrelation, effective_estimates, effective_samples, speed_up

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jamun.config.dynamics import DynamicsSettings
+from jamun.config.evaluation import DynamicsSettings
 from jamun.evaluation.bootstrap import FEWEST_FRAMES, mean_of_pairs, missing
 from jamun.evaluation.pair import Ensemble, Files, read_reference
 from jamun.evaluation.runs import Points, Runs, cut_into_runs, replica_pairs, replica_slices

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jamun.evaluation.metrics import BASELINES, SELF_DISTANCES, SUMMARY, Metric, metrics_of
+from jamun.evaluation.metrics import BASELINES, SELF_DISTANCES, SUMMARY, Metric, columns, metrics_of
 from jamun.evaluation.summary import MEAN
 from jamun.evaluation.table_text import to_html, to_latex, to_markdown
 from jamun.io.atomic import read_json, write_text
@@ -293,6 +293,12 @@ def with_records(summary: pd.DataFrame, evaluation: Path, samples: Path) -> pd.D
     return table
 
 
+def _write(tables: list[Table], dataset: str, markdown: Path, latex: Path, page: Path) -> None:
+    """Write the same tables in three formats."""
+    for target, text in ((markdown, to_markdown), (latex, to_latex), (page, to_html)):
+        write_text(target, text(tables, dataset))
+
+
 def tables_to_files(summary: Path, samples: Path, markdown: Path, latex: Path, page: Path, timing: Path) -> None:
     """Write the tables of the summary (CSV) in three formats, and what sampling took (CSV) for the figure of it.
 
@@ -300,10 +306,38 @@ def tables_to_files(summary: Path, samples: Path, markdown: Path, latex: Path, p
     """
     table = with_records(read_summary(summary), summary.parent, samples)
     dataset = str(table["dataset"].iloc[0])
-    tables = make_tables(table)
-    write_text(markdown, to_markdown(tables, dataset))
-    write_text(latex, to_latex(tables, dataset))
-    write_text(page, to_html(tables, dataset))
+    _write(make_tables(table), dataset, markdown, latex, page)
     columns = ["dataset", "model", "peptide", "samples", *(column.key for column in SAMPLING_COST)]
     timed = table[table["peptide"] != MEAN].reindex(columns=columns)
     write_text(timing, timed.to_csv(index=False, float_format="%.6g"))
+
+
+# Of samples without MD.
+_SHARES = ("strained", "bent", "inverted", "cis", "clash", "physical")
+
+
+def _described(result: dict[str, Any]) -> dict[str, Any]:
+    """A row of samples without MD: what sampling took, and how sound they are."""
+    samples = result["samples"]
+    row = {key: result[key] for key in ("dataset", "model", "peptide")}
+    row |= {key: samples[key] for key in ("accepted", "rejected", "seconds", "atoms")}
+    row |= {"ms_per_sample": samples["milliseconds_per_sample"], "device": device_of(samples)}
+    for name in _SHARES:
+        row |= columns(name, result["shares"][name])
+    return row | {"notes": " ".join(result["notes"])}
+
+
+def sample_tables_to_files(results: list[Path], summary: Path, markdown: Path, latex: Path, page: Path) -> None:
+    """Read descriptions of samples without MD (JSON) and write a row of each (CSV), and tables in three formats."""
+    rows = pd.DataFrame([_described(read_json(path)) for path in results])
+    rows = rows.sort_values(["peptide", "model"], kind="stable", ignore_index=True)
+    names = [Column("peptide", "peptide", "text"), Column("model", "model", "text")]
+    counts = [Column("accepted", "accepted samples", "count"), Column("rejected", "rejected", "count")]
+    # Six columns with intervals are wider than a report's page; angles stay in the CSV.
+    shares = [Column(name, name, "share") for name in _SHARES if name != "bent"]
+    tables = [
+        fill(Table("What sampling took.", [*names, *counts, *SAMPLING_COST]), rows, notes=True),
+        fill(Table("Geometry of all samples, against the structure that they started from.", [*names, *shares]), rows),
+    ]
+    write_text(summary, rows.to_csv(index=False, float_format="%.6g"))
+    _write(tables, str(rows["dataset"].iloc[0]), markdown, latex, page)

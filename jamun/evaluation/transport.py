@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import ot
 
-from jamun.config.dynamics import TransportSettings
+from jamun.config.evaluation import TransportSettings
 from jamun.evaluation.bootstrap import missing, scattered
 from jamun.evaluation.runs import Points
 

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 import mdtraj
 import numpy as np
 
-from jamun.config.evaluation import EvaluationSettings
-from jamun.config.wasserstein import WassersteinSettings
+from jamun.config.evaluation import EvaluationSettings, WassersteinSettings
 from jamun.evaluation.bootstrap import FEWEST_FRAMES, missing
 from jamun.evaluation.ensembles import EvaluationError
 from jamun.evaluation.pair import Ensemble, Files, Pair, Result, of_accepted

@@ -1,4 +1,4 @@
-"""Batches of training and validation frames, as pure functions of their number.
+"""What a training learns from, and batches of its frames as pure functions of their number.
 
 Batch number i depends on the seed and i alone, so training can stop anywhere and go on with the same data, and several
 processes can share one stream by taking turns. Nothing of the size of the data is held in memory: the order of frames
@@ -20,12 +20,32 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from jamun.data.store import FeatureFile
+from jamun.io.log import UserError
 from jamun.io.seeds import derived_seed
 from jamun.model.conditioning import Conditioning
 from jamun.model.network import Conditioned
 
 # Within a bucket, the most atoms over the fewest.
 BUCKET_RATIO = 1.25
+
+
+class TrainingError(UserError):
+    """Training that cannot start or go on."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Frames of both splits.
+
+    train, validation: features files, one a peptide.
+    mean_squared_distance: of pairs of atoms in the training frames, nm^2.
+    weights: how often each frame of a peptide comes, (F,) by the peptide's name; None for all alike.
+    """
+
+    train: list[FeatureFile]
+    validation: list[FeatureFile]
+    mean_squared_distance: float
+    weights: dict[str, np.ndarray] | None = None
 
 
 def permuted(index: np.ndarray, size: int, seed: int) -> np.ndarray:

@@ -25,9 +25,9 @@ from jamun.io.log import Interrupted
 from jamun.io.seeds import derived_seed
 from jamun.model.acceleration import float32_products
 from jamun.model.architectures import architecture_of
+from jamun.model.batches import TrainingData, TrainingError
 from jamun.model.history import History
 from jamun.model.network import Network
-from jamun.model.training_data import TrainingData, TrainingError
 from jamun.model.training_module import DenoiserTraining, FrameData
 
 logger = logging.getLogger("jamun.train")

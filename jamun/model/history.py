@@ -11,8 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from jamun.model.batches import Batch
-from jamun.model.training_data import TrainingError
+from jamun.model.batches import Batch, TrainingError
 from jamun.model.training_module import DenoiserTraining
 
 logger = logging.getLogger("jamun.train")

@@ -20,11 +20,11 @@ from jamun.data.vocabulary import VOCABULARY_VERSION
 from jamun.io.atomic import read_json, read_npz, write_json, write_text
 from jamun.io.provenance import provenance
 from jamun.model.architectures import architecture_of, build
+from jamun.model.batches import TrainingData, TrainingError
 from jamun.model.checkpoint import LoadedDenoiser, load_denoiser, save_denoiser
 from jamun.model.fit import fit, read_state
 from jamun.model.history import COLUMNS
 from jamun.model.loss import trains_on_gpu, validation_losses
-from jamun.model.training_data import TrainingData, TrainingError
 
 __all__ = ["TrainingError", "TrainingFiles", "TrainingInputs", "train_to_files"]
 

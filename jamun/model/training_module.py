@@ -15,10 +15,9 @@ from jamun.config.architecture import ArchitectureSettings
 from jamun.config.training import TrainingSettings
 from jamun.model.acceleration import accelerated
 from jamun.model.architectures import build
-from jamun.model.batches import Batch, Stream, TrainingBatches, validation_batches
+from jamun.model.batches import Batch, Stream, TrainingBatches, TrainingData, validation_batches
 from jamun.model.loss import denoising_error, drawn_sigmas
 from jamun.model.network import Conditioned, Network
-from jamun.model.training_data import TrainingData
 
 
 def learning_rate_factor(step: int, settings: TrainingSettings) -> float:

@@ -25,8 +25,7 @@ from jamun.io.signals import stop_requests
 from jamun.peptides.writing import save_structure
 from jamun.sampling.block import Walkers, reject_mask
 from jamun.sampling.checks import REASONS, Checks
-from jamun.sampling.device import choose_device, with_precision
-from jamun.sampling.memory import choose_batch
+from jamun.sampling.device import choose_batch, choose_device, with_precision
 from jamun.sampling.progress import SAMPLES, Progress, State
 from jamun.sampling.sampler import Clock, Sampler
 from jamun.sampling.score import Score

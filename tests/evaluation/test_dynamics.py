@@ -9,8 +9,7 @@ from pairs import built, files_in, of_angles
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import jensenshannon
 
-from jamun.config.dynamics import DynamicsSettings
-from jamun.config.evaluation import EvaluationSettings
+from jamun.config.evaluation import DynamicsSettings, EvaluationSettings
 from jamun.evaluation.dynamics import analyse
 from jamun.evaluation.ensembles import EvaluationError
 from jamun.evaluation.pair import Pair, read_pair

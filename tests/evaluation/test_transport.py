@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from jamun.config.dynamics import DynamicsSettings
+from jamun.config.evaluation import DynamicsSettings
 from jamun.evaluation.runs import Points, cut_into_runs
 from jamun.evaluation.transport import euclidean_cost, torsion_cost, transport_distance, wasserstein
 

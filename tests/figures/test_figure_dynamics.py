@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from figure_inputs import SETTINGS, make_angles, make_torsions, misplaced_texts, to_files, written_twice
 
-from jamun.config.dynamics import DynamicsSettings
-from jamun.config.evaluation import EvaluationSettings
+from jamun.config.evaluation import DynamicsSettings, EvaluationSettings
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.dynamics import analyse
 from jamun.evaluation.pair import Clock, Ensemble, Pair

@@ -15,12 +15,11 @@ from test_training import SETTINGS, _arguments, _rows, data, train  # noqa: F401
 from jamun.config.network import NetworkSettings
 from jamun.config.training import TrainingSettings
 from jamun.data.store import FeatureFile
-from jamun.model.batches import Batch
+from jamun.model.batches import Batch, TrainingData
 from jamun.model.checkpoint import load_denoiser
 from jamun.model.denoiser import preconditioning
 from jamun.model.fit import fit
 from jamun.model.loss import drawn_sigmas
-from jamun.model.training_data import TrainingData
 from jamun.model.training_module import DenoiserTraining
 
 RANGE = [0.01, 0.06]

@@ -29,7 +29,7 @@ from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import PeptideError, parse_sequence
 from jamun.peptides.writing import save_structure
 from jamun.sampling import block, device, progress, run
-from jamun.sampling.memory import choose_batch
+from jamun.sampling.device import choose_batch
 from jamun.sampling.noise import ChainNoise
 from jamun.sampling.progress import Progress
 from jamun.sampling.run import SamplingError, SamplingFiles, read_start, sample_to_files
