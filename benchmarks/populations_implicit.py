@@ -11,13 +11,14 @@
       --figure docs/images/populations_implicit.png
 
 again.yaml: populations: {seed: 1}. plain.yaml: simulate: {solvent: implicit, ensemble: NVT, timestep: 4 fs,
-hydrogen_mass: 3 amu, equilibration: [{ensemble: NVT, duration: 10 ps}], production: 12.5 ns, frame_interval: 1 ps}; one
+hydrogen_mass: 3 amu, equilibration: [{ensemble: NVT, duration: 10 ps}], production: 30 ns, frame_interval: 1 ps}; one
 run of each peptide from its built structure.
 
 The reference is the MD of the study `implicit`, 64 replicas of 3.3 ns of each peptide after annealing: the populations
 of the basins of phi and psi, with their 95 % intervals, in studies/capped_dipeptides/implicit/data/physicality. Its
-frames are not kept. So the borders of the basins are found again. Both sets of runs are measured, and distances of
-torsions are to the frames of the other set, weighted to the populations of the reference's basins.
+frames are not kept. So the borders of the basins are found again. Both sets of runs are measured. Distances of torsions
+and of macrostates are to the frames of the other set, weighted to the populations of the reference's basins.
+Macrostates are those of the run from the built structure.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ REFERENCE = ROOT / "studies" / "capped_dipeptides" / "implicit" / "data" / "phys
 PEPTIDES = ("HP", "GN", "ET", "CW", "IG", "FA", "NE", "DW")
 RUNS = (24, 48, 72)  # of 100 ps, and then all: whole rounds
 FIRST_NS = 0.6  # before them
-PLAIN_NS = tuple(float(f"{length:.2g}") for length in np.geomspace(1.2, 12, 11))
+PLAIN_NS = tuple(float(f"{length:.2g}") for length in np.geomspace(1.2, 30, 15))
 BINS, MAP_BINS = 100, 50
 DRAWS = 60  # of the posterior
 FARTHEST = 1.4  # radians, of a basin's minimum from that of the reference
@@ -94,8 +95,8 @@ class Peptide:
     basins: of each residue.
     pairs: (P, 2) columns of phi and psi.
     backbone: columns of phi and psi.
-    reference: torsions (F, K) of the other set, with weights (F,) by the reference's basins.
-    other: the other set's runs, with weights (F,) of their frames by themselves.
+    reference: torsions (F, K) of the other set, with weights (F,): their own, and then by the reference's basins.
+    of_half: to which half of the runs each of these frames (F,) belongs, every other run.
     """
 
     made: Path
@@ -106,7 +107,7 @@ class Peptide:
     pairs: np.ndarray
     backbone: np.ndarray
     reference: tuple[np.ndarray, np.ndarray]
-    other: tuple[PeptideRuns, np.ndarray]
+    of_half: np.ndarray
 
     def first(self, number: int) -> PeptideRuns:
         """So many of the short runs."""
@@ -165,7 +166,6 @@ def read(name: str, folder: Path, which: int) -> Peptide:
     reference = np.concatenate(other.runs)
     drawn = made / "samples"
     samples = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
-    by_itself = read_npz(sets[1 - which] / "weights.npz")["weights"]
     (of_plain,) = read_samples([plain / "trajectory.xtc"], plain / "topology.pdb").torsions(name).runs
     pairs = np.array(phi_psi_pairs(samples.torsions))
     everything, unbiased = np.concatenate([*runs.runs, reference]), np.concatenate([runs.unbiased, other.unbiased])
@@ -179,10 +179,10 @@ def read(name: str, folder: Path, which: int) -> Peptide:
     # Once more on a map with the reference's populations, in which rare basins are as deep as there.
     weights = _by_reference(everything, unbiased, pairs, basins)
     basins = found(weights)
-    weighed = _by_reference(reference, other.unbiased, pairs, basins)
-    return Peptide(
-        made, runs, samples, of_plain, basins, pairs, np.unique(pairs), (reference, weighed), (other, by_itself)
-    )
+    by_itself = read_npz(sets[1 - which] / "weights.npz")["weights"]
+    weighed = _by_reference(reference, by_itself, pairs, basins)
+    of_half = np.repeat(np.arange(len(other.runs)) % 2, [len(run) for run in other.runs])
+    return Peptide(made, runs, samples, of_plain, basins, pairs, np.unique(pairs), (reference, weighed), of_half)
 
 
 def _scores(peptide: Peptide, angles: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
@@ -205,24 +205,39 @@ def _scores(peptide: Peptide, angles: np.ndarray, weights: np.ndarray | None = N
     }
 
 
-def js_macrostates(peptide: Peptide, angles: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Distance of the occupancies of the macrostates of the other set's runs."""
-    other, by_itself = peptide.other
-    kept = without_omega(other.torsions)
+def macrostates(peptide: Peptide, *ensembles: np.ndarray) -> list[np.ndarray]:
+    """The macrostate (F,) of each frame (F, K) of some ensembles, by the Markov model of the plain MD."""
+    kept, joined = without_omega(peptide.samples.torsions), np.concatenate(ensembles)
     inputs = MSMInput(
-        reference_torsions=np.concatenate(other.runs)[:, kept],
-        reference_boundaries=np.cumsum([0, *map(len, other.runs)]),
-        samples_torsions=angles[:, kept],
-        samples_chain=np.zeros(len(angles), dtype=np.int64),
+        reference_torsions=peptide.plain[:, kept],
+        reference_boundaries=np.array([0, len(peptide.plain)]),
+        samples_torsions=joined[:, kept],
+        samples_chain=np.zeros(len(joined), dtype=np.int64),
         phi_psi=peptide.pairs,
-        reference_weights=by_itself,
-        samples_weights=np.ones(len(angles)) if weights is None else weights,
     )
     # The lag of the study, 10 ps.
-    frames = round(10.0 / other.frame_interval)
-    settings = MSMSettings(backend="deeptime", tica_lag=frames, lag=frames)
-    result, _ = analyse(inputs, settings.model_dump())
-    return float(result["js"]["value"])
+    _, arrays = analyse(inputs, MSMSettings(backend="deeptime", tica_lag=10, lag=10).model_dump())
+    return np.split(arrays["macrostate_samples"].astype(int), np.cumsum([len(one) for one in ensembles])[:-1])
+
+
+def js_macrostates(peptide: Peptide, weights: np.ndarray) -> dict[str, float]:
+    """Distances of the occupancies of macrostates from those of the reference: of the samples, of the short runs with
+    these weights (F,), of the plain MD; and of two halves of the runs of the reference."""
+    (reference, weighed), (samples,) = peptide.reference, peptide.samples.runs
+    found = macrostates(peptide, reference, np.concatenate(peptide.runs.runs), samples, peptide.plain)
+    count = 1 + max(int(states.max()) for states in found)
+
+    def occupied(states: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        return np.bincount(states, weights, minlength=count)
+
+    wanted = occupied(found[0], weighed)
+    halves = [occupied(found[0], np.where(peptide.of_half == half, weighed, 0.0)) for half in (0, 1)]
+    return {
+        "js_macrostates": float(js_distance(occupied(found[1], weights), wanted)),
+        "of_samples": float(js_distance(occupied(found[2]), wanted)),
+        "of_plain": float(js_distance(occupied(found[3]), wanted)),
+        "of_halves": float(js_distance(*halves)),
+    }
 
 
 Interval = tuple[float, ...]  # a value and its low and high end
@@ -268,13 +283,16 @@ def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dic
             )
     of_samples = weights_by(peptide.samples, results, of_residues)[0]
     whole = number == len(peptide.runs.runs)  # macrostates take a while
-    return _scores(peptide, angles, weights) | {
-        "runs": number,
-        "lag_ps": lag["lag_ps"],
-        "samples": _scores(peptide, peptide.samples.runs[0], of_samples),
-        "basins": rows,
-        "js_macrostates": js_macrostates(peptide, angles, weights) if whole else None,
-    }
+    return (
+        _scores(peptide, angles, weights)
+        | {
+            "runs": number,
+            "lag_ps": lag["lag_ps"],
+            "samples": _scores(peptide, peptide.samples.runs[0], of_samples),
+            "basins": rows,
+        }
+        | {"macrostates": js_macrostates(peptide, weights) if whole else None}
+    )
 
 
 def measured(name: str, folder: Path, which: int) -> dict[str, Any]:
@@ -295,8 +313,7 @@ def measured(name: str, folder: Path, which: int) -> dict[str, Any]:
         "seconds_a_ns": 1000 * told["seconds"] * told["processes"] / told["md_ps"],
         "floor_js_basins": read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["js"]["md_halves"],
         "floor_js_backbone": _scores(peptide, angles, right)["js_backbone"],
-        "samples": _scores(peptide, peptide.samples.runs[0])
-        | {"js_macrostates": js_macrostates(peptide, peptide.samples.runs[0])},
+        "samples": _scores(peptide, peptide.samples.runs[0]),
         "weighted": [weighted(peptide, number, settings) for number in numbers],
         "average of the runs": [
             _scores(peptide, np.concatenate(runs.runs), runs.unbiased) | {"runs": len(runs.runs)} for runs in short
@@ -364,7 +381,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             panel.set(xscale="log", ylim=(0, None))
             panel.minorticks_off()
         panels[0, column].set(xlabel="MD of a peptide (ns)", title=title)
-        panels[0, column].set_xticks([1.2, 2.4, 4.8, 10], ["1.2", "2.4", "4.8", "10"])
+        panels[0, column].set_xticks([1.2, 2.4, 4.8, 10, 20], ["1.2", "2.4", "4.8", "10", "20"])
         panels[1, column].set(xlabel="wall clock on one core, samples included (s)")
         panels[1, column].set_xticks([50, 100, 200, 400, 800, 1600], ["50", "100", "200", "400", "800", "1600"])
     for panel in panels[:, 0]:
