@@ -122,7 +122,7 @@ class Peptide:
 def short_runs(name: str, folder: Path) -> PeptideRuns:
     """The runs of `jamun populations`, whose file has them one after the other."""
     told = read_json(folder / "populations.json")
-    joined = read_samples([folder / "md.xtc"], folder / "topology.pdb")
+    joined = read_samples(folder / "md.xtc", folder / "topology.pdb")
     runs = np.split(joined.runs[0], np.cumsum(told["frames_of_runs"])[:-1])
     bias = None if told["bias"] is None else Bias.of_told(told["bias"])
     return PeptideFrames(joined.topology, runs, told["frame_interval_ps"], bias).torsions(name)
@@ -165,8 +165,8 @@ def read(name: str, folder: Path, which: int) -> Peptide:
     runs, other = (short_runs(name, one) for one in (made, sets[1 - which]))
     reference = np.concatenate(other.runs)
     drawn = made / "samples"
-    samples = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
-    (of_plain,) = read_samples([plain / "trajectory.xtc"], plain / "topology.pdb").torsions(name).runs
+    samples = read_samples(drawn / "samples.xtc", drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
+    (of_plain,) = read_samples(plain / "trajectory.xtc", plain / "topology.pdb").torsions(name).runs
     pairs = np.array(phi_psi_pairs(samples.torsions))
     everything, unbiased = np.concatenate([*runs.runs, reference]), np.concatenate([runs.unbiased, other.unbiased])
     entries = read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["residues"]

@@ -48,7 +48,7 @@ STATES = {"phi > 0": ("phi > 0",), "helical": ("helical",), "chi1": ("gauche+", 
 
 def long_runs(name: str, folder: Path) -> PeptideRuns:
     """The halves of the replicas of long MD."""
-    read = read_samples([folder / "trajectory.xtc"], folder / "topology.pdb").torsions(name)
+    read = read_samples(folder / "trajectory.xtc", folder / "topology.pdb").torsions(name)
     settings = read_json(folder / "md.json")["settings"]
     halves = np.split(read.runs[0], 2 * settings["replicas"])
     return replace(read, runs=halves, frame_interval=settings["frame_interval"])
@@ -107,7 +107,7 @@ def measured(name: str, folder: Path, known: Known) -> list[dict[str, Any]]:
     made = folder / f"{name}_populations"
     runs = short_runs(name, made)
     drawn = made / "samples"
-    samples = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
+    samples = read_samples(drawn / "samples.xtc", drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
     results, _ = estimate(runs, samples, PopulationSettings(budget=10_000.0))
     rows = []
     for result, in_samples in zip(results, shares(samples), strict=True):

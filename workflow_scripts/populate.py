@@ -16,7 +16,7 @@ with job(snakemake) as (inputs, outputs):
     populations_to_files(
         snakemake.wildcards.peptide,
         inputs.pdb,
-        read_samples([inputs.samples], inputs.topology, inputs.flags),
+        read_samples(inputs.samples, inputs.topology, inputs.flags),
         implicit_settings(configured | params.simulate),
         PopulationSettings(**params.settings),
         PopulationFolders(outputs.result.parent, Path(params.work), slot_folder()),

@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from pydantic import ValidationError
 
 from jamun.cli.options import Config, settings_of
 from jamun.config.configuration import Configuration
+from jamun.config.errors import sentence
+from jamun.config.populations import PopulationSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.io.log import UserError
+from jamun.io.shipped import shipped_model
+from jamun.io.text import one_line
 
 # Steps of 4 fs with heavy hydrogens, where the settings are of another solvent.
 _STEPS = {"timestep": 4.0, "hydrogen_mass": 3.0}
@@ -24,11 +29,19 @@ def _simulate(settings: Configuration, solvent: str) -> SimulateSettings:
     return implicit_settings(own.model_dump() | ({} if own.solvent == "implicit" else _STEPS))
 
 
+def _with_options(settings: PopulationSettings, budget: str | None, target: float | None) -> PopulationSettings:
+    """Settings with what options of the command say. Raises UserError for what is not allowed."""
+    given = {key: value for key, value in (("budget", budget), ("target", target)) if value is not None}
+    try:
+        return settings.with_changes(given)
+    except ValidationError as error:
+        told = sentence(error, PopulationSettings, ("populations",))
+        raise UserError(f"{' and '.join(f'--{key}' for key in given)}: {one_line(told)}.") from None
+
+
 def populations(
     sequence: Annotated[str | None, typer.Option("--sequence", help="Sequence of the peptide.")] = None,
-    samples: Annotated[
-        Path | None, typer.Option("--samples", help="Your own samples; heavy atoms in the order of the built peptide.")
-    ] = None,
+    samples: Annotated[Path | None, typer.Option("--samples", help="Your own samples of the peptide.")] = None,
     md: Annotated[
         list[Path] | None,
         typer.Option("--md", help="Your own MD instead of short runs, one file for each run; repeat the option."),
@@ -37,7 +50,10 @@ def populations(
         Path | None, typer.Option("--topology", help="Structure of --samples or --md, such as a PDB.")
     ] = None,
     frame_interval: Annotated[
-        float | None, typer.Option("--frame-interval", help="Time between the frames of --md in ps.", min=1e-6)
+        float | None,
+        typer.Option(
+            "--frame-interval", help="Time between the frames of --md in ps. Default: as their files tell.", min=1e-6
+        ),
     ] = None,
     solvent: Annotated[
         Literal["implicit", "explicit"], typer.Option("--solvent", help="Solvent of the short MD; explicit is refused.")
@@ -64,58 +80,68 @@ def populations(
 
     After a stop, the same command continues from OUT/work.
     """
-    from jamun.config.base import to_unit
     from jamun.figures import to_files
     from jamun.io.atomic import read_json
+    from jamun.io.disk import require_folder
     from jamun.io.files import refuse_others
     from jamun.peptides.sequences import parse_sequence
-    from jamun.populations.run import PeptideFrames, PopulationFolders, populations_to_files, publish, read_samples
 
+    if (samples or md) and topology is None:
+        raise UserError("--samples and --md need --topology, the structure of their atoms")
+    if topology is not None and not (samples or md):
+        raise UserError("--topology is of --samples or --md: give one of them too, or leave it out")
+    if md and (budget is not None or target is not None):
+        raise UserError("--budget and --target are of short MD, and with --md none is made: leave them out")
+    if not md and frame_interval is not None:
+        raise UserError("--frame-interval is of --md: give it too, or leave --frame-interval out")
+    if not md and sequence is None:
+        raise UserError("give --sequence, or your own MD by --md")
     settings = settings_of(config)
-    changed = {"budget": None if budget is None else to_unit(budget, "ps"), "target": target}
-    own = settings.populations.with_changes({key: value for key, value in changed.items() if value is not None})
-
-    def given(paths: list[Path]) -> PeptideFrames:
-        if topology is None:
-            raise UserError("--samples and --md need --topology, the structure of their atoms")
-        return read_samples(paths, topology)
-
+    own = _with_options(settings.populations, budget, target)
+    peptide = None if sequence is None else parse_sequence(sequence)
+    if peptide is not None:
+        name = peptide.name
+    else:
+        assert topology is not None, "it comes with --md"
+        name = topology.stem
+    out = out or Path(f"{name}_populations")
+    require_folder(out)
+    refuse_others(out, "populations", name)
     if md:
-        read = given(md)
-        if frame_interval is None:
-            raise UserError("--md needs --frame-interval, the ps between its frames")
-        assert topology is not None, "the runs were read with it"
-        name = topology.stem if sequence is None else parse_sequence(sequence).name
-        out = out or Path(f"{name}_populations")
-        refuse_others(out, "populations", name)
-        frames = PeptideFrames(read.topology, read.runs, frame_interval)
-        told = {"md_ps": frame_interval * sum(map(len, frames.runs)), "own_md": [str(path) for path in md]}
-        expected = None if samples is None else given([samples])
+        from jamun.populations.run import publish, read_md, read_samples, require_peptide
+
+        assert topology is not None, "it was asked for"
+        frames = read_md(md, topology, frame_interval)
+        expected = None if samples is None else read_samples(samples, topology)
+        if peptide is not None:
+            require_peptide(frames, peptide, settings.peptides.form, topology)
+        told = {"md_ps": frames.frame_interval * sum(map(len, frames.runs)), "own_md": [str(path) for path in md]}
         publish(name, frames, expected, settings.simulate.temperature, own, out, told)
     else:
-        if sequence is None:
-            raise UserError("give --sequence, or your own MD by --md")
-        name = parse_sequence(sequence).name
-        out = out or Path(f"{name}_populations")
-        refuse_others(out, "populations", name)
+        assert sequence is not None, "it was asked for"
         simulate = _simulate(settings, solvent)
+        cores = processes or len(os.sched_getaffinity(0))
+        from jamun.populations.run import PopulationFolders, populations_to_files, read_samples
+
         if samples is None:
-            from jamun.cli.sample import sample
+            from jamun.commands.sample import Molecule, sample_unless_drawn, sampling_settings
 
             drawn = out / "samples"
             refuse_others(drawn, "samples", name)
-            if not (drawn / "sampling.json").exists():
-                # By the model that knows the solvent that the MD is made in.
-                sample(sequence=sequence, solvent="implicit", out=drawn, config=config, threads=processes)
+            # By the model that knows the solvent that the MD is made in.
+            weights = shipped_model("implicit").weights
+            sampling = sampling_settings(settings, weights, None)
+            molecule = Molecule.from_sequence(sequence, settings, sampling, drawn)
+            files = sample_unless_drawn(molecule, weights, sampling, settings, drawn, cores)
             pdb = drawn / f"{name}.pdb"
-            found = read_samples([drawn / "samples.xtc"], drawn / "topology.pdb", drawn / "flags.npz")
+            found = read_samples(files.samples, files.topology, files.flags)
         else:
             from jamun.cli.stages import build
 
-            found = given([samples])
+            assert topology is not None, "it was asked for"
+            found = read_samples(samples, topology)
             pdb = out / f"{name}.pdb"
             build(sequence, out, config)
-        cores = processes or len(os.sched_getaffinity(0))
         populations_to_files(name, pdb, found, simulate, own, PopulationFolders(out, out / "work"), cores)
     result, arrays, png, pdf = (out / f"populations.{kind}" for kind in ("json", "npz", "png", "pdf"))
     to_files("populations", {"result": result, "arrays": arrays}, {"png": png, "pdf": pdf}, settings.figures)
@@ -133,7 +159,8 @@ def populations_table(result: dict[str, Any]) -> str:
 
     lines = [
         f"{result['peptide']}, {result['temperature_K']:g} K: {result['runs']} runs, {result['frames']:,} frames, "
-        f"lag {result['lag']['lag_ps']:.3g} ps ({result['lag']['chosen']})",
+        f"lag {result['lag']['lag_ps']:.3g} ps ({result['lag']['chosen']}); "
+        f"{100 * result['effective_share_of_frames']:.2g} % of the frames weigh in effect",
         "",
         f"{'residue':8} {'basin':18} {'population (95 %)':>24} {'free energy, kJ/mol (95 %)':>30}",
     ]

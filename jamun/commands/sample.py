@@ -18,6 +18,8 @@ from jamun.data.trained_on import trained_on_such
 from jamun.evaluation.describe_samples import describe_to_files
 from jamun.evaluation.pair import Files
 from jamun.figures import to_files
+from jamun.io.atomic import read_json
+from jamun.io.disk import file_sha256
 from jamun.io.files import AllAtomFiles, SamplingFiles
 from jamun.io.log import UserError
 from jamun.io.text import one_line
@@ -28,8 +30,8 @@ from jamun.peptides.given import take_structure_to_files
 from jamun.peptides.reading import structure_name
 from jamun.peptides.sequences import parse_sequence
 from jamun.sampling.all_atoms import all_atoms_to_files
-from jamun.sampling.run import sample_to_files
-from jamun.sampling.starts import read_start, start_files
+from jamun.sampling.run import changed_since, sample_to_files
+from jamun.sampling.starts import read_start, read_starts, start_files
 
 logger = logging.getLogger(__name__)
 
@@ -183,3 +185,20 @@ def sample_peptide(
     pictures = {"png": files.ramachandran, "pdf": files.ramachandran.with_suffix(".pdf")}
     to_files("ramachandran", described, pictures, settings.figures)
     return files
+
+
+def sample_unless_drawn(
+    molecule: Molecule, weights: Path, sampling: SamplingSettings, settings: Configuration, out: Path, threads: int
+) -> SampleFiles:
+    """As `sample_peptide`, but samples in `out` that were drawn so stay as they are. Others are drawn again, which the
+    log tells."""
+    files = SampleFiles.in_folder(out)
+    if not files.record.is_file():
+        return sample_peptide(molecule, weights, sampling, settings, out, threads)
+    reference = None if molecule.built is None else read_start(molecule.built)
+    starts = read_starts(molecule.starts, reference).trajectory
+    changed = changed_since(read_json(files.record), molecule.name, sampling, file_sha256(weights), starts)
+    if not changed:
+        return files
+    logger.warning("%s: samples are drawn again, since it changed: %s", molecule.name, "; ".join(changed))
+    return sample_peptide(molecule, weights, sampling, settings, out, threads)

@@ -11,6 +11,7 @@ from openmm import app, unit
 from jamun.io.log import UserError
 from jamun.peptides.build import reference_context, system_of
 from jamun.peptides.checks import stereocentres
+from jamun.peptides.closures import Closures
 from jamun.peptides.residues import chirality
 from jamun.peptides.topology import neighbours
 
@@ -185,11 +186,14 @@ class AllAtoms:
         return cls(topology, template, topology.select("element != H"), system_of(file.topology))
 
     def require(self, topology: mdtraj.Topology) -> None:
-        """Raise SeedError unless `topology` has the heavy atoms of this peptide, in this order."""
+        """Raise SeedError unless `topology` has the heavy atoms of this peptide, in this order, and its disulphides and
+        ring."""
         own = self.topology.subset(self.heavy)
         first, second = ([(atom.residue.name, atom.name) for atom in one.atoms] for one in (own, topology))
         if first != second:
             raise SeedError("the heavy atoms of the samples are not those of the built peptide, in its order.")
+        if Closures.of_topology(own) != Closures.of_topology(topology):
+            raise SeedError("the samples have other disulphides than the built peptide, or a ring: another molecule.")
 
     def relaxed(self, heavy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Frames (F, N, 3) in nm of heavy atoms (F, H, 3) with hydrogens and relaxed contacts, and which are good

@@ -13,10 +13,11 @@ import numpy as np
 import openmm
 from mdtraj.formats import XTCTrajectoryFile
 
+from jamun.config.peptides import Form
 from jamun.config.populations import OF_SIMULATE, PopulationSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.data.weights import effective_share
-from jamun.io.atomic import atomic_path, read_json, write_json, write_npz
+from jamun.io.atomic import atomic_path, read_json, read_npz, write_json, write_npz
 from jamun.io.disk import file_sha256, leave, locked
 from jamun.io.log import Interrupted, UserError
 from jamun.io.names import openable
@@ -24,7 +25,10 @@ from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
 from jamun.peptides.checks import mirrored_residues
+from jamun.peptides.closures import Closures
 from jamun.peptides.hydrogens import AllAtoms, SeedError
+from jamun.peptides.sequences import CAPS, D_NAMES, Peptide
+from jamun.peptides.topology import places_of
 from jamun.peptides.torsions import compute_torsions, phi_psi_pairs, torsions_of
 from jamun.peptides.writing import save_structure
 from jamun.populations.barriers import Bias, free_energies
@@ -44,12 +48,14 @@ from jamun.populations.steps import CHI1, HELICAL, SIDE_OF_PHI, TORSIONS
 from jamun.simulate.platform import choose
 from jamun.simulate.run import on_device
 from jamun.simulate.system import make_member
+from jamun.trajectories.peptide import PeptideTrajectory, read_peptide, recorded_chains
 
 logger = logging.getLogger(__name__)
 
 # Lags that are tried, in frames; the longest is a quarter of the shortest run.
 _LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _BINS = 60
+_NOTHING_TURNS = "it has no phi, psi or chi1 that turns, so no populations."
 # Settings that may change from one run to the next that goes on with it.
 _FREE = ("budget", "target", "models")
 # Weights of frames are not bounded as those of training frames are.
@@ -84,26 +90,78 @@ class PeptideFrames:
         return PeptideRuns(peptide, torsions, angles, self.frame_interval, bias, mirrored)
 
 
-def read_samples(files: Sequence[Path], topology: Path, flags: Path | None = None) -> PeptideFrames:
-    """Frames of the heavy atoms of trajectory files, one run each; of samples, those that `flags` accepts."""
-    runs = []
-    heavy = None
-    for file in files:
-        try:
-            frames = mdtraj.load(str(file), top=str(topology))
-        except (OSError, ValueError, RuntimeError) as error:
-            raise PopulationError(f"{file}: cannot be read with {topology} ({' '.join(str(error).split())}).") from None
-        heavy = frames.topology.select("element != H")
-        frames.atom_slice(heavy, inplace=True)
-        runs.append(frames.xyz)
-        found = frames.topology
-    if flags is not None:
-        with np.load(flags, allow_pickle=False) as archive:
-            accepted = archive["accepted"]
-        runs = [runs[0][accepted]]
-    if not any(map(len, runs)):
-        raise PopulationError(f"{files[0]}: no frames.")
-    return PeptideFrames(found, runs, 1.0)
+def _taken_in(file: Path, topology: Path) -> PeptideTrajectory:
+    """The peptide in a trajectory file, checked as any trajectory is; what was put right is told in the log."""
+    found = read_peptide(file, topology)
+    if found.odd_bond is not None:
+        raise PopulationError(f"{file}: cannot be read with {topology}: {found.odd_bond}; give its own topology.")
+    for note in found.notes:
+        logger.warning("%s: %s", file, note)
+    return found
+
+
+def read_samples(file: Path, topology: Path, flags: Path | None = None) -> PeptideFrames:
+    """Samples of a peptide in a trajectory file, those that `flags` accepts; of a file that was sampled here, the flags
+    beside it. Raises UserError for files that cannot be read or do not fit."""
+    found = _taken_in(file, topology).trajectory
+    beside = file.parent / "flags.npz"
+    if flags is None and beside.is_file() and recorded_chains(file, len(found)) is not None:
+        flags = beside
+    if flags is None:
+        return PeptideFrames(found.topology, [found.xyz], 1.0)
+    accepted = read_npz(flags).get("accepted")
+    if accepted is None or accepted.shape != (len(found),):
+        raise PopulationError(f"{flags}: is not of the {len(found)} samples in {file}; sample again.")
+    if not accepted.any():
+        raise PopulationError(f"{file}: none of its {len(found)} samples is accepted; draw others.")
+    return PeptideFrames(found.topology, [found.xyz[accepted]], 1.0)
+
+
+def read_md(files: Sequence[Path], topology: Path, frame_interval: float | None = None) -> PeptideFrames:
+    """MD of a peptide in trajectory files: a run each, or several where times fall back.
+
+    `frame_interval` in ps; None for that of the times in the files. Raises UserError for files that cannot be read or
+    do not fit, one that is given twice, and times that tell no interval, or several.
+    """
+    if len({file.resolve() for file in files}) < len(files):
+        raise PopulationError(f"{files[0].parent}: a file of MD is given twice; give each once.")
+    read = [_taken_in(file, topology) for file in files]
+    for file, found in zip(files, read, strict=True):
+        stored = found.interval_ps
+        wanted = frame_interval or read[0].interval_ps
+        if wanted is None or (frame_interval is None and (stored is None or not np.isclose(stored, wanted, rtol=1e-3))):
+            raise PopulationError(
+                f"{file}: its times do not tell the one interval of all frames; give it in ps (--frame-interval)."
+            )
+        if stored is not None and not np.isclose(stored, wanted, rtol=1e-3):
+            logger.warning(
+                "%s: its times are %g ps apart; taken as %g ps apart, as told (--frame-interval).", file, stored, wanted
+            )
+    runs = [run for found in read for run in np.split(found.trajectory.xyz, found.run_starts[1:])]
+    return PeptideFrames(read[0].trajectory.topology, runs, float(frame_interval or read[0].interval_ps or 0.0))
+
+
+def require_peptide(frames: PeptideFrames, peptide: Peptide, form: Form, where: Path) -> None:
+    """Raises PopulationError unless frames are of the peptide: residues, their hands, ends, ring and disulphides; where
+    its sequence does not tell the ends, they are of `form`."""
+    topology, places = frames.topology, places_of(frames.topology)
+    mirrored, closures = mirrored_residues(topology, np.concatenate(frames.runs)), Closures.of_topology(topology)
+    residues = tuple(
+        D_NAMES[topology.residue(index).name] if place in mirrored else topology.residue(index).name
+        for index, place in places.items()
+    )
+    pairs = (sorted(places[topology.atom(atom).residue.index] for atom in pair) for pair in closures.disulphides)
+    found = Peptide("", residues, closures.ring is not None, tuple(sorted((low, high) for low, high in pairs)))
+    caps = [residue.name for residue in topology.residues if residue.name in CAPS]
+    capped = not peptide.ring and peptide.form(form) == "capped"
+    same = found.molecule("uncapped") == replace(peptide, ends=None).molecule("uncapped")
+    if same and caps == (["ACE", "NME"] if capped else []):
+        return
+    there = f"{found.letters} {'with ' + ' and '.join(caps) if caps else 'without caps'}"
+    raise PopulationError(
+        f"{where}: holds {there}, and the sequence given is {peptide.letters}, {'' if capped else 'not '}capped; "
+        "correct one of the two (H-AW-OH is not capped, Ac-AW-NHMe is)."
+    )
 
 
 @dataclass(frozen=True)
@@ -157,8 +215,41 @@ class _Rounds:
         )
         self.angles = samples.torsions(peptide)
         self.steps = self.angles.steps
+        self._require_possible()
         self.bias: Bias | None = None
         self.refused = 0
+
+    @property
+    def per_run(self) -> float:
+        """MD of a run, ps."""
+        return (self.frames + self.run_settings.warm_up) * self.interval
+
+    @property
+    def per_first(self) -> float:
+        """MD of one of the runs that tell where barriers are, ps."""
+        return (self.frames_of_first + self.run_settings.warm_up) * self.interval
+
+    def _require_possible(self) -> None:
+        """Raises PopulationError, before any MD, for settings that it could not come to an end with."""
+        settings, barriers = self.settings, self.settings.barriers
+        if not self.steps:
+            raise PopulationError(f"{self.peptide}: {_NOTHING_TURNS}")
+        if self.frames < 4:
+            raise PopulationError(
+                f"populations.run: {self.frames} frames of {self.interval:g} ps, whole time steps; 4 are the least: "
+                "give longer runs."
+            )
+        if settings.lag is not None and settings.lag > self.frames * self.interval / 2:
+            raise PopulationError(
+                f"populations.lag: {settings.lag:g} ps is more than half of a run of {self.frames * self.interval:g} "
+                "ps; lower it, or give longer runs."
+            )
+        first = 0.0 if barriers.height is None else 2 * barriers.runs * self.per_first
+        if first + self.per_run > settings.budget + 1e-6:
+            raise PopulationError(
+                f"populations.budget: {settings.budget:g} ps leave no run of {self.per_run:g} ps after {first:g} ps "
+                "that tell where barriers are; raise it, or take fewer barriers.runs."
+            )
 
     def lower_barriers(
         self, height: float, properties: dict[str, str], processes: int, stop: StopRequest
@@ -251,7 +342,7 @@ def estimate(
     """What the steps of a peptide say by its runs, and, where they say nothing of a barrier, by its samples; and how
     the lag was chosen."""
     if not runs.steps:
-        raise PopulationError(f"{runs.peptide}: it has no phi, psi or chi1 that turns, so no populations.")
+        raise PopulationError(f"{runs.peptide}: {_NOTHING_TURNS}")
     shortest = min(map(len, runs.runs))
     candidates = [lag * runs.frame_interval for lag in _LAGS if 4 * lag <= shortest]
     if not candidates:
@@ -319,8 +410,7 @@ def populations_to_files(
         height = settings.barriers.height
         before = [] if height is None else list(rounds.lower_barriers(height, properties, processes, stop))
         simulated = time.monotonic() - simulates
-        per_run = (rounds.frames + rounds.run_settings.warm_up) * rounds.interval
-        spent = len(before) * (rounds.frames_of_first + rounds.run_settings.warm_up) * rounds.interval
+        per_run, spent = rounds.per_run, len(before) * rounds.per_first
         while True:
             left = int((settings.budget - spent + 1e-6) // per_run) - len(made)
             if left < 1:

@@ -36,6 +36,15 @@ def _no_counts() -> dict[str, int]:
     return dict.fromkeys([*names, "evaluations", "jump_evaluations", "resumptions"], 0)
 
 
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What is other now than before, by name, as words."""
+    return [
+        f"{key} from {json.dumps(before.get(key))} to {json.dumps(now.get(key))}"
+        for key in dict.fromkeys([*now, *before])
+        if before.get(key) != now.get(key)
+    ]
+
+
 @dataclass
 class State:
     """Where all chains are, on the CPU.
@@ -118,12 +127,7 @@ class Progress:
             reason = " ".join(str(error).split())[:120]
             logger.warning("%s: %s cannot be read (%s), so sampling starts anew.", self._label, path, reason)
             return None
-        changed = [
-            f"{key} from {json.dumps(before.get(key))} to {json.dumps(self._identity.get(key))}"
-            for key in dict.fromkeys([*self._identity, *before])
-            if before.get(key) != self._identity.get(key)
-        ]
-        if changed:
+        if changed := differences(before, self._identity):
             logger.warning("%s: sampling starts anew, since it changed: %s", self._label, "; ".join(changed))
             return None
         for name, size in state.sizes.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -26,13 +27,13 @@ from jamun.peptides.writing import save_structure
 from jamun.sampling.block import Walkers, reject_mask
 from jamun.sampling.checks import REASONS, Checks
 from jamun.sampling.device import choose_batch, choose_device, with_precision
-from jamun.sampling.progress import SAMPLES, Progress, State
+from jamun.sampling.progress import SAMPLES, Progress, State, differences
 from jamun.sampling.sampler import Clock, Sampler
 from jamun.sampling.score import Score
 from jamun.sampling.starts import SamplingError, read_start, read_starts, starts_sha256
 from jamun.sampling.workers import Here, Processes, Workers
 
-__all__ = ["SamplingError", "SamplingFiles", "read_start", "sample_to_files"]
+__all__ = ["SamplingError", "SamplingFiles", "changed_since", "read_start", "sample_to_files"]
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def _levels(
 
 
 def _identity(
-    peptide: str, settings: SamplingSettings, sigma: float, checkpoint_sha256: str, starts: mdtraj.Trajectory
+    peptide: str, settings: SamplingSettings, sigma: float | None, checkpoint_sha256: str, starts: mdtraj.Trajectory
 ) -> dict[str, Any]:
     """What decides the samples, by name."""
     dumped = settings.model_dump(mode="json")
@@ -85,6 +86,23 @@ def _identity(
         "sigma": sigma,
         "the starting structures": starts_sha256(starts),
     } | {f"sampling.{key}": value for key, value in dumped.items() if key not in _FREE}
+
+
+def changed_since(
+    record: dict[str, Any], peptide: str, settings: SamplingSettings, checkpoint_sha256: str, starts: mdtraj.Trajectory
+) -> list[str]:
+    """What decides the samples and is other than a record of samples (sampling.json) tells, by name, as words."""
+    now = _identity(peptide, settings, settings.sigma, checkpoint_sha256, starts)
+    before = {
+        "the peptide": record.get("peptide"),
+        "the checkpoint": record.get("checkpoint", {}).get("sha256"),
+        "sigma": settings.sigma,  # `sampling.sigma` tells
+        # Records of earlier versions do not tell it.
+        "the starting structures": record.get("starts", {}).get("sha256", now["the starting structures"]),
+    } | {f"sampling.{key}": value for key, value in record.get("settings", {}).items() if key not in _FREE}
+    if settings.precision == "auto":  # whatever it was on the device that they were drawn on
+        before["sampling.precision"] = settings.precision
+    return differences(before, json.loads(json.dumps(now)))
 
 
 def sample_to_files(
@@ -174,7 +192,11 @@ def sample_to_files(
                     "trained_range_nm": score.levels,
                     "untrained_sigmas_nm": untrained,
                     "checkpoint": {"file": score.file, "sha256": score.sha256},
-                    "starts": {"files": [str(pdb) for pdb in pdbs], "structures": len(starts)},
+                    "starts": {
+                        "files": [str(pdb) for pdb in pdbs],
+                        "structures": len(starts),
+                        "sha256": starts_sha256(starts),
+                    },
                     "threads": threads,
                     "workers": workers,
                     "atoms": starts.n_atoms,

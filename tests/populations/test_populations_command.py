@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from contextlib import redirect_stdout
+from types import SimpleNamespace
 
 import mdtraj
 import numpy as np
@@ -69,7 +70,7 @@ def alanine(tmp_path_factory):
 
 
 def run(folder, out, settings=SETTINGS):
-    samples = read_samples([folder / "samples.xtc"], folder / "topology.pdb")
+    samples = read_samples(folder / "samples.xtc", folder / "topology.pdb")
     populations_to_files("A", folder / "A.pdb", samples, SIMULATE, settings, PopulationFolders(out, out / "work"), 1)
 
 
@@ -199,18 +200,155 @@ def test_barriers_may_stay_and_then_relaxation_times_are_told(alanine, finished,
     assert all(step["timescale_ps"] is None for step in read_json(finished / "populations.json")["steps"])
 
 
+def own_md(finished, folder, **given):
+    """The command with own MD: the runs of `finished`, which its file has one after another."""
+    given = {"md": [finished / "md.xtc"], "topology": finished / "topology.pdb"} | given
+    with redirect_stdout(io.StringIO()):
+        populations(out=folder, **given)
+    return read_json(folder / "populations.json"), read_npz(folder / "weights.npz")
+
+
 def test_own_md_needs_no_samples_and_no_simulation(finished, tmp_path):
-    frames = read_samples([finished / "md.xtc", finished / "md.xtc"], finished / "topology.pdb")
-    own = type(frames)(frames.topology, frames.runs, 0.04)
-    publish("A", own, None, 300.0, SETTINGS, tmp_path, {"md_ps": 20.0})
-    result = read_json(tmp_path / "populations.json")
-    assert result["runs"] == 2
-    assert set(read_npz(tmp_path / "weights.npz")) == {"weights"}
-    assert len(read_npz(tmp_path / "weights.npz")["weights"]) == 2 * 270
+    """A file is several runs where its times fall back, and tells the time between frames."""
+    mdtraj.load(str(finished / "md.xtc"), top=str(finished / "topology.pdb"))[:30].save_xtc(str(tmp_path / "short.xtc"))
+    result, weights = own_md(finished, tmp_path / "out", md=[finished / "md.xtc", tmp_path / "short.xtc"])
+    assert result["frames_of_runs"] == [*6 * [45], 30]
+    assert result["frame_interval_ps"] == pytest.approx(0.04)
+    assert result["md_ps"] == pytest.approx(0.04 * 300)
+    assert set(weights) == {"weights"}
+    assert len(weights["weights"]) == 300
+    assert np.isfinite(weights["weights"]).all()
+
+
+def test_md_of_another_program_is_taken_in_as_any_trajectory(finished, tmp_path):
+    """With water and the atoms of residues in another order it gives the same; under a topology in our order it is no
+    molecule."""
+    frames = mdtraj.load(str(finished / "md.xtc"), top=str(finished / "topology.pdb"))
+    topology, order = mdtraj.Topology(), []
+    for residue in frames.topology.residues:
+        there = topology.add_residue(residue.name, topology.chain(0) if order else topology.add_chain())
+        for atom in reversed(list(residue.atoms)):
+            topology.add_atom(atom.name, atom.element, there)
+            order.append(atom.index)
+    water = topology.add_residue("HOH", topology.add_chain())
+    topology.add_atom("O", mdtraj.element.oxygen, water)
+    positions = np.concatenate([frames.xyz[:, order], np.full((len(frames), 1, 3), 5.0)], axis=1)
+    foreign = mdtraj.Trajectory(positions, topology, time=frames.time)
+    foreign[0].save_pdb(str(tmp_path / "foreign.pdb"))
+    foreign.save_xtc(str(tmp_path / "foreign.xtc"))
+    plain = own_md(finished, tmp_path / "plain")[1]
+    given = {"md": [tmp_path / "foreign.xtc"], "sequence": "A"}
+    found = own_md(finished, tmp_path / "out", topology=tmp_path / "foreign.pdb", **given)[1]
+    np.testing.assert_allclose(found["weights"], plain["weights"], rtol=0.02)  # positions are rounded once more
+    wrong = mdtraj.Trajectory(frames.xyz[:, order], frames.topology, time=frames.time)
+    wrong.save_xtc(str(tmp_path / "wrong.xtc"))
+    with pytest.raises(UserError, match="in another order than the trajectory"):
+        own_md(finished, tmp_path / "wrong", md=[tmp_path / "wrong.xtc"])
+    assert not (tmp_path / "wrong").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"sequence": "G"}, "holds A with ACE and NME, and the sequence given is G"),
+        ({"sequence": "H-A-OH"}, "is H-A-OH, not capped"),
+        ({"sequence": "A(D)"}, "the sequence given is A"),
+        ({"md": 2}, "given twice"),
+        ({"topology": None}, "need --topology"),
+        ({"budget": "10ns"}, "leave them out"),
+        ({"target": 0.1}, "leave them out"),
+        ({"md": None, "sequence": "A"}, "--topology is of"),
+        ({"md": None, "topology": None}, "give --sequence"),
+        ({"md": None, "topology": None, "sequence": "A", "frame_interval": 1.0}, "--frame-interval is of --md"),
+        ({"md": None, "topology": None, "sequence": "A", "budget": "10 parsecs"}, "--budget: populations.budget: "),
+        ({"md": None, "topology": None, "sequence": "A", "target": 2.0}, "--target: populations.target: "),
+        ({"md": None, "topology": None, "sequence": "A", "budget": "1 ps"}, "--budget: "),
+    ],
+)
+def test_options_that_do_not_fit_are_one_sentence(finished, tmp_path, given, told):
+    if given.get("md") == 2:
+        given = given | {"md": 2 * [finished / "md.xtc"]}
+    with pytest.raises(UserError, match=told) as refused:
+        own_md(finished, tmp_path / "out", **given)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_times_that_do_not_tell_the_interval_are_told(finished, tmp_path, caplog):
+    frames = mdtraj.load(str(finished / "md.xtc"), top=str(finished / "topology.pdb"))
+    frames.save_dcd(str(tmp_path / "md.dcd"))
+    with pytest.raises(PopulationError, match="--frame-interval"):
+        own_md(finished, tmp_path / "out", md=[tmp_path / "md.dcd"])
+    own_md(finished, tmp_path / "out", frame_interval=0.4)
+    assert "0.04 ps apart; taken as 0.4 ps apart" in caplog.text
+
+
+def test_samples_that_were_rejected_do_not_count(alanine, tmp_path):
+    """Own samples that were drawn by `jamun sample` come with their flags."""
+    for name in ("samples.xtc", "topology.pdb"):
+        shutil.copy(alanine / name, tmp_path)
+    accepted = np.arange(40) % 2 == 0
+    np.savez(tmp_path / "flags.npz", accepted=accepted)
+    every = read_samples(tmp_path / "samples.xtc", tmp_path / "topology.pdb").runs[0]
+    assert len(every) == 40  # flags of who knows what
+    mdtraj.Trajectory(every, mdtraj.load_topology(str(tmp_path / "topology.pdb"))).save_xtc(
+        str(tmp_path / "samples.xtc")
+    )
+    with mdtraj.formats.XTCTrajectoryFile(str(tmp_path / "samples.xtc"), "w") as xtc:
+        xtc.write(every, time=np.arange(1, 41, dtype=np.float32), step=np.zeros(40, dtype=np.int32))
+    write_json(tmp_path / "sampling.json", {"chain_lengths": [40]})
+    found = read_samples(tmp_path / "samples.xtc", tmp_path / "topology.pdb")
+    np.testing.assert_allclose(found.runs[0], every[accepted], atol=1e-3)
+    np.savez(tmp_path / "flags.npz", accepted=accepted[1:])
+    with pytest.raises(PopulationError, match="is not of the 40 samples"):
+        read_samples(tmp_path / "samples.xtc", tmp_path / "topology.pdb")
+
+
+def test_samples_are_drawn_again_where_their_settings_have_changed(tmp_path, checkpoint, monkeypatch, caplog):
+    """And are taken as they are where nothing that decides them has: by what sampling.json tells."""
+    begun = []
+    monkeypatch.setattr("jamun.cli.populations.shipped_model", lambda _: SimpleNamespace(weights=checkpoint))
+    monkeypatch.setattr("jamun.populations.run.populations_to_files", lambda *given: begun.append(given[2].runs[0]))
+
+    def with_samples(**sampling):
+        caplog.clear()
+        (tmp_path / "config.yaml").write_text(
+            yaml.safe_dump({"sampling": {"samples": 4, "chains": 2} | sampling, "figures": {"dpi": 50}})
+        )
+        with pytest.raises(FileNotFoundError, match="populations"):  # of the MD that is not made here
+            populations(sequence="AG", out=tmp_path / "out", config=tmp_path / "config.yaml", processes=1)
+        return (tmp_path / "out/samples/samples.xtc").stat().st_mtime_ns, begun[-1]
+
+    first, frames = with_samples()
+    assert with_samples(checkpoint_interval=5.0, device="cpu")[0] == first
+    assert "drawn again" not in caplog.text
+    again, others = with_samples(seed=1)
+    assert again != first
+    assert "AG: samples are drawn again, since it changed: sampling.seed from 0 to 1" in caplog.text
+    assert np.abs(others - frames).max() > 0.01
+    # What a file of an earlier version does not tell is not held against it.
+    record = read_json(tmp_path / "out/samples/sampling.json")
+    del record["starts"]["sha256"]
+    write_json(tmp_path / "out/samples/sampling.json", record)
+    assert with_samples(seed=1)[0] == again
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"lag": 1.5}, "populations.lag: 1.5 ps"),
+        ({"budget": 12.0, "warm_up": 0.96, "barriers": {"runs": 4}}, "leave no run of 2 ps"),
+        ({"run": 0.01, "warm_up": 0.0, "frame_interval": 0.001}, "4 are the least"),
+    ],
+)
+def test_settings_that_leave_nothing_are_refused_before_md(alanine, tmp_path, changes, told):
+    with pytest.raises(PopulationError, match=told):
+        run(alanine, tmp_path, SETTINGS.with_changes(changes))
+    assert not list(tmp_path.rglob("run_*"))
 
 
 def test_the_mirror_image_has_the_populations_of_a_d_residue(finished, tmp_path):
-    frames = read_samples([finished / "md.xtc"], finished / "topology.pdb")
+    frames = read_samples(finished / "md.xtc", finished / "topology.pdb")
     found = {}
     for name, sign in (("left", 1), ("right", -1)):
         own = PeptideFrames(frames.topology, [run * [sign, 1, 1] for run in np.split(frames.runs[0], 6)], 0.04)
@@ -284,7 +422,7 @@ def test_md_of_what_does_not_turn_is_refused():
 
 
 def test_samples_of_another_peptide_and_explicit_solvent_are_refused(alanine, tmp_path):
-    samples = read_samples([alanine / "samples.xtc"], alanine / "topology.pdb")
+    samples = read_samples(alanine / "samples.xtc", alanine / "topology.pdb")
     build("G", tmp_path, None)
     folders = PopulationFolders(tmp_path, tmp_path / "work")
     with pytest.raises(PopulationError, match="heavy atoms"):
@@ -294,7 +432,7 @@ def test_samples_of_another_peptide_and_explicit_solvent_are_refused(alanine, tm
 
 
 def test_samples_of_the_wrong_hand_alone_are_told(alanine, tmp_path):
-    samples = read_samples([alanine / "samples.xtc"], alanine / "topology.pdb")
+    samples = read_samples(alanine / "samples.xtc", alanine / "topology.pdb")
     mirrored = PeptideFrames(samples.topology, [samples.runs[0] * [-1, 1, 1]], 1.0)
     folders = PopulationFolders(tmp_path, tmp_path / "work")
     with pytest.raises(PopulationError, match="none of 1 samples"):
