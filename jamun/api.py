@@ -19,6 +19,7 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +27,15 @@ import mdtraj
 import numpy as np
 import pandas as pd
 
-from jamun.config import load
+from jamun.config import settings_for
 from jamun.config.configuration import Configuration
 from jamun.config.figures import FigureSettings
 from jamun.io.atomic import read_json, read_npz
+from jamun.io.disk import require_folder
 from jamun.io.log import UserError
 from jamun.io.names import openable
 from jamun.io.shipped import DEFAULT_MODEL, SUFFIX, shipped_model
+from jamun.io.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,7 +128,7 @@ def sample(
     molecule: str | Path | mdtraj.Trajectory,
     samples: int | None = None,
     model: str | Path = DEFAULT_MODEL,
-    config: str | Path | Configuration | None = None,
+    config: str | Path | Configuration | dict[str, Any] | None = None,
     out: str | Path | None = None,
     threads: int | None = None,
 ) -> Samples:
@@ -136,7 +139,8 @@ def sample(
             file (PDB, mmCIF, GRO); or an MDTraj trajectory, from whose frames the chains start in turn.
         samples: number of samples; None for that of `config`, or 1,500 where it sets none.
         model: name of a shipped model (``jamun models`` lists them), or path of a checkpoint.
-        config: a configuration or the path of its file; what it does not set is as the model brings it.
+        config: a configuration, the path of its file, or its sections as a mapping; what it does not set is as the
+            model brings it.
         out: folder that keeps the files; an interrupted sampling continues there. None keeps no files.
         threads: number of threads; None for all cores of this process.
 
@@ -148,8 +152,18 @@ def sample(
     """
     from jamun.commands.sample import Molecule, sample_peptide, sampling_settings
 
-    settings = _settings(config)
+    if molecule is None or model is None:
+        raise UserError(f"{'molecule' if molecule is None else 'model'} is None; give one.")
+    _require("molecule", molecule, str, Path, mdtraj.Trajectory)
+    _require("model", model, str, Path)
+    for name, count in (("samples", samples), ("threads", threads)):
+        _require(name, count, Integral)
+        if count is not None and count < 1:
+            raise UserError(f"{name} is {count}; give a whole number from 1, or None.")
+    _require_folder(out)
+    settings = settings_for("sample", config)
     weights = _weights(model)
+    samples = None if samples is None else int(samples)
     sampling = sampling_settings(settings, weights, samples)
     with _folder(out) as folder:
         if isinstance(molecule, mdtraj.Trajectory):
@@ -165,11 +179,11 @@ def sample(
 
 
 def evaluate(
-    reference: str | Path | mdtraj.Trajectory,
+    reference: str | Path | mdtraj.Trajectory | Samples,
     samples: str | Path | mdtraj.Trajectory | Samples,
     topology: str | Path | None = None,
     samples_topology: str | Path | None = None,
-    config: str | Path | Configuration | None = None,
+    config: str | Path | Configuration | dict[str, Any] | None = None,
     out: str | Path | None = None,
 ) -> Evaluation:
     """Compare samples with reference MD of the same molecule.
@@ -179,7 +193,7 @@ def evaluate(
         samples: what `sample` returned, an MDTraj trajectory, or the path of a file that MDTraj reads.
         topology: path of a structure of the reference, such as a PDB; needed if the reference is a file.
         samples_topology: path of a structure of the samples; None for `topology`.
-        config: a configuration or the path of its file; None for the defaults.
+        config: a configuration, the path of its file, or its sections as a mapping; None for the defaults.
         out: folder that keeps results and figures; None keeps none.
 
     Returns:
@@ -190,12 +204,21 @@ def evaluate(
     """
     from jamun.commands.evaluate import evaluate_to_files, main_numbers
 
+    for name, given in (("reference", reference), ("samples", samples)):
+        if given is None:
+            raise UserError(f"{name} is None; give a trajectory, or the path of its file.")
+    _require("reference", reference, str, Path, mdtraj.Trajectory, Samples)
+    _require("samples", samples, str, Path, mdtraj.Trajectory, Samples)
+    _require("topology", topology, str, Path)
+    _require("samples_topology", samples_topology, str, Path)
+    _require_folder(out)
+    settings = settings_for("evaluate", config)
     with _folder(out) as results, tempfile.TemporaryDirectory(prefix="jamun-") as scratch:
         first, first_topology = _trajectory_files(reference, topology, Path(scratch) / "reference", "reference")
         second, second_topology = _trajectory_files(
             samples, samples_topology or topology, Path(scratch) / "samples", "samples"
         )
-        evaluate_to_files(first, second, first_topology, second_topology, _settings(config), results)
+        evaluate_to_files(first, second, first_topology, second_topology, settings, results)
         found = {name: read_json(results / f"{name}.json") for name in _RESULTS}
         arrays = {name: read_npz(results / f"{name}.npz") for name in _RESULTS}
         trajectory = samples.trajectory if isinstance(samples, Samples) else samples
@@ -210,10 +233,19 @@ def evaluate(
 _RESULTS = ("comparison", "physicality", "msm", "dynamics")
 
 
-def _settings(config: str | Path | Configuration | None) -> Configuration:
-    if isinstance(config, Configuration):
-        return config
-    return Configuration() if config is None else load(config)
+def _require(name: str, value: Any, *kinds: type) -> None:
+    """Raises UserError, which says what may be given, where an argument is of no such type."""
+    if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
+        words = {str: "text", Path: "a path", mdtraj.Trajectory: "an MDTraj trajectory", Samples: "what `sample` gives"}
+        words[Integral] = "a whole number"
+        raise UserError(f"{name} is {shown(value)}; give {' or '.join(words[kind] for kind in kinds)}.")
+
+
+def _require_folder(out: str | Path | None) -> None:
+    """Raises UserError where results cannot go."""
+    _require("out", out, str, Path)
+    if out is not None:
+        require_folder(Path(out))
 
 
 def _weights(model: str | Path) -> Path:

@@ -75,6 +75,50 @@ def test_a_trajectory_is_a_start_and_a_sentence_is_an_error(samples, checkpoint,
         jamun.evaluate("md.xtc", samples)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"threads": -1}, "threads is -1; give a whole number from 1"),
+        ({"threads": 2.0}, "threads is 2.0; give a whole number"),
+        ({"samples": "100"}, "samples is '100'; give a whole number"),
+        ({"samples": True}, "samples is true"),
+        ({"samples": 0}, "samples is 0; give"),
+        ({"samples": 1}, "at least two"),
+        ({"molecule": None}, "molecule is None"),
+        ({"molecule": 3}, "molecule is 3; give text or a path or an MDTraj trajectory"),
+        ({"model": 3}, "model is 3; give text or a path"),
+        ({"out": 3}, "out is 3; give text or a path"),
+        ({"out": __file__}, "is a file; give a folder"),
+        ({"config": 3}, "config is 3; give a configuration, the path"),
+        ({"config": {"sampling": {"sample": 5}}}, "sampling.sample is not a known key"),
+        ({"config": "none.yaml"}, "no such configuration file"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_one_sentence(checkpoint, given, told):
+    with pytest.raises(UserError, match=told) as refused:
+        jamun.sample(**{"molecule": "AG", "model": checkpoint} | given)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"reference": None}, "reference is None"),
+        ({"samples": 3}, "samples is 3; give"),
+        ({"topology": ["md.pdb"]}, "topology is a list; give text or a path"),
+        ({"config": ["sampling"]}, "config is a list"),
+    ],
+)
+def test_so_are_those_of_a_comparison(given, told):
+    with pytest.raises(UserError, match=told):
+        jamun.evaluate(**{"reference": "md.xtc", "samples": "samples.xtc", "topology": "md.pdb"} | given)
+
+
+def test_a_configuration_may_be_a_mapping(samples, checkpoint):
+    found = jamun.sample("AG", model=checkpoint, config=FAST, threads=1)
+    np.testing.assert_array_equal(found.trajectory.xyz, samples.trajectory.xyz)
+
+
 def test_samples_against_themselves(samples, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = jamun.evaluate(samples, samples, config=parse(FAST))

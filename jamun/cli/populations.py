@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic import ValidationError
 
-from jamun.cli.options import Config, settings_of
+from jamun.cli.options import Config
+from jamun.config import settings_for
 from jamun.config.configuration import Configuration
 from jamun.config.errors import sentence
 from jamun.config.populations import PopulationSettings
@@ -96,7 +97,7 @@ def populations(
         raise UserError("--frame-interval is of --md: give it too, or leave --frame-interval out")
     if not md and sequence is None:
         raise UserError("give --sequence, or your own MD by --md")
-    settings = settings_of(config)
+    settings = settings_for("populations", config)
     own = _with_options(settings.populations, budget, target)
     peptide = None if sequence is None else parse_sequence(sequence)
     if peptide is not None:
@@ -136,12 +137,13 @@ def populations(
             pdb = drawn / f"{name}.pdb"
             found = read_samples(files.samples, files.topology, files.flags)
         else:
-            from jamun.cli.stages import build
+            from jamun.peptides.build import build_to_files
 
+            assert peptide is not None, "it was asked for"
             assert topology is not None, "it was asked for"
             found = read_samples(samples, topology)
             pdb = out / f"{name}.pdb"
-            build(sequence, out, config)
+            build_to_files(peptide, settings.peptides.form, settings.peptides.ph, pdb, pdb.with_suffix(".json"))
         populations_to_files(name, pdb, found, simulate, own, PopulationFolders(out, out / "work"), cores)
     result, arrays, png, pdf = (out / f"populations.{kind}" for kind in ("json", "npz", "png", "pdf"))
     to_files("populations", {"result": result, "arrays": arrays}, {"png": png, "pdf": pdf}, settings.figures)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from jamun.cli.options import settings_of
+from jamun.config import settings_for
 from jamun.io.log import UserError
 from jamun.io.shipped import DEFAULT_MODEL, shipped_model
 
@@ -46,7 +46,7 @@ def sample(
 
     if sum(given is not None for given in (model, solvent, checkpoint)) > 1:
         raise UserError("give one of --model, --solvent and --checkpoint")
-    settings = settings_of(config)
+    settings = settings_for("sample", config)
     # The models of a solvent have its name.
     weights = checkpoint or shipped_model(model or solvent or DEFAULT_MODEL).weights
     if sequence is not None and not pdb:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from jamun.cli.options import Config, Out, Sequence, Threads, settings_of
-from jamun.config import load, read
+from jamun.cli.options import Config, Out, Sequence, Threads
+from jamun.config import load, read, settings_for
 from jamun.io.log import UserError
 from jamun.status.jobs import State
 
@@ -33,7 +33,7 @@ def build(sequence: Sequence, out: Out, config: Config = None) -> None:
     from jamun.peptides.build import build_to_files
     from jamun.peptides.sequences import parse_sequence
 
-    settings = settings_of(config).peptides
+    settings = settings_for("build", config).peptides
     peptide = parse_sequence(sequence)
     require_folder(out)
     build_to_files(peptide, settings.form, settings.ph, out / f"{peptide.name}.pdb", out / f"{peptide.name}.json")
@@ -61,7 +61,7 @@ def simulate(
     from jamun.peptides.reading import structure_name
     from jamun.simulate.run import Peptide, simulate_to_files
 
-    settings, name = settings_of(config), structure_name(pdb)
+    settings, name = settings_for("simulate", config), structure_name(pdb)
     require_folder(out)
     prepared = prepare_to_simulate(pdb, name, settings.peptides.ph, out / f"{name}.pdb")
     simulate_to_files(Peptide(name, prepared, settings.simulate, out / "work", MdFiles.in_folder(out)), threads)
@@ -85,7 +85,7 @@ def evaluate(
     from jamun.io.disk import require_folder
 
     require_folder(out)
-    typer.echo(evaluate_to_files(reference, samples, topology, samples_topology, settings_of(config), out))
+    typer.echo(evaluate_to_files(reference, samples, topology, samples_topology, settings_for("evaluate", config), out))
 
 
 def status(

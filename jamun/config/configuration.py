@@ -1,7 +1,9 @@
 """The whole configuration: sections, models, and how it is read."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,8 +29,31 @@ from jamun.config.training import TrainingSettings
 from jamun.io.shipped import DEFAULT_MODEL, ShippedModel, ShippedModelError, sampling_in, shipped_model
 from jamun.io.text import one_line, read_text, shown
 
+logger = logging.getLogger(__name__)
+
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Split = Literal["train", "validation", "test"]
+
+# Sections that a command reads, and keys that it may be thought to read, and does not: the workflow alone reads them.
+_READ = {
+    "build": ("peptides",),
+    "simulate": ("peptides", "simulate"),
+    "sample": ("peptides", "sampling", "evaluation", "figures"),
+    "evaluate": ("evaluation", "figures"),
+    "populations": ("peptides", "simulate", "sampling", "populations", "evaluation", "figures"),
+}
+_NOT_READ = {
+    "simulate": ("simulate.batched", "splits.*.simulate"),
+    "sample": ("models.*.sampling",),
+    "evaluate": ("evaluation.wasserstein", "frame_weights"),
+    "populations": (
+        "simulate.batched",
+        "simulate.replicas",
+        "simulate.starts",
+        "splits.*.simulate",
+        "models.*.sampling",
+    ),
+}
 
 # Stands for a checkpoint's path, alone or before a colon and a name.
 SHIPPED = "shipped"
@@ -388,6 +413,15 @@ class Configuration(Section):
         keys = ", ".join(f"sampling.{key}" for key in unused)
         return f"{keys}: no model uses it, since each has its own; set it under models.{drawn[0]}.sampling."
 
+    def unused_by(self, command: str) -> str | None:
+        """The end of a sentence on keys that are set here and that a command does not read, though its stage of the
+        workflow does, or on all of them where it reads none; None where there are no such keys."""
+        there = _set_keys(self)
+        if there and not any(key in _READ[command] for key in there):
+            return f"no key in it is read by `jamun {command}`, which reads {', '.join(_READ[command])}."
+        unread = [key for key in there if any(fnmatchcase(key, name) for name in _NOT_READ.get(command, ()))]
+        return f"`jamun {command}` does not read {', '.join(unread)}, as the workflow does." if unread else None
+
     def ablated_model(self, name: str) -> str:
         """The model that the row `name` of the ablation samples with."""
         return self.ablation.variants.get(name, {}).get("model") or self.ablation.model or next(iter(self.models))
@@ -395,6 +429,20 @@ class Configuration(Section):
     def ablated_sampling(self, name: str) -> SamplingSettings:
         """The sampling settings of the row `name` of the ablation."""
         return self.ablation.sampling_of(name, self.sampling_of(self.ablated_model(name)))
+
+
+def _set_keys(section: Section) -> list[str]:
+    """Names of keys that are set to other than their defaults, those below them after a dot."""
+    found = []
+    for name in sorted(section.model_fields_set):
+        value = getattr(section, name)
+        if value == type(section).model_fields[name].get_default(call_default_factory=True):
+            continue
+        entries = value if isinstance(value, dict) else {}
+        below = {name: value} | {f"{name}.{key}": entry for key, entry in entries.items()}
+        for own, each in below.items():
+            found += [own, *(f"{own}.{key}" for key in (_set_keys(each) if isinstance(each, Section) else ()))]
+    return found
 
 
 def parse(raw: Any, source: str = "configuration") -> Configuration:
@@ -450,3 +498,26 @@ def read(path: str | Path) -> Any:
 def load(path: str | Path) -> Configuration:
     """Read a YAML file and validate it. Raises ConfigurationError as `read` and `parse` do."""
     return parse(read(path), str(path))
+
+
+def settings_for(command: str, config: Any = None) -> Configuration:
+    """The configuration of a command: given as one, as the path of its file, or as what the file holds; None for the
+    defaults. Logs a warning for keys that the command does not read.
+
+    Raises ConfigurationError as `load` does, and for anything else.
+    """
+    if config is None:
+        return Configuration()
+    if not isinstance(config, (Configuration, Mapping, str, Path)):
+        raise ConfigurationError(
+            f"config is {shown(config)}; give a configuration, the path of its file, or a mapping of its sections."
+        )
+    if isinstance(config, Configuration):
+        settings, source = config, "configuration"
+    elif isinstance(config, Mapping):
+        settings, source = parse(dict(config)), "configuration"
+    else:
+        settings, source = load(config), str(config)
+    if unused := settings.unused_by(command):
+        logger.warning("%s: %s", source, unused)
+    return settings

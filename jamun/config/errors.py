@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from jamun.config.base import NAME, Quantity, Unit, members
+from jamun.io.log import UserError
 from jamun.io.text import shown
 
 _EXPECTED = {
@@ -32,7 +33,7 @@ _NAMES = "must be 1 to 64 letters, digits, '-'{} or '_', the first a letter or a
 _WORD = re.compile(r"\w[\w.-]{0,63}")
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(UserError):
     """A configuration that cannot be run; the message is one sentence for the user."""
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 from refusals import assert_refused
 
-from jamun.config import Configuration, ConfigurationError, load, parse
+from jamun.config import Configuration, ConfigurationError, load, parse, settings_for
 from jamun.config.base import to_unit
 from jamun.config.sampling import SamplingSettings
 from jamun.config.schema import DOCS, json_schema, reference_page
@@ -271,3 +271,34 @@ def test_letters_that_look_like_others_are_told_apart():
 def test_generated_files_are_current():
     assert (DOCS / "configuration.md").read_text() == reference_page(), "run `make docs`"
     assert (DOCS / "configuration.schema.json").read_text() == json_schema(), "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("command", "raw", "told"),
+    [
+        ("sample", {"sampling": {"seed": 9}, "models": {"a": {"sampling": {"seed": 8}}}}, "models.a.sampling"),
+        (
+            "simulate",
+            {"simulate": {"replicas": 2}, "splits": {"test": {"simulate": {"replicas": 3}}}},
+            "splits.test.simulate",
+        ),
+        ("populations", {"simulate": {"replicas": 2}, "populations": {"seed": 1}}, "simulate.replicas"),
+        ("evaluate", {"evaluation": {"wasserstein": {"enabled": True}}}, "evaluation.wasserstein"),
+    ],
+)
+def test_keys_that_a_command_does_not_read_are_told(command, raw, told, caplog):
+    settings_for(command, raw)
+    assert caplog.messages == [f"configuration: `jamun {command}` does not read {told}, as the workflow does."]
+
+
+def test_so_is_a_file_of_which_a_command_reads_nothing(tmp_path, caplog):
+    (tmp_path / "mine.yaml").write_text("simulate: {replicas: 4}")
+    settings_for("sample", tmp_path / "mine.yaml")
+    assert "no key in it is read by `jamun sample`, which reads peptides, sampling, evaluation, figures." in caplog.text
+
+
+@pytest.mark.parametrize("command", ["build", "simulate", "sample", "evaluate", "populations"])
+def test_nothing_is_told_of_defaults(command, caplog):
+    for given in (None, {}, {"simulate": {"batched": False}}, parse({"peptides": {"ph": 6.0}, "figures": {"dpi": 50}})):
+        settings_for(command, given)
+    assert not caplog.messages
