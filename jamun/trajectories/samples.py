@@ -18,6 +18,7 @@ from jamun.io.files import SamplingFiles
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.peptides.writing import save_structure
+from jamun.trajectories import checks
 from jamun.trajectories.checks import TrajectoryError
 from jamun.trajectories.run import Conversion
 
@@ -57,7 +58,8 @@ def import_samples_to_files(pdb: Path, name: str, model: str, outside: OutsideSa
     judged: bond outliers and inverted stereocentres stay, and are counted with every other model's. The record comes
     last.
 
-    Raises TrajectoryError for files that cannot be read, of another molecule or another unit of length.
+    Raises TrajectoryError for files that cannot be read, of another molecule, of another unit of length, or with the
+    atoms in another order than the topology names them.
     """
     source = Conversion.of(outside.topology, pdb)
     files.work.mkdir(parents=True, exist_ok=True)
@@ -82,7 +84,10 @@ def _convert(path: Path, source: Conversion, out: Path, what: str) -> tuple[int,
     with openable(out) as opened, XTCTrajectoryFile(opened, "w") as xtc, tqdm(desc=what, unit="sample") as bar:
         for part, changed in source.whole(source.read(path), "nm", str(path)):
             positions = (part.positions - part.positions.mean(axis=1, keepdims=True)).astype(np.float32)
-            first = positions[0] if first is None else first
+            if first is None:
+                if odd := checks.odd_bond(part.positions, source.bonds, source.topology):
+                    raise TrajectoryError(f"{path}: {odd}; give the topology that belongs to it.")
+                first = positions[0]
             numbers = np.arange(count, count + len(positions))
             # As the sampler writes them: a frame's step is its chain, its time the number within it.
             xtc.write(positions, time=(numbers + 1).astype(np.float32), step=np.zeros(len(positions), np.int32))

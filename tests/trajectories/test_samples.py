@@ -67,6 +67,17 @@ def test_another_molecule_is_refused(tmp_path: Path, built) -> None:
     assert not (tmp_path / "samples" / "sampling.json").exists()
 
 
+def test_atoms_in_another_order_than_the_topology_are_refused(tmp_path: Path, built) -> None:
+    """As of imported MD: bonded atoms then lie too far apart in most samples."""
+    original = shaken(built("IT"))
+    original[0].save_pdb(str(tmp_path / "tbg.pdb"))
+    order = np.concatenate([atoms[::-1] for atoms in _by_residue(original.topology)])
+    mdtraj.Trajectory(original.xyz[:, order], original.topology).save(str(tmp_path / "tbg.xtc"))
+    with pytest.raises(TrajectoryError, match=r"tbg\.xtc: bond .* in another order than the trajectory"):
+        taken_in(built("IT"), tmp_path, tmp_path / "tbg.xtc", tmp_path / "tbg.pdb")
+    assert not (tmp_path / "samples" / "sampling.json").exists()
+
+
 def test_numbers_that_are_none_and_single_frames_are_refused(tmp_path: Path, built) -> None:
     original = shaken(built("IT"))
     original[0].save_pdb(str(tmp_path / "tbg.pdb"))
