@@ -21,6 +21,10 @@ from jamun.io.text import one_line
 _STEPS = {"timestep": 4.0, "hydrogen_mass": 3.0}
 
 
+# With fewer runs that weigh in effect, where a bias is taken off, the noise of that is not in the intervals.
+_FEW_RUNS = 8.0
+
+
 def _simulate(settings: Configuration, solvent: str) -> SimulateSettings:
     from jamun.populations.short_md import implicit_settings
 
@@ -198,5 +202,11 @@ def populations_table(result: dict[str, Any]) -> str:
         lines += [
             "",
             f"Crossed one way or not at all, so held by what the samples, or the MD's frames, say: {', '.join(held)}.",
+        ]
+    if result["bias"] and result["effective_runs"] < _FEW_RUNS:
+        lines += [
+            "",
+            f"Without the bias {result['effective_runs']:.1f} of {result['runs']} runs weigh in effect, and intervals "
+            "do not hold the noise of so few: raise populations.budget, barriers.runs or barriers.height.",
         ]
     return "\n".join(lines)

@@ -131,9 +131,10 @@ def _apart(log_p: np.ndarray, centre: np.ndarray, precision: np.ndarray) -> np.n
 def _objective(
     log_p: np.ndarray, counts: np.ndarray, leaving: np.ndarray, centre: np.ndarray, precision: np.ndarray
 ) -> np.ndarray:
+    """What is minimised, up to a constant; `counts` (B, S, S) are those between states, `leaving` (B, S) all."""
     rates = np.log(leaving) - log_p
     terms = counts * np.logaddexp(rates[:, :, None], rates[:, None, :])
-    value: np.ndarray = terms.sum((1, 2)) + (leaving * log_p).sum(1)
+    value: np.ndarray = terms.sum((1, 2)) + (counts.sum(2) * log_p).sum(1)
     expectation: np.ndarray = np.square(_apart(log_p, centre, precision)) @ precision / 2
     return value + expectation
 
@@ -142,7 +143,9 @@ def _newton(counts: np.ndarray, centre: np.ndarray, precision: np.ndarray) -> np
     """Populations (B, S) by counts (B, S, S) whose rows all have some, and by logarithms (B or 1, S) that are expected
     with these precisions (S,)."""
     leaving = counts.sum(2)
-    pairs = counts + counts.transpose(0, 2, 1)
+    # Who stays says nothing of log p, and a prior may hold so many that rounding would hide all others.
+    counts = counts * (1 - np.eye(counts.shape[1]))
+    moving, pairs = counts.sum(2), counts + counts.transpose(0, 2, 1)
     log_p = np.log(leaving / leaving.sum(1, keepdims=True))
     value = _objective(log_p, counts, leaving, centre, precision)
     states = counts.shape[1]
@@ -151,7 +154,7 @@ def _newton(counts: np.ndarray, centre: np.ndarray, precision: np.ndarray) -> np
     for _ in range(_STEPS):
         rates = np.exp(np.log(leaving) - log_p)
         part = rates[:, :, None] / (rates[:, :, None] + rates[:, None, :])
-        gradient = leaving - (pairs * part).sum(2) + precision * _apart(log_p, centre, precision)
+        gradient = moving - (pairs * part).sum(2) + precision * _apart(log_p, centre, precision)
         bent = pairs * part * part.transpose(0, 2, 1)
         hessian = identity * bent.sum(2)[:, :, None] - bent + held
         # the sum of log p is free: hold it by a term of the Hessian's own size

@@ -510,6 +510,7 @@ def publish(
             "frames": runs.n_frames,
             "frame_interval_ps": md.frame_interval,
             "effective_share_of_frames": effective_share(weights["weights"]),
+            "effective_runs": _effective_runs(md, weights["weights"]),
             "effective_share_of_samples": effective_share(weights["samples"]) if "samples" in weights else None,
             "lag": lag,
             "basins": basins(results, temperature),
@@ -521,6 +522,13 @@ def publish(
             "provenance": provenance("openmm", "mdtraj", "numpy", "scipy"),
         },
     )
+
+
+def _effective_runs(md: PeptideFrames, weights: np.ndarray) -> float:
+    """How many runs weigh in effect (Kish), by the sums of their frames' weights (F,)."""
+    ends = np.cumsum([len(run) for run in md.runs])[:-1]
+    of_runs = np.array([own.sum() for own in np.split(weights, ends)])
+    return len(of_runs) * effective_share(of_runs)
 
 
 def _told(result: StepResult, runs: PeptideRuns, samples: PeptideRuns | None) -> dict[str, Any]:

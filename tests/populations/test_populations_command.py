@@ -455,6 +455,10 @@ def test_the_figure_and_the_table_are_of_the_result(finished, tmp_path):
     ]
     table = populations_table(result)
     assert f"{100 * result['basins'][0]['population']:.1f} %" in table
+    of_runs = np.array([own.sum() for own in np.split(read_npz(finished / "weights.npz")["weights"], 6)])
+    assert result["effective_runs"] == pytest.approx(of_runs.sum() ** 2 / np.square(of_runs).sum())
+    assert f"Without the bias {result['effective_runs']:.1f} of 6 runs weigh in effect" in table
+    assert "Without the bias" not in populations_table(result | {"effective_runs": 8.5})
     files = {"result": finished / "populations.json", "arrays": finished / "populations.npz"}
     figures.to_files("populations", files, {"png": tmp_path / "a.png", "pdf": tmp_path / "a.pdf"}, FigureSettings())
     assert (tmp_path / "a.png").stat().st_size > 10_000

@@ -68,6 +68,16 @@ def test_a_transition_matrix_in_detailed_balance_gives_its_populations_back():
     np.testing.assert_allclose(reversible_populations(1000 * flux), populations, atol=1e-8)
 
 
+def test_those_who_stay_do_not_hide_those_who_cross():
+    """A prior may hold 1e10 of a heavily biased state, and its populations 1e-9 of another."""
+    counts = np.array([[40.0, 0.5, 0.0], [0.15, 1e10, 0.35], [0.0, 0.5, 120.0]])
+    found = reversible_populations(counts, Expected(np.array([1.5e-9, 1.0, 3.4e-9]), np.full(3, 0.75)))
+    assert found[[0, 2]] == pytest.approx([1.5e-9, 3.5e-9], rel=0.3)
+    # of two, and nothing expected, the ratio of the rates: 0.5 / 40.5 and 0.2 / (1e10 + 0.2)
+    first, second = reversible_populations(np.array([[40.0, 0.5], [0.2, 1e10]]))
+    assert first / second == pytest.approx(0.2 / 1e10 * 40.5 / 0.5, rel=1e-6)
+
+
 def test_two_states_have_the_ratio_of_their_rates():
     counts = np.array([[1413.0, 3.0], [2.0, 70.0]])
     there, back = 3 / 1416, 2 / 72
