@@ -120,8 +120,9 @@ def read_samples(file: Path, topology: Path, flags: Path | None = None) -> Pepti
 def read_md(files: Sequence[Path], topology: Path, frame_interval: float | None = None) -> PeptideFrames:
     """MD of a peptide in trajectory files: a run each, or several where times fall back.
 
-    `frame_interval` in ps; None for that of the times in the files. Raises UserError for files that cannot be read or
-    do not fit, one that is given twice, and times that tell no interval, or several.
+    `frame_interval` in ps; None for that of the times in the files. The md.xtc of populations has the bias that lies
+    beside it. Raises UserError for files that cannot be read or do not fit, one that is given twice, several biases,
+    and times that tell no interval, or several.
     """
     if len({file.resolve() for file in files}) < len(files):
         raise PopulationError(f"{files[0].parent}: a file of MD is given twice; give each once.")
@@ -137,8 +138,27 @@ def read_md(files: Sequence[Path], topology: Path, frame_interval: float | None 
             logger.warning(
                 "%s: its times are %g ps apart; taken as %g ps apart, as told (--frame-interval).", file, stored, wanted
             )
+    biases = [_bias_of(file) for file in files]
+    if any(bias != biases[0] for bias in biases):
+        raise PopulationError(
+            f"{files[0].parent}: files of MD were made with different biases of their barriers; give those of one bias."
+        )
     runs = [run for found in read for run in np.split(found.trajectory.xyz, found.run_starts[1:])]
-    return PeptideFrames(read[0].trajectory.topology, runs, float(frame_interval or read[0].interval_ps or 0.0))
+    return PeptideFrames(
+        read[0].trajectory.topology,
+        runs,
+        float(frame_interval or read[0].interval_ps or 0.0),
+        None if biases[0] is None else Bias.of_told(biases[0]),
+    )
+
+
+def _bias_of(file: Path) -> list[dict[str, Any]] | None:
+    """What is told of the bias that the frames of a file were made with, beside which their populations lie."""
+    record = file.with_name("populations.json")
+    if file.name != "md.xtc" or not record.is_file():
+        return None
+    told: list[dict[str, Any]] | None = read_json(record).get("bias")
+    return told
 
 
 def require_peptide(frames: PeptideFrames, peptide: Peptide, form: Form, where: Path) -> None:

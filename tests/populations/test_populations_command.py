@@ -200,18 +200,24 @@ def test_barriers_may_stay_and_then_relaxation_times_are_told(alanine, finished,
     assert all(step["timescale_ps"] is None for step in read_json(finished / "populations.json")["steps"])
 
 
+@pytest.fixture(scope="module")
+def own(finished, tmp_path_factory):
+    """The runs of `finished`, one after another in a file of which nothing tells a bias."""
+    return shutil.copy(finished / "md.xtc", tmp_path_factory.mktemp("own") / "md.xtc")
+
+
 def own_md(finished, folder, **given):
-    """The command with own MD: the runs of `finished`, which its file has one after another."""
+    """The command with own MD: that of `finished`, unless another is given."""
     given = {"md": [finished / "md.xtc"], "topology": finished / "topology.pdb"} | given
     with redirect_stdout(io.StringIO()):
         populations(out=folder, **given)
     return read_json(folder / "populations.json"), read_npz(folder / "weights.npz")
 
 
-def test_own_md_needs_no_samples_and_no_simulation(finished, tmp_path):
+def test_own_md_needs_no_samples_and_no_simulation(finished, own, tmp_path):
     """A file is several runs where its times fall back, and tells the time between frames."""
     mdtraj.load(str(finished / "md.xtc"), top=str(finished / "topology.pdb"))[:30].save_xtc(str(tmp_path / "short.xtc"))
-    result, weights = own_md(finished, tmp_path / "out", md=[finished / "md.xtc", tmp_path / "short.xtc"])
+    result, weights = own_md(finished, tmp_path / "out", md=[own, tmp_path / "short.xtc"])
     assert result["frames_of_runs"] == [*6 * [45], 30]
     assert result["frame_interval_ps"] == pytest.approx(0.04)
     assert result["md_ps"] == pytest.approx(0.04 * 300)
@@ -220,7 +226,15 @@ def test_own_md_needs_no_samples_and_no_simulation(finished, tmp_path):
     assert np.isfinite(weights["weights"]).all()
 
 
-def test_md_of_another_program_is_taken_in_as_any_trajectory(finished, tmp_path):
+def test_md_of_populations_keeps_its_bias(finished, own, tmp_path):
+    result, _ = own_md(finished, tmp_path / "out", md=[finished / "md.xtc"])
+    assert result["bias"] == read_json(finished / "populations.json")["bias"]
+    assert own_md(finished, tmp_path / "plain", md=[own])[0]["bias"] is None
+    with pytest.raises(UserError, match="different biases"):
+        own_md(finished, tmp_path / "both", md=[finished / "md.xtc", own])
+
+
+def test_md_of_another_program_is_taken_in_as_any_trajectory(finished, own, tmp_path):
     """With water and the atoms of residues in another order it gives the same; under a topology in our order it is no
     molecule."""
     frames = mdtraj.load(str(finished / "md.xtc"), top=str(finished / "topology.pdb"))
@@ -236,7 +250,7 @@ def test_md_of_another_program_is_taken_in_as_any_trajectory(finished, tmp_path)
     foreign = mdtraj.Trajectory(positions, topology, time=frames.time)
     foreign[0].save_pdb(str(tmp_path / "foreign.pdb"))
     foreign.save_xtc(str(tmp_path / "foreign.xtc"))
-    plain = own_md(finished, tmp_path / "plain")[1]
+    plain = own_md(finished, tmp_path / "plain", md=[own])[1]
     given = {"md": [tmp_path / "foreign.xtc"], "sequence": "A"}
     found = own_md(finished, tmp_path / "out", topology=tmp_path / "foreign.pdb", **given)[1]
     np.testing.assert_allclose(found["weights"], plain["weights"], rtol=0.02)  # positions are rounded once more
