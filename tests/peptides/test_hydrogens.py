@@ -11,7 +11,7 @@ from openmm import app, unit
 from jamun.peptides.build import build_peptide, force_field
 from jamun.peptides.checks import CLASH_HEAVY_NM, CLASH_HYDROGEN_NM, closest_contacts, stereocentres
 from jamun.peptides.conformations import conformed
-from jamun.peptides.hydrogens import SeedError, add_hydrogens, relax
+from jamun.peptides.hydrogens import AllAtoms, SeedError, add_hydrogens, relax
 from jamun.peptides.residues import chirality
 from jamun.peptides.sequences import parse_sequence
 
@@ -100,3 +100,14 @@ def test_many_frames_take_seconds(histidine_proline):
     begin = time.process_time()
     relax(add_hydrogens(heavy, topology, built), topology, system, built)
     assert time.process_time() - begin < 1.0
+
+
+def test_samples_with_another_disulphide_are_another_molecule():
+    molecule, built, _ = build_peptide(parse_sequence("CC"), "capped", 7.0)
+    topology = mdtraj.Topology.from_openmm(molecule)
+    reduced = AllAtoms(topology, np.asarray(built), heavy_of(topology), force_field().createSystem(molecule))
+    samples = topology.subset(heavy_of(topology))
+    reduced.require(samples)
+    samples.add_bond(*(atom for atom in samples.atoms if atom.name == "SG"))
+    with pytest.raises(SeedError, match="other disulphides"):
+        reduced.require(samples)
