@@ -42,10 +42,9 @@ from jamun.figures.style import styled
 from jamun.io.atomic import read_json, read_npz, write_json
 from jamun.io.provenance import provenance
 from jamun.peptides.torsions import phi_psi_pairs, without_omega
-from jamun.populations.barriers import Bias
 from jamun.populations.raking import Wanted, rake
 from jamun.populations.residues import PeptideRuns, weights_by
-from jamun.populations.run import PeptideFrames, estimate, read_samples, residue_settings
+from jamun.populations.run import estimate, read_md, read_samples, residue_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "studies" / "capped_dipeptides" / "implicit" / "data" / "physicality"
@@ -119,15 +118,6 @@ class Peptide:
         return list(zip(self.pairs, self.basins, strict=True))
 
 
-def short_runs(name: str, folder: Path) -> PeptideRuns:
-    """The runs of `jamun populations`, whose file has them one after the other."""
-    told = read_json(folder / "populations.json")
-    joined = read_samples(folder / "md.xtc", folder / "topology.pdb")
-    runs = np.split(joined.runs[0], np.cumsum(told["frames_of_runs"])[:-1])
-    bias = None if told["bias"] is None else Bias.of_told(told["bias"])
-    return PeptideFrames(joined.topology, runs, told["frame_interval_ps"], bias).torsions(name)
-
-
 def _basins(entry: dict[str, Any], angles: np.ndarray) -> Basins:
     """Those of the reference, with borders found on a map of these angles (F, 2), radians.
 
@@ -162,11 +152,11 @@ def read(name: str, folder: Path, which: int) -> Peptide:
     """All of one peptide, with the first (0) or the second (1) set of runs."""
     plain, sets = folder / f"md_{name}", [folder / f"{name}_populations", folder / "again" / f"{name}_populations"]
     made = sets[which]
-    runs, other = (short_runs(name, one) for one in (made, sets[1 - which]))
+    runs, other = (read_md([one / "md.xtc"], one / "topology.pdb").torsions(name) for one in (made, sets[1 - which]))
     reference = np.concatenate(other.runs)
     drawn = made / "samples"
     samples = read_samples(drawn / "samples.xtc", drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
-    (of_plain,) = read_samples(plain / "trajectory.xtc", plain / "topology.pdb").torsions(name).runs
+    (of_plain,) = read_md([plain / "trajectory.xtc"], plain / "topology.pdb").torsions(name).runs
     pairs = np.array(phi_psi_pairs(samples.torsions))
     everything, unbiased = np.concatenate([*runs.runs, reference]), np.concatenate([runs.unbiased, other.unbiased])
     entries = read_json(REFERENCE / f"{name}.json")["raw"]["basins"]["residues"]
@@ -283,16 +273,13 @@ def weighted(peptide: Peptide, number: int, settings: PopulationSettings) -> dic
             )
     of_samples = weights_by(peptide.samples, results, of_residues)[0]
     whole = number == len(peptide.runs.runs)  # macrostates take a while
-    return (
-        _scores(peptide, angles, weights)
-        | {
-            "runs": number,
-            "lag_ps": lag["lag_ps"],
-            "samples": _scores(peptide, peptide.samples.runs[0], of_samples),
-            "basins": rows,
-        }
-        | {"macrostates": js_macrostates(peptide, weights) if whole else None}
-    )
+    return _scores(peptide, angles, weights) | {
+        "runs": number,
+        "lag_ps": lag["lag_ps"],
+        "samples": _scores(peptide, peptide.samples.runs[0], of_samples),
+        "basins": rows,
+        "macrostates": js_macrostates(peptide, weights) if whole else None,
+    }
 
 
 def measured(name: str, folder: Path, which: int) -> dict[str, Any]:

@@ -31,14 +31,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from populations_implicit import agree, short_runs
+from populations_implicit import agree
 from scipy import stats
 
 from jamun.config.populations import PopulationSettings
 from jamun.io.atomic import read_json, write_json
 from jamun.io.provenance import provenance
 from jamun.populations.residues import PeptideRuns
-from jamun.populations.run import estimate, read_samples
+from jamun.populations.run import estimate, read_md, read_samples
 
 PEPTIDES = ("NP", "YA", "LG")
 # Entries that a state has in MD which can tell of it, and frames (1 ps each) that each lasts.
@@ -105,7 +105,7 @@ def of_long_md(name: str, folder: Path) -> Known:
 def measured(name: str, folder: Path, known: Known) -> list[dict[str, Any]]:
     """One peptide: its slow steps, a row a state."""
     made = folder / f"{name}_populations"
-    runs = short_runs(name, made)
+    runs = read_md([made / "md.xtc"], made / "topology.pdb").torsions(name)
     drawn = made / "samples"
     samples = read_samples(drawn / "samples.xtc", drawn / "topology.pdb", drawn / "flags.npz").torsions(name)
     results, _ = estimate(runs, samples, PopulationSettings(budget=10_000.0))

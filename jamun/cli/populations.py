@@ -19,8 +19,6 @@ from jamun.io.text import one_line
 
 # Steps of 4 fs with heavy hydrogens, where the settings are of another solvent.
 _STEPS = {"timestep": 4.0, "hydrogen_mass": 3.0}
-
-
 # With fewer runs that weigh in effect, where a bias is taken off, the noise of that is not in the intervals.
 _FEW_RUNS = 8.0
 
@@ -112,9 +110,17 @@ def populations(
     out = out or Path(f"{name}_populations")
     require_folder(out)
     refuse_others(out, "populations", name)
-    if md:
-        from jamun.populations.run import publish, read_md, read_samples, require_peptide
+    # After what is wrong with the options was told: it takes a while.
+    from jamun.populations.run import (
+        PopulationFolders,
+        populations_to_files,
+        publish,
+        read_md,
+        read_samples,
+        require_peptide,
+    )
 
+    if md:
         assert topology is not None, "it was asked for"
         frames = read_md(md, topology, frame_interval)
         expected = None if samples is None else read_samples(samples, topology)
@@ -126,8 +132,6 @@ def populations(
         assert sequence is not None, "it was asked for"
         simulate = _simulate(settings, solvent)
         cores = processes or len(os.sched_getaffinity(0))
-        from jamun.populations.run import PopulationFolders, populations_to_files, read_samples
-
         if samples is None:
             from jamun.commands.sample import Molecule, sample_unless_drawn, sampling_settings
 

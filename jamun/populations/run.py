@@ -127,16 +127,20 @@ def read_md(files: Sequence[Path], topology: Path, frame_interval: float | None 
     if len({file.resolve() for file in files}) < len(files):
         raise PopulationError(f"{files[0].parent}: a file of MD is given twice; give each once.")
     read = [_taken_in(file, topology) for file in files]
+    interval = frame_interval or read[0].interval_ps or 0.0  # which fits no times
     for file, found in zip(files, read, strict=True):
         stored = found.interval_ps
-        wanted = frame_interval or read[0].interval_ps
-        if wanted is None or (frame_interval is None and (stored is None or not np.isclose(stored, wanted, rtol=1e-3))):
+        fits = stored is not None and np.isclose(stored, interval, rtol=1e-3)
+        if frame_interval is None and not fits:
             raise PopulationError(
                 f"{file}: its times do not tell the one interval of all frames; give it in ps (--frame-interval)."
             )
-        if stored is not None and not np.isclose(stored, wanted, rtol=1e-3):
+        if stored is not None and not fits:
             logger.warning(
-                "%s: its times are %g ps apart; taken as %g ps apart, as told (--frame-interval).", file, stored, wanted
+                "%s: its times are %g ps apart; taken as %g ps apart, as told (--frame-interval).",
+                file,
+                stored,
+                interval,
             )
     biases = [_bias_of(file) for file in files]
     if any(bias != biases[0] for bias in biases):
@@ -144,12 +148,8 @@ def read_md(files: Sequence[Path], topology: Path, frame_interval: float | None 
             f"{files[0].parent}: files of MD were made with different biases of their barriers; give those of one bias."
         )
     runs = [run for found in read for run in np.split(found.trajectory.xyz, found.run_starts[1:])]
-    return PeptideFrames(
-        read[0].trajectory.topology,
-        runs,
-        float(frame_interval or read[0].interval_ps or 0.0),
-        None if biases[0] is None else Bias.of_told(biases[0]),
-    )
+    bias = None if biases[0] is None else Bias.of_told(biases[0])
+    return PeptideFrames(read[0].trajectory.topology, runs, interval, bias)
 
 
 def _bias_of(file: Path) -> list[dict[str, Any]] | None:
