@@ -29,6 +29,7 @@ from jamun.populations.run import (
     estimate,
     populations_to_files,
     publish,
+    read_md,
     read_samples,
 )
 from jamun.populations.samples import weighted_samples_to_files
@@ -362,10 +363,10 @@ def test_settings_that_leave_nothing_are_refused_before_md(alanine, tmp_path, ch
 
 
 def test_the_mirror_image_has_the_populations_of_a_d_residue(finished, tmp_path):
-    frames = read_samples(finished / "md.xtc", finished / "topology.pdb")
-    found = {}
+    frames = read_md([finished / "md.xtc"], finished / "topology.pdb", 0.04)
+    runs, found = np.split(np.concatenate(frames.runs), 6), {}
     for name, sign in (("left", 1), ("right", -1)):
-        own = PeptideFrames(frames.topology, [run * [sign, 1, 1] for run in np.split(frames.runs[0], 6)], 0.04)
+        own = PeptideFrames(frames.topology, [run * [sign, 1, 1] for run in runs], 0.04)
         (tmp_path / name).mkdir()
         publish("A", own, own, 300.0, SETTINGS, tmp_path / name, {})
         found[name] = read_json(tmp_path / name / "populations.json")
@@ -443,6 +444,17 @@ def test_samples_of_another_peptide_and_explicit_solvent_are_refused(alanine, tm
         populations_to_files("G", tmp_path / "G.pdb", samples, SIMULATE, SETTINGS, folders, 1)
     with pytest.raises(PopulationError, match="implicit"):
         populations_to_files("A", alanine / "A.pdb", samples, SimulateSettings(), SETTINGS, folders, 1)
+
+
+def test_md_with_lowered_barriers_is_no_sample(finished, tmp_path):
+    given = {"samples": finished / "md.xtc", "topology": finished / "topology.pdb"}
+    with pytest.raises(PopulationError, match=r"lowered barriers.*--md"):
+        populations(sequence="A", out=tmp_path, **given)
+    # Made with the barriers of the force field, it is.
+    for name in ("md.xtc", "topology.pdb"):
+        shutil.copy(finished / name, tmp_path)
+    write_json(tmp_path / "populations.json", read_json(finished / "populations.json") | {"bias": None})
+    assert len(read_samples(tmp_path / "md.xtc", tmp_path / "topology.pdb").runs[0])
 
 
 def test_samples_of_the_wrong_hand_alone_are_told(alanine, tmp_path):
