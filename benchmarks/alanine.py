@@ -17,7 +17,7 @@ from typing import Any
 import mdtraj
 import numpy as np
 
-from jamun.config.simulate import SimulateSettings
+from jamun.config.simulate import EquilibrationStage, SimulateSettings
 from jamun.io.atomic import read_json, write_json
 from jamun.io.files import MdFiles
 from jamun.io.provenance import provenance
@@ -39,9 +39,9 @@ def settings(nanoseconds: float) -> SimulateSettings:
         timestep=4.0,
         hydrogen_mass=3.0,
         equilibration=[
-            {"ensemble": "NVT", "duration": 10.0, "restrained": True},
-            {"ensemble": "NPT", "duration": 20.0, "restrained": True},
-            {"ensemble": "NVT", "duration": 20.0},
+            EquilibrationStage(ensemble="NVT", duration=10.0, restrained=True),
+            EquilibrationStage(ensemble="NPT", duration=20.0, restrained=True),
+            EquilibrationStage(ensemble="NVT", duration=20.0),
         ],
         production=1000.0 * nanoseconds,
         frame_interval=1.0,

@@ -95,7 +95,9 @@ class Side:
         self.denoiser = denoiser
         self.device = denoiser.gain.device
         products = {"e3nn": None, "cuequivariance": cuequivariance_product}
-        self.call = PerEdgeNetwork(denoiser, products[name]) if name in products else denoiser
+        self.call: Callable[..., torch.Tensor] = (
+            PerEdgeNetwork(denoiser, products[name]) if name in products else denoiser
+        )
         if compiled and name not in products:
             self.call = accelerated(denoiser, "default", self.device)
         self.bf16 = bf16
@@ -216,7 +218,7 @@ def profile(options: argparse.Namespace, device: torch.device) -> list[dict[str,
     return rows
 
 
-def growth(options: argparse.Namespace, device: torch.device) -> list[dict[str, float]]:
+def growth(options: argparse.Namespace, device: torch.device) -> list[dict[str, Any]]:
     """Milliseconds a graph against atoms, and against graphs."""
     side = Side("dense", network(NetworkSettings(), device), options.bf16, False)
     rows = []
@@ -236,7 +238,7 @@ def growth(options: argparse.Namespace, device: torch.device) -> list[dict[str, 
     return rows
 
 
-def sampling(options: argparse.Namespace, device: torch.device) -> list[dict[str, float]]:
+def sampling(options: argparse.Namespace, device: torch.device) -> list[dict[str, Any]]:
     """Milliseconds a chain of one evaluation of a walk, 25 atoms, in both precisions in turns, and the operations that
     the sums need over those of a product of large float32 matrices."""
     rows = []
@@ -280,7 +282,7 @@ def cuda_graphs(options: argparse.Namespace, device: torch.device) -> list[dict[
     batch = Batch(0.3 * torch.randn(256, 27, 3), random_conditioning(256, 27), 0).to(device)
     for mode in ("off", "cuda_graphs"):
         training = TrainingSettings(
-            sigma_range=["0.01 nm", "0.06 nm"], compile=mode, precision="tf32" if options.tf32 else "float32"
+            sigma_range=[0.01, 0.06], compile=mode, precision="tf32" if options.tf32 else "float32"
         )
         module = DenoiserTraining(settings, training, SQUARED).to(device)
         optimizer = module.configure_optimizers()["optimizer"]

@@ -25,7 +25,7 @@ from jamun.evaluation.js import histograms, js_distance
 from jamun.io.atomic import read_json, write_json
 from jamun.io.files import SamplingFiles
 from jamun.io.provenance import provenance
-from jamun.io.shipped import shipped_model
+from jamun.io.shipped import sampling_in, shipped_model
 from jamun.model.score import NetworkScore
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
@@ -54,7 +54,8 @@ WAYS: dict[str, dict[str, Any]] = {
 def measure(runs: PeptideRuns, weights: np.ndarray, changes: dict[str, Any], folder: Path) -> dict[str, Any]:
     """One way on one peptide; `weights` (F,) are of its MD's frames."""
     model = shipped_model("explicit")
-    settings = SamplingSettings(**model.sampling | {"samples": 960, "chains": 60, "reject": []} | changes)
+    own = sampling_in(str(model.weights))
+    settings = SamplingSettings(**own | {"samples": 960, "chains": 60, "reject": []} | changes)
     pdb, files = folder / f"{runs.peptide}.pdb", SamplingFiles.in_folder(folder / "samples")
     build_to_files(parse_sequence(runs.peptide), "capped", 7.0, pdb, pdb.with_suffix(".json"))
     before = time.process_time()

@@ -28,8 +28,9 @@ from jamun.io.atomic import write_json
 from jamun.io.provenance import provenance
 from jamun.model import denoiser as form
 from jamun.model.conditioning import Conditioning
-from jamun.model.denoiser import Denoiser, preconditioning
+from jamun.model.denoiser import Denoiser
 from jamun.model.geometry import neighbour_lists
+from jamun.model.network import preconditioning
 
 SETTINGS = NetworkSettings(
     hidden_irreps="96x0e + 24x1e", n_convolutions=5, n_radial=32, radial_width=16, cutoff="0.9 nm"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import mdtraj
 import numpy as np
@@ -84,7 +85,8 @@ def main() -> None:
     print(f"Prior: {len(others)} peptides. Lag {settings.lag:g} ps, strength {settings.strength:g}.\n")
     print("| two sets of replicas | step | states | plain averages differ by (rms) | weighted | agree within 95 % |")
     print("|---|---|---|---|---|---|")
-    halves, opposed = [], []
+    halves: list[Any] = []
+    opposed: list[Any] = []
     for name in names:
         runs = read(name)
         generator = np.random.default_rng(1)

@@ -92,7 +92,8 @@ Known = dict[tuple[str, ...], dict[str, Any]]
 
 def of_long_md(name: str, folder: Path) -> Known:
     """What the long MD of one peptide tells of each state: its share with its interval, and how often it is entered."""
-    runs, found = long_runs(name, folder), {}
+    runs = long_runs(name, folder)
+    found: Known = {}
     steps = runs.steps
     for step, in_md, entered in zip(steps, shares(runs), entries(runs), strict=True):
         names = STATES[step.name]

@@ -29,7 +29,7 @@ from jamun.evaluation.runs import cut_into_runs
 from jamun.evaluation.tica import Projection, fit_tica
 from jamun.io.atomic import read_json, write_json
 from jamun.io.provenance import provenance
-from jamun.io.shipped import shipped_model
+from jamun.io.shipped import sampling_in, shipped_model
 from jamun.model.score import NetworkScore
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
@@ -60,7 +60,7 @@ def slow_motion(peptide: str) -> tuple[Projection, np.ndarray]:
 def measure(name: str, peptide: str, changes: dict[str, Any], folder: Path) -> dict[str, Any]:
     """One model on one peptide: samples, effective samples, evaluations, time and flaws."""
     model = shipped_model(name)
-    settings = SamplingSettings(**model.sampling | {"device": "cpu", "reject": []} | changes)
+    settings = SamplingSettings(**sampling_in(str(model.weights)) | {"device": "cpu", "reject": []} | changes)
     pdb, files = folder / f"{peptide}.pdb", SamplingFiles.in_folder(folder / f"{peptide}_{name}")
     folder.mkdir(exist_ok=True)
     if not pdb.exists():

@@ -63,7 +63,7 @@ def sample(row: Row, samples: int, folder: Path) -> dict[str, float]:
     import torch
 
     from jamun.config.sampling import SamplingSettings
-    from jamun.io.shipped import DEFAULT_MODEL, shipped_model
+    from jamun.io.shipped import DEFAULT_MODEL, sampling_in, shipped_model
     from jamun.model.score import NetworkScore
     from jamun.peptides.build import build_to_files
     from jamun.peptides.sequences import parse_sequence
@@ -71,11 +71,12 @@ def sample(row: Row, samples: int, folder: Path) -> dict[str, float]:
 
     build_to_files(parse_sequence("AW"), "capped", 7.0, folder / "AW.pdb", folder / "AW.json")
     model = shipped_model(DEFAULT_MODEL)
-    settings = SamplingSettings(**model.sampling | {"samples": samples, "chains": 100, "burn_in": 0, "device": "cpu"})
+    own = sampling_in(str(model.weights))
+    settings = SamplingSettings(**own | {"samples": samples, "chains": 100, "burn_in": 0, "device": "cpu"})
     if row.threads > 1:
         # What the command would share out among workers, by one: threads are set once sampling has set its own.
         torch.set_num_threads(row.threads)
-        torch.set_num_threads = lambda _: None
+        torch.set_num_threads = lambda nthreads: None
     before = _processor_seconds()
     files = SamplingFiles.in_folder(folder / "samples")
     sample_to_files(NetworkScore.read(model.weights), [folder / "AW.pdb"], "AW", settings, files, row.workers)

@@ -391,9 +391,9 @@ def collect(results: Path, logs: Path, root: Path, target: Path, model: str | No
     for peptide in tested:
         figures += [(f"{model}/{name}/{peptide}.png", f"{name}/{peptide}.png") for name in ("ramachandran", "msm")]
         figures += [(f"comparison/{peptide}.png", f"comparison/{peptide}.png")]
-    for source, place in figures:
-        if (results / "figures" / source).exists():
-            collection.put(f"figures/{place}", small_png(results / "figures" / source))
+    for drawn, place in figures:
+        if (results / "figures" / drawn).exists():
+            collection.put(f"figures/{place}", small_png(results / "figures" / drawn))
     collection.put("figures/overtaking.png", small_png(overtaking_png(Collected(target))))
     collection.finish()
     return Collected(target)

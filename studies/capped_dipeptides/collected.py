@@ -151,7 +151,9 @@ class Collected:
     def trained_on(self, model: str) -> int | None:
         """How many peptides a model was trained on; None of an imported one."""
         training = self.training.get(model)
-        return training and (training["training"].get("peptides") or len(self.study["peptides"]["train"]))
+        return (
+            None if training is None else training["training"].get("peptides") or len(self.study["peptides"]["train"])
+        )
 
     def md_self_distance(self, key: str) -> dict[str, float | None]:
         """What the MD itself has of a metric, means over the test peptides: between its halves, between its replicas,

@@ -200,8 +200,10 @@ def peptide_table(collected: Collected) -> str:
     }
     rows = []
     for _, row in own.iterrows():
-        ends = {key: [None if "_md_" in key else row.get(f"{key}_{end}") for end in ("low", "high")] for key in columns}
-        cells = [with_interval(row.get(key), *ends[key], kind) for key, (_, kind) in columns.items()]
+        low, high = (
+            {key: None if "_md_" in key else row.get(f"{key}_{end}") for key in columns} for end in ("low", "high")
+        )
+        cells = [with_interval(row.get(key), low[key], high[key], kind) for key, (_, kind) in columns.items()]
         rows.append([str(row["peptide"]), *cells])
     return markdown(["peptide", *(name for name, _ in columns.values())], rows)
 
@@ -241,7 +243,7 @@ def wall_clock_table(collected: Collected) -> str:
         if paper:
             made += [(then, paper["ns_per_day"]), (spent, paper["ns_per_day"])]
         estimate = (collected.records["dynamics"].get(peptide) or {}).get("ess", {}).get("speed_up") or {}
-        speed = [collected.same_cores(peptide, estimate.get(end)) for end in ("value", "low", "high")]
+        speed, low, high = (collected.same_cores(peptide, estimate.get(end)) for end in ("value", "low", "high"))
         rows.append(
             [
                 peptide,
@@ -250,7 +252,7 @@ def wall_clock_table(collected: Collected) -> str:
                 number(spent, "time"),
                 *(_when(one) for one in found.values()),
                 *(DASH if None in (time, ns) else nanoseconds(time * ns / DAY) for time, ns in made),
-                with_interval(*speed, "factor"),
+                with_interval(speed, low, high, "factor"),
             ]
         )
     names = ["peptide", "threads of MD, of sampling", "MD on the same cores, ns a day", "all samples took"]
@@ -270,7 +272,7 @@ def search_table(collected: Collected) -> str:
         "seconds": duration,
         "validation_loss": "{:.3f}".format,
     }
-    columns = [*(key for key in table if key not in kinds), *kinds]
+    columns = [*(str(key) for key in table if key not in kinds), *kinds]
     names = {"hidden_irreps": "features", "sigma_range": "sigma, nm", "radial_range": "radial range, nm"}
     names |= {"n_convolutions": "convolutions", "n_radial": "radial functions", "seconds": "wall clock"}
 
@@ -321,7 +323,8 @@ def model_table(collected: Collected) -> str:
 
 def mirror_table(collected: Collected) -> str:
     """How alike the maps of each model are to their mirror images; "" of one model, where it tells nothing."""
-    table, rows = collected.table("mirror"), []
+    table = collected.table("mirror")
+    rows: list[list[str]] = []
     if table is None or not collected.others:
         return ""
     chiral = table[table["residue_name"] != "GLY"]
