@@ -29,6 +29,8 @@ _BEGINS = re.compile(r"process (?P<process>\d+) on (?P<machine>\S+) begins")
 # Bytes at the end of a log in which its last lines are looked for, and the line with which its last run begins.
 _END, _LONG_END = 2**13, 2**18
 
+_job_log: Path | None = None
+
 
 class UserError(ValueError):
     """Something the user can put right; the message is one sentence saying what is wrong, where, and what to do."""
@@ -42,6 +44,25 @@ class Interrupted(UserError):
     exit_code = 143  # of a process that SIGTERM ended
 
 
+def log_to(path: Path) -> tuple[IO[str], logging.Handler]:
+    """Send what this process logs and prints to the end of a file, which may be the log of the job that started it.
+
+    Returns the open file, and what writes log lines to it.
+    """
+    stream = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (whose end is that of the job)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.captureWarnings(True)
+    sys.stdout = sys.stderr = stream
+    return stream, handler
+
+
+def log_of_job() -> Path | None:
+    """The log of the job that this process runs; None outside of a job."""
+    return _job_log
+
+
 @contextmanager
 def job_log(path: str | Path) -> Iterator[logging.Logger]:
     """Log to `path`, standard output and standard error included; whatever ends the job is one sentence.
@@ -50,15 +71,12 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
     no UserError, is in the log alone. The exit code is the error's own: 1, 130 of Ctrl-C, or 143 of an Interrupted. The
     log is locked meanwhile, by which others see that the job is at work.
     """
+    global _job_log
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     terminal = sys.stderr
-    stream = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed below, where a full disk is no error)
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    logging.captureWarnings(True)
-    sys.stdout = sys.stderr = stream
+    stream, handler = log_to(path)
+    _job_log = path.absolute()
     logger = logging.getLogger("jamun")
 
     def end(level: int, word: str, sentence: str, where: str = "log") -> None:
@@ -83,6 +101,7 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
             end(logging.ERROR, "Error", _unexpected(error), "log with the traceback")
         raise SystemExit(1) from None
     finally:
+        _job_log = None
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         logging.getLogger().removeHandler(handler)
         # Where the disk is full, the log's last lines may not fit; the error is on the terminal by then.

@@ -1,11 +1,16 @@
 """Requests to stop: SIGTERM, which schedulers send before they kill, SIGUSR1, which Slurm's --signal may send, and
-SIGINT, which is Ctrl-C."""
+SIGINT, which is Ctrl-C. And the end of processes whose parent was killed without one."""
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+# How often a process looks whether its parent is there, s.
+_LOOK = 0.2
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGINT") if hasattr(signal, name)]
 
@@ -41,3 +46,17 @@ def stop_requests() -> Iterator[StopRequest]:
         for number, handler in old.items():
             # A handler that was not set from Python reads as None, and cannot be set back.
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def end_with(parent: int) -> None:
+    """From now on, end this process soon after the process of this number, its parent, was killed: nobody else would.
+
+    It ends without cleaning up, as if it was killed too.
+    """
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK)
+        os._exit(1)
+
+    threading.Thread(target=look, daemon=True).start()

@@ -2,11 +2,16 @@
 
 import hashlib
 import logging
+import os
 import pickle
+import re
 import shutil
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,15 +19,17 @@ import lightning
 import numpy as np
 import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from jamun.config.architecture import ArchitectureSettings
 from jamun.config.training import TrainingSettings
 from jamun.io.atomic import read_json, write_json
-from jamun.io.log import Interrupted
+from jamun.io.log import Interrupted, log_of_job, log_to
 from jamun.io.seeds import derived_seed
+from jamun.io.signals import end_with
 from jamun.model.acceleration import float32_products
 from jamun.model.architectures import architecture_of
 from jamun.model.batches import TrainingData, TrainingError
@@ -68,6 +75,59 @@ def _fingerprint(
         "mean_squared_distance": data.mean_squared_distance,
         "initial_weights": weights,
     }
+
+
+class ProcessOfJob(Callback):
+    """What a process that Lightning starts, one for each device, needs of the job: its log, and to end with it."""
+
+    def __init__(self) -> None:
+        self.log_file = log_of_job()
+
+    def setup(self, trainer: lightning.Trainer, *_: object, **__: object) -> None:
+        if trainer.world_size > 1:
+            end_with(os.getppid())
+            if self.log_file is not None:
+                log_to(self.log_file)
+
+
+@contextmanager
+def _processes_of(trainer: lightning.Trainer) -> Iterator[None]:
+    """Where the trainer starts processes, one for each device, have them start well, and end when this one is told to.
+
+    New processes would run the script of this one once more, of a Snakemake job or of a user; nothing that they get is
+    defined there. Lightning handles SIGTERM in these processes alone, but who stops a job sends it to this one. They
+    are killed then, for in the midst of adding up gradients they would wait for each other; what is saved is whole.
+
+    Raises:
+        TrainingError: what one of them raised.
+        SIGTERMException: at SIGTERM.
+    """
+    launcher = trainer.strategy.launcher
+    if launcher is None:
+        yield
+        return
+
+    def end(*_: object) -> None:
+        launcher.kill(signal.SIGKILL)
+        raise SIGTERMException
+
+    main = sys.modules["__main__"]
+    kept: dict[str, Any] = {name: value for name, value in vars(main).items() if name in ("__file__", "__spec__")}
+    handles = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, end) if handles else None
+    vars(main).pop("__file__", None)
+    main.__spec__ = None
+    try:
+        yield
+    except ProcessRaisedException as error:
+        # The last line of its traceback.
+        if found := re.search(rf"^{TrainingError.__module__}.TrainingError: (.+)", str(error), re.MULTILINE):
+            raise TrainingError(found[1]) from None
+        raise
+    finally:
+        vars(main).update(kept)
+        if handles:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def fit(
@@ -132,7 +192,7 @@ def fit(
         num_sanity_val_steps=0,
         accumulate_grad_batches=training.accumulate,
         gradient_clip_val=training.gradient_clip or None,
-        callbacks=[history, *keepers, *stoppers, *bars],
+        callbacks=[ProcessOfJob(), history, *keepers, *stoppers, *bars],
         logger=[CSVLogger(work, name="csv"), TensorBoardLogger(work, name="tensorboard")],
         # Else, in a Slurm job, Lightning would take the number of processes from Slurm and requeue the job by itself.
         plugins=[LightningEnvironment()],
@@ -142,7 +202,7 @@ def fit(
         default_root_dir=work,
         use_distributed_sampler=False,
     )
-    with warnings.catch_warnings(), float32_products(training.precision):
+    with warnings.catch_warnings(), float32_products(training.precision), _processes_of(trainer):
         # the stream continues by number, which Lightning cannot know; on processors, readers would only take their time
         warnings.filterwarnings("ignore", message=".*mid-epoch.*")
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -152,7 +212,7 @@ def fit(
         except SIGTERMException:  # which would end the process with code 0
             saved = read_state(last, "last")["global_step"] if last.exists() else 0
             raise Interrupted(
-                f"training was told to stop by SIGTERM at step {trainer.global_step} of {training.max_steps}; up to "
-                f"step {saved}, its last validation, it is saved in {work}: run the same command again to go on."
+                f"training was told to stop by SIGTERM; up to step {saved} of {training.max_steps}, its last "
+                f"validation, it is saved in {work}: run the same command again to go on."
             ) from None
     return last, best

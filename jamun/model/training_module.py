@@ -145,5 +145,7 @@ class FrameData(lightning.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Batch]:
         makers = self.validation_batches
-        stream = Stream(lambda number: makers[number](), lambda: 0, *self._turns(), len(makers))
+        # Where some process would have none, all validate on all: none may be left waiting for the others.
+        turns = self._turns() if len(makers) >= self._trainer().world_size else (0, 1)
+        stream = Stream(lambda number: makers[number](), lambda: 0, *turns, len(makers))
         return DataLoader(stream, batch_size=None)

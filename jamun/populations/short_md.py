@@ -1,6 +1,7 @@
 """Short MD runs from many starts, each a file, so that a killed round goes on: by processes on cores, or all of a round
 as one system on a GPU."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +19,7 @@ from jamun.config.populations import OF_SIMULATE
 from jamun.config.simulate import GPU_PLATFORMS, SimulateSettings
 from jamun.io.atomic import read_npz, write_npz
 from jamun.io.log import UserError
+from jamun.io.signals import end_with
 from jamun.simulate.batch import DRIFT, ApartBatch
 from jamun.simulate.system import SimulationSystem
 
@@ -181,7 +183,7 @@ def run_all(runs: list[ShortRun], settings: RunSettings, processes: int) -> Iter
             yield run_short(run, settings)
         return
     # Forked: a spawned process would run the script of a Snakemake job once more.
-    with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
+    with ProcessPoolExecutor(processes, get_context("fork"), initializer=end_with, initargs=(os.getpid(),)) as pool:
         try:
             yield from pool.map(run_short, missing, repeat(settings))
         except BaseException:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -20,10 +19,11 @@ from typing import Protocol
 
 import torch
 
+from jamun.io.signals import end_with
 from jamun.sampling.block import Advance, Block, Walkers
 from jamun.sampling.starts import SamplingError
 
-# A worker goes on this long before it hands back what it made, s; and looks this often whether it is alone, s.
+# A worker goes on this long before it hands back what it made, s; and one waits this long for what workers made, s.
 _SLICE, _LOOK = 2.0, 0.2
 
 
@@ -77,14 +77,7 @@ def _begin(walkers: Walkers, stop: Event, seconds: float, threads: int, parent: 
     for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     torch.set_num_threads(threads)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent was killed, which cannot end it itself then."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK)
-    os._exit(1)
+    end_with(parent)
 
 
 def _advance(block: Block, room: int) -> Advance:

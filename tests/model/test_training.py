@@ -5,12 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import signal
 import subprocess
+import sys
 import time
 from dataclasses import fields
 from pathlib import Path
 
+import h5py
 import numpy as np
+import psutil
 import pytest
 import torch
 import toy
@@ -326,6 +331,53 @@ def test_only_our_checkpoints_are_read(data: dict[str, object], tmp_path: Path) 
         with pytest.raises(CheckpointError, match=reason):
             load_denoiser(path)
     assert not (tmp_path / "executed").exists()
+
+
+def test_processes_of_devices_stop_and_end_with_the_job(data: dict[str, object], tmp_path: Path) -> None:
+    """Started by a script without a main guard, as Snakemake's jobs are."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys, json\nfrom pathlib import Path\n"
+        f"sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}\n"
+        "import test_training as t\nfrom jamun.io.log import job_log\n"
+        "data = {key: [Path(p) for p in value] if isinstance(value, list) else Path(value)\n"
+        "        for key, value in json.loads(sys.argv[1]).items()}\n"
+        "with job_log(sys.argv[2] + '/log'):\n"
+        "    t.train(**t._arguments(data, Path(sys.argv[2]), devices=2, **json.loads(sys.argv[3])))\n"
+    )
+    own = {k: [str(p) for p in v] if isinstance(v, list) else str(v) for k, v in data.items()}
+    folder, log = tmp_path / "run", tmp_path / "run" / "log"
+    # One batch of validation for both.
+    changes = {"max_steps": 100_000, "validation_interval": 5, "validation_frames": 8}
+
+    def begun(said: str) -> subprocess.Popen[bytes]:
+        before = log.read_text().count(said) if log.exists() else 0
+        command = [sys.executable, str(script), json.dumps(own), str(folder), json.dumps(changes)]
+        process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
+        while (not log.exists() or log.read_text().count(said) == before) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return process
+
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGKILL, -9)):
+        process = begun("INFO step ")
+        ended = [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+        assert len(ended) == 2
+        process.send_signal(number)
+        assert process.wait(60) == code
+        _, alive = psutil.wait_procs(ended, timeout=20)
+        assert not alive
+    assert re.search(r"STOPPED training was told to stop by SIGTERM; up to step \d+ of 100000", log.read_text())
+    assert (folder / "work" / "last.ckpt").exists()
+    # What is wrong in a process is a sentence here.
+    broken = toy.write_toy(tmp_path / "AA.h5", ["ALA", "ALA"], 60, 1)
+    with h5py.File(broken, "r+") as file:
+        file["positions"][:] = np.nan
+    own["train"], changes["align"] = [str(broken)], False
+    process = begun("ERROR")
+    assert process.wait(60) == 1
+    assert "ERROR The training loss is no longer a finite number at step" in log.read_text()
 
 
 def test_two_processes_give_the_gradients_of_one(data: dict[str, object], tmp_path: Path) -> None:
