@@ -77,6 +77,17 @@ def _fingerprint(
     }
 
 
+def _leave_out_warnings() -> None:
+    """Those of Lightning that are not true of this training."""
+    for told in (
+        "mid-epoch",  # the stream continues by number, which Lightning cannot know
+        "does not have many workers",  # on processors, readers would only take their time
+        "Checkpoint directory.*exists and is not empty",
+        "sync_dist=True",  # the validation loss is that of all processes
+    ):
+        warnings.filterwarnings("ignore", message=f".*{told}")
+
+
 class ProcessOfJob(Callback):
     """What a process that Lightning starts, one for each device, needs of the job: its log, and to end with it."""
 
@@ -86,6 +97,7 @@ class ProcessOfJob(Callback):
     def setup(self, trainer: lightning.Trainer, *_: object, **__: object) -> None:
         if trainer.world_size > 1:
             end_with(os.getppid())
+            _leave_out_warnings()
             if self.log_file is not None:
                 log_to(self.log_file)
 
@@ -203,10 +215,7 @@ def fit(
         use_distributed_sampler=False,
     )
     with warnings.catch_warnings(), float32_products(training.precision), _processes_of(trainer):
-        # the stream continues by number, which Lightning cannot know; on processors, readers would only take their time
-        warnings.filterwarnings("ignore", message=".*mid-epoch.*")
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
+        _leave_out_warnings()
         try:
             trainer.fit(module, datamodule=frames, ckpt_path=last if last.exists() else None, weights_only=True)
         except SIGTERMException:  # which would end the process with code 0
