@@ -19,7 +19,7 @@ from jamun.evaluation.ensembles import (
     require_same_molecule,
     weights_beside,
 )
-from jamun.evaluation.metrics import COMMAND, Metric, estimate_at, metrics_of
+from jamun.evaluation.metrics import COMMAND, Metric, estimate_at, mean_of_pieces, metrics_of
 from jamun.evaluation.msm.inputs import MSMInput
 from jamun.evaluation.pair import Clock, Pair, ensemble_of, pair_of
 from jamun.evaluation.run import publish
@@ -248,8 +248,7 @@ def main_number(metric: Metric, found: dict[str, dict[str, Any]]) -> MainNumber:
     if "md_halves" in metric.baselines:
         halves = estimate_at(results, metric.path_of("md_halves")).get("value")
     else:
-        own = estimate.get("md_halves")
-        halves = np.mean(own) if isinstance(own, list) else own
+        halves = mean_of_pieces(estimate.get("md_halves"))
     values = (estimate["value"], estimate.get("low"), estimate.get("high"), halves)
     value, low, high, md_halves = (None if each is None else factor * float(each) for each in values)
     words = f"{words} ({unit})" if unit else words

@@ -9,7 +9,16 @@ from scipy import constants
 from scipy.ndimage import gaussian_filter
 
 from jamun.config.physicality import PhysicalitySettings
-from jamun.evaluation.bootstrap import REFERENCE_SEED, SAMPLES_SEED, block_weights, centred, missing, ratio
+from jamun.evaluation.bootstrap import (
+    BLOCKS,
+    REFERENCE_SEED,
+    SAMPLES_SEED,
+    block_weights,
+    centred,
+    missing,
+    ratio,
+    without_interval,
+)
 from jamun.evaluation.js import js_distance
 
 # Gas constant, kcal/mol/K.
@@ -124,16 +133,26 @@ def occupancies(counts: np.ndarray, basins: Basins) -> np.ndarray:
 
 
 def _metric(
-    value: float, resampled: np.ndarray, pieces: tuple[np.ndarray | None, np.ndarray | None], count: int, kind: str
+    value: float,
+    resampled: np.ndarray,
+    pieces: tuple[np.ndarray | None, np.ndarray | None],
+    count: int,
+    kind: str,
+    frames: int,
 ) -> dict[str, Any]:
     """One number with its interval: percentiles of a share, whose bounds include the value; a distance is centred.
 
+    Of fewer `frames` than BLOCKS a share has no interval, and a distance no value.
     `pieces` are the numbers of the MD's halves and replicas: of a share each one's own, of a distance one number.
     """
     if not np.isfinite(value):
         return missing("no basins in the MD" if count == 0 else "no frames", count)
-    if kind == "distance":
+    if kind == "distance" and frames < BLOCKS:
+        entry = missing(f"only {frames} frames; a distribution needs {BLOCKS}", count)
+    elif kind == "distance":
         entry = centred(value, resampled, count)
+    elif frames < BLOCKS:
+        entry = without_interval(value, frames, count)
     else:
         low, high = np.percentile(resampled[np.isfinite(resampled)], [2.5, 97.5])
         entry = {"value": value, "low": min(float(low), value), "high": max(float(high), value), "count": count}
@@ -142,10 +161,11 @@ def _metric(
 
 
 def _visited(frames: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sum (...) of the weights (K,) of basins with at least one of the frames (..., K + 1); NaN without basins."""
+    """Sum (...) of the weights (K,) of basins with at least one of the frames (..., K + 1); NaN without basins or
+    frames."""
     if len(weights) == 0:
         return np.full(frames.shape[:-1], np.nan)
-    return np.clip((frames[..., 1:] > 0) @ weights, 0.0, 1.0)
+    return np.where(frames.sum(-1) > 0, np.clip((frames[..., 1:] > 0) @ weights, 0.0, 1.0), np.nan)
 
 
 def _numbers(
@@ -179,6 +199,11 @@ def _of_pieces(
     return numbers | {"js": js_distance(inside[pairs[:, 0]], inside[pairs[:, 1]]).mean()}
 
 
+def _frames(counts: np.ndarray) -> int:
+    """Frames of an ensemble by its maps (blocks, P, bins, bins)."""
+    return round(float(counts[:, :1].sum()))
+
+
 def cover(
     reference: np.ndarray, samples: np.ndarray, halves: np.ndarray, replicas: np.ndarray, basins: list[Basins]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -197,6 +222,8 @@ def cover(
     kinds = {"coverage": "share", "weighted_coverage": "share", "outside": "share", "unseen": "share", "js": "distance"}
     residues: list[dict[str, Any]] = []
     parts: dict[str, list[tuple[Any, ...]]] = {name: [] for name in kinds}
+    # Every residue's map holds all frames; weights are 1 on average.
+    frames = {"share": _frames(samples), "distance": min(_frames(samples), _frames(reference))}
     for place, found in enumerate(basins):
         md, theirs = occupancies(reference[:, place], found), occupancies(samples[:, place], found)
         md_all, theirs_all = md.sum(0), theirs.sum(0)
@@ -212,7 +239,7 @@ def cover(
         for name in kinds:
             value, pieces = float(values[name]), (of_halves[name], of_replicas[name])
             parts[name].append((value, resampled[name], *pieces))
-            entry[name] = _metric(value, resampled[name], pieces, found.count, kinds[name])
+            entry[name] = _metric(value, resampled[name], pieces, found.count, kinds[name], frames[kinds[name]])
         entry["outside"]["md"] = ratio(md[:, 0], md.sum(1), REFERENCE_SEED)
         entry["left_out"] = found.left_out
         entry["basins"] = [
@@ -237,5 +264,5 @@ def cover(
             continue
         value, of_resamples, first = (np.mean([row[k] for row in known], axis=0) for k in range(3))
         second = np.mean([row[3] for row in known], axis=0) if len(replicas) else None
-        means[name] = _metric(float(value), of_resamples, (first, second), len(known), kinds[name])
+        means[name] = _metric(float(value), of_resamples, (first, second), len(known), kinds[name], frames[kinds[name]])
     return means, residues

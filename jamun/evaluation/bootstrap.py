@@ -71,8 +71,8 @@ def _estimate(value: float, low: float | None, high: float | None, count: int) -
     return {"value": float(value)} | ends | {"count": count}
 
 
-def _few(value: float, frames: int, count: int) -> dict[str, Any]:
-    """A number that has no interval."""
+def without_interval(value: float, frames: int, count: int) -> dict[str, Any]:
+    """A number that has no interval, since it is of so few `frames`."""
     reason = f"no interval from {frames} frames, fewer than {BLOCKS}"
     return _estimate(value, None, None, count) | {"reason": reason}
 
@@ -94,7 +94,7 @@ def ratio(sums: np.ndarray, weights: np.ndarray, seed: int, frames: int | None =
     resampled = resampled[np.isfinite(resampled)]
     value = sums.sum() / total
     if frames < BLOCKS or len(resampled) == 0:
-        return _few(value, frames, frames)
+        return without_interval(value, frames, frames)
     low, high = np.percentile(resampled, [2.5, 97.5])
     return _estimate(value, low, high, frames)
 
@@ -112,7 +112,7 @@ def centred(
     if not np.isfinite(value):
         return missing("the molecule has none of these" if count == 0 else "a histogram is empty", count)
     if frames < BLOCKS or len(resampled) == 0:
-        return _few(value, frames, count)
+        return without_interval(value, frames, count)
     low, high = np.percentile(resampled, [2.5, 97.5]) - resampled.mean()
     return _estimate(value, np.clip(value + low, 0, top), np.clip(value + high, 0, top), count)
 

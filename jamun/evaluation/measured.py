@@ -90,9 +90,13 @@ class MeasuredEnsemble:
         return block_sums(values, self.blocks, self.number, self.frames.weights)
 
     def mean(self, values: np.ndarray) -> np.ndarray:
-        """Weighted mean over frames of numbers (F, ...), in double precision."""
+        """Weighted mean over frames of numbers (F, ...), in double precision; NaN where no frame has a weight."""
         weights = self.frames.weights
-        return values.mean(0, dtype=float) if weights is None else np.average(values, axis=0, weights=weights)
+        if weights is None:
+            return values.mean(0, dtype=float)
+        if not weights.any():
+            return np.full(values.shape[1:], np.nan)
+        return np.average(values, axis=0, weights=weights)
 
     def share(self, values: np.ndarray) -> dict[str, Any]:
         """Share of flags (F,), or mean of numbers, with its interval."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jamun.io.atomic import read_json
 from jamun.io.log import UserError
 
@@ -144,6 +146,14 @@ def estimate_at(results: dict[str, dict[str, Any] | None], path: tuple[str, ...]
     for part in path:
         found = (found or {}).get(part)
     return found or {}
+
+
+def mean_of_pieces(own: list[float | None] | float | None) -> float | None:
+    """One number of the MD's halves: the mean of a share that each has, a distance between them as it is; None where
+    a half has none, since no frame in it has a weight."""
+    numbers = own if isinstance(own, list) else [own]
+    known = [one for one in numbers if one is not None and np.isfinite(one)]
+    return float(np.mean(known)) if len(known) == len(numbers) else None
 
 
 def columns(key: str, estimate: dict[str, Any]) -> dict[str, float | None]:

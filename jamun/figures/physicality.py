@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from jamun.config.figures import FigureSettings
+from jamun.evaluation.metrics import mean_of_pieces
 from jamun.figures import style
 
 _GREY = "#b8b8b8"
@@ -210,7 +211,9 @@ def _map(
     visited = "no basins" if coverage is None else f"{round(coverage * count)} of {count} basins visited"
     title = f"{style.residue_label(residue['residue_name'], residue['residue'])}: {visited}"
     if unseen["value"] is not None:
-        title += f"\nunseen by MD {_percent(unseen['value'])} (halves {_percent(np.mean(unseen['md_halves']))})"
+        halves = mean_of_pieces(unseen["md_halves"])
+        title += f"\nunseen by MD {_percent(unseen['value'])}"
+        title += "" if halves is None else f" (halves {_percent(halves)})"
     panel.set_title(title, fontsize=8, loc="left")
     return image
 

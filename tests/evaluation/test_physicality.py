@@ -281,6 +281,12 @@ def test_few_frames_give_reasons(md):
     assert raw["shares"]["bond_outlier"]["value"] == 0
     assert raw["shares"]["bond_outlier"]["low"] is None
     assert raw["basins"]["coverage"]["value"] == 1
+    assert raw["basins"]["unseen"]["value"] == 0
+    for name in ("coverage", "unseen"):
+        assert raw["basins"][name]["low"] is None
+        assert "5 frames" in raw["basins"][name]["reason"]
+    assert raw["basins"]["js"]["value"] is None
+    assert "only 5 frames" in raw["basins"]["js"]["reason"]
 
 
 def test_a_small_molecule_without_centres_and_pairs():

@@ -8,11 +8,13 @@ import pytest
 from pairs import files_in, of_trajectory
 from test_compare import shaken
 
+from jamun.commands.evaluate import main_number
 from jamun.config.evaluation import EvaluationSettings
 from jamun.data.weights import effective_share
 from jamun.evaluation import comparison, dynamics, physicality
 from jamun.evaluation.describe_samples import describe
 from jamun.evaluation.ensembles import EvaluationError, read_weights, weights_beside
+from jamun.evaluation.metrics import METRICS
 from jamun.evaluation.msm import model as msm
 from jamun.evaluation.msm.inputs import MSMInput
 from jamun.evaluation.pair import Clock, Pair, read_pair
@@ -100,6 +102,24 @@ def test_the_md_held_against_itself_is_weighted(right, wrong):
     halves = comparison.analyse(Pair(wrong, right), SETTINGS)[0]["baselines"]["md_halves"]["backbone"]
     plain = comparison.analyse(Pair(replace(wrong, weights=None), right), SETTINGS)[0]["baselines"]["md_halves"]
     assert halves["value"] != pytest.approx(plain["backbone"]["value"], abs=1e-6)
+
+
+def test_a_half_of_the_md_without_weight_has_no_numbers(right):
+    """Weights of 0 leave frames out, such as those before equilibrium; the rest is as MD of its own."""
+    second = np.arange(FRAMES) >= FRAMES // 2
+    one_run = replace(right, chains=np.zeros(FRAMES, int))
+    found = physicality.analyse(Pair(replace(one_run, weights=2.0 * second), right, temperature=300.0), SETTINGS)[0]
+    raw = found["raw"]
+    own = physicality.analyse(Pair(one_run.chosen(second), right, temperature=300.0), SETTINGS)[0]["raw"]
+    shares = {**raw["shares"], **{name: raw["basins"][name] for name in ("coverage", "outside", "unseen")}}
+    for name, share in shares.items():
+        expected = own["shares"].get(name) or own["basins"][name]
+        assert share["value"] == pytest.approx(expected["value"]), name
+        assert np.isfinite(share["md_halves"]).tolist() == [False, True], name
+    read = json.loads(json.dumps(shares).replace("NaN", "null"))
+    results = {"physicality": {"raw": {"shares": read, "basins": {"coverage": read["coverage"]}}}}
+    for metric in (one for one in METRICS if one.key in ("clash", "basin_coverage")):
+        assert main_number(metric, results).md_halves is None
 
 
 def test_samples_without_md_are_weighted_too(right, wrong):
