@@ -28,7 +28,7 @@ from jamun.figures import to_files
 from jamun.io.atomic import read_json, read_npz
 from jamun.io.log import UserError, last_lines
 from jamun.io.shipped import importable_folder, msm_backend
-from jamun.peptides.sequences import CAPS
+from jamun.peptides.checks import peptide_of
 from jamun.trajectories.peptide import PeptideTrajectory, recorded_chains
 
 # What a record may lack: of MD that says nothing of its machine, or of samples.
@@ -101,7 +101,6 @@ def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology
     drawn_clock = Clock.of_samples(sampling, drawn.n_frames)
     # Where the folder's record is of another file, so are the flags.
     other = not sampling and (samples.parent / "sampling.json").is_file()
-    names = [residue.name for residue in md_frames.topology.residues if residue.name not in CAPS]
     return pair_of(
         (
             ensemble_of(md_frames, replica_of_frames(boundaries), clock, weights_beside(reference)),
@@ -117,7 +116,7 @@ def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology
         {
             "dataset": None,
             "model": sampling.get("model") or samples.stem,
-            "peptide": md.get("peptide") or "-".join(names),
+            "peptide": md.get("peptide") or peptide_of(md_frames.topology, md_frames.xyz).spelled,
         },
         notes,
     )

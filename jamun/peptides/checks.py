@@ -11,7 +11,7 @@ import numpy as np
 
 from jamun.peptides.closures import Closures
 from jamun.peptides.residues import chirality, hand, natural_centres
-from jamun.peptides.sequences import PeptideError
+from jamun.peptides.sequences import D_NAMES, Peptide, PeptideError
 from jamun.peptides.topology import places_of
 
 if TYPE_CHECKING:
@@ -107,6 +107,22 @@ def mirrored_residues(topology: mdtraj.Topology, positions: np.ndarray) -> froze
         if atom.name == "CA" and np.median(chirality(positions, centre, neighbours)) < 0:
             found.add(places[atom.residue.index])
     return frozenset(found)
+
+
+def peptide_of(topology: mdtraj.Topology, positions: np.ndarray) -> Peptide:
+    """What a sequence would say of a molecule: residues, D ones by positions (F, atoms, 3) in nm, ring, disulphides.
+
+    The peptide has no name, and its ends are not told. Residues that are no amino acids keep their names.
+    """
+    mirrored, closures, places = (
+        mirrored_residues(topology, positions),
+        Closures.of_topology(topology),
+        places_of(topology),
+    )
+    names = ((topology.residue(index).name, place) for index, place in places.items())
+    residues = tuple(D_NAMES.get(name, name) if place in mirrored else name for name, place in names)
+    pairs = (sorted(places[topology.atom(atom).residue.index] for atom in pair) for pair in closures.disulphides)
+    return Peptide("", residues, closures.ring is not None, tuple(sorted((low, high) for low, high in pairs)))
 
 
 def inverted(positions: np.ndarray, topology: mdtraj.Topology, expected: Mapping[int, int] | None = None) -> list[str]:

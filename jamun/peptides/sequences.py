@@ -93,7 +93,12 @@ class Peptide:
     @property
     def usual_name(self) -> str:
         """The sequence as it can stand in paths: the letters, or the names of residues where some are D."""
-        return self._whole("-".join(self.residues)) if D_MARK in self.letters else self.letters
+        return self.spelled if D_MARK in self.letters else self.letters
+
+    @property
+    def spelled(self) -> str:
+        """The sequence by the names of its residues, such as ``DAL-TRP`` and ``cyclo-GLY-ALA-GLY``."""
+        return self._whole("-".join(self.residues))
 
     def molecule(self, usual: Form) -> str:
         """The same for every spelling of one molecule: a ring has as many as it has residues, and ends may be told or

@@ -24,11 +24,9 @@ from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
-from jamun.peptides.checks import mirrored_residues
-from jamun.peptides.closures import Closures
+from jamun.peptides.checks import mirrored_residues, peptide_of
 from jamun.peptides.hydrogens import AllAtoms, SeedError
-from jamun.peptides.sequences import CAPS, D_NAMES, Peptide
-from jamun.peptides.topology import places_of
+from jamun.peptides.sequences import CAPS, Peptide
 from jamun.peptides.torsions import compute_torsions, phi_psi_pairs, torsions_of
 from jamun.peptides.writing import save_structure
 from jamun.populations.barriers import Bias, free_energies
@@ -168,15 +166,8 @@ def _bias_of(file: Path) -> list[dict[str, Any]] | None:
 def require_peptide(frames: PeptideFrames, peptide: Peptide, form: Form, where: Path) -> None:
     """Raises PopulationError unless frames are of the peptide: residues, their hands, ends, ring and disulphides; where
     its sequence does not tell the ends, they are of `form`."""
-    topology, places = frames.topology, places_of(frames.topology)
-    mirrored, closures = mirrored_residues(topology, np.concatenate(frames.runs)), Closures.of_topology(topology)
-    residues = tuple(
-        D_NAMES[topology.residue(index).name] if place in mirrored else topology.residue(index).name
-        for index, place in places.items()
-    )
-    pairs = (sorted(places[topology.atom(atom).residue.index] for atom in pair) for pair in closures.disulphides)
-    found = Peptide("", residues, closures.ring is not None, tuple(sorted((low, high) for low, high in pairs)))
-    caps = [residue.name for residue in topology.residues if residue.name in CAPS]
+    found = peptide_of(frames.topology, np.concatenate(frames.runs))
+    caps = [residue.name for residue in frames.topology.residues if residue.name in CAPS]
     capped = not peptide.ring and peptide.form(form) == "capped"
     same = found.molecule("uncapped") == replace(peptide, ends=None).molecule("uncapped")
     if same and caps == (["ACE", "NME"] if capped else []):

@@ -6,6 +6,7 @@ import sys
 import mdtraj
 import numpy as np
 import pytest
+from pairs import built
 from test_compare import shaken
 
 from jamun import cli
@@ -92,6 +93,20 @@ def test_records_beside_the_files_are_read(folder, tmp_path):
     assert np.bincount(load_inputs(*paths).reference.chains).tolist() == [400]
     (tmp_path / "md.json").write_text("nothing\n")
     assert np.bincount(load_inputs(*paths).reference.chains).tolist() == [400]
+
+
+@pytest.mark.parametrize(
+    ("sequence", "name"), [("A(D)S", "DAL-SER"), ("CAAC-SS1-4", "CYS-ALA-ALA-CYS-SS1-4"), ("GS", "GLY-SER")]
+)
+def test_a_molecule_without_record_is_named_by_its_hands_and_closures(tmp_path, sequence, name):
+    """Files name D-alanine ALA, as Amber does."""
+    one = built(sequence)
+    for atom in one.topology.atoms:
+        atom.residue.name = {"DAL": "ALA"}.get(atom.residue.name, atom.residue.name)
+    mdtraj.join([one, one]).save_xtc(tmp_path / "md.xtc")
+    one.save_pdb(tmp_path / "md.pdb")
+    pair = load_inputs(tmp_path / "md.xtc", tmp_path / "md.xtc", tmp_path / "md.pdb", None)
+    assert pair.described["peptide"] == name
 
 
 def test_molecules_torn_by_their_box_are_made_whole(folder, tmp_path):
