@@ -91,6 +91,8 @@ ABLATION_TABLE = "results/{dataset}/ablation/ablation.csv"
 
 # A folder a model, then one a kind of figure, holds those of single peptides; others lie beside the folders of models.
 FIGURES = "results/{dataset}/figures"
+# Below it, the folder of the figures that hold all models: no model may have its name.
+BESIDE = "comparison"
 VIEWER = "results/{dataset}/figures/{model}/viewer/{peptide}.html"
 REPORT = "results/{dataset}/report.html"
 

@@ -195,7 +195,9 @@ def over_ablation(pattern):
 
 
 def summary_results():
-    """The summary, and all that it is made of."""
+    """The summary, and all that it is made of; none without test peptides."""
+    if not SPLITS["test"]:
+        return []
     made = [layout.SAMPLES["record"]]
     analyses = SETTINGS.analyses() if SETTINGS.source.exists else {"compare": layout.EVALUATION["compare"]}
     made += [files["result"] for files in analyses.values()]
@@ -211,7 +213,7 @@ def all_atom_results():
 def ablation_results():
     """The figure of the ablation; none without variants, where the targets are about one model and it is not, or where
     nothing is sampled."""
-    if SETTINGS.partial:
+    if SETTINGS.partial or not SPLITS["test"]:
         return []
     compared = {SETTINGS.ablated_model(variant) for variant in SETTINGS.ablation.rows}
     return [f"results/{DATASET}/figures/ablation.png"] if compared and compared <= set(MODELS) else []
@@ -256,8 +258,8 @@ def in_report(path, caption, question, title, category="Summary", model="all"):
 
 
 def report_results():
-    """The report, unless it is another workflow's."""
-    return [] if IS_MODULE else expand(layout.REPORT, dataset=DATASET)
+    """The report, unless it is another workflow's, or there are no test peptides to report on."""
+    return [] if IS_MODULE or not SPLITS["test"] else expand(layout.REPORT, dataset=DATASET)
 
 
 # files: what it is drawn from, by the arguments of its function; place: where it lies, without a suffix; section,
@@ -278,11 +280,12 @@ def figure_of_all(name, files, question, title, place=None):
 
 
 def figure_results():
-    """Every figure of the active models and the test peptides, and the page of tables."""
-    drawn = [figure for name, figure in FIGURES.items() if name not in ("ablation", "loss")]
+    """Every figure of the active models and the test peptides, and the page of tables; without test peptides, what the
+    models learned."""
+    drawn = [figure for name, figure in FIGURES.items() if name not in ("ablation", "loss") and SPLITS["test"]]
     trained = [model for model in MODELS if model in TRAINED_MODELS]
     return [
-        *expand(layout.TABLES["page"], dataset=DATASET),
+        *(expand(layout.TABLES["page"], dataset=DATASET) if SPLITS["test"] else []),
         *(
             path
             for figure in drawn

@@ -52,7 +52,7 @@ if SETTINGS.source.exists:
         figure_of_all("ablation", {"table": layout.ABLATION_TABLE}, "3. Which settings?", "Ablation of sampling")
 
 if SIDE_BY_SIDE:
-    BESIDE = f"{layout.FIGURES}/comparison/{{peptide}}"
+    BESIDE = f"{layout.FIGURES}/{layout.BESIDE}/{{peptide}}"
     EVERY_COMPARISON = {
         kind: expand(layout.COMPARISON[file], dataset=DATASET, peptide=SPLITS["test"])
         for kind, file in (("results", "result"), ("arrays", "arrays"))

@@ -187,6 +187,11 @@ class Configuration(Section):
                 self.shipped_of(name)
             except ShippedModelError as error:
                 raise ValueError(f"checkpoint of model {name!r}: {str(error).rstrip('.')}") from None
+        if layout.BESIDE in (*self.models, self.model):
+            raise ValueError(
+                f"model {layout.BESIDE!r}: figures/{layout.BESIDE} holds the figures of all models side by side; "
+                "give it another name"
+            )
         for name in self.models:
             try:
                 self.network_of(name)

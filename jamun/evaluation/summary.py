@@ -9,8 +9,9 @@ import pandas as pd
 
 from jamun.evaluation.metrics import BASELINES, SUMMARY, columns, estimate_at, metrics_of, read_result
 from jamun.io.atomic import write_text
+from jamun.peptides.splits import NAME_OF_MEANS
 
-MEAN = "mean"
+MEAN = NAME_OF_MEANS
 # The analyses whose results a row is made of beside the comparison, by the folders that they lie in beside it.
 STAGES = ("msm", "dynamics", "physicality")
 # Those that are made only where the configuration asks for them.

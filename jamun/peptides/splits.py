@@ -23,6 +23,8 @@ SPLITS = ("train", "validation", "test")
 # A greedy choice can paint itself into a corner when there is hardly room for every residue type; another order of
 # the pool then helps about every other time, so this many all but surely do where it is possible at all.
 _ORDERS_TRIED = 50
+# The row of tables that holds means over peptides, and so no name of a test peptide.
+NAME_OF_MEANS = "mean"
 
 
 def dipeptides() -> list[Peptide]:
@@ -234,6 +236,10 @@ def resolve_splits(settings: PeptideSettings, root: Path) -> dict[str, list[Pept
     drawn = draw(free, counts, settings.split_seed, settings.unshared_substring, known, form)
     splits = {split: (fixed | drawn)[split] for split in SPLITS}
     _check_unshared(splits | {"test": splits["test"] + given}, settings.unshared_substring)
+    if any(peptide.name == NAME_OF_MEANS for peptide in splits["test"] + given):
+        raise PeptideError(
+            f"peptides.test: {NAME_OF_MEANS!r} is what tables call the mean over peptides; rename the peptide."
+        )
     if not any(splits.values()) and not given:
         raise PeptideError("peptides: no peptide in any split; list some under train, validation or test.")
     for split, members in splits.items():

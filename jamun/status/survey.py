@@ -211,10 +211,12 @@ class _Surveyor:
         logged = {"peptide": self.batched.get(name, name)}
         return self.note("MD", name, [self.job(rule, layout.MD["record"], logged, peptide=name)])
 
-    def results(self) -> dict[str, State]:
-        """The states of what is made of all peptides and models together."""
+    def results(self, tested: bool) -> dict[str, State]:
+        """The states of what is made of all peptides and models together; without test peptides, of the dataset."""
         wanted = dict(_RESULTS)
-        if not self.settings.source.exists:
+        if not tested:
+            wanted = {"describe_dataset": wanted["describe_dataset"]}
+        elif not self.settings.source.exists:
             wanted = {rule: wanted[rule] for rule in ("summarize", "report")}
         elif not self.ablated:
             wanted.pop("tabulate_ablation")
@@ -257,7 +259,7 @@ def survey(settings: Configuration, directory: Path) -> Survey:
     found.peptides = [
         look.peptide(peptide.name, split, models) for split, members in splits.items() for peptide in members
     ]
-    found.results = look.results()
+    found.results = look.results(tested=bool(splits["test"]))
     look.rest()
     found.failures = sorted(look.failures, key=lambda failure: failure.state)
     return found

@@ -87,6 +87,8 @@ REFUSED = [
     ({"checkpoint": "new.ckpt"}, "model=NAME"),
     ({"model": "mine"}, "checkpoint=PATH"),
     ({"checkpoint": "new.ckpt", "model": "default"}, "already configured"),
+    ({"models": {"comparison": {}}}, "holds the figures of all models side by side"),
+    ({"checkpoint": "new.ckpt", "model": "comparison"}, "holds the figures of all models side by side"),
     ({"training": None}, "training"),
     ([], "mapping"),
     ("text", "mapping"),

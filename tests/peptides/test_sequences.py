@@ -187,10 +187,12 @@ def test_splits_share_no_stretch(tmp_path):
         ({"train": ["AW", "AB"]}, "peptides.train, entry 2"),
         ({"train": 300, "validation": 101}, "ask for 401"),
         ({}, "no peptide in any split"),
+        ({"test": "named.csv"}, "'mean' is what tables call the mean over peptides"),
         ({"form": "uncapped", "test": ["AW", "G"]}, "peptides.test: G is a single residue"),
     ],
 )
 def test_impossible_splits(tmp_path, settings, words):
+    (tmp_path / "named.csv").write_text("sequence,name\nAW,mean\n")
     with pytest.raises(PeptideError, match=words):
         resolve_splits(PeptideSettings(**settings), tmp_path)
 

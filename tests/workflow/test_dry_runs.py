@@ -119,6 +119,15 @@ def test_plain_md_in_place_of_a_model_is_simulated_and_taken_in(workflow_in):
     assert "Simulate AV as md: 1 x 2 ps in implicit solvent" in " ".join(listed.split())
 
 
+def test_without_test_peptides_models_are_trained_and_nothing_is_evaluated(workflow_in):
+    untested = workflow_in("tests/workflow/small.yaml").with_changes(peptides={"test": []})
+    planned = untested.planned("all")
+    assert planned["train"] == planned["plot_loss"] == 1
+    assert not {"sample", "summarize", "tabulate", "plot_summary", "plot_timing", "plot_ablation", "report_html"} & set(
+        planned
+    )
+
+
 def test_models_are_held_side_by_side_where_there_are_several(workflow_in):
     one = workflow_in("tests/workflow/small.yaml")
     models = {"default": {}, "wide": {"network": {"radial_width": 64}}}
