@@ -261,7 +261,8 @@ def pair_of(
             "frames": len(drawn),
             "chains": record.get("chains", len(np.unique(drawn.chains))),
             "flags": None if flags is None else {name: int(values.sum()) for name, values in flags.items()},
-            "walk_steps_per_sample": record.get("settings", {}).get("stride", 1),
+            # No walk made samples of another program, or frames of MD.
+            "walk_steps_per_sample": None if "import" in record else record.get("settings", {}).get("stride"),
             "seconds": drawn.clock.seconds,
             "outside_training": record.get("outside_training"),
         }

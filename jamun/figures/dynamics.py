@@ -118,7 +118,8 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     """Decorrelation of MD and of samples, densities along TIC 0; below, free energies over TIC 0 and 1.
 
     `result` and `arrays` are evaluation's, of its step dynamics. The two decorrelation panels have axes of their own:
-    simulated time in ps for MD, steps of the walk for samples. Raises FigureError for an unknown colour map.
+    simulated time in ps for MD, and for samples steps of the walk, or samples where no walk made them. Raises
+    FigureError for an unknown colour map.
     """
     torsions, units = result["decorrelation"]["torsions"], result["decorrelation"]["units"]
     steps = result["samples"]["walk_steps_per_sample"]
@@ -131,7 +132,7 @@ def plot_dynamics(result: dict[str, Any], arrays: dict[str, np.ndarray], setting
     lower = [style.add_panel(figure, left, _BELOW, _SIDE, _SIDE) for left in lefts]
     time = "simulated time (ps)" if units["md"] == "ps" else "MD frames"
     _curves(upper[0], torsions, arrays, "md", result["decorrelation"]["frame"]["md"], time)
-    _curves(upper[1], torsions, arrays, "samples", steps, "walk steps")
+    _curves(upper[1], torsions, arrays, "samples", steps or 1, "walk steps" if steps else "samples")
     upper[0].set_ylabel("torsion autocorrelation")
     drawn = [panel for panel in upper[:2] if panel.lines]
     for panel in drawn:

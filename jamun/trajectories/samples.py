@@ -105,7 +105,7 @@ def all_accepted(chain_lengths: list[int], seconds: float | None) -> dict[str, A
     """What a sampling's record tells of chains and wall clock, of frames that were not drawn here: each is a sample."""
     frames = sum(chain_lengths)
     return {
-        "settings": {"stride": 1},
+        "settings": {},
         "samples": {
             "asked": frames,
             "generated": frames,

@@ -86,6 +86,7 @@ def test_records_beside_the_files_are_read(folder, tmp_path):
     write_json(tmp_path / "md.json", record)
     paths = tmp_path / "md.xtc", folder / "samples.dcd", tmp_path / "md.pdb", folder / "samples.pdb"
     pair = load_inputs(*paths)
+    assert pair.described["samples"]["walk_steps_per_sample"] is None, "nothing tells of a walk"
     assert np.bincount(pair.reference.chains).tolist() == [100, 300]
     clock = pair.reference.clock
     assert (clock.step, clock.unit, clock.seconds_per_frame) == (2.0, "ps", 0.5)

@@ -51,6 +51,10 @@ def test_panels_hold_the_curves_of_the_arrays(dipeptide):
     assert md.get_xlabel() == "simulated time (ps)"
     assert samples.get_xlabel() == "walk steps"
     assert f"JS {result['distances']['tica_0']['value']:.2f}" in density.get_title()
+    brought = result | {"samples": result["samples"] | {"walk_steps_per_sample": None}}
+    samples = plot_dynamics(brought, arrays, SETTINGS).axes[1]
+    assert samples.get_xlabel() == "samples", "of another program, or of MD"
+    np.testing.assert_allclose(samples.lines[0].get_xdata(), arrays["decorrelation_samples_lags"][1:])
     for stairs in density.patches:
         heights, edges, _ = stairs.get_data()
         assert (heights * np.diff(edges)).sum() == pytest.approx(1)
