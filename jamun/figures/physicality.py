@@ -172,6 +172,7 @@ def _bars(panel: Axes, rows: list[tuple[str, dict[str, dict[str, Any]]]], room: 
     panel.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     panel.tick_params(axis="y", length=0, labelsize=7.5)
     panel.set(xlim=(0, top / (1 - room)), ylim=(len(rows) - 0.45, -0.55))
+    panel.set_xticks([tick for tick in panel.get_xticks() if 0 <= tick <= 100])  # the room for numbers goes beyond
 
 
 def _outline(panel: Axes, labels: np.ndarray, degrees: np.ndarray) -> None:

@@ -56,6 +56,11 @@ def test_dipeptide():
     for label in ("C–N peptide", "CA–C–N", "ω Ala1–Thr2", "Thr2 CB", "bond off by > 30 pm"):
         assert label in shown
     assert "10 %" in words(figure)  # mirrored
+    populations = [panel for panel in figure.axes if panel.get_xlabel() == "population (%)"]
+    assert populations
+    for panel in populations:
+        assert panel.get_xlim()[1] > 100, "room for the numbers"
+        assert max(panel.get_xticks()) <= 100
     for residue in result["raw"]["basins"]["residues"]:
         count = len(residue["basins"])
         assert any(f"of {count} basins visited" in title for title in titles(figure))
