@@ -108,7 +108,8 @@ class Sampler:
         if not len(running):
             raise SamplingError(
                 f"{self.name}: all {settings.chains} chains left the molecule within {int(state.steps.max())} steps, "
-                f"after {state.counts['accepted']} samples; train the model longer, or lower sampling.step."
+                f"after {state.counts['accepted']} samples; take a model that was trained on such peptides, train "
+                "yours longer, or lower sampling.step."
             )
         allowed = int(settings.most_generated * settings.samples) - state.generated
         if allowed <= 0:
