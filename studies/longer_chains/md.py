@@ -1,0 +1,291 @@
+"""MD of the peptides of configs/chains.yaml with lowered barriers, for the features of their training:
+
+    python studies/longer_chains/md.py --processes 2
+    snakemake samples --configfile configs/chains.yaml
+
+Short MD stays in the basins where it starts, and a model learns these populations. So barriers of phi, psi and chi1 are
+lowered to 2 kT, as `jamun populations` does it (jamun/populations/barriers.py), and frames are drawn anew by their
+weights exp(V / kT), V being the energy of the bias. What training gets are plain trajectories, with the populations of
+the force field. One bias for each kind of residue serves all peptides: it is taken from hot runs of all of them, and
+then from runs with the first bias. D residues have the bias of the mirror image.
+
+Test peptides get more and longer runs. Their weighted frames are what samples are compared with, with an error
+that the two halves of their runs tell.
+
+It writes `results/chains_md/`; a stopped one goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+import openmm
+import pandas as pd
+from tqdm import tqdm
+
+from jamun.config import load
+from jamun.config.configuration import Configuration
+from jamun.config.simulate import SimulateSettings
+from jamun.data.weights import effective_share
+from jamun.io.atomic import atomic_path, read_json, read_npz, write_json, write_text
+from jamun.io.provenance import provenance
+from jamun.io.seeds import derived_seed
+from jamun.peptides.build import build_to_files
+from jamun.peptides.checks import mirrored_residues
+from jamun.peptides.sequences import Peptide
+from jamun.peptides.splits import resolve_splits
+from jamun.peptides.torsions import Torsion, compute_torsions, torsions_of
+from jamun.peptides.writing import save_structure
+from jamun.populations.barriers import Bias, free_energies
+from jamun.populations.residues import PeptideRuns
+from jamun.populations.short_md import RunSettings, ShortRun, implicit_settings, read_run, run_short
+from jamun.populations.steps import TORSIONS
+from jamun.simulate.system import make_member
+
+CONFIGURATION = Path("configs/chains.yaml")
+OUT = Path("results/chains_md")
+HEIGHT = 2.0  # kT, of what is left of a barrier
+HOT = 600.0  # K
+INTERVAL = 0.2  # ps, between frames
+WARM_UP = 4.0  # ps, left out of each run
+# Runs of each stage and their length in ps, of training and validation peptides.
+STAGES = {"hot": (2, 8.0), "first": (2, 8.0), "last": (2, 30.0)}
+OF_TEST = (10, 300.0)  # of the last stage, of test peptides
+# Settings of MD, as those of configs/chains_gpu.yaml.
+SIMULATE = {"forcefield": "amber99sbildn", "temperature": 300.0, "friction": 1.0, "timestep": 4.0, "hydrogen_mass": 3.0}
+
+# A kind of torsion of a kind of residue: phi, psi or chi1; name; whether proline follows.
+Kind = tuple[str, str, bool]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A peptide, and where its PDB lies."""
+
+    peptide: Peptide
+    split: str
+
+    @property
+    def pdb(self) -> Path:
+        return OUT / "peptides" / f"{self.peptide.name}.pdb"
+
+    def runs(self, stage: str) -> list[Path]:
+        """Files of the runs of one stage."""
+        number = OF_TEST[0] if stage == "last" and self.split == "test" else STAGES[stage][0]
+        return [OUT / "runs" / f"{self.peptide.name}_{stage}_{place}.npz" for place in range(number)]
+
+    def heavy(self) -> mdtraj.Trajectory:
+        """Its heavy atoms, as built."""
+        built = mdtraj.load(str(self.pdb))
+        return built.atom_slice(built.topology.select("element != H"))
+
+
+def _slow(topology: mdtraj.Topology, angles: np.ndarray) -> list[int]:
+    """Which of the torsions of a peptide are slow, by frames (F, K) of it in radians."""
+    torsions, _ = torsions_of(topology)
+    steps = PeptideRuns("", torsions, [angles], INTERVAL).steps
+    slow = {(step.residue.place, TORSIONS[step.name]) for step in steps}
+    return [place for place, torsion in enumerate(torsions) if (torsion.residue, torsion.kind) in slow]
+
+
+def _kinds(topology: mdtraj.Topology, torsions: list[Torsion]) -> list[Kind]:
+    """Of each torsion."""
+    names = [residue.name for residue in topology.residues]
+    first = int(names[0] == "ACE")
+    after = [*names[1:], ""]
+    return [(one.kind, one.residue_name, after[one.residue - 1 + first] == "PRO") for one in torsions]
+
+
+def _bias(member: Member, series: Mapping[Kind, np.ndarray] | None, structure: mdtraj.Trajectory) -> Bias | None:
+    """The bias of one peptide, by the coefficients of each kind of torsion."""
+    if series is None:
+        return None
+    mirrored = mirrored_residues(structure.topology, structure.xyz)
+    found, coefficients = [], []
+    torsions, _ = torsions_of(structure.topology)
+    for torsion, kind in zip(torsions, _kinds(structure.topology, torsions), strict=True):
+        if kind in series:
+            found.append(torsion)
+            coefficients.append(np.conj(series[kind]) if torsion.residue in mirrored else series[kind])
+    return Bias(found, np.array(coefficients))
+
+
+def simulate(member: Member, stage: str, series: Mapping[Kind, np.ndarray] | None, settings: SimulateSettings) -> None:
+    """The runs of one peptide in one stage, each a file."""
+    runs = member.runs(stage)
+    if all(run.exists() for run in runs):
+        return
+    structure = member.heavy()
+    bias = _bias(member, series, structure)
+    length = OF_TEST[1] if stage == "last" and member.split == "test" else STAGES[stage][1]
+    at = settings.model_copy(update={"temperature": HOT}) if stage == "hot" else settings
+    for place, path in enumerate(runs):
+        if path.exists():
+            continue
+        made = make_member(member.pdb, settings, f"random {place + 1}")
+        heavy = made.restrained_atoms
+        system = made.system
+        if bias is not None:
+            torsions, atoms = torsions_of(structure.topology)
+            own = heavy[atoms[[torsions.index(one) for one in bias.torsions]]]
+            system = bias.added_to(system, own, settings.temperature)
+        steps = round(INTERVAL * 1e3 / settings.timestep)
+        how = RunSettings(
+            system=openmm.XmlSerializer.serialize(system),
+            simulate=at,
+            steps_per_frame=steps,
+            warm_up=round(WARM_UP / INTERVAL),
+            frames=round(length / INTERVAL),
+            atoms=heavy,
+            platform="Reference",
+            properties={},
+        )
+        run_short(ShortRun(path, made.positions, derived_seed(0, member.peptide.name, stage, place)), how)
+
+
+def profiles(
+    members: Iterable[Member], stage: str, series: Mapping[Kind, np.ndarray] | None, hotter: float
+) -> dict[Kind, np.ndarray]:
+    """Free energy (G,) in kT of each kind of torsion, by the runs of one stage, which were made with this bias."""
+    found: dict[Kind, list[np.ndarray]] = {}
+    for member in members:
+        structure = member.heavy()
+        frames = mdtraj.Trajectory(np.concatenate([read_run(run) for run in member.runs(stage)]), structure.topology)
+        torsions, angles = compute_torsions(frames)
+        mirrored = mirrored_residues(structure.topology, structure.xyz)
+        kinds = _kinds(structure.topology, torsions)
+        for place in _slow(structure.topology, angles):
+            sign = -1 if torsions[place].residue in mirrored else 1
+            found.setdefault(kinds[place], []).append(sign * angles[:, place])
+    result = {}
+    for kind, angles_of in sorted(found.items()):
+        column = np.concatenate(angles_of)[:, None]
+        bias = (
+            None if series is None or kind not in series else Bias([Torsion(kind[0], 1, kind[1])], series[kind][None])
+        )
+        result[kind] = free_energies(column, hotter, bias)[0]
+    return result
+
+
+def _lowering(found: Mapping[Kind, np.ndarray]) -> dict[Kind, np.ndarray]:
+    """Coefficients of the bias of each kind of torsion, by its free energy."""
+    kinds = list(found)
+    bias = Bias.lowering([Torsion(kind[0], 1, kind[1]) for kind in kinds], np.array(list(found.values())), HEIGHT)
+    return dict(zip(kinds, bias.coefficients, strict=True))
+
+
+def drawn(weights: np.ndarray, seed: int) -> np.ndarray:
+    """Indices of as many frames as there are weights (F,), each about as often as it weighs: systematic resampling,
+    which rounds the expected number of each up or down."""
+    places = (np.arange(len(weights)) + np.random.default_rng(seed).random()) / len(weights)
+    found: np.ndarray = np.searchsorted(np.cumsum(weights) / weights.sum(), places)
+    return np.minimum(found, len(weights) - 1)
+
+
+def publish(member: Member, series: Mapping[Kind, np.ndarray]) -> dict[str, Any]:
+    """Frames of the last stage, drawn by their weights, a file for each run. Returns what the record holds of them."""
+    structure = member.heavy()
+    bias = _bias(member, series, structure)
+    runs = [read_run(run) for run in member.runs("last")]
+    joined = mdtraj.Trajectory(np.concatenate(runs), structure.topology)
+    torsions, angles = compute_torsions(joined)
+    weights = np.ones(len(joined)) if bias is None else np.exp(bias.energy(torsions, angles))
+    frames = drawn(weights, derived_seed(0, member.peptide.name, "frames"))
+    folder = OUT / "md" / member.peptide.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for place, run in enumerate(np.split(frames, np.searchsorted(frames, np.cumsum([len(run) for run in runs])[:-1]))):
+        chosen = mdtraj.Trajectory(joined.xyz[run], structure.topology, time=INTERVAL * np.arange(len(run)))
+        with atomic_path(folder / f"run_{place}.xtc") as temporary:
+            chosen.save_xtc(str(temporary))
+    save_structure(structure, folder / "topology.pdb")
+    made = [run for stage in STAGES for run in member.runs(stage) if run.exists()]
+    return {
+        "peptide": member.peptide.name,
+        "split": member.split,
+        "runs": len(runs),
+        "frames": len(joined),
+        "effective_share": effective_share(weights),
+        "ns": sum(len(read_run(run)) * INTERVAL + WARM_UP for run in made) * 1e-3,
+        "seconds": sum(float(read_npz(run)["seconds"]) for run in made),
+    }
+
+
+def members_of(settings: Configuration) -> list[Member]:
+    """All peptides of the configuration, training peptides first, since they are needed first."""
+    splits = resolve_splits(settings.peptides, Path())
+    return [Member(peptide, split) for split in ("train", "validation", "test") for peptide in splits[split]]
+
+
+def _each(pool: ProcessPoolExecutor, name: str, function: Any, members: list[Member], *more: Any) -> None:
+    """Call a function of every member in the pool."""
+    waiting = [pool.submit(function, member, *more) for member in members]
+    for future in tqdm(waiting, desc=name, unit="peptide"):
+        future.result()
+
+
+def build(member: Member, settings: Configuration) -> None:
+    """The PDB of one peptide."""
+    if not member.pdb.exists():
+        record = member.pdb.with_suffix(".json")
+        build_to_files(member.peptide, settings.peptides.form, settings.peptides.ph, member.pdb, record)
+
+
+def main() -> None:
+    """All of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--splits", nargs="*", default=["train", "validation", "test"])
+    options = parser.parse_args()
+    settings = load(CONFIGURATION)
+    members = [member for member in members_of(settings) if member.split in options.splits]
+    # The bias is that of training and validation peptides.
+    known = [member for member in members_of(settings) if member.split != "test"]
+    for folder in ("peptides", "runs", "md"):
+        (OUT / folder).mkdir(parents=True, exist_ok=True)
+    simulate_settings = implicit_settings(SIMULATE)
+    with ProcessPoolExecutor(options.processes, mp_context=get_context("fork")) as pool:
+        _each(pool, "build", build, members, settings)
+        series: dict[Kind, np.ndarray] | None = None
+        lowest: dict[Kind, np.ndarray] = {}
+        for stage, hotter in (("hot", HOT / SIMULATE["temperature"]), ("first", 1.0)):
+            _each(pool, stage, simulate, known, stage, series, simulate_settings)
+            file = OUT / f"bias_{stage}.json"
+            if not file.exists():
+                for kind, own in profiles(known, stage, series, hotter).items():
+                    lowest[kind] = np.minimum(lowest.get(kind, np.inf), own)
+                series = _lowering(lowest)
+                rows = [
+                    {"kind": kind[0], "residue": kind[1], "before_proline": kind[2], "free_energy": lowest[kind]}
+                    for kind in series
+                ]
+                write_json(file, rows)
+            told = read_json(file)
+            lowest = {
+                (row["kind"], row["residue"], row["before_proline"]): np.array(row["free_energy"]) for row in told
+            }
+            series = _lowering(lowest)
+        _each(pool, "last", simulate, members, "last", series, simulate_settings)
+    records = [publish(member, series or {}) for member in tqdm(members, desc="publish", unit="peptide")]
+    imported = [
+        {
+            "peptide": record["peptide"],
+            "topology": f"md/{record['peptide']}/topology.pdb",
+            "trajectory": ";".join(f"md/{record['peptide']}/run_{place}.xtc" for place in range(record["runs"])),
+            "frame_interval_ps": INTERVAL,
+        }
+        for record in records
+    ]
+    write_text(OUT / "table.csv", pd.DataFrame(imported).to_csv(index=False))
+    write_json(OUT / "md.json", {"peptides": records, "provenance": provenance("openmm", "mdtraj", "numpy")})
+
+
+if __name__ == "__main__":
+    main()
