@@ -57,8 +57,10 @@ HOT = 600.0  # K
 INTERVAL = 0.2  # ps, between frames
 WARM_UP = 4.0  # ps, left out of each run
 # Runs of each stage and their length in ps, of training and validation peptides.
-STAGES = {"hot": (2, 8.0), "first": (2, 8.0), "last": (2, 30.0)}
-OF_TEST = (10, 300.0)  # of the last stage, of test peptides
+STAGES = {"hot": (2, 8.0), "first": (2, 8.0), "last": (1, 30.0)}
+OF_TEST = (10, 200.0)  # of the last stage, of test peptides
+# phi of L residues, degrees, that is well inside of one side and of the other; and ps between the states that count.
+NEGATIVE, POSITIVE, LAG = (-170.0, -50.0), (40.0, 90.0), 10.0
 # Settings of MD, as those of configs/chains_gpu.yaml.
 SIMULATE = {"forcefield": "amber99sbildn", "temperature": 300.0, "friction": 1.0, "timestep": 4.0, "hydrogen_mass": 3.0}
 
@@ -182,6 +184,40 @@ def _lowering(found: Mapping[Kind, np.ndarray]) -> dict[Kind, np.ndarray]:
     return dict(zip(kinds, bias.coefficients, strict=True))
 
 
+def _sides(member: Member, torsions: list[Torsion], angles: np.ndarray, structure: mdtraj.Trajectory) -> np.ndarray:
+    """phi (F, R) in degrees of all residues but glycine and proline; of D residues that of the mirror image."""
+    mirrored = mirrored_residues(structure.topology, structure.xyz)
+    columns = [
+        np.rad2deg(-column if torsion.residue in mirrored else column)
+        for torsion, column in zip(torsions, angles.T, strict=True)
+        if torsion.kind == "phi" and torsion.residue_name not in ("GLY", "PRO")
+    ]
+    return np.array(columns).reshape(-1, len(angles)).T
+
+
+def weight_of_positive_phi(members: Iterable[Member]) -> float:
+    """How much a residue at positive phi weighs in runs that still remember how often they started there.
+
+    A tenth of the residues start so, and the side is forgotten in about 40 ps. The share that it would have in the end
+    is that of a Markov model with two states, of all residues but glycine and proline together.
+    """
+    counts, positive, total = np.zeros((2, 2)), 0, 0
+    lag = round(LAG / INTERVAL)
+    for member in members:
+        structure = member.heavy()
+        for run in member.runs("last"):
+            torsions, angles = compute_torsions(mdtraj.Trajectory(read_run(run), structure.topology))
+            for phi in _sides(member, torsions, angles, structure).T:
+                inside = [(low < phi) & (phi < high) for low, high in (NEGATIVE, POSITIVE)]
+                # Between the two, a residue is where it was last.
+                last = np.maximum.accumulate(np.where(inside[0] | inside[1], np.arange(len(phi)), -1))
+                state = inside[1][last[last >= 0]].astype(int)
+                np.add.at(counts, (state[:-lag], state[lag:]), 1)
+                positive, total = positive + state.sum(), total + len(state)
+    entered, left = counts[0, 1] / counts[0].sum(), counts[1, 0] / counts[1].sum()
+    return float((entered / left) / (positive / (total - positive)))
+
+
 def drawn(weights: np.ndarray, seed: int) -> np.ndarray:
     """Indices of as many frames as there are weights (F,), each about as often as it weighs: systematic resampling,
     which rounds the expected number of each up or down."""
@@ -190,7 +226,7 @@ def drawn(weights: np.ndarray, seed: int) -> np.ndarray:
     return np.minimum(found, len(weights) - 1)
 
 
-def publish(member: Member, series: Mapping[Kind, np.ndarray]) -> dict[str, Any]:
+def publish(member: Member, series: Mapping[Kind, np.ndarray], positive_phi: float) -> dict[str, Any]:
     """Frames of the last stage, drawn by their weights, a file for each run. Returns what the record holds of them."""
     structure = member.heavy()
     bias = _bias(member, series, structure)
@@ -198,6 +234,8 @@ def publish(member: Member, series: Mapping[Kind, np.ndarray]) -> dict[str, Any]
     joined = mdtraj.Trajectory(np.concatenate(runs), structure.topology)
     torsions, angles = compute_torsions(joined)
     weights = np.ones(len(joined)) if bias is None else np.exp(bias.energy(torsions, angles))
+    if member.split != "test":  # whose runs are long
+        weights *= positive_phi ** (_sides(member, torsions, angles, structure) > 0).sum(1)
     frames = drawn(weights, derived_seed(0, member.peptide.name, "frames"))
     folder = OUT / "md" / member.peptide.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -273,7 +311,8 @@ def main() -> None:
             }
             series = _lowering(lowest)
         _each(pool, "last", simulate, members, "last", series, simulate_settings)
-    records = [publish(member, series or {}) for member in tqdm(members, desc="publish", unit="peptide")]
+    positive_phi = weight_of_positive_phi(known)
+    records = [publish(member, series or {}, positive_phi) for member in tqdm(members, desc="publish", unit="peptide")]
     imported = [
         {
             "peptide": record["peptide"],
@@ -284,7 +323,10 @@ def main() -> None:
         for record in records
     ]
     write_text(OUT / "table.csv", pd.DataFrame(imported).to_csv(index=False))
-    write_json(OUT / "md.json", {"peptides": records, "provenance": provenance("openmm", "mdtraj", "numpy")})
+    write_json(
+        OUT / "md.json",
+        {"peptides": records, "positive_phi": positive_phi, "provenance": provenance("openmm", "mdtraj", "numpy")},
+    )
 
 
 if __name__ == "__main__":
