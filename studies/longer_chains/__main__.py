@@ -1,10 +1,11 @@
 """The results and the model of configs/chains.yaml, from a finished workflow:
 
-    snakemake samples --configfile configs/chains.yaml
+    python studies/longer_chains/md.py --processes 2
+    snakemake evaluate --configfile configs/chains.yaml
     python studies/longer_chains
 
 Run it in the repository's root. It writes summary.csv beside this file and the model to models/chains, and prints the
-table of docs/longer_chains.md.
+tables of docs/longer_chains.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from md import HEIGHT, SIMULATE
+from md import OUT as MD
 
 from jamun import layout
 from jamun.config import load
@@ -26,6 +29,7 @@ from jamun.model.checkpoint import load_denoiser, read_content
 from jamun.model.weights import write_weights
 from jamun.peptides.sequences import Peptide, parse_sequence
 from jamun.peptides.splits import resolve_splits
+from jamun.populations.short_md import implicit_settings
 
 CONFIGURATION = Path("configs/chains.yaml")
 FOLDER = Path(__file__).parent
@@ -33,6 +37,8 @@ MODEL = "default"
 SHIPPED = "chains"  # its name in models/
 # Faults of samples by their record, and what the table calls them.
 FAULTS = {"broken": "broken", "inverted": "inverted", "clash": "clashes"}
+# Distances from MD by their groups of torsions.
+DISTANCES = {"backbone": "backbone", "all": "all torsions"}
 
 
 def faults(results: Path, models: list[str], peptides: list[Peptide]) -> pd.DataFrame:
@@ -54,19 +60,52 @@ def faults(results: Path, models: list[str], peptides: list[Peptide]) -> pd.Data
     return pd.DataFrame(rows)
 
 
+def distances(results: Path, peptides: list[Peptide]) -> pd.DataFrame:
+    """JS distances of the model's samples from MD, and of the MD's halves from each other, of each peptide."""
+    rows = []
+    for peptide in peptides:
+        found = read_json(results / "evaluation" / MODEL / f"{peptide.name}.json")
+        row: dict[str, Any] = {"model": MODEL, "peptide": peptide.letters}
+        for group in DISTANCES:
+            row[f"js_{group}"] = found["js"][group]["value"]
+            row[f"js_{group}_md_halves"] = found["baselines"]["md_halves"][group]["value"]
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def kind(sequence: str) -> str:
+    """What the tables call a peptide."""
+    if "(D)" in sequence:
+        return "of both hands"
+    return "without caps" if sequence.startswith("H-") else f"{_residues(sequence)}"
+
+
+def distance_table(summary: pd.DataFrame) -> str:
+    """The table of distances of the page, in Markdown: means over the peptides of each kind."""
+    own = summary[summary["model"] == MODEL]
+    head = ["residues", "peptides"]
+    for words in DISTANCES.values():
+        head += [f"{words}: samples", "MD's halves"]
+    lines = [head, [":---", *["---:"] * (len(head) - 1)]]
+    for name, part in own.groupby(own["peptide"].map(kind)):
+        values = [part[f"js_{group}{end}"].mean() for group in DISTANCES for end in ("", "_md_halves")]
+        lines.append([str(name), f"{len(part)}", *(f"{value:.3f}" for value in values)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
 def _residues(sequence: str) -> int:
     """Number of residues; a sequence may have marks of D residues, ends and rings too."""
     return len(parse_sequence(sequence).residues)
 
 
 def rows(summary: pd.DataFrame) -> list[list[str]]:
-    """Rows of the table: for each model, means over the peptides of each length."""
+    """Rows of the table: for each model, means over the peptides of each kind."""
     found = []
     for model, of_model in summary.groupby("model"):
-        for length, part in of_model.groupby(of_model["peptide"].map(_residues)):
+        for which, part in of_model.groupby(of_model["peptide"].map(kind)):
             shares = [f"{part[name].mean():.1%}" for name in FAULTS]
             name = SHIPPED if model == MODEL else str(model)
-            found.append([name, f"{length}", f"{len(part)}", f"{part['samples'].sum():,}", *shares])
+            found.append([name, str(which), f"{len(part)}", f"{part['samples'].sum():,}", *shares])
     return found
 
 
@@ -81,12 +120,12 @@ def card(settings: Configuration, results: Path, summary: pd.DataFrame, weights:
     """What `jamun models` tells of the model, of JSON's types."""
     splits = resolve_splits(settings.peptides, Path())
     training = read_json(results / "models" / MODEL / "training.json")
-    simulate = settings.simulate_of("train")
     trained = TrainedOn.from_json(training["trained_on"])
     own = summary[summary["model"] == MODEL]
     peptides = [peptide.letters for peptide in splits["train"]]
-    md = [read_json(results / "md" / name / "md.json") for name in peptides]
-    seconds = sum(record["production"]["seconds"] for record in md)
+    made = read_json(MD / "md.json")["peptides"]
+    md = [record for record in made if record["split"] == "train"]
+    seconds = sum(record["seconds"] for record in md)
     return {
         "title": "Denoiser for walk-jump sampling of peptides (JAMUN)",
         "license": "MIT",
@@ -102,10 +141,10 @@ def card(settings: Configuration, results: Path, summary: pd.DataFrame, weights:
             },
             "md": {
                 "train": {
-                    "ns": len(peptides) * simulate.replicas * simulate.production * 1e-3,
-                    "frames": len(peptides) * simulate.replicas * simulate.n_frames,
-                    "platforms": sorted({record["platform"] for record in md}),
-                    "settings": [simulate.model_dump(mode="json")],
+                    "ns": sum(record["ns"] for record in md),
+                    "frames": sum(record["frames"] for record in md),
+                    "platforms": ["Reference"],
+                    "settings": [implicit_settings(SIMULATE).model_dump(mode="json") | {"barriers_kT": HEIGHT}],
                 }
             },
         },
@@ -116,20 +155,22 @@ def card(settings: Configuration, results: Path, summary: pd.DataFrame, weights:
         "metrics": {
             "peptides": sorted(own["peptide"]),
             "unseen": True,
-            "entries": [{"metric": name, "mean": float(own[name].mean()), "peptides": len(own)} for name in FAULTS],
+            "entries": [
+                {"metric": name, "mean": float(own[name].mean()), "peptides": len(own)}
+                for name in (*FAULTS, *(f"js_{group}" for group in DISTANCES))
+            ],
         },
         "limits": [
-            f"Its MD is {simulate.replicas} runs of {simulate.production:g} ps a peptide. Such short runs stay in the "
-            "basins where they start. So the populations of basins are those of the drawn starts and of the model "
-            "whose weights its training began with, not those of MD.",
-            "Capped chains of 1 to 5 residues in implicit solvent; other sizes, ends and solvents are extrapolation.",
+            "Its MD has lowered barriers and is short. Slow motions of whole chains, such as turns, keep what the "
+            "drawn starts had of them.",
+            "Chains of 1 to 5 residues in implicit solvent; other sizes and solvents are extrapolation.",
             f"{own['broken'].mean():.1%} of its samples are broken and {own['inverted'].mean():.1%} are inverted. "
             "Its setting sampling.reject leaves them out.",
         ],
         "compute": {
             "md_core_hours": round(seconds / 3600, 2),
             "training_core_hours": round(training["seconds"] * training["threads"] / 3600, 2),
-            "median_ns_per_day_of_a_core": statistics.median(record["production"]["ns_per_day"] for record in md),
+            "median_ns_per_day_of_a_core": statistics.median(86400 * record["ns"] / record["seconds"] for record in md),
         },
         "trained_on": trained.to_json(),
         "provenance": {"training": training["provenance"]},
@@ -142,6 +183,7 @@ def main() -> None:
     results = Path("results") / settings.dataset
     test = resolve_splits(settings.peptides, Path())["test"]
     summary = faults(results, list(settings.models), test)
+    summary = summary.merge(distances(results, test), how="left", on=["model", "peptide"])
     write_text(FOLDER / "summary.csv", summary.to_csv(index=False, float_format="%.6g"))
     checkpoint = layout.place(layout.MODEL["checkpoint"], Path(), dataset=settings.dataset, model=MODEL)
     load_denoiser(checkpoint)
@@ -152,7 +194,7 @@ def main() -> None:
     target.mkdir(parents=True, exist_ok=True)
     write_weights(target / WEIGHTS, read_content(checkpoint) | {"sampling": sampling})
     write_json(target / CARD, card(settings, results, summary, (target / WEIGHTS).read_bytes()))
-    print(table(summary), end="")
+    print(table(summary), distance_table(summary), sep="\n", end="")
 
 
 if __name__ == "__main__":
