@@ -55,10 +55,10 @@ OUT = Path("results/chains_md")
 HEIGHT = 2.0  # kT, of what is left of a barrier
 HOT = 600.0  # K
 INTERVAL = 0.2  # ps, between frames
-WARM_UP = 4.0  # ps, left out of each run
-# Runs of each stage and their length in ps, of training and validation peptides.
-STAGES = {"hot": (2, 8.0), "first": (2, 8.0), "last": (1, 30.0)}
-OF_TEST = (10, 200.0)  # of the last stage, of test peptides
+# Of each stage: runs of each peptide, their length in ps, and the ps before it that are left out. The last stage leaves
+# out the 40 ps in which a residue forgets on which side of phi it started.
+STAGES = {"hot": (2, 8.0, 4.0), "first": (2, 8.0, 4.0), "last": (1, 120.0, 40.0)}
+OF_TEST = (40, 200.0, 40.0)  # the last stage of test peptides
 # phi of L residues, degrees, that is well inside of one side and of the other; and ps between the states that count.
 NEGATIVE, POSITIVE, LAG = (-170.0, -50.0), (40.0, 90.0), 10.0
 # Settings of MD, as those of configs/chains_gpu.yaml.
@@ -79,9 +79,13 @@ class Member:
     def pdb(self) -> Path:
         return OUT / "peptides" / f"{self.peptide.name}.pdb"
 
+    def stage(self, stage: str) -> tuple[int, float, float]:
+        """Runs of one stage, their length, and what is left out before it."""
+        return OF_TEST if stage == "last" and self.split == "test" else STAGES[stage]
+
     def runs(self, stage: str) -> list[Path]:
         """Files of the runs of one stage."""
-        number = OF_TEST[0] if stage == "last" and self.split == "test" else STAGES[stage][0]
+        number, _, _ = self.stage(stage)
         return [OUT / "runs" / f"{self.peptide.name}_{stage}_{place}.npz" for place in range(number)]
 
     def heavy(self) -> mdtraj.Trajectory:
@@ -127,7 +131,7 @@ def simulate(member: Member, stage: str, series: Mapping[Kind, np.ndarray] | Non
         return
     structure = member.heavy()
     bias = _bias(member, series, structure)
-    length = OF_TEST[1] if stage == "last" and member.split == "test" else STAGES[stage][1]
+    _, length, warm_up = member.stage(stage)
     at = settings.model_copy(update={"temperature": HOT}) if stage == "hot" else settings
     for place, path in enumerate(runs):
         if path.exists():
@@ -144,7 +148,7 @@ def simulate(member: Member, stage: str, series: Mapping[Kind, np.ndarray] | Non
             system=openmm.XmlSerializer.serialize(system),
             simulate=at,
             steps_per_frame=steps,
-            warm_up=round(WARM_UP / INTERVAL),
+            warm_up=round(warm_up / INTERVAL),
             frames=round(length / INTERVAL),
             atoms=heavy,
             platform="Reference",
@@ -244,15 +248,15 @@ def publish(member: Member, series: Mapping[Kind, np.ndarray], positive_phi: flo
         with atomic_path(folder / f"run_{place}.xtc") as temporary:
             chosen.save_xtc(str(temporary))
     save_structure(structure, folder / "topology.pdb")
-    made = [run for stage in STAGES for run in member.runs(stage) if run.exists()]
+    made = [(stage, run) for stage in STAGES for run in member.runs(stage) if run.exists()]
     return {
         "peptide": member.peptide.name,
         "split": member.split,
         "runs": len(runs),
         "frames": len(joined),
         "effective_share": effective_share(weights),
-        "ns": sum(len(read_run(run)) * INTERVAL + WARM_UP for run in made) * 1e-3,
-        "seconds": sum(float(read_npz(run)["seconds"]) for run in made),
+        "ns": sum(len(read_run(run)) * INTERVAL + member.stage(stage)[2] for stage, run in made) * 1e-3,
+        "seconds": sum(float(read_npz(run)["seconds"]) for _, run in made),
     }
 
 
