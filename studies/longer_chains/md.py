@@ -58,8 +58,8 @@ INTERVAL = 0.2  # ps, between frames
 # Of each stage: runs of each peptide, their length in ps, and the ps before it that are left out. The last stage leaves
 # out the 40 ps in which a residue forgets on which side of phi it started.
 STAGES = {"hot": (2, 8.0, 4.0), "first": (2, 8.0, 4.0), "last": (1, 120.0, 40.0)}
-# The last stage of test peptides; those of both hands are small.
-OF_TEST, OF_BOTH_HANDS = (10, 200.0, 40.0), (40, 200.0, 40.0)
+# The last stage of test peptides; for pairs, MD is cheap.
+OF_TEST, OF_TEST_PAIRS = (10, 200.0, 40.0), (40, 200.0, 40.0)
 # phi of L residues, degrees, that is well inside of one side and of the other; and ps between the states that count.
 NEGATIVE, POSITIVE, LAG = (-170.0, -50.0), (40.0, 90.0), 10.0
 # Settings of MD, as those of configs/chains_gpu.yaml.
@@ -84,7 +84,7 @@ class Member:
         """Runs of one stage, their length, and what is left out before it."""
         if stage != "last" or self.split != "test":
             return STAGES[stage]
-        return OF_BOTH_HANDS if "(D)" in self.peptide.letters else OF_TEST
+        return OF_TEST_PAIRS if len(self.peptide.residues) == 2 else OF_TEST
 
     def runs(self, stage: str) -> list[Path]:
         """Files of the runs of one stage."""

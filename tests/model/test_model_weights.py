@@ -119,7 +119,8 @@ def test_what_a_shipped_model_was_trained_on_comes_with_it(name, tmp_path):
     import_checkpoint(model.weights, tmp_path / "checkpoint.ckpt")
     for path in (model.weights, tmp_path / "checkpoint.ckpt"):
         trained = load_denoiser(path).trained_on
-        lengths = (1, 2, 3, 4, 5) if name == "chains" else (2,)
-        assert (trained.lengths, trained.forms, trained.hands) == (lengths, ("capped",), ("L",))
+        of_pairs = ((2,), ("capped",), ("L",))
+        expected = ((1, 2, 3, 4, 5), ("capped", "uncapped"), ("L", "mixed")) if name == "chains" else of_pairs
+        assert (trained.lengths, trained.forms, trained.hands) == expected
         assert len(trained.residues) == 20
     assert "range:" in model_text(model)
