@@ -51,7 +51,8 @@ def test_models_are_listed_with_what_they_were_trained_on(installed, tmp_path):
     told = succeeded(installed.run(tmp_path, "models")).stdout
     for name, model in shipped_models().items():
         assert name in told
-        assert f"{model.card['data']['trained_on']} capped peptides" in told
+        data = model.card["data"]
+        assert f"{data['trained_on']} {' and '.join(data['forms'])} peptides" in told
     assert json.loads(succeeded(installed.run(tmp_path, "models", "--json")).stdout).keys() == shipped_models().keys()
 
 
