@@ -282,16 +282,19 @@ def figure_of_all(name, files, question, title, place=None):
 def figure_results():
     """Every figure of the active models and the test peptides, and the page of tables; without test peptides, what the
     models learned."""
-    drawn = [figure for name, figure in FIGURES.items() if name not in ("ablation", "loss") and SPLITS["test"]]
     trained = [model for model in MODELS if model in TRAINED_MODELS]
+    losses = expand(f"{FIGURES['loss'].place}.png", dataset=DATASET, model=trained) if "loss" in FIGURES else []
+    if not SPLITS["test"]:
+        return losses
+    drawn = [figure for name, figure in FIGURES.items() if name not in ("ablation", "loss")]
     return [
-        *(expand(layout.TABLES["page"], dataset=DATASET) if SPLITS["test"] else []),
+        *expand(layout.TABLES["page"], dataset=DATASET),
         *(
             path
             for figure in drawn
             for path in expand(f"{figure.place}.png", dataset=DATASET, model=figure.models, peptide=SPLITS["test"])
         ),
-        *(expand(f"{FIGURES['loss'].place}.png", dataset=DATASET, model=trained) if "loss" in FIGURES else []),
+        *losses,
         # Without 3Dmol.js there are no pages to turn, which is told at the start.
         *(over_test_peptides(layout.VIEWER) if SETTINGS.source.exists and HAS_VIEWER else []),
         *ablation_results(),

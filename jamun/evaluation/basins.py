@@ -16,6 +16,7 @@ from jamun.evaluation.bootstrap import (
     block_weights,
     centred,
     missing,
+    no_distribution,
     ratio,
     without_interval,
 )
@@ -148,7 +149,7 @@ def _metric(
     if not np.isfinite(value):
         return missing("no basins in the MD" if count == 0 else "no frames", count)
     if kind == "distance" and frames < BLOCKS:
-        entry = missing(f"only {frames} frames; a distribution needs {BLOCKS}", count)
+        entry = no_distribution(frames, count)
     elif kind == "distance":
         entry = centred(value, resampled, count)
     elif frames < BLOCKS:

@@ -55,6 +55,11 @@ def missing(reason: str, count: int = 0) -> dict[str, Any]:
     return {"value": None, "low": None, "high": None, "count": count, "reason": reason}
 
 
+def no_distribution(frames: int, count: int) -> dict[str, Any]:
+    """A distance of so few `frames` that they are no distribution."""
+    return missing(f"only {frames} frames; a distribution needs {BLOCKS}", count)
+
+
 def mean_of_pairs(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The mean of estimates of one kind and of the ends of their intervals; missing ones are left out.
 

@@ -9,7 +9,15 @@ import numpy as np
 from jamun.config.evaluation import EvaluationSettings
 from jamun.config.physicality import PhysicalitySettings
 from jamun.evaluation.basins import cover, find_basins
-from jamun.evaluation.bootstrap import BLOCKS, REFERENCE_SEED, SAMPLES_SEED, block_weights, centred, missing
+from jamun.evaluation.bootstrap import (
+    BLOCKS,
+    REFERENCE_SEED,
+    SAMPLES_SEED,
+    block_weights,
+    centred,
+    missing,
+    no_distribution,
+)
 from jamun.evaluation.comparison import MOST_PAIRS
 from jamun.evaluation.geometry import Measured, Terms, find_terms, flaws, physical
 from jamun.evaluation.js import JS_MAX, js_distance, pair_histograms, w1_distance
@@ -119,7 +127,7 @@ class _Distances:
         if not count:
             return missing("the molecule has none of these")
         if self.frames < BLOCKS:
-            entry = missing(f"only {self.frames} frames; a distribution needs {BLOCKS}", count)
+            entry = no_distribution(self.frames, count)
         else:
             value, resampled = self.values[name][chosen].mean(), self.resampled[name][:, chosen].mean(1)
             entry = centred(float(value), resampled, count, self.frames, JS_MAX if name == "js" else np.inf)

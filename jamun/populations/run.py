@@ -101,11 +101,11 @@ def _taken_in(file: Path, topology: Path) -> PeptideTrajectory:
 def read_samples(file: Path, topology: Path, flags: Path | None = None) -> PeptideFrames:
     """Samples of a peptide in a trajectory file, those that `flags` accepts; of a file that was sampled here, the flags
     beside it. Raises UserError for files that cannot be read or do not fit, and for MD with lowered barriers."""
-    found = _taken_in(file, topology).trajectory
     if _bias_of(file) is not None:
         raise PopulationError(
             f"{file}: MD with lowered barriers is no sample of the peptide; give it as --md, which takes the bias off."
         )
+    found = _taken_in(file, topology).trajectory
     beside = file.parent / "flags.npz"
     if flags is None and beside.is_file() and recorded_chains(file, len(found)) is not None:
         flags = beside

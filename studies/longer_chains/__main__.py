@@ -73,6 +73,12 @@ def distances(results: Path, peptides: list[Peptide]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _markdown(head: list[str], lines: list[list[str]]) -> str:
+    """A table, whose first column is text."""
+    every = [head, [":---", *["---:"] * (len(head) - 1)], *lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in every) + "\n"
+
+
 def kind(sequence: str) -> str:
     """What the tables call a peptide."""
     if "(D)" in sequence:
@@ -86,11 +92,11 @@ def distance_table(summary: pd.DataFrame) -> str:
     head = ["residues", "peptides"]
     for words in DISTANCES.values():
         head += [f"{words}: samples", "MD's halves"]
-    lines = [head, [":---", *["---:"] * (len(head) - 1)]]
+    lines = []
     for name, part in own.groupby(own["peptide"].map(kind)):
         values = [part[f"js_{group}{end}"].mean() for group in DISTANCES for end in ("", "_md_halves")]
         lines.append([str(name), f"{len(part)}", *(f"{value:.3f}" for value in values)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return _markdown(head, lines)
 
 
 def _residues(sequence: str) -> int:
@@ -112,8 +118,7 @@ def rows(summary: pd.DataFrame) -> list[list[str]]:
 def table(summary: pd.DataFrame) -> str:
     """The table of the page, in Markdown."""
     head = ["model", "residues", "peptides", "samples", *FAULTS.values()]
-    lines = [head, [":---", *["---:"] * (len(head) - 1)], *rows(summary)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return _markdown(head, rows(summary))
 
 
 def card(settings: Configuration, results: Path, summary: pd.DataFrame, weights: bytes) -> dict[str, Any]:

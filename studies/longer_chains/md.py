@@ -18,6 +18,7 @@ It writes `results/chains_md/`; a stopped one goes on.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from jamun.data.weights import effective_share
 from jamun.io.atomic import atomic_path, read_json, read_npz, write_json, write_text
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
+from jamun.io.signals import end_with
 from jamun.peptides.build import build_to_files
 from jamun.peptides.checks import mirrored_residues
 from jamun.peptides.sequences import Peptide
@@ -113,10 +115,8 @@ def _kinds(topology: mdtraj.Topology, torsions: list[Torsion]) -> list[Kind]:
     return [(one.kind, one.residue_name, after[one.residue - 1 + first] == "PRO") for one in torsions]
 
 
-def _bias(member: Member, series: Mapping[Kind, np.ndarray] | None, structure: mdtraj.Trajectory) -> Bias | None:
+def _bias(series: Mapping[Kind, np.ndarray], structure: mdtraj.Trajectory) -> Bias:
     """The bias of one peptide, by the coefficients of each kind of torsion."""
-    if series is None:
-        return None
     mirrored = mirrored_residues(structure.topology, structure.xyz)
     found, coefficients = [], []
     torsions, _ = torsions_of(structure.topology)
@@ -127,13 +127,13 @@ def _bias(member: Member, series: Mapping[Kind, np.ndarray] | None, structure: m
     return Bias(found, np.array(coefficients))
 
 
-def simulate(member: Member, stage: str, series: Mapping[Kind, np.ndarray] | None, settings: SimulateSettings) -> None:
-    """The runs of one peptide in one stage, each a file."""
+def simulate(member: Member, stage: str, series: Mapping[Kind, np.ndarray], settings: SimulateSettings) -> None:
+    """The runs of one peptide in one stage, each a file; without a bias where `series` is empty."""
     runs = member.runs(stage)
     if all(run.exists() for run in runs):
         return
     structure = member.heavy()
-    bias = _bias(member, series, structure)
+    bias = _bias(series, structure) if series else None
     _, length, warm_up = member.stage(stage)
     at = settings.model_copy(update={"temperature": HOT}) if stage == "hot" else settings
     for place, path in enumerate(runs):
@@ -161,7 +161,7 @@ def simulate(member: Member, stage: str, series: Mapping[Kind, np.ndarray] | Non
 
 
 def profiles(
-    members: Iterable[Member], stage: str, series: Mapping[Kind, np.ndarray] | None, hotter: float
+    members: Iterable[Member], stage: str, series: Mapping[Kind, np.ndarray], hotter: float
 ) -> dict[Kind, np.ndarray]:
     """Free energy (G,) in kT of each kind of torsion, by the runs of one stage, which were made with this bias."""
     found: dict[Kind, list[np.ndarray]] = {}
@@ -177,9 +177,7 @@ def profiles(
     result = {}
     for kind, angles_of in sorted(found.items()):
         column = np.concatenate(angles_of)[:, None]
-        bias = (
-            None if series is None or kind not in series else Bias([Torsion(kind[0], 1, kind[1])], series[kind][None])
-        )
+        bias = Bias([Torsion(kind[0], 1, kind[1])], series[kind][None]) if kind in series else None
         result[kind] = free_energies(column, hotter, bias)[0]
     return result
 
@@ -191,7 +189,7 @@ def _lowering(found: Mapping[Kind, np.ndarray]) -> dict[Kind, np.ndarray]:
     return dict(zip(kinds, bias.coefficients, strict=True))
 
 
-def _sides(member: Member, torsions: list[Torsion], angles: np.ndarray, structure: mdtraj.Trajectory) -> np.ndarray:
+def _sides(torsions: list[Torsion], angles: np.ndarray, structure: mdtraj.Trajectory) -> np.ndarray:
     """phi (F, R) in degrees of all residues but glycine and proline; of D residues that of the mirror image."""
     mirrored = mirrored_residues(structure.topology, structure.xyz)
     columns = [
@@ -214,7 +212,7 @@ def weight_of_positive_phi(members: Iterable[Member]) -> float:
         structure = member.heavy()
         for run in member.runs("last"):
             torsions, angles = compute_torsions(mdtraj.Trajectory(read_run(run), structure.topology))
-            for phi in _sides(member, torsions, angles, structure).T:
+            for phi in _sides(torsions, angles, structure).T:
                 inside = [(low < phi) & (phi < high) for low, high in (NEGATIVE, POSITIVE)]
                 # Between the two, a residue is where it was last.
                 last = np.maximum.accumulate(np.where(inside[0] | inside[1], np.arange(len(phi)), -1))
@@ -236,13 +234,13 @@ def drawn(weights: np.ndarray, seed: int) -> np.ndarray:
 def publish(member: Member, series: Mapping[Kind, np.ndarray], positive_phi: float) -> dict[str, Any]:
     """Frames of the last stage, drawn by their weights, a file for each run. Returns what the record holds of them."""
     structure = member.heavy()
-    bias = _bias(member, series, structure)
+    bias = _bias(series, structure)
     runs = [read_run(run) for run in member.runs("last")]
     joined = mdtraj.Trajectory(np.concatenate(runs), structure.topology)
     torsions, angles = compute_torsions(joined)
-    weights = np.ones(len(joined)) if bias is None else np.exp(bias.energy(torsions, angles))
+    weights = np.exp(bias.energy(torsions, angles))
     if member.split != "test":  # whose runs are long
-        weights *= positive_phi ** (_sides(member, torsions, angles, structure) > 0).sum(1)
+        weights *= positive_phi ** (_sides(torsions, angles, structure) > 0).sum(1)
     frames = drawn(weights, derived_seed(0, member.peptide.name, "frames"))
     folder = OUT / "md" / member.peptide.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -296,9 +294,11 @@ def main() -> None:
     for folder in ("peptides", "runs", "md"):
         (OUT / folder).mkdir(parents=True, exist_ok=True)
     simulate_settings = implicit_settings(SIMULATE)
-    with ProcessPoolExecutor(options.processes, mp_context=get_context("fork")) as pool:
+    with ProcessPoolExecutor(
+        options.processes, get_context("fork"), initializer=end_with, initargs=(os.getpid(),)
+    ) as pool:
         _each(pool, "build", build, members, settings)
-        series: dict[Kind, np.ndarray] | None = None
+        series: dict[Kind, np.ndarray] = {}
         lowest: dict[Kind, np.ndarray] = {}
         for stage, hotter in (("hot", HOT / SIMULATE["temperature"]), ("first", 1.0)):
             _each(pool, stage, simulate, known, stage, series, simulate_settings)
@@ -306,20 +306,19 @@ def main() -> None:
             if not file.exists():
                 for kind, own in profiles(known, stage, series, hotter).items():
                     lowest[kind] = np.minimum(lowest.get(kind, np.inf), own)
-                series = _lowering(lowest)
                 rows = [
-                    {"kind": kind[0], "residue": kind[1], "before_proline": kind[2], "free_energy": lowest[kind]}
-                    for kind in series
+                    {"kind": kind[0], "residue": kind[1], "before_proline": kind[2], "free_energy": own}
+                    for kind, own in lowest.items()
                 ]
                 write_json(file, rows)
-            told = read_json(file)
             lowest = {
-                (row["kind"], row["residue"], row["before_proline"]): np.array(row["free_energy"]) for row in told
+                (row["kind"], row["residue"], row["before_proline"]): np.array(row["free_energy"])
+                for row in read_json(file)
             }
             series = _lowering(lowest)
         _each(pool, "last", simulate, members, "last", series, simulate_settings)
     positive_phi = weight_of_positive_phi(known)
-    records = [publish(member, series or {}, positive_phi) for member in tqdm(members, desc="publish", unit="peptide")]
+    records = [publish(member, series, positive_phi) for member in tqdm(members, desc="publish", unit="peptide")]
     imported = [
         {
             "peptide": record["peptide"],

@@ -196,21 +196,30 @@ def test_training_beats_the_linear_denoiser_and_publishes(data: dict[str, object
     assert float(total[0] / total[1]) == pytest.approx(record["best_validation_loss"], rel=1e-5)
 
 
+def _command(python: str, data: dict[str, object], folder: Path, changes: dict[str, object]) -> list[str]:
+    """A program that trains as a job does, with its log; a script without a main guard, as Snakemake's are."""
+    folder.mkdir(exist_ok=True)
+    script = folder / "train.py"
+    script.write_text(
+        "import sys, json\nfrom pathlib import Path\n"
+        f"sys.path[:0] = {[str(place) for place in Path(__file__).parents[:2]]!r}\n"
+        "import test_training as t\nfrom jamun.io.log import job_log\n"
+        "data = {key: [Path(p) for p in value] if isinstance(value, list) else Path(value)\n"
+        "        for key, value in json.loads(sys.argv[1]).items()}\n"
+        "with job_log(sys.argv[2] + '/log'):\n"
+        "    t.train(**t._arguments(data, Path(sys.argv[2]), **json.loads(sys.argv[3])))\n"
+    )
+    plain = {
+        key: [str(path) for path in value] if isinstance(value, list) else str(value) for key, value in data.items()
+    }
+    return [python, str(script), json.dumps(plain), str(folder), json.dumps(changes)]
+
+
 def test_killed_training_goes_on_with_the_same_curve(data: dict[str, object], tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     changes = {"accumulate": 2, "max_steps": 80}
     train(**_arguments(data, whole, **changes))
-    script = tmp_path / "train.py"
-    script.write_text(
-        "import sys, json\nfrom pathlib import Path\n"
-        f"sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}\n"
-        "import test_training as t\n"
-        "data = {key: [Path(p) for p in value] if isinstance(value, list) else Path(value)\n"
-        "        for key, value in json.loads(sys.argv[1]).items()}\n"
-        "t.train(**t._arguments(data, Path(sys.argv[2]), **json.loads(sys.argv[3])))\n"
-    )
-    plain = json.dumps({k: [str(p) for p in v] if isinstance(v, list) else str(v) for k, v in data.items()})
-    command = [forking_python(), str(script), plain, str(killed), json.dumps(changes)]
+    command = _command(forking_python(), data, killed, changes)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     last = killed / "work" / "last.ckpt"
@@ -335,24 +344,13 @@ def test_only_our_checkpoints_are_read(data: dict[str, object], tmp_path: Path) 
 
 def test_processes_of_devices_stop_and_end_with_the_job(data: dict[str, object], tmp_path: Path) -> None:
     """Started by a script without a main guard, as Snakemake's jobs are."""
-    script = tmp_path / "train.py"
-    script.write_text(
-        "import sys, json\nfrom pathlib import Path\n"
-        f"sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}\n"
-        "import test_training as t\nfrom jamun.io.log import job_log\n"
-        "data = {key: [Path(p) for p in value] if isinstance(value, list) else Path(value)\n"
-        "        for key, value in json.loads(sys.argv[1]).items()}\n"
-        "with job_log(sys.argv[2] + '/log'):\n"
-        "    t.train(**t._arguments(data, Path(sys.argv[2]), devices=2, **json.loads(sys.argv[3])))\n"
-    )
-    own = {k: [str(p) for p in v] if isinstance(v, list) else str(v) for k, v in data.items()}
-    folder, log = tmp_path / "run", tmp_path / "run" / "log"
+    own, folder, log = dict(data), tmp_path / "run", tmp_path / "run" / "log"
     # One batch of validation for both.
-    changes = {"max_steps": 100_000, "validation_interval": 5, "validation_frames": 8}
+    changes = {"devices": 2, "max_steps": 100_000, "validation_interval": 5, "validation_frames": 8}
 
     def begun(said: str) -> subprocess.Popen[bytes]:
         before = log.read_text().count(said) if log.exists() else 0
-        command = [sys.executable, str(script), json.dumps(own), str(folder), json.dumps(changes)]
+        command = _command(sys.executable, own, folder, changes)
         process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
         while (not log.exists() or log.read_text().count(said) == before) and process.poll() is None:
@@ -374,7 +372,7 @@ def test_processes_of_devices_stop_and_end_with_the_job(data: dict[str, object],
     broken = toy.write_toy(tmp_path / "AA.h5", ["ALA", "ALA"], 60, 1)
     with h5py.File(broken, "r+") as file:
         file["positions"][:] = np.nan
-    own["train"], changes["align"] = [str(broken)], False
+    own["train"], changes["align"] = [broken], False
     process = begun("ERROR")
     assert process.wait(60) == 1
     assert "ERROR The training loss is no longer a finite number at step" in log.read_text()

@@ -22,16 +22,6 @@ def test_frames_are_drawn_as_often_as_they_weigh():
     assert np.all(np.abs(times - expected) < 1)
 
 
-class Given:
-    """A member whose frames are given."""
-
-    def __init__(self, frames):
-        self.frames = frames
-
-    def heavy(self):
-        return self.frames
-
-
 def test_a_d_residue_has_the_bias_of_its_mirror_image():
     structure = mdtraj.load(str(ROOT / "tests" / "model" / "public" / "capped_HP.pdb"))
     heavy = structure.atom_slice(structure.topology.select("element != H"))
@@ -40,10 +30,7 @@ def test_a_d_residue_has_the_bias_of_its_mirror_image():
     kinds = MD["_kinds"](heavy.topology, torsions)
     generator = np.random.default_rng(0)
     series = {kind: generator.normal(size=6) + 1j * generator.normal(size=6) for kind in kinds if kind[0] != "omega"}
-    energies = [
-        MD["_bias"](Given(frames), series, frames).energy(torsions, compute_torsions(frames)[1])
-        for frames in (heavy, mirror)
-    ]
+    energies = [MD["_bias"](series, frames).energy(torsions, compute_torsions(frames)[1]) for frames in (heavy, mirror)]
     assert angles.shape == (1, len(torsions))
     assert abs(energies[0]) > 0.1
     assert energies[1] == pytest.approx(energies[0], rel=1e-4)
