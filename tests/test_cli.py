@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from jamun import cli
-from jamun.commands.sample import sampling_settings
+from jamun.commands.sample import Molecule, sampling_settings
 from jamun.config import parse
 from jamun.config.sampling import SamplingSettings
 from jamun.io.log import UserError
@@ -42,6 +42,12 @@ def test_sample_by_sequence(monkeypatch, tmp_path, checkpoint):
     assert json.loads((tmp_path / "sampling.json").read_text())["samples"]["generated"] == 25
     assert len(json.loads((tmp_path / "samples.json").read_text())["ramachandran"]) == 2
     assert (tmp_path / "ramachandran.png").stat().st_size > 10_000
+
+    # Another form has the same name: its structure does not take the place of that of these samples.
+    before = (tmp_path / "AG.pdb").read_bytes()
+    with pytest.raises(UserError, match="holds samples of another molecule called AG"):
+        Molecule.from_sequence("AG", parse({"peptides": {"form": "uncapped"}}), SamplingSettings(), tmp_path)
+    assert (tmp_path / "AG.pdb").read_bytes() == before
 
 
 def test_a_model_brings_its_settings_unless_others_are_given(monkeypatch, tmp_path, checkpoint):

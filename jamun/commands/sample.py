@@ -18,7 +18,7 @@ from jamun.data.trained_on import trained_on_such
 from jamun.evaluation.describe_samples import describe_to_files
 from jamun.evaluation.pair import Files
 from jamun.figures import to_files
-from jamun.io.atomic import read_json
+from jamun.io.atomic import publish, read_json
 from jamun.io.disk import file_sha256
 from jamun.io.files import AllAtomFiles, SamplingFiles
 from jamun.io.log import UserError
@@ -30,7 +30,7 @@ from jamun.peptides.given import take_structure_to_files
 from jamun.peptides.reading import structure_name
 from jamun.peptides.sequences import parse_sequence
 from jamun.sampling.all_atoms import all_atoms_to_files
-from jamun.sampling.run import changed_since, sample_to_files
+from jamun.sampling.run import changed_since, refuse_other_samples, sample_to_files
 from jamun.sampling.starts import read_start, read_starts, start_files
 
 logger = logging.getLogger(__name__)
@@ -104,10 +104,16 @@ class Molecule:
 
     @classmethod
     def from_sequence(cls, sequence: str, settings: Configuration, sampling: SamplingSettings, out: Path) -> "Molecule":
-        """A peptide that is built into `out`. Raises PeptideError for a sequence that cannot be built."""
+        """A peptide that is built into `out`. Raises PeptideError for a sequence that cannot be built, UserError where
+        `out` holds something else, which stays as it is."""
         peptide = parse_sequence(sequence)
         built = out / f"{peptide.name}.pdb"
-        build_to_files(peptide, settings.peptides.form, settings.peptides.ph, built, out / f"{peptide.name}.json")
+        with TemporaryDirectory() as name:
+            new = Path(name) / built.name
+            build_to_files(peptide, settings.peptides.form, settings.peptides.ph, new, new.with_suffix(".json"))
+            refuse_other_samples(SamplingFiles.in_folder(out), peptide.name, read_start(new).topology)
+            for path in (new, new.with_suffix(".json")):
+                publish(path, out / path.name)
         return cls(peptide.name, start_files(sampling.starts, peptide.name) or [built], built)
 
     @classmethod

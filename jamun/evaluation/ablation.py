@@ -9,8 +9,9 @@ import pandas as pd
 
 from jamun.evaluation.metrics import ABLATION, columns, estimate_at, metrics_of, read_result
 from jamun.evaluation.runs import stopped_notes
-from jamun.evaluation.summary import MEAN, mean_of_peptides
+from jamun.evaluation.summary import mean_of_peptides
 from jamun.io.atomic import read_json, write_text
+from jamun.peptides.splits import NAME_OF_MEANS
 
 # Columns of settings whose name is not the setting's.
 SETTING_COLUMNS = {"sigma": "sigma_nm", "jump_sigmas": "jump_sigmas_nm"}
@@ -141,7 +142,7 @@ def ablation_table(sampled: list[Sampled]) -> pd.DataFrame:
         numbers = rows.drop(columns=[name for name in texts if name != "chains"]).apply(pd.to_numeric)
         mean = mean_of_peptides(numbers, estimates)
         same = rows.iloc[0][texts].to_dict()
-        means.append(same | {"peptide": MEAN, "notes": f"Mean of {len(rows)} peptides."} | mean.to_dict())
+        means.append(same | {"peptide": NAME_OF_MEANS, "notes": f"Mean of {len(rows)} peptides."} | mean.to_dict())
     order = list(table.columns)
     for name in (f"{change}_change" for change in _CHANGES):
         place = order.index(name) + 1

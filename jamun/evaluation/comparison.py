@@ -139,7 +139,9 @@ def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
         },
         "convergence_independent": independent_convergence(binning, reference, samples, points),
         **of_accepted(
-            pair.accepted, lambda kept: binning.estimated(binning.count_blocks(samples.chosen(kept)), reference_blocks)
+            samples,
+            pair.accepted,
+            lambda kept: binning.estimated(binning.count_blocks(samples.chosen(kept)), reference_blocks),
         ),
         "notes": [
             *pair.clock_notes,

@@ -76,7 +76,7 @@ def describe(
             for phi, psi in samples.pairs
         ],
         "shares": shares(slice(None)),
-        **of_accepted(accepted, lambda kept: {"shares": shares(kept)}),
+        **of_accepted(samples, accepted, lambda kept: {"shares": shares(kept)}),
         "definitions": DEFINITIONS,
         "settings": settings.model_dump(mode="json", include={"torsion_bins", "ramachandran_bins", "physicality"}),
     }

@@ -160,7 +160,7 @@ def analyse(pair: Pair, settings: EvaluationSettings, baselines: dict[str, Any] 
             "frame": {name: ensemble.clock.step for name, ensemble in ensembles.items()},
         },
         "ess": {"md": md_ess} | ess,
-        **of_accepted(pair.accepted, of_kept),
+        **of_accepted(pair.samples, pair.accepted, of_kept),
         "notes": [*pair.clock_notes, *notes, *pair.loss_notes],
     }
     equal = None if cut is None else md.segment(slice(cut))

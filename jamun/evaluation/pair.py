@@ -143,21 +143,26 @@ class Pair:
         return bought, None
 
 
-def some_rejected(accepted: np.ndarray | None) -> tuple[np.ndarray | None, str | None]:
-    """`accepted` (F,) where it leaves some frames out; else None and why accepted samples cannot be told from all."""
+def some_rejected(accepted: np.ndarray | None, weights: np.ndarray | None) -> tuple[np.ndarray | None, str | None]:
+    """`accepted` (F,) where it leaves some frames out; else None and why accepted samples cannot be told from all.
+    `weights` (F,) are the frames'; None where all count alike."""
     if accepted is None:
         return None, "the sampler has not judged its frames"
     if accepted.all():
         return None, "the sampler accepted every frame"
     if accepted.sum() < 2:
         return None, "the sampler accepted fewer than two frames"
+    if weights is not None and not weights[accepted].sum() > 0:
+        return None, "the frames that the sampler accepted weigh nothing"
     return accepted, None
 
 
-def of_accepted(accepted: np.ndarray | None, judge: Callable[[np.ndarray], dict[str, Any]]) -> dict[str, Any]:
+def of_accepted(
+    samples: Ensemble, accepted: np.ndarray | None, judge: Callable[[np.ndarray], dict[str, Any]]
+) -> dict[str, Any]:
     """What a result says of accepted samples alone: entry `accepted`, what `judge` finds of their mask (F,), which is
     `accepted`; None with `accepted_reason` where they cannot be told from all."""
-    kept, reason = some_rejected(accepted)
+    kept, reason = some_rejected(accepted, samples.weights)
     found = None if kept is None else {"frames": int(kept.sum())} | judge(kept)
     return {"accepted": found, "accepted_reason": reason}
 

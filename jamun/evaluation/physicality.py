@@ -316,7 +316,7 @@ def analyse(pair: Pair, settings: EvaluationSettings) -> Result:
         "definitions": DEFINITIONS,
         "seed": {"samples": SAMPLES_SEED, "reference": REFERENCE_SEED},
         "raw": raw,
-        **of_accepted(pair.accepted, of_kept),
+        **of_accepted(pair.samples, pair.accepted, of_kept),
         "md_replicas": {"replicas": len(replicas), "reason": one_replica},
         "notes": notes,
     }

@@ -11,7 +11,6 @@ from jamun.evaluation.metrics import BASELINES, SUMMARY, columns, estimate_at, m
 from jamun.io.atomic import write_text
 from jamun.peptides.splits import NAME_OF_MEANS
 
-MEAN = NAME_OF_MEANS
 # The analyses whose results a row is made of beside the comparison, by the folders that they lie in beside it.
 STAGES = ("msm", "dynamics", "physicality")
 # Those that are made only where the configuration asks for them.
@@ -66,7 +65,7 @@ def summarize(
         numbers = rows.drop(columns=["dataset", "model", "peptide", "notes"]).apply(pd.to_numeric)
         mean = mean_of_peptides(numbers, [name for name in numbers if f"{name}_low" in numbers])
         notes = f"Mean of {len(rows)}{f' of {of}' if len(rows) < (of or 0) else ''} peptides."
-        means.append({"dataset": dataset, "model": model, "peptide": MEAN, **mean.to_dict(), "notes": notes})
+        means.append({"dataset": dataset, "model": model, "peptide": NAME_OF_MEANS, **mean.to_dict(), "notes": notes})
     return pd.concat([table, pd.DataFrame(means)], ignore_index=True)
 
 

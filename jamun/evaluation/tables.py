@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from jamun.evaluation.metrics import BASELINES, SELF_DISTANCES, SUMMARY, Metric, columns, metrics_of
-from jamun.evaluation.summary import MEAN
 from jamun.evaluation.table_text import to_html, to_latex, to_markdown
 from jamun.io.atomic import read_json, write_text
 from jamun.io.text import plural
+from jamun.peptides.splits import NAME_OF_MEANS
 
 DASH = "–"
 _KEYS = ("dataset", "model", "peptide", "notes")
@@ -132,7 +132,7 @@ def _missing(row: pd.Series, column: Column) -> str:
         return "The sampler accepted all samples, or judged none."
     if "side_chain" in column.key:
         return "No such torsions."
-    return "No peptide has it." if row["peptide"] == MEAN else "Not recorded."
+    return "No peptide has it." if row["peptide"] == NAME_OF_MEANS else "Not recorded."
 
 
 def _cell(row: pd.Series, column: Column, table: Table, peptides: pd.DataFrame) -> tuple[str, str]:
@@ -143,7 +143,7 @@ def _cell(row: pd.Series, column: Column, table: Table, peptides: pd.DataFrame) 
     low, high = (row.get(f"{column.key}{end}") for end in _ENDS)
     if low is not None and high is not None and not pd.isna([low, high]).any():
         text += f" {interval(low, high, column.kind)}"
-    if row["peptide"] == MEAN and column.kind != "text":
+    if row["peptide"] == NAME_OF_MEANS and column.kind != "text":
         there = int(peptides[column.key].notna().sum())
         if there < len(peptides):
             mark = table.mark(f"Mean of {there} of {len(peptides)} peptides, which have it.")
@@ -154,8 +154,8 @@ def fill(table: Table, summary: pd.DataFrame, notes: bool = False) -> Table:
     """Rows of every peptide and model; with `notes`, what the summary notes of a peptide and no other cell tells."""
     models = summary["model"].nunique()
     for _, row in summary.iterrows():
-        own = summary[(summary["model"] == row["model"]) & (summary["peptide"] != MEAN)]
-        mean = row["peptide"] == MEAN
+        own = summary[(summary["model"] == row["model"]) & (summary["peptide"] != NAME_OF_MEANS)]
+        mean = row["peptide"] == NAME_OF_MEANS
         said = str(row.get("notes") or "") if notes and not mean else ""
         said = re.sub(r"No (MSM|MD at equal wall clock): .*?\.(?= [A-Z]|$)", "", said).strip()
         cells = [(str(row["peptide"]), table.mark(said) if said else "")]
@@ -173,16 +173,16 @@ def _names(summary: pd.DataFrame) -> list[Column]:
 
 def _ordered(summary: pd.DataFrame) -> pd.DataFrame:
     """Rows of one peptide together, means last; no means of a single peptide, which would say everything twice."""
-    peptides = [peptide for peptide in dict.fromkeys(summary["peptide"]) if peptide != MEAN]
+    peptides = [peptide for peptide in dict.fromkeys(summary["peptide"]) if peptide != NAME_OF_MEANS]
     if len(peptides) == 1:
-        return summary[summary["peptide"] != MEAN]
-    places = summary["peptide"].map({peptide: place for place, peptide in enumerate([*peptides, MEAN])})
+        return summary[summary["peptide"] != NAME_OF_MEANS]
+    places = summary["peptide"].map({peptide: place for place, peptide in enumerate([*peptides, NAME_OF_MEANS])})
     return summary.loc[places.sort_values(kind="stable").index]
 
 
 def _partial(summary: pd.DataFrame) -> str:
     """How many of the test peptides the summary has, where it has not all."""
-    notes = " ".join(map(str, summary.loc[summary["peptide"] == MEAN].get("notes", [])))
+    notes = " ".join(map(str, summary.loc[summary["peptide"] == NAME_OF_MEANS].get("notes", [])))
     found = re.search(r"Mean of (\d+ of \d+) peptides", notes)
     return f" Partial: {found[1]} test peptides." if found else ""
 
@@ -281,7 +281,7 @@ def with_records(summary: pd.DataFrame, evaluation: Path, samples: Path) -> pd.D
     costs = [_cost(evaluation, samples, row["model"], row["peptide"]) for _, row in summary.iterrows()]
     told = [name for name in ("seconds", "device", "atoms") if any(name in cost for cost in costs)]
     table = summary.join(pd.DataFrame(costs, index=summary.index, columns=told))
-    of_means = table["peptide"] == MEAN
+    of_means = table["peptide"] == NAME_OF_MEANS
     for model in table["model"].unique():
         of_model = table["model"] == model
         for name in told:
@@ -308,7 +308,7 @@ def tables_to_files(summary: Path, samples: Path, markdown: Path, latex: Path, p
     dataset = str(table["dataset"].iloc[0])
     _write(make_tables(table), dataset, markdown, latex, page)
     columns = ["dataset", "model", "peptide", "samples", *(column.key for column in SAMPLING_COST)]
-    timed = table[table["peptide"] != MEAN].reindex(columns=columns)
+    timed = table[table["peptide"] != NAME_OF_MEANS].reindex(columns=columns)
     write_text(timing, timed.to_csv(index=False, float_format="%.6g"))
 
 

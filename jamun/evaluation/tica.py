@@ -100,7 +100,7 @@ def fit_features(trajectories: list[np.ndarray], lag: int, minimum_frames: int =
     number = trajectories[0].shape[1]
     longest = max(map(len, trajectories))
     if longest <= 2 * lag:
-        raise TICAError(f"the longest trajectory, {longest} frames, is not twice the lag time of {lag}")
+        raise TICAError(f"the longest trajectory, {longest} frames, is not longer than twice the lag time of {lag}")
     # Replicas shorter than the lag hold no pair of frames.
     parts = [part for part in trajectories if len(part) > lag]
     pairs = sum(len(part) - lag for part in parts)

@@ -201,6 +201,7 @@ def analyse(
         "distances": _distances(whole["samples"], whole["md"], reasons, chosen),
         "baselines": {"md_halves": {"frames": len(md) // 2} | _distances(first, second, reasons, chosen)},
         **of_accepted(
+            pair.samples,
             pair.accepted,
             lambda kept: {"distances": _distances(spaces["samples"].segment(kept), whole["md"], reasons, chosen)},
         ),

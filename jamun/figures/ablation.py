@@ -14,8 +14,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from jamun.config.figures import FigureSettings
 from jamun.evaluation.ablation import NONE, SETTING_COLUMNS
-from jamun.evaluation.summary import MEAN
 from jamun.figures import style
+from jamun.peptides.splits import NAME_OF_MEANS
 
 # Column of the table, words, and colour of each series of a row of panels; then the axis, and a factor to its unit.
 _ROWS = (
@@ -175,9 +175,9 @@ def plot_ablation(table: pd.DataFrame, settings: FigureSettings) -> Figure:
     `table` is evaluation's, with rows of means and the plain settings first. Colours tell what is measured, markers the
     model, open ones that the network was not trained at a level; the MD's floor of the JS distance is grey.
     """
-    peptides = [peptide for peptide in dict.fromkeys(table["peptide"]) if peptide != MEAN]
+    peptides = [peptide for peptide in dict.fromkeys(table["peptide"]) if peptide != NAME_OF_MEANS]
     # One row a variant: the mean, or of a single peptide its own, which has intervals.
-    variants = table[table["peptide"] == (peptides[0] if len(peptides) == 1 else MEAN)]
+    variants = table[table["peptide"] == (peptides[0] if len(peptides) == 1 else NAME_OF_MEANS)]
     models = list(dict.fromkeys(variants["model"]))
     columns = families(variants)
     what = peptides[0] if len(peptides) == 1 else f"means of {len(peptides)} peptides"

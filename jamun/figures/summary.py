@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jamun.config.figures import FigureSettings
-from jamun.evaluation.summary import MEAN
 from jamun.figures import style
+from jamun.peptides.splits import NAME_OF_MEANS
 
 _GROUPS = {
     "backbone": "backbone torsions",
@@ -49,7 +49,7 @@ def _draw(panel: Axes, tables: dict[str, pd.DataFrame], keys: list[tuple[str, st
         low, high = (_column(table, keys, f"js_{{}}_{end}") for end in ("low", "high"))
         style.intervals(panel, x, value, low, high, ecolor="black", capsize=min(4.0, 16 * width), zorder=4)
         if dots:
-            peptides = [peptide for peptide in table.index if peptide != MEAN]
+            peptides = [peptide for peptide in table.index if peptide != NAME_OF_MEANS]
             # Spread across the bar in the order of the table, so that the same data give the same picture.
             offsets = np.linspace(-0.3, 0.3, len(peptides)) * width
             for place, (_, group) in zip(x, keys, strict=True):
@@ -97,12 +97,12 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
     side by side, of that peptide or of the means. `summary` is evaluation's table, with rows of means.
     """
     models = list(dict.fromkeys(summary["model"]))
-    peptides = [peptide for peptide in dict.fromkeys(summary["peptide"]) if peptide != MEAN]
+    peptides = [peptide for peptide in dict.fromkeys(summary["peptide"]) if peptide != NAME_OF_MEANS]
     tables = {model: summary[summary["model"] == model].set_index("peptide") for model in models}
     dataset = summary["dataset"].iloc[0]
     if len(peptides) == 1 or len(peptides) > _MOST_PEPTIDES:
         figure, panel = plt.subplots(figsize=(max(6.0, 2.6 + 1.0 * len(models)), 4.0), layout="constrained")
-        shown = peptides[0] if len(peptides) == 1 else MEAN
+        shown = peptides[0] if len(peptides) == 1 else NAME_OF_MEANS
         keys = [(shown, group) for group in _GROUPS]
         entries = _draw(panel, tables, keys, dots=len(peptides) > 1)
         _axes(panel, list(_GROUPS.values()), turned=False)
@@ -117,7 +117,7 @@ def plot_summary(summary: pd.DataFrame, settings: FigureSettings) -> Figure:
             panel.text(place, 0.01, "none", ha="center", fontsize=8, transform=panel.get_xaxis_transform())
         what = shown if len(peptides) == 1 else f"means of {len(peptides)} peptides"
     else:
-        names = [*peptides, MEAN]
+        names = [*peptides, NAME_OF_MEANS]
         across = 1.3 + max(0.17 * len(names) * (len(models) + 0.6), 2.3)
         figure, axes = plt.subplots(
             2, 2, figsize=(min(2 * across, 14.0), 5.8), sharex=True, sharey=True, layout="constrained"

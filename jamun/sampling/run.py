@@ -33,7 +33,7 @@ from jamun.sampling.score import Score
 from jamun.sampling.starts import SamplingError, read_start, read_starts, starts_sha256
 from jamun.sampling.workers import Here, Processes, Workers
 
-__all__ = ["SamplingError", "SamplingFiles", "changed_since", "read_start", "sample_to_files"]
+__all__ = ["SamplingError", "SamplingFiles", "changed_since", "read_start", "refuse_other_samples", "sample_to_files"]
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ def sample_to_files(
     notes = [*found.notes, *([outside] if outside else []), *notes]
     for note in notes:
         logger.warning("%s: %s", peptide, note)
-    _refuse_others(files, peptide, starts)
+    refuse_other_samples(files, peptide, starts.topology)
     work = files.work
     with locked(work, SamplingError, "samples"):
         progress = Progress(work, peptide, _identity(peptide, settings, sigma, score.sha256, starts))
@@ -216,15 +216,16 @@ def _atoms(topology: mdtraj.Topology) -> list[tuple[str, int]]:
     return [(atom.name, atom.residue.index) for atom in topology.atoms]
 
 
-def _refuse_others(files: SamplingFiles, peptide: str, starts: mdtraj.Trajectory) -> None:
-    """Raises UserError where something else has the names that these samples would get."""
+def refuse_other_samples(files: SamplingFiles, peptide: str, topology: mdtraj.Topology) -> None:
+    """Raises UserError where something else has the names that samples of `peptide` would get, whose heavy atoms are
+    those of `topology`."""
     folder = files.record.parent
     refuse_others(folder, "samples", peptide)
     try:
         there = mdtraj.load_topology(str(files.topology))
     except (OSError, ValueError):  # none, or half of what was published
         return
-    if files.record.exists() and _atoms(there) != _atoms(starts.topology):
+    if files.record.exists() and _atoms(there) != _atoms(topology):
         raise SamplingError(
             f"{folder}: holds samples of another molecule called {peptide}; give another folder (--out), or delete "
             "that one."

@@ -131,7 +131,11 @@ def test_transitions_across_replicas_are_not_counted():
 
 @pytest.mark.parametrize(
     ("frames", "changes", "words"),
-    [(50, {}, "fewer than"), (200, {"lag": 150}, "not twice the lag"), (200, {"minimum_frames": 500}, "fewer than")],
+    [
+        (50, {}, "fewer than"),
+        (200, {"lag": 150}, "not longer than twice the lag"),
+        (200, {"minimum_frames": 500}, "fewer than"),
+    ],
 )
 def test_too_little_data_says_so(frames, changes, words):
     _, angles = chain(frames, 3)

@@ -67,7 +67,7 @@ def test_replicas_are_not_joined():
     ("replicas", "words"),
     [
         ([walk(80)], "fewer than the 100"),
-        ([walk(8, seed=seed) for seed in range(20)], "not twice the lag"),
+        ([walk(8, seed=seed) for seed in range(20)], "not longer than twice the lag"),
         ([np.zeros((200, 0))], "no torsion"),
         ([np.full((200, 3), 0.7)], "do not move"),
     ],

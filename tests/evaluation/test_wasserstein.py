@@ -139,7 +139,7 @@ def test_what_there_is_not_is_told(md):
     assert result["energy"] is None
     assert arrays == {}
     assert "of the water" in result["distances"]["energy_w2"]["reason"]
-    assert "is not twice the lag" in result["distances"]["tica_w2"]["reason"]
+    assert "is not longer than twice the lag" in result["distances"]["tica_w2"]["reason"]
     assert [note[:10] for note in result["notes"]] == ["No E-W2: i", "No TICA-W2"]
     assert "fewer than 20" in result["distances"]["torus_w2"]["reason"]
     broken = np.zeros(FRAMES)

@@ -122,6 +122,18 @@ def test_a_half_of_the_md_without_weight_has_no_numbers(right):
         assert main_number(metric, results).md_halves is None
 
 
+def test_accepted_frames_that_weigh_nothing_have_no_numbers(right):
+    first = np.arange(FRAMES) < FRAMES // 2
+    pair = Pair(right, replace(right, weights=2.0 * ~first), accepted=first)
+    result = comparison.analyse(pair, SETTINGS)[0]
+    assert (result["accepted"], result["accepted_reason"]) == (
+        None,
+        "the frames that the sampler accepted weigh nothing",
+    )
+    assert MSMInput.of(pair).accepted_reason == result["accepted_reason"]
+    assert comparison.analyse(replace(pair, accepted=~first), SETTINGS)[0]["accepted"]["frames"] == FRAMES - FRAMES // 2
+
+
 def test_samples_without_md_are_weighted_too(right, wrong):
     import mdtraj
 

@@ -55,7 +55,7 @@ class MSMInput:
         kept = without_omega(pair.torsions)
         torsions = [pair.torsions[column] for column in kept]
         pairs = np.array(phi_psi_pairs(torsions), dtype=np.int64).reshape(-1, 2)
-        accepted, not_told = some_rejected(pair.accepted)
+        accepted, not_told = some_rejected(pair.accepted, samples.weights)
         labels = [f"{torsions[phi].residue_name.capitalize()}{torsions[phi].residue}" for phi, _ in pairs]
         return cls(
             reference.angles[:, kept],

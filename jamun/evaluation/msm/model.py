@@ -139,7 +139,7 @@ def _require_enough(inputs: MSMInput, settings: dict[str, Any]) -> None:
         )
     longest = int(np.diff(inputs.reference_boundaries).max())
     if longest <= 2 * max(settings["lag"], settings["tica_lag"]):
-        raise MSMError(f"the longest trajectory, {longest} frames, is not twice the lag time")
+        raise MSMError(f"the longest trajectory, {longest} frames, is not longer than twice the lag time")
     if inputs.reference_torsions.shape[1] == 0:
         raise MSMError("the molecule has no torsion")
 
