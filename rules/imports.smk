@@ -9,6 +9,10 @@ rule import_trajectory:
         source_trajectories=lambda wildcards: [
             given(str(path)) for path in SOURCE_FILES[wildcards.peptide].trajectories
         ],
+        # MD that was made with a bias.
+        source_bias=lambda wildcards: (
+            [] if (bias := SOURCE_FILES[wildcards.peptide].bias) is None else given(str(bias))
+        ),
     output:
         **layout.MD,
     log:

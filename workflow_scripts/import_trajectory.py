@@ -14,7 +14,12 @@ with job(snakemake) as (inputs, outputs):
     import_to_files(
         inputs.pdb,
         snakemake.wildcards.peptide,
-        SourceFiles(inputs.source_topology, tuple(inputs.source_trajectories), params.frame_interval_ps),
+        SourceFiles(
+            inputs.source_topology,
+            tuple(inputs.source_trajectories),
+            params.frame_interval_ps,
+            Path(inputs.source_bias) if inputs.source_bias else None,
+        ),
         SourceSettings(**params.settings),
         MdFiles(**outputs),
         Path(params.work),

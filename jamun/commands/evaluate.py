@@ -28,6 +28,7 @@ from jamun.figures import to_files
 from jamun.io.atomic import read_json, read_npz
 from jamun.io.log import UserError, last_lines
 from jamun.io.shipped import importable_folder, msm_backend
+from jamun.peptides.bias import require_plain
 from jamun.peptides.checks import peptide_of
 from jamun.trajectories.peptide import PeptideTrajectory, recorded_chains
 
@@ -78,6 +79,7 @@ def load_inputs(reference: Path, samples: Path, topology: Path, samples_topology
     md_frames, drawn = first.trajectory, second.trajectory
     require_same_molecule(md_frames.topology, drawn.topology, samples)
     md = _record(reference.parent / "md.json", md_frames.n_frames, lambda record: record["boundaries"][-1])
+    require_plain(md, reference)
     sampling = _record(samples.parent / "sampling.json", drawn.n_frames, lambda record: record["samples"]["generated"])
     chains = recorded_chains(samples, drawn.n_frames)
     if chains is None:

@@ -23,7 +23,7 @@ class SourceSettings(Section):
     """Folder of the trajectories, for `timewarp`, `mdgen` and `manypeptides`."""
     table: str | None = None
     """For `files`: a CSV file with the columns peptide, topology, trajectory (replicas separated by `;`) and,
-    optionally, frame_interval_ps. Paths are relative to the table."""
+    optionally, frame_interval_ps and bias. Paths are relative to the table."""
     frame_interval: Annotated[float, Quantity("ps", gt=0, le=1e6)] | None = None
     """Time between frames. null: the times in the files. NPZ without times and DCD need it. For `timewarp`, only frames
     at multiples of it are kept if the files tell times."""

@@ -40,9 +40,11 @@ def write_features(
     boundaries: list[int],
     frame_interval_ps: float,
     solvent: str | None = None,
+    weights: np.ndarray | None = None,
 ) -> None:
     """Write positions as they come, atomically: `chunks` yields (f, N, 3) in nm of the molecule's heavy atoms that add
-    up to `n_frames`, with the frame offsets `boundaries` of replicas from 0 to `n_frames`.
+    up to `n_frames`, with the frame offsets `boundaries` of replicas from 0 to `n_frames`. `weights` (F, R) are those
+    of each residue's atoms in each frame, caps among the residues; None where all count alike.
 
     Raises FeatureError where the number of frames is another, or a frame is not finite.
     """
@@ -72,6 +74,8 @@ def write_features(
             written += len(chunk)
         if written != n_frames:
             raise FeatureError(f"{peptide}: {written} frames found where {n_frames} were expected.")
+        if weights is not None:
+            file.create_dataset("residue_weights", data=weights.astype("<f4"))
         text = h5py.string_dtype()
         for name, value in vars(molecule).items():
             names = isinstance(value, tuple)
@@ -89,7 +93,7 @@ class FeatureFile:
     """Features of one peptide. Nothing but the description is read until frames are asked for.
 
     Attributes: peptide; molecule; n_frames; boundaries (R+1,); mean_squared_distance (nm^2); frame_interval_ps; solvent
-    of the MD, or None where it is not known.
+    of the MD, or None where it is not known; weighted, whether frames of it have weights of their own.
     Raises FeatureError for a file that is missing or not ours. Can be sent to other processes: the map is opened anew.
     """
 
@@ -114,6 +118,12 @@ class FeatureFile:
                 )
                 self._shape = tuple(file["positions"].shape)
                 self._offset = file["positions"].id.get_offset()
+                self.weighted = "residue_weights" in file
+                self._weights = (
+                    (file["residue_weights"].id.get_offset(), file["residue_weights"].shape[1])
+                    if self.weighted
+                    else (0, 0)
+                )
         except FileNotFoundError:
             raise FeatureError(f"{self.path}: no such features file; run the features target.") from None
         except (OSError, KeyError, ValueError) as error:
@@ -144,12 +154,25 @@ class FeatureFile:
 
         By plain reads rather than through the map, whose touched pages would add up in the process's memory.
         """
-        result = np.empty((len(frames), *self._shape[1:]), dtype="<f4")
+        return self._read(np.empty((len(frames), *self._shape[1:]), dtype="<f4"), frames, self._offset)
+
+    def read_weights(self, frames: np.ndarray) -> np.ndarray:
+        """What the atoms of these frames count in the loss: (f,) -> (f, N) float32, of each atom 1 in the mean over all
+        frames; ones where the frames have no weights."""
+        if not self.weighted:
+            return np.ones((len(frames), self.molecule.n_atoms), dtype=np.float32)
+        offset, residues = self._weights
+        of_residues = self._read(np.empty((len(frames), residues), dtype="<f4"), frames, offset)
+        of_atoms: np.ndarray = of_residues[:, self.molecule.residue_indices]
+        return of_atoms
+
+    def _read(self, result: np.ndarray, frames: np.ndarray, offset: int) -> np.ndarray:
+        """Fill `result` (f, ...) with the rows of these numbers of an array that begins at `offset`."""
         size = result[:1].nbytes
         for row, frame in zip(result, frames, strict=True):
             if not 0 <= frame < self.n_frames:
                 raise IndexError(f"{self.path}: frame {frame} of {self.n_frames}")
-            if os.preadv(self._handle.fileno(), [row], self._offset + int(frame) * size) != size:
+            if os.preadv(self._handle.fileno(), [row], offset + int(frame) * size) != size:
                 raise FeatureError(f"{self.path}: ends before frame {frame}; delete it and run the features target.")
         return result
 

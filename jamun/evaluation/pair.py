@@ -22,6 +22,7 @@ from jamun.evaluation.ensembles import (
 from jamun.evaluation.runs import replica_of_frames, stopped_notes
 from jamun.io.atomic import read_json
 from jamun.io.text import plural
+from jamun.peptides.bias import require_plain
 from jamun.peptides.torsions import Torsion, compute_torsions, phi_psi_pairs
 
 # What an analysis returns: the entries of its JSON, and the arrays of its NPZ.
@@ -199,8 +200,10 @@ def ensemble_of(trajectory: mdtraj.Trajectory, chains: np.ndarray, clock: Clock,
 
 
 def read_reference(files: Files) -> tuple[Ensemble, dict[str, Any]]:
-    """Reference MD and its record. Raises EvaluationError for files that cannot be read or do not fit each other."""
+    """Reference MD and its record. Raises EvaluationError for files that cannot be read or do not fit each other,
+    BiasError for MD with a bias."""
     record = files.read_record()
+    require_plain(record, files.trajectory)
     md = read_trajectory(files.trajectory, files.topology).trajectory
     boundaries, production = record["boundaries"], record["production"]
     if boundaries[-1] != md.n_frames:

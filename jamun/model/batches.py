@@ -72,15 +72,23 @@ def permuted(index: np.ndarray, size: int, seed: int) -> np.ndarray:
 
 @dataclass
 class Batch:
-    """Clean frames: positions (G, N, 3) float32 in nm, zero on padding; what they are of; the batch's number."""
+    """Clean frames.
+
+    positions: (G, N, 3) float32 in nm, zero on padding.
+    conditioning: what they are of.
+    number: of the batch.
+    weights: (G, N) float32, what each atom counts in the loss; None where all count alike.
+    """
 
     positions: Tensor
     conditioning: Conditioned
     number: int
+    weights: Tensor | None = None
 
     def to(self, device: torch.device | str, **_: object) -> "Batch":
         """The same on `device`."""
-        return Batch(self.positions.to(device), self.conditioning.to(device), self.number)
+        weights = None if self.weights is None else self.weights.to(device)
+        return Batch(self.positions.to(device), self.conditioning.to(device), self.number, weights)
 
 
 class _Bucket:
@@ -115,11 +123,19 @@ class _Bucket:
         """The frames with these numbers."""
         owner = np.searchsorted(self.offsets, frames, side="right") - 1
         positions = np.zeros((len(frames), self.conditioning.mask.shape[1], 3), dtype=np.float32)
+        weights = np.zeros(positions.shape[:2], dtype=np.float32) if any(file.weighted for file in self.files) else None
         for place in np.unique(owner):
             rows = np.flatnonzero(owner == place)
-            file = self.files[place]
-            positions[rows, : file.molecule.n_atoms] = file.read(frames[rows] - self.offsets[place])
-        return Batch(torch.from_numpy(positions), self.conditioning.select(torch.from_numpy(owner)), number)
+            file, chosen = self.files[place], frames[rows] - self.offsets[place]
+            positions[rows, : file.molecule.n_atoms] = file.read(chosen)
+            if weights is not None:
+                weights[rows, : file.molecule.n_atoms] = file.read_weights(chosen)
+        return Batch(
+            torch.from_numpy(positions),
+            self.conditioning.select(torch.from_numpy(owner)),
+            number,
+            None if weights is None else torch.from_numpy(weights),
+        )
 
 
 def _buckets(

@@ -58,12 +58,14 @@ def denoising_error(
         purpose: what the noise is for; it depends on this, the seed and the number of the batch.
 
     Returns:
-        Errors (G,) in nm^2, averaged over the atoms of each graph.
+        Errors (G,) in nm^2, averaged over the atoms of each graph, times their weights where they have some.
     """
     mask = batch.conditioning.mask
     clean = centre(batch.positions, mask)
     y = noisy(clean, mask, sigma, derived_seed(settings.seed, purpose, batch.number), settings.align)
     squared = (denoiser(y, sigma, batch.conditioning) - clean).square().sum(-1) * mask
+    if batch.weights is not None:
+        squared = squared * batch.weights
     return squared.sum(1) / mask.sum(1)
 
 

@@ -162,7 +162,7 @@ def train_to_files(
             "parameters": sum(parameter.numel() for parameter in denoiser.parameters()),
             "mean_squared_distance": squared,
             "loss": "mean over atoms of |xhat - x|^2 / (3 sigma^2)",
-            "reweighted_frames": weights is not None,
+            "reweighted_frames": weights is not None or any(file.weighted for file in data.train),
             "device": torch.cuda.get_device_name() if trains_on_gpu(training) else "cpu",
             "threads": threads,
             **summary,

@@ -1,20 +1,16 @@
 """Barriers of slow torsions, lowered by a bias so that short MD crosses them; its frames are weighed back.
 
 The bias is a function of each torsion alone, nothing in the wells and minus what a barrier has above a height that is
-left. It is umbrella sampling with one window (Torrie and Valleau, J. Comput. Phys. 23, 187 (1977)): a frame of energy V
-of the bias weighs exp(V / kT). Where a barrier is, and how high, is taken from hot MD, which crosses by itself, and
+left. Where a barrier is, and how high, is taken from hot MD, which crosses by itself, and
 then from MD with the bias by that. Nothing hangs on how right it is but the speed.
 """
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import openmm
 from openmm import unit
 from scipy.signal import find_peaks
 
+from jamun.peptides.bias import Bias, series_energy
 from jamun.peptides.torsions import Torsion
 
 # Terms of a torsion's Fourier series: three barriers of a rotamer, each with two flanks.
@@ -28,7 +24,7 @@ _KERNEL = np.exp(-((_DENSITY_TERMS * np.radians(8.0)) ** 2) / 2)
 _SEEN, _DEPTH, _RARE = 0.3, 1.0, 3.0
 
 
-def free_energies(angles: np.ndarray, hotter: float = 1.0, bias: "Bias | None" = None) -> np.ndarray:
+def free_energies(angles: np.ndarray, hotter: float = 1.0, bias: Bias | None = None) -> np.ndarray:
     """Free energy (B, G) of each torsion above its lowest point, kT, at angles of -pi to pi.
 
     Args:
@@ -44,16 +40,9 @@ def free_energies(angles: np.ndarray, hotter: float = 1.0, bias: "Bias | None" =
         density = (waves @ (of_frames * _KERNEL)).real / _KERNEL.sum()  # of one frame: 1 at its peak
         own[:] = -hotter * np.log(np.maximum(density, _SEEN / len(column)))
         if bias is not None:
-            own -= _energy(bias.coefficients[number], _GRID)
+            own -= series_energy(bias.coefficients[number], _GRID)
         own -= own.min()
     return found
-
-
-def _energy(series: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Energy (F,) of angles (F,) in radians, by the coefficients (M,) of one torsion, as of `Bias`."""
-    waves = np.exp(1j * np.outer(angles, np.arange(1, len(series) + 1)))
-    energy: np.ndarray = 2 * (waves @ series).real
-    return energy
 
 
 def _wells(free_energy: np.ndarray) -> np.ndarray:
@@ -76,60 +65,27 @@ def _tops(free_energy: np.ndarray, height: float) -> np.ndarray:
     return tops
 
 
-@dataclass(frozen=True)
-class Bias:
-    """An energy of torsions that is added to the force field: 2 Re sum_m c_m exp(i m x) of each angle x, m from 1.
+def lowering(torsions: list[Torsion], free_energy: np.ndarray, height: float) -> Bias:
+    """The bias that leaves barriers of `height` kT above the higher of the two wells that each parts; free energies
+    (B, G) of these torsions (B) are in kT, as `free_energies` gives them."""
+    bias = [-np.maximum(own - _tops(own, height), 0.0) for own in free_energy]
+    waves = np.exp(-1j * np.outer(_GRID, np.arange(1, _TERMS + 1))) / len(_GRID)
+    return Bias(torsions, np.array(bias).reshape(-1, len(_GRID)) @ waves)
 
-    torsions: B.
-    coefficients: (B, M) complex, kT at the temperature of the MD.
+
+def biased_system(system: openmm.System, bias: Bias, atoms: np.ndarray, temperature: float) -> openmm.System:
+    """A copy of a system with the bias among its torsions, so that whatever knows a force field's knows it.
+
+    `atoms` (B, 4) are indices of the torsions' atoms in the system; `temperature` is in K.
     """
-
-    torsions: list[Torsion]
-    coefficients: np.ndarray
-
-    @classmethod
-    def lowering(cls, torsions: list[Torsion], free_energy: np.ndarray, height: float) -> "Bias":
-        """The bias that leaves barriers of `height` kT above the higher of the two wells that each parts; free energies
-        (B, G) of these torsions (B) are in kT, as `free_energies` gives them."""
-        bias = [-np.maximum(own - _tops(own, height), 0.0) for own in free_energy]
-        waves = np.exp(-1j * np.outer(_GRID, np.arange(1, _TERMS + 1))) / len(_GRID)
-        return cls(torsions, np.array(bias).reshape(-1, len(_GRID)) @ waves)
-
-    @classmethod
-    def of_told(cls, told: Sequence[dict[str, Any]]) -> "Bias":
-        """What `told` gave."""
-        torsions = [Torsion(one["kind"], one["residue"], one["residue_name"]) for one in told]
-        series = [np.array(one["cosines"]) - 1j * np.array(one["sines"]) for one in told]
-        return cls(torsions, np.array(series) / 2)
-
-    @property
-    def told(self) -> list[dict[str, Any]]:
-        """Of each torsion, amplitudes of the cosines and sines of 1, 2 ... times its angle, kT."""
-        return [
-            {"kind": torsion.kind, **torsion.residue_entry, "cosines": 2 * own.real, "sines": -2 * own.imag}
-            for torsion, own in zip(self.torsions, self.coefficients, strict=True)
-        ]
-
-    def energy(self, torsions: list[Torsion], angles: np.ndarray) -> np.ndarray:
-        """Energy (F,) in kT of frames with these torsions (K) and angles (F, K) in radians."""
-        energy = np.zeros(len(angles))
-        for torsion, series in zip(self.torsions, self.coefficients, strict=True):
-            energy += _energy(series, angles[:, torsions.index(torsion)])
-        return energy
-
-    def added_to(self, system: openmm.System, atoms: np.ndarray, temperature: float) -> openmm.System:
-        """A copy of a system with the bias among its torsions, so that whatever knows a force field's knows it.
-
-        `atoms` (B, 4) are indices of the torsions' atoms in the system; `temperature` is in K.
-        """
-        copied: openmm.System = openmm.XmlSerializer.clone(system)
-        forces = (force for force in copied.getForces() if isinstance(force, openmm.PeriodicTorsionForce))
-        force = next(forces, None)
-        if force is None:
-            force = openmm.PeriodicTorsionForce()
-            copied.addForce(force)
-        kt = unit.MOLAR_GAS_CONSTANT_R * temperature * unit.kelvin
-        for quartet, series in zip(atoms.tolist(), self.coefficients, strict=True):
-            for multiple, own in enumerate(series.tolist(), start=1):
-                force.addTorsion(*quartet, multiple, -np.angle(own) * unit.radian, 2 * abs(own) * kt)
-        return copied
+    copied: openmm.System = openmm.XmlSerializer.clone(system)
+    forces = (force for force in copied.getForces() if isinstance(force, openmm.PeriodicTorsionForce))
+    force = next(forces, None)
+    if force is None:
+        force = openmm.PeriodicTorsionForce()
+        copied.addForce(force)
+    kt = unit.MOLAR_GAS_CONSTANT_R * temperature * unit.kelvin
+    for quartet, series in zip(atoms.tolist(), bias.coefficients, strict=True):
+        for multiple, own in enumerate(series.tolist(), start=1):
+            force.addTorsion(*quartet, multiple, -np.angle(own) * unit.radian, 2 * abs(own) * kt)
+    return copied

@@ -12,10 +12,11 @@ import mdtraj
 import numpy as np
 
 from jamun.config.frame_weights import FrameWeightSettings
-from jamun.data.store import FeatureFile
+from jamun.data.store import FeatureError, FeatureFile
 from jamun.data.weights import effective_share
 from jamun.io.atomic import read_json, read_npz, write_json, write_npz
 from jamun.io.provenance import provenance
+from jamun.peptides.bias import require_plain
 from jamun.peptides.checks import mirrored_residues
 from jamun.peptides.torsions import compute_torsions
 from jamun.populations.residues import PeptideRuns, Pool, ResidueSettings, StepResult, peptide_weights
@@ -41,6 +42,10 @@ def runs_between(
 
 
 def _runs_of(file: FeatureFile) -> PeptideRuns:
+    if file.weighted:
+        raise FeatureError(
+            f"{file.path}: of MD with a bias, whose frames have weights already; leave out frame_weights."
+        )
     # a copy, since MDTraj wants to be able to write to them
     frames = mdtraj.Trajectory(np.array(file.positions), file.molecule.topology())
     return runs_between(file.peptide, frames, file.boundaries, file.frame_interval_ps)
@@ -116,6 +121,7 @@ def weigh_reference_to_files(
     """Write the weights of the frames of one peptide's MD (NPZ: ``weights`` (F,), mean 1), and the populations that
     they stand for with 95 % intervals (JSON of the same name); `pool` are transitions of the training peptides."""
     record = read_json(md_record)
+    require_plain(record, trajectory)
     runs = runs_between(
         trajectory.parent.name,
         mdtraj.load(str(trajectory), top=str(topology)),

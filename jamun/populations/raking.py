@@ -68,10 +68,3 @@ def factors(wanted: list[Wanted], weights: np.ndarray) -> list[np.ndarray]:
         if change < _CLOSE or stalled == _STALLED:
             break
     return found
-
-
-def bounded(weights: np.ndarray, smallest: float, largest: float) -> np.ndarray:
-    """Weights (F,) whose mean is 1, none above `largest` or below `smallest`."""
-    for _ in range(_ROUNDS):  # what is cut off moves the mean
-        weights = np.clip(weights / weights.mean(), smallest, largest)
-    return weights / weights.mean()

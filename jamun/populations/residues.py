@@ -20,6 +20,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from jamun.data.weights import bounded
 from jamun.io.seeds import derived_seed
 from jamun.peptides.torsions import Torsion
 from jamun.populations.basins import residue_states
@@ -33,7 +34,7 @@ from jamun.populations.markov import (
     timescale,
     with_unseen,
 )
-from jamun.populations.raking import Wanted, bounded, rake
+from jamun.populations.raking import Wanted, rake
 from jamun.populations.steps import RARE_SIDE, SIDE_OF_PHI, Key, Step, steps_of
 
 

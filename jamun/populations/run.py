@@ -24,12 +24,13 @@ from jamun.io.names import openable
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
 from jamun.io.signals import StopRequest, stop_requests
+from jamun.peptides.bias import Bias
 from jamun.peptides.checks import mirrored_residues, peptide_of
 from jamun.peptides.hydrogens import AllAtoms, SeedError
 from jamun.peptides.sequences import CAPS, Peptide
 from jamun.peptides.torsions import compute_torsions, phi_psi_pairs, torsions_of
 from jamun.peptides.writing import save_structure
-from jamun.populations.barriers import Bias, free_energies
+from jamun.populations.barriers import biased_system, free_energies, lowering
 from jamun.populations.basins_table import basins
 from jamun.populations.residues import (
     PeptideRuns,
@@ -285,8 +286,9 @@ class _Rounds:
             angles = np.concatenate(made.torsions(self.peptide).runs)[:, columns]
             # Each has too high a barrier where it has seen nothing; hot MD, too, where a barrier is one of entropy.
             lowest = np.minimum(lowest, free_energies(angles, temperature / simulate.temperature, self.bias))
-            self.bias = Bias.lowering([torsions[n] for n in columns], lowest, height)
-            system = self.bias.added_to(member.system, self.all_atoms.heavy[atoms[columns]], simulate.temperature)
+            self.bias = lowering([torsions[n] for n in columns], lowest, height)
+            own = self.all_atoms.heavy[atoms[columns]]
+            system = biased_system(member.system, self.bias, own, simulate.temperature)
             self.member = replace(member, system=system)
             self.run_settings = replace(self.run_settings, system=openmm.XmlSerializer.serialize(system))
 

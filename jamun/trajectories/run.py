@@ -21,6 +21,7 @@ from jamun.io.disk import file_sha256
 from jamun.io.files import STATE_COLUMNS, MdFiles
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
+from jamun.peptides.bias import read_bias
 from jamun.peptides.checks import hands, stereocentres
 from jamun.peptides.writing import save_structure
 from jamun.trajectories import checks
@@ -263,9 +264,11 @@ def import_to_files(
     The heavy atoms come out under the names and in the order of the built peptide in `pdb`, centred, whole and in nm,
     replica after replica; the state has a header only, since files of positions tell no energies. Files are read in
     stretches, and twice where their own times count: for these, then for the positions. Everything is written in `work`
-    and published when all of it is there; the record comes last. Raises TrajectoryError for the first fault found.
+    and published when all of it is there; the record comes last, with the bias of MD that was made with one. Raises
+    TrajectoryError for the first fault found, BiasError for a bias that is none of this peptide.
     """
     source = Conversion.of(files.topology, pdb)
+    bias = None if files.bias is None else read_bias(files.bias, source.topology)
     known = files.frame_interval_ps or settings.frame_interval
     times = {} if known else {path: _stored_times(path, source) for path in files.trajectories}
     interval = known or _common_interval({path: found.interval for path, found in times.items()})
@@ -326,6 +329,7 @@ def import_to_files(
             "stages": [],
             "production": _production(kept, interval, settings),
             "boundaries": sorted(set(offsets)),
+            "bias": bias,
             "import": {
                 "source": settings.kind,
                 "topology": {"file": files.topology.as_posix(), "sha256": file_sha256(files.topology)},

@@ -17,6 +17,7 @@ from jamun.io.disk import file_sha256
 from jamun.io.files import SamplingFiles
 from jamun.io.names import openable
 from jamun.io.provenance import provenance
+from jamun.peptides.bias import require_plain
 from jamun.peptides.writing import save_structure
 from jamun.trajectories import checks
 from jamun.trajectories.checks import TrajectoryError
@@ -47,6 +48,7 @@ class OutsideSamples:
     @classmethod
     def of_simulation(cls, trajectory: Path, topology: Path, record: dict[str, Any]) -> "OutsideSamples":
         """Plain MD of this machine, whose `record` (md.json) tells its wall clock and platform."""
+        require_plain(record, trajectory)
         device = "cuda" if record["platform"] in GPU_PLATFORMS else "cpu"
         return cls(trajectory, topology, record["production"]["seconds"], device, record["threads"])
 

@@ -23,12 +23,23 @@ class SourceError(UserError):
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """Files of one peptide: its topology, one trajectory for each replica, and the time between frames in ps where the
-    source's table tells it."""
+    """Files of one peptide.
+
+    topology: of the trajectories.
+    trajectories: one for each replica.
+    frame_interval_ps: time between frames where the source's table tells it.
+    bias: JSON of the bias that the MD was made with; None for plain MD.
+    """
 
     topology: Path
     trajectories: tuple[Path, ...]
     frame_interval_ps: float | None = None
+    bias: Path | None = None
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file."""
+        return (self.topology, *self.trajectories, *([] if self.bias is None else [self.bias]))
 
 
 def _timewarp(folder: Path, name: str) -> SourceFiles:
@@ -85,7 +96,7 @@ def read_files_table(path: Path) -> dict[str, SourceFiles]:
     found: dict[str, SourceFiles] = {}
     for row in rows:
         where = f"{path}, {row.place}"
-        entry = {column: row.cells.get(column, "") for column in (*_COLUMNS, "frame_interval_ps")}
+        entry = {column: row.cells.get(column, "") for column in (*_COLUMNS, "frame_interval_ps", "bias")}
         empty = next((column for column in _COLUMNS if not entry[column]), None)
         if empty is not None:
             raise SourceError(f"{where}: {empty} is empty; fill it in, or leave the row out.")
@@ -104,7 +115,10 @@ def read_files_table(path: Path) -> dict[str, SourceFiles]:
                     f"{', '.join(TRAJECTORY_SUFFIXES)}."
                 )
         found[entry["peptide"]] = SourceFiles(
-            path.parent / entry["topology"], tuple(trajectories), _interval(entry["frame_interval_ps"], where)
+            path.parent / entry["topology"],
+            tuple(trajectories),
+            _interval(entry["frame_interval_ps"], where),
+            path.parent / entry["bias"] if entry["bias"] else None,
         )
     return found
 
@@ -142,7 +156,7 @@ def locate(settings: SourceSettings, peptides: list[str], root: Path) -> dict[st
             raise SourceError(f"{relative}: no such folder; set source.folder to the folder of the trajectories.")
         files = {name: _LAYOUTS[settings.kind](root / relative, name) for name in peptides}
     for name, found in files.items():
-        for path in (found.topology, *found.trajectories):
+        for path in found.all:
             if not os.path.isfile(path):
                 raise SourceError(
                     f"{_shown(path, root)}: no such file, but it is peptide {name} of source {settings.kind}; put it "
@@ -153,6 +167,7 @@ def locate(settings: SourceSettings, peptides: list[str], root: Path) -> dict[st
             _shown(found.topology, root),
             tuple(_shown(path, root) for path in found.trajectories),
             found.frame_interval_ps,
+            None if found.bias is None else _shown(found.bias, root),
         )
         for name, found in files.items()
     }

@@ -1,16 +1,20 @@
-"""MD of the peptides of configs/chains.yaml with lowered barriers, for the features of their training:
+"""Frames of the peptides of configs/chains.yaml, for the features of their training: MD with lowered barriers, and of
+pairs samples of the model `implicit`:
 
     python studies/longer_chains/md.py --processes 2
     snakemake samples --configfile configs/chains.yaml
 
 Short MD stays in the basins where it starts, and a model learns these populations. So barriers of phi, psi and chi1 are
-lowered to 2 kT, as `jamun populations` does it (jamun/populations/barriers.py), and frames are drawn anew by their
-weights exp(V / kT), V being the energy of the bias. What training gets are plain trajectories, with the populations of
-the force field. One bias for each kind of residue serves all peptides: it is taken from hot runs of all of them, and
-then from runs with the first bias. D residues have the bias of the mirror image.
+lowered to 2 kT, as `jamun populations` does it (jamun/populations/barriers.py). Training gets the bias with the frames,
+and weighs each residue by the bias of its neighbourhood (jamun/data/featurize.py). One bias for each kind of residue
+serves all peptides: it is taken from hot runs of many of them, and then from runs with the first bias. D residues have
+the bias of the mirror image.
 
-Test peptides get more and longer runs. Their weighted frames are what samples are compared with, with an error
-that the two halves of their runs tell.
+The model `implicit` learned pairs from 3.3 us of plain MD with this force field. Of its own training pairs, its samples
+have better populations than MD that a core makes in as much time.
+
+Test peptides get more and longer runs. Their frames are drawn anew by their weights exp(V / kT), V being the energy of
+the bias. Samples are compared with these, and the two halves of their runs tell the error.
 
 It writes `results/chains_md/`; a stopped one goes on.
 """
@@ -34,22 +38,28 @@ from tqdm import tqdm
 
 from jamun.config import load
 from jamun.config.configuration import Configuration
+from jamun.config.sampling import SamplingSettings
 from jamun.config.simulate import SimulateSettings
 from jamun.data.weights import effective_share
 from jamun.io.atomic import atomic_path, read_json, read_npz, write_json, write_text
+from jamun.io.files import SamplingFiles
 from jamun.io.provenance import provenance
 from jamun.io.seeds import derived_seed
+from jamun.io.shipped import sampling_in, shipped_model
 from jamun.io.signals import end_with
+from jamun.model.score import NetworkScore
+from jamun.peptides.bias import Bias, local_energies
 from jamun.peptides.build import build_to_files
 from jamun.peptides.checks import mirrored_residues
 from jamun.peptides.sequences import Peptide
 from jamun.peptides.splits import resolve_splits
 from jamun.peptides.torsions import Torsion, compute_torsions, torsions_of
 from jamun.peptides.writing import save_structure
-from jamun.populations.barriers import Bias, free_energies
+from jamun.populations.barriers import biased_system, free_energies, lowering
 from jamun.populations.residues import PeptideRuns
 from jamun.populations.short_md import RunSettings, ShortRun, implicit_settings, read_run, run_short
 from jamun.populations.steps import TORSIONS
+from jamun.sampling.run import sample_to_files
 from jamun.simulate.system import make_member
 
 CONFIGURATION = Path("configs/chains.yaml")
@@ -57,13 +67,16 @@ OUT = Path("results/chains_md")
 HEIGHT = 2.0  # kT, of what is left of a barrier
 HOT = 600.0  # K
 INTERVAL = 0.2  # ps, between frames
+STRIDE = 2  # of the frames that training gets: those next to each other are nearly the same
 # Of each stage: runs of each peptide, their length in ps, and the ps before it that are left out. The last stage leaves
 # out the 40 ps in which a residue forgets on which side of phi it started.
 STAGES = {"hot": (2, 8.0, 4.0), "first": (2, 8.0, 4.0), "last": (1, 120.0, 40.0)}
-# The last stage of test peptides; for pairs, MD is cheap.
-OF_TEST, OF_TEST_PAIRS = (10, 200.0, 40.0), (40, 200.0, 40.0)
-# phi of L residues, degrees, that is well inside of one side and of the other; and ps between the states that count.
-NEGATIVE, POSITIVE, LAG = (-170.0, -50.0), (40.0, 90.0), 10.0
+# Runs of the last stage of test peptides, by their residues.
+OF_TEST, RUNS_OF_TEST = (200.0, 40.0), {2: 40, 4: 15, 5: 10, 8: 10}
+# The bias is taken from so many of the training peptides, and from the validation peptides.
+FOR_BIAS = 300
+# Which model's training pairs are sampled by it, and how.
+SAMPLED_BY, SAMPLING = "implicit", {"samples": 300, "chains": 25, "burn_in": 200, "reject": ["inverted", "broken"]}
 # Settings of MD, as those of configs/chains_gpu.yaml.
 SIMULATE = {"forcefield": "amber99sbildn", "temperature": 300.0, "friction": 1.0, "timestep": 4.0, "hydrogen_mass": 3.0}
 
@@ -73,10 +86,16 @@ Kind = tuple[str, str, bool]
 
 @dataclass(frozen=True)
 class Member:
-    """A peptide, and where its PDB lies."""
+    """A peptide, and where its files lie.
+
+    peptide: its residues and name.
+    split: train, validation or test.
+    sampled: whether its frames are samples of a model.
+    """
 
     peptide: Peptide
     split: str
+    sampled: bool = False
 
     @property
     def pdb(self) -> Path:
@@ -86,7 +105,12 @@ class Member:
         """Runs of one stage, their length, and what is left out before it."""
         if stage != "last" or self.split != "test":
             return STAGES[stage]
-        return OF_TEST_PAIRS if len(self.peptide.residues) == 2 else OF_TEST
+        return RUNS_OF_TEST[len(self.peptide.residues)], *OF_TEST
+
+    @property
+    def samples(self) -> SamplingFiles:
+        """Files of its samples."""
+        return SamplingFiles.in_folder(OUT / "samples" / self.peptide.name)
 
     def runs(self, stage: str) -> list[Path]:
         """Files of the runs of one stage."""
@@ -145,7 +169,7 @@ def simulate(member: Member, stage: str, series: Mapping[Kind, np.ndarray], sett
         if bias is not None:
             torsions, atoms = torsions_of(structure.topology)
             own = heavy[atoms[[torsions.index(one) for one in bias.torsions]]]
-            system = bias.added_to(system, own, settings.temperature)
+            system = biased_system(system, bias, own, settings.temperature)
         steps = round(INTERVAL * 1e3 / settings.timestep)
         how = RunSettings(
             system=openmm.XmlSerializer.serialize(system),
@@ -185,42 +209,8 @@ def profiles(
 def _lowering(found: Mapping[Kind, np.ndarray]) -> dict[Kind, np.ndarray]:
     """Coefficients of the bias of each kind of torsion, by its free energy."""
     kinds = list(found)
-    bias = Bias.lowering([Torsion(kind[0], 1, kind[1]) for kind in kinds], np.array(list(found.values())), HEIGHT)
+    bias = lowering([Torsion(kind[0], 1, kind[1]) for kind in kinds], np.array(list(found.values())), HEIGHT)
     return dict(zip(kinds, bias.coefficients, strict=True))
-
-
-def _sides(torsions: list[Torsion], angles: np.ndarray, structure: mdtraj.Trajectory) -> np.ndarray:
-    """phi (F, R) in degrees of all residues but glycine and proline; of D residues that of the mirror image."""
-    mirrored = mirrored_residues(structure.topology, structure.xyz)
-    columns = [
-        np.rad2deg(-column if torsion.residue in mirrored else column)
-        for torsion, column in zip(torsions, angles.T, strict=True)
-        if torsion.kind == "phi" and torsion.residue_name not in ("GLY", "PRO")
-    ]
-    return np.array(columns).reshape(-1, len(angles)).T
-
-
-def weight_of_positive_phi(members: Iterable[Member]) -> float:
-    """How much a residue at positive phi weighs in runs that still remember how often they started there.
-
-    A tenth of the residues start so, and the side is forgotten in about 40 ps. The share that it would have in the end
-    is that of a Markov model with two states, of all residues but glycine and proline together.
-    """
-    counts, positive, total = np.zeros((2, 2)), 0, 0
-    lag = round(LAG / INTERVAL)
-    for member in members:
-        structure = member.heavy()
-        for run in member.runs("last"):
-            torsions, angles = compute_torsions(mdtraj.Trajectory(read_run(run), structure.topology))
-            for phi in _sides(torsions, angles, structure).T:
-                inside = [(low < phi) & (phi < high) for low, high in (NEGATIVE, POSITIVE)]
-                # Between the two, a residue is where it was last.
-                last = np.maximum.accumulate(np.where(inside[0] | inside[1], np.arange(len(phi)), -1))
-                state = inside[1][last[last >= 0]].astype(int)
-                np.add.at(counts, (state[:-lag], state[lag:]), 1)
-                positive, total = positive + state.sum(), total + len(state)
-    entered, left = counts[0, 1] / counts[0].sum(), counts[1, 0] / counts[1].sum()
-    return float((entered / left) / (positive / (total - positive)))
 
 
 def drawn(weights: np.ndarray, seed: int) -> np.ndarray:
@@ -231,40 +221,83 @@ def drawn(weights: np.ndarray, seed: int) -> np.ndarray:
     return np.minimum(found, len(weights) - 1)
 
 
-def publish(member: Member, series: Mapping[Kind, np.ndarray], positive_phi: float) -> dict[str, Any]:
-    """Frames of the last stage, drawn by their weights, a file for each run. Returns what the record holds of them."""
+def publish(member: Member, series: Mapping[Kind, np.ndarray]) -> dict[str, Any]:
+    """Frames of the last stage, a file for each run: of test peptides by weight, of others with their bias. Returns
+    what the record holds of them."""
     structure = member.heavy()
     bias = _bias(series, structure)
     runs = [read_run(run) for run in member.runs("last")]
     joined = mdtraj.Trajectory(np.concatenate(runs), structure.topology)
     torsions, angles = compute_torsions(joined)
     weights = np.exp(bias.energy(torsions, angles))
-    if member.split != "test":  # whose runs are long
-        weights *= positive_phi ** (_sides(torsions, angles, structure) > 0).sum(1)
-    frames = drawn(weights, derived_seed(0, member.peptide.name, "frames"))
+    stride = 1 if member.split == "test" else STRIDE
+    frames = np.arange(0, len(joined), stride)
+    if member.split == "test":
+        frames = drawn(weights, derived_seed(0, member.peptide.name, "frames"))
     folder = OUT / "md" / member.peptide.name
     folder.mkdir(parents=True, exist_ok=True)
     for place, run in enumerate(np.split(frames, np.searchsorted(frames, np.cumsum([len(run) for run in runs])[:-1]))):
-        chosen = mdtraj.Trajectory(joined.xyz[run], structure.topology, time=INTERVAL * np.arange(len(run)))
+        chosen = mdtraj.Trajectory(joined.xyz[run], structure.topology, time=INTERVAL * stride * np.arange(len(run)))
         with atomic_path(folder / f"run_{place}.xtc") as temporary:
             chosen.save_xtc(str(temporary))
     save_structure(structure, folder / "topology.pdb")
+    if member.split != "test":
+        write_json(folder / "bias.json", {"bias": bias.told})
     made = [(stage, run) for stage in STAGES for run in member.runs(stage) if run.exists()]
+    near = np.exp(local_energies(bias, joined)).T
     return {
         "peptide": member.peptide.name,
         "split": member.split,
+        "biased": member.split != "test",
         "runs": len(runs),
-        "frames": len(joined),
+        "frames": len(frames),
+        "frame_interval_ps": INTERVAL * stride,
         "effective_share": effective_share(weights),
+        "effective_share_of_residues": float(np.mean([effective_share(own) for own in near])),
         "ns": sum(len(read_run(run)) * INTERVAL + member.stage(stage)[2] for stage, run in made) * 1e-3,
         "seconds": sum(float(read_npz(run)["seconds"]) for _, run in made),
+    }
+
+
+def sample(member: Member) -> None:
+    """Samples of one peptide, unless they are there."""
+    if not member.samples.record.exists():
+        weights = shipped_model(SAMPLED_BY).weights
+        settings = SamplingSettings(**sampling_in(str(weights)) | SAMPLING)
+        name = member.peptide.name
+        sample_to_files(NetworkScore.read(weights), [member.pdb], name, settings, member.samples, threads=1)
+
+
+def publish_samples(member: Member) -> dict[str, Any]:
+    """The accepted samples, as one run. Returns what the record holds of them."""
+    files, folder = member.samples, OUT / "md" / member.peptide.name
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = mdtraj.load(str(files.samples), top=str(files.topology))[read_npz(files.flags)["accepted"]]
+    drawn.time = INTERVAL * np.arange(len(drawn))
+    with atomic_path(folder / "run_0.xtc") as temporary:
+        drawn.save_xtc(str(temporary))
+    save_structure(drawn[0], folder / "topology.pdb")
+    return {
+        "peptide": member.peptide.name,
+        "split": member.split,
+        "biased": False,
+        "runs": 1,
+        "frames": len(drawn),
+        "frame_interval_ps": INTERVAL,
+        "ns": 0.0,
+        "seconds": float(read_json(files.record)["seconds"]),
     }
 
 
 def members_of(settings: Configuration) -> list[Member]:
     """All peptides of the configuration, training peptides first, since they are needed first."""
     splits = resolve_splits(settings.peptides, Path())
-    return [Member(peptide, split) for split in ("train", "validation", "test") for peptide in splits[split]]
+    known = shipped_model(SAMPLED_BY).card["data"]["peptides"]["train"]["sequences"]
+    return [
+        Member(peptide, split, split == "train" and peptide.name in known)
+        for split in ("train", "validation", "test")
+        for peptide in splits[split]
+    ]
 
 
 def _each(pool: ProcessPoolExecutor, name: str, function: Any, members: list[Member], *more: Any) -> None:
@@ -289,8 +322,8 @@ def main() -> None:
     options = parser.parse_args()
     settings = load(CONFIGURATION)
     members = [member for member in members_of(settings) if member.split in options.splits]
-    # The bias is that of training and validation peptides.
-    known = [member for member in members_of(settings) if member.split != "test"]
+    every = members_of(settings)
+    known = every[:FOR_BIAS] + [member for member in every if member.split == "validation"]
     for folder in ("peptides", "runs", "md"):
         (OUT / folder).mkdir(parents=True, exist_ok=True)
     simulate_settings = implicit_settings(SIMULATE)
@@ -316,22 +349,27 @@ def main() -> None:
                 for row in read_json(file)
             }
             series = _lowering(lowest)
-        _each(pool, "last", simulate, members, "last", series, simulate_settings)
-    positive_phi = weight_of_positive_phi(known)
-    records = [publish(member, series, positive_phi) for member in tqdm(members, desc="publish", unit="peptide")]
+        simulated = [member for member in members if not member.sampled]
+        _each(pool, "last", simulate, simulated, "last", series, simulate_settings)
+        _each(pool, "samples", sample, [member for member in members if member.sampled])
+    records = [
+        publish_samples(member) if member.sampled else publish(member, series)
+        for member in tqdm(members, desc="publish", unit="peptide")
+    ]
     imported = [
         {
             "peptide": record["peptide"],
             "topology": f"md/{record['peptide']}/topology.pdb",
             "trajectory": ";".join(f"md/{record['peptide']}/run_{place}.xtc" for place in range(record["runs"])),
-            "frame_interval_ps": INTERVAL,
+            "frame_interval_ps": record["frame_interval_ps"],
+            "bias": f"md/{record['peptide']}/bias.json" if record["biased"] else "",
         }
         for record in records
     ]
     write_text(OUT / "table.csv", pd.DataFrame(imported).to_csv(index=False))
     write_json(
         OUT / "md.json",
-        {"peptides": records, "positive_phi": positive_phi, "provenance": provenance("openmm", "mdtraj", "numpy")},
+        {"peptides": records, "provenance": provenance("openmm", "mdtraj", "numpy")},
     )
 
 

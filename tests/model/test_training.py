@@ -25,11 +25,12 @@ from test_cuda_graphs import NEEDS_A_GPU
 from jamun.config.network import NetworkSettings
 from jamun.config.training import TrainingSettings
 from jamun.data.featurize import summarize_to_file
-from jamun.data.store import FeatureFile
+from jamun.data.store import FeatureFile, write_features
 from jamun.io.atomic import write_npz
 from jamun.model.batches import TrainingBatches, permuted, validation_batches
 from jamun.model.checkpoint import CheckpointError, load_denoiser
-from jamun.model.loss import noisy
+from jamun.model.geometry import centre
+from jamun.model.loss import denoising_error, noisy
 from jamun.model.train import TrainingError, TrainingFiles, TrainingInputs, train_to_files
 from jamun.model.training_module import DenoiserTraining, ema_weight, learning_rate_factor
 
@@ -297,6 +298,36 @@ def test_frames_come_as_often_as_their_weights_say(data: dict[str, object]) -> N
     even = TrainingBatches(files, 10, 0, {file.peptide: np.full(file.n_frames, 0.3) for file in files})
     for number in (0, 5, 40):
         assert torch.equal(even[number].positions, TrainingBatches(files, 10, 0)[number].positions)
+
+
+def test_atoms_count_as_their_weights_say(tmp_path: Path) -> None:
+    """Weights of a frame that its first coordinate tells, of one peptide of two in the bucket."""
+    kind = toy.molecule(["ALA", "GLY"])
+    positions = toy.ensemble(kind.n_atoms, 40, 0)
+    weights = positions[:, :1, 0] + 2.0 + np.arange(4)
+    write_features(tmp_path / "AG.h5", "AG", kind, [positions], 40, [0, 40], 0.1, weights=weights)
+    toy.write_toy(tmp_path / "AA.h5", ["ALA", "ALA"], 40, 1)
+    files = [FeatureFile(tmp_path / name) for name in ("AG.h5", "AA.h5")]
+    batch = TrainingBatches(files, 32, 0)[1]
+    of_first = batch.conditioning.mask.sum(1) == kind.n_atoms
+    assert 0 < of_first.sum() < 32
+    expected = batch.positions[of_first, :1, 0] + 2.0 + torch.from_numpy(kind.residue_indices)
+    torch.testing.assert_close(batch.weights[of_first, : kind.n_atoms], expected.float())
+    assert (batch.weights[of_first, kind.n_atoms :] == 0).all()  # padding
+    assert (batch.weights[~of_first] == 1).all()
+    assert TrainingBatches(files[1:], 32, 0)[1].weights is None
+
+    settings = TrainingSettings(align=False)
+    told: list[torch.Tensor] = []
+
+    def nothing_learned(y: torch.Tensor, *_: object) -> torch.Tensor:
+        told.append(y)
+        return y
+
+    found = denoising_error(nothing_learned, batch, 0.04, settings, "noise")
+    mask = batch.conditioning.mask
+    squared = (told[0] - centre(batch.positions, mask)).square().sum(-1)
+    torch.testing.assert_close(found, (squared * batch.weights).sum(1) / mask.sum(1))
 
 
 def test_weights_of_other_frames_are_refused(data: dict[str, object], tmp_path: Path) -> None:

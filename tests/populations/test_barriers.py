@@ -8,10 +8,11 @@ import openmm
 import pytest
 from openmm import unit
 
+from jamun.peptides.bias import Bias
 from jamun.peptides.build import build_to_files
 from jamun.peptides.sequences import parse_sequence
 from jamun.peptides.torsions import Torsion, compute_torsions, torsions_of
-from jamun.populations.barriers import Bias, free_energies
+from jamun.populations.barriers import biased_system, free_energies, lowering
 from jamun.populations.residues import PeptideRuns, Pool, ResidueSettings, step_results, weights_by
 from jamun.populations.short_md import implicit_settings
 from jamun.populations.steps import STEPS
@@ -44,15 +45,15 @@ def test_a_barrier_has_the_height_that_is_left_and_wells_stay():
         return top, max(np.ptp(added[deeper]), np.ptp(added[higher]))
 
     assert left(Bias(TORSIONS[:1], np.zeros((1, 6))))[0] > 7.0
-    bias = Bias.lowering(TORSIONS[:1], free_energies(angles[:, None], 2.0), 3.0)
+    bias = lowering(TORSIONS[:1], free_energies(angles[:, None], 2.0), 3.0)
     top, change = left(bias)
     assert 2.0 < top < 4.5  # smoothed frames and few terms blunt the bias at the top
     assert change < 1.0
     # From hot frames whose barriers are taken as too high; frames with that bias put it right.
-    wrong = Bias.lowering(TORSIONS[:1], free_energies(angles[:, None], 3.5), 3.0)
+    wrong = lowering(TORSIONS[:1], free_energies(angles[:, None], 3.5), 3.0)
     assert left(wrong)[0] < 1.0
     angles = drawn(energy + wrong.energy(TORSIONS[:1], grid[:, None]), 4000, generator)
-    top, change = left(Bias.lowering(TORSIONS[:1], free_energies(angles[:, None], bias=wrong), 3.0))
+    top, change = left(lowering(TORSIONS[:1], free_energies(angles[:, None], bias=wrong), 3.0))
     assert 2.0 < top < 4.5
     assert change < 1.0
     told = Bias.of_told(bias.told)
@@ -65,7 +66,7 @@ def test_a_rare_well_is_not_filled():
     grid = np.linspace(-np.pi, np.pi, 720, endpoint=False)
     energy = 5.0 * (1 - np.cos(2 * grid)) + 2.5 * (1.0 - np.cos(grid))
     angles = drawn(energy / 2, 20_000, np.random.default_rng(0))
-    bias = Bias.lowering(TORSIONS[:1], free_energies(angles[:, None], 2.0), 3.0)
+    bias = lowering(TORSIONS[:1], free_energies(angles[:, None], 2.0), 3.0)
     added = bias.energy(TORSIONS[:1], np.array([[0.0], [np.pi], [np.pi / 2]]))
     assert added[1] - added[0] == pytest.approx(0.0, abs=0.7)
     assert added[2] - added[0] < -2.0
@@ -91,7 +92,7 @@ def test_the_system_has_the_energy_that_frames_are_weighed_by(tmp_path):
     torsions, atoms = torsions_of(topology)
     series = generator.standard_normal((len(torsions), 6)) + 1j * generator.standard_normal((len(torsions), 6))
     bias = Bias(torsions, series)
-    system = bias.added_to(member.system, atoms, 310.0)
+    system = biased_system(member.system, bias, atoms, 310.0)
 
     added = (energies(system, frames) - energies(member.system, frames)) / (0.00831446 * 310.0)
     wanted = bias.energy(*compute_torsions(mdtraj.Trajectory(frames, topology)))
@@ -126,7 +127,7 @@ def lowered():
     energy = -np.log(density)
     hot = np.stack([drawn(-np.log(density.sum(axis)) / 2, 3000, generator) for axis in (1, 0)], 1)
     own = [torsion for torsion in TORSIONS if torsion.kind == "psi"]
-    bias = Bias.lowering(own, free_energies(hot, 2.0), 3.0)
+    bias = lowering(own, free_energies(hot, 2.0), 3.0)
     bias.coefficients[:, 0] += 0.3 * np.exp(1j * np.radians(35.0))
     axes = [np.stack([psi, np.full(bins, 0.0)], 1), np.stack([np.full(bins, 0.0), psi], 1)]
     single = [bias.energy(own, axis) - bias.energy(own, np.zeros((1, 2))) for axis in axes]

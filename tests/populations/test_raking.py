@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from jamun.populations.raking import Wanted, bounded, rake, shares_of
+from jamun.data.weights import bounded
+from jamun.populations.raking import Wanted, rake, shares_of
 
 
 def test_weights_give_all_wanted_populations():

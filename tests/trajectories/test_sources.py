@@ -36,6 +36,17 @@ def test_mdgen_files(tmp_path):
     assert [path.name for path in found["GS"].trajectories] == ["a.xtc", "b.xtc"]
 
 
+def test_a_bias_is_a_file_of_the_peptide(tmp_path):
+    touch(tmp_path, "set/aw.pdb", "set/aw.xtc", "set/gs.pdb", "set/gs.xtc")
+    head = "peptide,topology,trajectory,bias"
+    settings = table(tmp_path, "AW,aw.pdb,aw.xtc,aw.json", "GS,gs.pdb,gs.xtc,", head=head)
+    with pytest.raises(SourceError, match=r"set/aw\.json: no such file, but it is peptide AW"):
+        locate(settings, ["AW"], tmp_path)
+    touch(tmp_path, "set/aw.json")
+    found = locate(settings, ["AW", "GS"], tmp_path)
+    assert (found["AW"].bias, found["GS"].bias) == (Path("set/aw.json"), None)
+
+
 def test_table_of_files(tmp_path):
     touch(tmp_path, "set/aw.gro", "set/r1.xtc", "set/r2.xtc")
     settings = table(tmp_path, "AW,aw.gro,r1.xtc; r2.xtc,0.5", "GS,gs.pdb,gs.dcd,")

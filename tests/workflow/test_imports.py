@@ -18,6 +18,7 @@ pytestmark = pytest.mark.workflow
 PEPTIDES = ("AA", "GS", "SA", "AV")
 FRAMES = 80
 INTERVAL = 0.5
+BIAS = [{"kind": "psi", "residue": 2, "residue_name": "ALA", "cosines": [1.0, 9.0], "sines": [2.0, -9.0]}]
 
 
 def write_source(folder, name):
@@ -51,8 +52,10 @@ def imports(tmp_path_factory):
     data.mkdir()
     for name in PEPTIDES:
         write_source(data, name)
-    rows = [f"{name},{name}.pdb,{name}_1.xtc;{name}_2.xtc" for name in PEPTIDES]
-    (data / "table.csv").write_text("\n".join(["peptide,topology,trajectory", *rows]) + "\n")
+    # That of AA, a training peptide, had a bias.
+    rows = [f"{name},{name}.pdb,{name}_1.xtc;{name}_2.xtc,{'bias.json' if name == 'AA' else ''}" for name in PEPTIDES]
+    (data / "table.csv").write_text("\n".join(["peptide,topology,trajectory,bias", *rows]) + "\n")
+    (data / "bias.json").write_text(json.dumps({"bias": BIAS}))
     raw = yaml.safe_load(SMALL.read_text()) | {"source": {"kind": "files", "table": "data/table.csv"}}
     del raw["simulate"]
     (folder / "imports.yaml").write_text(yaml.safe_dump(raw))
@@ -85,6 +88,18 @@ def test_a_refused_file_ends_the_job_with_its_sentence(imports):
     assert not (imports.folder / "results/small/md/AV/md.json").exists()
 
 
+def test_md_with_a_bias_is_no_reference(imports):
+    table = imports.folder / "data" / "table.csv"
+    rows = table.read_text()
+    (imports.folder / "data" / "of_test.json").write_text(json.dumps({"bias": BIAS}).replace("ALA", "VAL"))
+    table.write_text(rows.replace("AV_2.xtc,", "AV_2.xtc,of_test.json"))
+    finished = imports.run("--cores", "1", "results/small/simulations/AV.json", check=False)
+    table.write_text(rows)
+    assert finished.returncode == 1
+    assert "trajectory.xtc: this MD was made with a bias, for training alone" in " ".join(finished.stdout.split())
+    assert "Traceback" not in finished.stdout
+
+
 def test_from_imports_to_the_summary(imports):
     imports.run("--cores", "1", "evaluate")
     results = imports.folder / "results" / "small"
@@ -94,6 +109,10 @@ def test_from_imports_to_the_summary(imports):
     with h5py.File(results / "features/train/AA.h5") as store:
         assert store["positions"].shape == (FRAMES, 15, 3)
         assert store["boundaries"][:].tolist() == [0, 40, 80]
+        assert store["residue_weights"].shape == (FRAMES, 4)
+        assert (store["residue_weights"][:].std(0) > 0.01).tolist() == [False, True, True, True]  # ACE is far
+    assert json.loads((results / "md/AA/md.json").read_text())["bias"] == BIAS
+    assert json.loads((results / "models/default/training.json").read_text())["reweighted_frames"]
     compared = json.loads((results / "evaluation/default/AV.json").read_text())
     assert compared["reference"]["replicas"] == 2
     assert compared["reference"]["seconds"] is compared["reference"]["device"] is None
