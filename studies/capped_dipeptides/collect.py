@@ -22,9 +22,9 @@ from jamun import layout
 from jamun.config import load
 from jamun.evaluation.js import js_distance
 from jamun.evaluation.runs import few_parts, replica_pairs
-from jamun.evaluation.summary import MEAN
 from jamun.evaluation.tables import read_summary
 from jamun.io.atomic import atomic_path, read_json, read_npz
+from jamun.peptides.splits import NAME_OF_MEANS
 
 LARGEST_MB = 5.0
 BENCHMARK = Path("benchmarks/results/simulation_cpu.json")
@@ -114,7 +114,7 @@ def describe(results: Path, model: str | None) -> dict[str, Any]:
     model = model or models[0]
     if model not in models:
         raise StudyError(f"{results}: model {model} was not evaluated there; give one of {', '.join(models)}.")
-    own = summary[(summary["model"] == model) & (summary["peptide"] != MEAN)]
+    own = summary[(summary["model"] == model) & (summary["peptide"] != NAME_OF_MEANS)]
     splits = {
         split: sorted(path.stem for path in (results / "features" / split).glob("*.h5"))
         for split in ("train", "validation")

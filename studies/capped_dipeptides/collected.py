@@ -13,10 +13,10 @@ from overtaking import Overtaking, curve, overtaking
 from targets import SPEED_UP, mean
 
 from jamun.config.sampling import SamplingSettings
-from jamun.evaluation.summary import MEAN
 from jamun.evaluation.tables import read_summary
 from jamun.io.atomic import read_json
 from jamun.io.log import UserError
+from jamun.peptides.splits import NAME_OF_MEANS
 
 # Records a peptide, each in a folder of its own below data/; they are of the study's model.
 RECORDS = ("comparison", "msm", "dynamics", "physicality", "sampling")
@@ -105,7 +105,7 @@ class Collected:
 
     def of(self, model: str) -> pd.DataFrame:
         """The summary's rows of a model, one a test peptide, without that of its means."""
-        return self.summary[(self.summary["model"] == model) & (self.summary["peptide"] != MEAN)]
+        return self.summary[(self.summary["model"] == model) & (self.summary["peptide"] != NAME_OF_MEANS)]
 
     @property
     def own(self) -> pd.DataFrame:

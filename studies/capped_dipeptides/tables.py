@@ -15,8 +15,8 @@ from collected import Collected, lineage
 from overtaking import NEVER, Overtaking
 from targets import LITERATURE, TARGETS, Mean, Target, Verdict, difference, mean, median, targets_of
 
-from jamun.evaluation.summary import MEAN
 from jamun.evaluation.tables import DASH, duration, interval, percent, significant
+from jamun.peptides.splits import NAME_OF_MEANS
 
 GROUPS = {"backbone": "backbone", "all": "all torsions"}
 DAY = 86400.0
@@ -352,8 +352,8 @@ def sampling_table(collected: Collected) -> str:
         "ms_per_sample": ("ms a sample", "number"),
     }
     shown = {key: value for key, value in kinds.items() if key in table}
-    peptides, rows = table[table["peptide"] != MEAN], []
-    for _, row in table[table["peptide"] == MEAN].iterrows():
+    peptides, rows = table[table["peptide"] != NAME_OF_MEANS], []
+    for _, row in table[table["peptide"] == NAME_OF_MEANS].iterrows():
         own = peptides[peptides["variant"] == row["variant"]]
         differs = row["differs"] if isinstance(row["differs"], str) else ""
         change = of_change(mean(own["js_backbone_change"])) if differs and "js_backbone_change" in own else DASH

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from md import HEIGHT, SIMULATE
+from md import HEIGHT, SAMPLED_BY, SAMPLING, SIMULATE
 from md import OUT as MD
 
 from jamun import layout
@@ -129,7 +129,8 @@ def card(settings: Configuration, results: Path, summary: pd.DataFrame, weights:
     own = summary[summary["model"] == MODEL]
     peptides = [peptide.letters for peptide in splits["train"]]
     made = read_json(MD / "md.json")["peptides"]
-    md = [record for record in made if record["split"] == "train"]
+    md = [record for record in made if record["biased"] and record["split"] == "train"]
+    drawn = [record for record in made if not record["biased"] and record["split"] == "train"]
     seconds = sum(record["seconds"] for record in md)
     return {
         "title": "Denoiser for walk-jump sampling of peptides (JAMUN)",
@@ -151,6 +152,12 @@ def card(settings: Configuration, results: Path, summary: pd.DataFrame, weights:
                     "platforms": ["Reference"],
                     "settings": [implicit_settings(SIMULATE).model_dump(mode="json") | {"barriers_kT": HEIGHT}],
                 }
+            },
+            "samples": {
+                "model": SAMPLED_BY,
+                "peptides": len(drawn),
+                "frames": sum(record["frames"] for record in drawn),
+                "settings": SAMPLING,
             },
         },
         "settings": {
@@ -174,6 +181,7 @@ def card(settings: Configuration, results: Path, summary: pd.DataFrame, weights:
         ],
         "compute": {
             "md_core_hours": round(seconds / 3600, 2),
+            "sampling_core_hours": round(sum(record["seconds"] for record in drawn) / 3600, 2),
             "training_core_hours": round(training["seconds"] * training["threads"] / 3600, 2),
             "median_ns_per_day_of_a_core": statistics.median(86400 * record["ns"] / record["seconds"] for record in md),
         },
