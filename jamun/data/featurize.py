@@ -61,8 +61,8 @@ def _residue_weights(chunks: Iterator[np.ndarray], molecule: Molecule, bias: Bia
 
     The denoiser is the mean of x given y, so a frame weighs exp(V / kT) with the whole bias V. Where y tells what a far
     residue does, its share of V is the same in all x that may be behind y, and cancels; where y does not, the near
-    residues' torsions hardly depend on it. Left out, as here, it leaves more frames that count: of a pentapeptide with
-    ten biased torsions, the whole weight leaves a few frames in a hundred.
+    residues' torsions hardly depend on it. Left out, as here, it leaves more frames that count: 47 % of those of the
+    pentapeptides of studies/longer_chains, of which the whole bias leaves 15 %.
     """
     topology = molecule.topology()
     energies = np.concatenate(

@@ -1,8 +1,8 @@
 """Barriers of slow torsions, lowered by a bias so that short MD crosses them; its frames are weighed back.
 
 The bias is a function of each torsion alone, nothing in the wells and minus what a barrier has above a height that is
-left. Where a barrier is, and how high, is taken from hot MD, which crosses by itself, and
-then from MD with the bias by that. Nothing hangs on how right it is but the speed.
+left. Where a barrier is, and how high, is taken from hot MD, which crosses by itself, and then from MD with the bias by
+that. Nothing hangs on how right it is but the speed.
 """
 
 import numpy as np
