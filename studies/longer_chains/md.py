@@ -321,8 +321,8 @@ def main() -> None:
     parser.add_argument("--splits", nargs="*", default=["train", "validation", "test"])
     options = parser.parse_args()
     settings = load(CONFIGURATION)
-    members = [member for member in members_of(settings) if member.split in options.splits]
     every = members_of(settings)
+    members = [member for member in every if member.split in options.splits]
     known = every[:FOR_BIAS] + [member for member in every if member.split == "validation"]
     for folder in ("peptides", "runs", "md"):
         (OUT / folder).mkdir(parents=True, exist_ok=True)
@@ -330,7 +330,7 @@ def main() -> None:
     with ProcessPoolExecutor(
         options.processes, get_context("fork"), initializer=end_with, initargs=(os.getpid(),)
     ) as pool:
-        _each(pool, "build", build, members, settings)
+        _each(pool, "build", build, list(dict.fromkeys([*known, *members])), settings)
         series: dict[Kind, np.ndarray] = {}
         lowest: dict[Kind, np.ndarray] = {}
         for stage, hotter in (("hot", HOT / SIMULATE["temperature"]), ("first", 1.0)):
