@@ -118,12 +118,9 @@ class FeatureFile:
                 )
                 self._shape = tuple(file["positions"].shape)
                 self._offset = file["positions"].id.get_offset()
-                self.weighted = "residue_weights" in file
-                self._weights = (
-                    (file["residue_weights"].id.get_offset(), file["residue_weights"].shape[1])
-                    if self.weighted
-                    else (0, 0)
-                )
+                # Where the weights begin, and of how many residues they are.
+                stored = file.get("residue_weights")
+                self._weights = None if stored is None else (stored.id.get_offset(), stored.shape[1])
         except FileNotFoundError:
             raise FeatureError(f"{self.path}: no such features file; run the features target.") from None
         except (OSError, KeyError, ValueError) as error:
@@ -139,6 +136,10 @@ class FeatureFile:
     @property
     def n_frames(self) -> int:
         return int(self._shape[0])
+
+    @property
+    def weighted(self) -> bool:
+        return self._weights is not None
 
     @cached_property
     def positions(self) -> np.ndarray:
@@ -159,7 +160,7 @@ class FeatureFile:
     def read_weights(self, frames: np.ndarray) -> np.ndarray:
         """What the atoms of these frames count in the loss: (f,) -> (f, N) float32, of each atom 1 in the mean over all
         frames; ones where the frames have no weights."""
-        if not self.weighted:
+        if self._weights is None:
             return np.ones((len(frames), self.molecule.n_atoms), dtype=np.float32)
         offset, residues = self._weights
         of_residues = self._read(np.empty((len(frames), residues), dtype="<f4"), frames, offset)

@@ -230,10 +230,10 @@ def publish(member: Member, series: Mapping[Kind, np.ndarray]) -> dict[str, Any]
     joined = mdtraj.Trajectory(np.concatenate(runs), structure.topology)
     torsions, angles = compute_torsions(joined)
     weights = np.exp(bias.energy(torsions, angles))
-    stride = 1 if member.split == "test" else STRIDE
-    frames = np.arange(0, len(joined), stride)
-    if member.split == "test":
-        frames = drawn(weights, derived_seed(0, member.peptide.name, "frames"))
+    biased = member.split != "test"
+    stride = STRIDE if biased else 1
+    own_seed = derived_seed(0, member.peptide.name, "frames")
+    frames = np.arange(0, len(joined), stride) if biased else drawn(weights, own_seed)
     folder = OUT / "md" / member.peptide.name
     folder.mkdir(parents=True, exist_ok=True)
     for place, run in enumerate(np.split(frames, np.searchsorted(frames, np.cumsum([len(run) for run in runs])[:-1]))):
@@ -241,14 +241,14 @@ def publish(member: Member, series: Mapping[Kind, np.ndarray]) -> dict[str, Any]
         with atomic_path(folder / f"run_{place}.xtc") as temporary:
             chosen.save_xtc(str(temporary))
     save_structure(structure, folder / "topology.pdb")
-    if member.split != "test":
+    if biased:
         write_json(folder / "bias.json", {"bias": bias.told})
     made = [(stage, run) for stage in STAGES for run in member.runs(stage) if run.exists()]
     near = np.exp(local_energies(bias, joined)).T
     return {
         "peptide": member.peptide.name,
         "split": member.split,
-        "biased": member.split != "test",
+        "biased": biased,
         "runs": len(runs),
         "frames": len(frames),
         "frame_interval_ps": INTERVAL * stride,
@@ -367,10 +367,7 @@ def main() -> None:
         for record in records
     ]
     write_text(OUT / "table.csv", pd.DataFrame(imported).to_csv(index=False))
-    write_json(
-        OUT / "md.json",
-        {"peptides": records, "provenance": provenance("openmm", "mdtraj", "numpy")},
-    )
+    write_json(OUT / "md.json", {"peptides": records, "provenance": provenance("openmm", "mdtraj", "numpy")})
 
 
 if __name__ == "__main__":

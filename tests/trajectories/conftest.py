@@ -38,12 +38,12 @@ def imported(tmp_path) -> Callable[..., SimpleNamespace]:
 
     def run(pdb: Path, topology: Path, *trajectories: Path, **settings) -> SimpleNamespace:
         out = tmp_path / "md"
-        interval, bias = settings.pop("table_interval", None), settings.pop("table_bias", None)
+        interval = settings.pop("table_interval", None)
         files = MdFiles.in_folder(out)
         import_to_files(
             pdb,
             "peptide",
-            SourceFiles(topology, trajectories, interval, bias),
+            SourceFiles(topology, trajectories, interval),
             SourceSettings(**({"kind": "files", "table": "table.csv"} | settings)),
             files,
             tmp_path / "work" / "peptide",
